@@ -1,0 +1,123 @@
+"""The package's errors, one tree. An error that can end a request carries the status that it becomes.
+
+The text of an error is for the log. What the client reads is made from `status` alone (see `gateway.error_response`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class WsgiWasmError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake in a configuration file. `line` and `column` count from 1; 0 means that no place is known."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class ConfigError(WsgiWasmError):
+    """A configuration that cannot be used; `problems` holds every mistake found, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class EngineError(WsgiWasmError):
+    """The engine cannot be made in this process: a wrong wasmtime version, no address space, an unsuitable server."""
+
+
+class CacheError(WsgiWasmError):
+    """The cache directory cannot be trusted or used; the text names it and says what to do."""
+
+
+class BuildError(WsgiWasmError):
+    """`wsgi-wasm build` could not make a guest; the text holds the compiler's own words."""
+
+
+class RequestError(WsgiWasmError):
+    """Ends one request with `status`. `fields` are response header fields that belong to the answer."""
+
+    status = 500
+
+    def __init__(self, message: str, fields: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.fields = tuple(fields)
+
+
+class BadRequest(RequestError):
+    """The request cannot be given to a guest: a short body, a length that is no number, a NUL in a variable."""
+
+    status = 400
+
+
+class NotFound(RequestError):
+    """No script there, or one that must not be served."""
+
+    status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """The route's `methods` leave this one out; RFC 9110 15.5.6 wants `Allow` in the answer."""
+
+    status = 405
+
+    def __init__(self, message: str, allowed: Sequence[str]) -> None:
+        super().__init__(message, [("Allow", ", ".join(allowed))])
+
+
+class RequestTimeout(RequestError):
+    """The client did not send its body within `body_timeout`."""
+
+    status = 408
+
+
+class BodyTooLarge(RequestError):
+    """The request body is over `max_body`."""
+
+    status = 413
+
+
+class BadGateway(RequestError):
+    """The guest gave no answer that can be forwarded: a malformed head, nothing at all, a trap before the head."""
+
+    status = 502
+
+
+class Unavailable(RequestError):
+    """No slot in time, or a module that is not ready; `retry_after` is in whole seconds."""
+
+    status = 503
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message, [("Retry-After", str(retry_after))])
+
+
+class ModuleError(Unavailable):
+    """A module is missing, broken, or imports what the host does not offer. Takes down its own route only."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=30)
+
+
+class GatewayTimeout(RequestError):
+    """The guest ran past `timeout` or `cpu` before its head was whole."""
+
+    status = 504
+
+
+class Cut(WsgiWasmError):
+    """The answer broke off after its head went out. Under gunicorn this is raised to close the connection, so that
+    the client does not take a shortened answer for a whole one."""

@@ -1,0 +1,26 @@
+"""What travels between the parts: the head of an answer. A leaf: imports nothing of the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and header fields of a guest's answer, checked and filtered (RFC 3875 6.3), ready for WSGI.
+
+    `fields` keep the guest's order and hold neither `Status` nor `Content-Length`; names and values are latin-1
+    strings. `content_length` is what the guest announced, None where it did not. `local_redirect` is the path and
+    query of a local redirect (RFC 3875 6.2.2), else None; `fields` are then empty.
+    """
+
+    status: int
+    reason: str
+    fields: tuple[tuple[str, str], ...]
+    content_length: int | None = None
+    local_redirect: str | None = None
+
+    @property
+    def status_line(self) -> str:
+        """Status code and reason phrase, the way that WSGI's `start_response` wants them."""
+        return f"{self.status} {self.reason}"
