@@ -1,0 +1,233 @@
+"""The meta-variables of one request (RFC 3875 4.1), as a guest's environment.
+
+WSGI strings stand for bytes through latin-1, so encoding them gives back what the client sent, valid UTF-8 or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from wsgi_wasm.cgi import abnf, names
+from wsgi_wasm.errors import BadRequest
+
+# What RFC 3986 3.3 allows in a path besides letters and digits, and `quote` would escape.
+_PATH_SAFE = "/!$&'()*+,;=:@~"
+
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+# Variables that a server sets where it knows them; they keep their names. Servers set empty ones where they do not.
+_OPTIONAL = ("AUTH_TYPE", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_PORT", "REMOTE_USER", "SERVER_ADDR")
+
+# They name no field.
+_USUAL_CONNECTIONS = frozenset({"keep-alive", "Keep-Alive", "close"})
+
+_NUL = frozenset("\0")
+_LINE_END = frozenset("\r\n")
+
+# Clients choose header names, so what is remembered about them has a bound: in names, and in their length.
+_REMEMBERED_KEYS = 1024
+_REMEMBERED_LENGTH = 64
+
+
+class MetaVariables:
+    """What a route's guests get, prepared once; `build` adds what one request decides.
+
+    `env` is the route's own and wins over `pass_env`, the names or patterns of WSGI environ keys that pass.
+    `pass_headers` names request headers that pass although they carry credentials, or although the client's
+    `Connection` names them. `document_root` is a path as the guest sees it. `software` stands in for a server that
+    does not name itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str] = {},
+        pass_env: Sequence[str] = (),
+        pass_headers: Sequence[str] = (),
+        pass_authorization: bool = False,
+        document_root: str | None = None,
+        software: str = "wsgi_wasm",
+    ) -> None:
+        self._env = [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]
+        headers = {name.upper().replace("-", "_") for name in pass_headers}
+        if pass_authorization:
+            headers.add("AUTHORIZATION")
+        self._kept_headers = headers | names.END_TO_END_HEADERS
+        self._software = software
+        self._document_root = None if document_root is None else _wsgi_string(document_root)
+        self._constant = ["GATEWAY_INTERFACE=CGI/1.1", "REDIRECT_STATUS=200"]
+        if self._document_root is not None:
+            self._constant.append("DOCUMENT_ROOT=" + self._document_root)
+        self._prefixes = _shared_prefixes(
+            frozenset(headers), tuple(pass_env), frozenset(env) if pass_env else frozenset()
+        )
+
+    def build(
+        self,
+        environ: Mapping[str, Any],
+        *,
+        script_name: str,
+        path_info: str,
+        request_id: str,
+        content_length: int | None,
+        script_filename: str | None = None,
+    ) -> list[bytes]:
+        """The environment for one request: `NAME=value`, each name once.
+
+        `script_name` and `path_info` are WSGI strings. `script_filename` is the script's path as the guest sees it.
+        `content_length` is the number of body bytes that the guest can read, None without a body: `CONTENT_LENGTH`
+        and `CONTENT_TYPE` are left out then (RFC 3875 4.1.2). Raises BadRequest for a value that no environment can
+        hold, and for a header value of more than one line.
+        """
+        variables = self._always(environ, script_name, path_info)
+        add = variables.append
+        add("REQUEST_ID=" + request_id)
+        if script_filename is not None:
+            add("SCRIPT_FILENAME=" + _wsgi_string(script_filename))
+        if path_info and self._document_root is not None and "/../" not in path_info + "/":
+            # RFC 3875 4.1.6. A path that climbs is not mapped: it names nothing below the document root.
+            add("PATH_TRANSLATED=" + self._document_root.rstrip("/") + path_info)
+        if content_length is not None:
+            add(f"CONTENT_LENGTH={content_length}")
+            if environ.get("CONTENT_TYPE"):
+                add("CONTENT_TYPE=" + environ["CONTENT_TYPE"])
+        for name in _OPTIONAL:
+            if environ.get(name):
+                add(f"{name}={environ[name]}")
+        variables += self._passed(environ)
+        return _encode(variables) + self._env
+
+    def _always(self, environ: Mapping[str, Any], script_name: str, path_info: str) -> list[str]:
+        """The variables that every request has, and `HTTPS`."""
+        get = environ.get
+        scheme = get("wsgi.url_scheme") or "http"
+        port = str(get("SERVER_PORT", ""))
+        if not (port.isascii() and port.isdigit()):
+            # Under a Unix socket a server takes this from `Host`, or has none.
+            port = _DEFAULT_PORTS.get(scheme, "80")
+        variables = [
+            *self._constant,
+            f"REQUEST_METHOD={get('REQUEST_METHOD', 'GET')}",
+            "SCRIPT_NAME=" + script_name,
+            "PATH_INFO=" + path_info,
+            f"QUERY_STRING={get('QUERY_STRING') or ''}",
+            f"SERVER_NAME={get('SERVER_NAME') or ''}",
+            "SERVER_PORT=" + port,
+            f"SERVER_PROTOCOL={get('SERVER_PROTOCOL', 'HTTP/1.1')}",
+            f"SERVER_SOFTWARE={get('SERVER_SOFTWARE') or self._software}",
+            f"REMOTE_ADDR={get('REMOTE_ADDR') or ''}",
+            "REQUEST_URI=" + _request_uri(environ, script_name, path_info),
+            "REQUEST_SCHEME=" + scheme,
+        ]
+        if scheme == "https":
+            variables.append("HTTPS=on")
+        return variables
+
+    def _passed(self, environ: Mapping[str, Any]) -> list[str]:
+        """The request headers and what `pass_env` names, as they are in the environ."""
+        prefixes = self._prefixes
+        passed = [
+            prefix + value for key, value in environ.items() if (prefix := prefixes[key]) and isinstance(value, str)
+        ]
+        connection = environ.get("HTTP_CONNECTION")
+        if connection and connection not in _USUAL_CONNECTIONS:
+            # RFC 9110 7.6.1: what `Connection` names is meant for the server alone.
+            options = {option.strip(" \t").upper().replace("-", "_") for option in connection.split(",")}
+            dropped = {f"HTTP_{option}" for option in options - self._kept_headers}
+            passed = [variable for variable in passed if variable.partition("=")[0] not in dropped]
+        return passed
+
+
+class _Prefixes(dict[str, str]):
+    """From an environ key to `NAME=`, or to "" where it does not pass; filled as keys turn up."""
+
+    def __init__(self, headers: frozenset[str], pass_env: tuple[str, ...], env: frozenset[str]) -> None:
+        super().__init__()
+        self._headers = headers
+        self._pass_env = pass_env
+        self._env = env
+
+    def __missing__(self, key: str) -> str:
+        passes = self._passes_header(key[5:]) if key.startswith("HTTP_") else self._passes_variable(key)
+        prefix = key + "=" if passes else ""
+        if len(self) < _REMEMBERED_KEYS and len(key) <= _REMEMBERED_LENGTH:
+            self[key] = prefix
+        return prefix
+
+    def _passes_header(self, name: str) -> bool:
+        """Of `X-Name` and `X_Name` a server gives us one or both joined under one key: which, is its choice. What we
+        can do is to take no second spelling, and no twin of the variables that say how long the body is."""
+        if name in names.CONNECTION_HEADERS or name in names.BODY_HEADERS or name in names.PROXY_HEADERS:
+            return False
+        if name in names.CREDENTIAL_HEADERS:
+            return name in self._headers
+        return abnf.HEADER_VARIABLE.fullmatch(name) is not None
+
+    def _passes_variable(self, name: str) -> bool:
+        # Keys with a dot (`wsgi.input`, `mod_wsgi.handler_script`) are the server's inside, and no variable names.
+        if names.is_reserved(name) or name in self._env or not abnf.VARIABLE_NAME.fullmatch(name):
+            return False
+        return any(fnmatchcase(name, pattern) for pattern in self._pass_env)
+
+
+# Routes with the same rules share one table, so thousands of routes do not each remember what clients made up.
+_shared_prefixes = lru_cache(maxsize=128)(_Prefixes)
+
+
+def _request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -> str:
+    """The request target as the client wrote it, in origin-form, where the server tells; else put together again."""
+    target: str = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
+    if target.startswith("/") or target == "*":
+        return target
+    absolute = abnf.SCHEME_AND_AUTHORITY.match(target)
+    if absolute:
+        rest = target[absolute.end() :]
+        return rest if rest.startswith("/") else "/" + rest
+    path = quote(_bytes(script_name + path_info), safe=_PATH_SAFE) or "/"
+    query = environ.get("QUERY_STRING")
+    return f"{path}?{query}" if query else path
+
+
+def _encode(variables: list[str]) -> list[bytes]:
+    """The variables as bytes, all in one go. Raises BadRequest for NUL anywhere and for line ends in a header."""
+    joined = "\0".join(variables)
+    try:
+        encoded = joined.encode("latin-1").split(b"\0")
+    except UnicodeEncodeError:
+        encoded = b"\0".join(map(_bytes, variables)).split(b"\0")
+    if len(encoded) != len(variables):
+        raise BadRequest(f"NUL in {_first_name(variables, _NUL)}")
+    if "\n" in joined or "\r" in joined:
+        # A path may hold `%0A`, and a certificate from `pass_env` has lines; a header that does was split by no sane
+        # server, and programs print such values into places where a line end means something.
+        headers = [variable for variable in variables if variable.startswith(("HTTP_", "CONTENT_"))]
+        name = _first_name(headers, _LINE_END)
+        if name:
+            raise BadRequest(f"a line end in {name}")
+    return encoded
+
+
+def _first_name(variables: list[str], characters: frozenset[str]) -> str:
+    """The name of the first variable with one of `characters` in it, "" for none."""
+    return next((v.partition("=")[0] for v in variables if not characters.isdisjoint(v)), "")
+
+
+def _bytes(text: str) -> bytes:
+    """What a WSGI string stands for. A server that breaks PEP 3333 and decodes gets its text back as UTF-8."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        pass
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise BadRequest(f"no bytes for {text[:80]!a}") from None
+
+
+def _wsgi_string(text: str) -> str:
+    """A path of ours in the form that a server gives paths: its bytes as latin-1."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
