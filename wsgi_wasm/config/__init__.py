@@ -1,0 +1,18 @@
+"""The strict YAML configuration: `load_config` and the frozen values that it gives."""
+
+from __future__ import annotations
+
+from wsgi_wasm.config.load import load_config
+from wsgi_wasm.config.model import FEATURES, INTERFACES, Config, Dir, EngineSettings, Interpreter, Limits, Route
+
+__all__ = [
+    "FEATURES",
+    "INTERFACES",
+    "Config",
+    "Dir",
+    "EngineSettings",
+    "Interpreter",
+    "Limits",
+    "Route",
+    "load_config",
+]

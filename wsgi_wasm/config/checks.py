@@ -1,0 +1,87 @@
+"""Checks of host paths against each other. A guest that may write must not reach what decides about guests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from wsgi_wasm.config.model import Config, Route
+from wsgi_wasm.config.nodes import Reading
+from wsgi_wasm.config.settings import PlacedDir
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A host path that guests must not write to. A file is reached through a directory above it alone; a directory
+    also through one inside it."""
+
+    what: str
+    path: str
+    is_file: bool
+
+
+def check_dirs(placed: Sequence[PlacedDir], reading: Reading) -> None:
+    """Two directories of a guest with different rights must not overlap: the guest could write through the other."""
+    real = [(_real(entry.dir.host), entry) for entry in placed]
+    for (path, entry), (later_path, later) in combinations(real, 2):
+        if entry.dir.writable != later.dir.writable and _overlap(path, later_path):
+            rights = "writable" if entry.dir.writable else "read-only"
+            message = f"overlaps the host directory of '{entry.dir.guest}', which is {rights}"
+            reading.report(later.setting.key, later.setting.path, message)
+
+
+def check_writable(placed: Iterable[PlacedDir], config: Config, reading: Reading) -> None:
+    """No writable directory may reach modules, scripts, this file, the cache or other guests' state."""
+    kept = _kept(config)
+    for entry in placed:
+        path = _real(entry.dir.host)
+        reached = [f"{verb} {one.what}" for one in kept if (verb := _reaches(path, one))]
+        if entry.dir.writable and reached:
+            more = f" and {len(reached) - 3} more" if len(reached) > 3 else ""
+            message = f"is writable, but {', '.join(reached[:3])}{more}"
+            reading.report(entry.setting.key, entry.setting.path, message)
+
+
+def _reaches(path: str, kept: _Kept) -> str:
+    """How a guest gets from `path` to what is kept, as a verb; empty when it does not."""
+    if path == kept.path:
+        return "is"
+    if _is_in(kept.path, path):
+        return "contains"
+    return "lies in" if not kept.is_file and _is_in(path, kept.path) else ""
+
+
+def _kept(config: Config) -> tuple[_Kept, ...]:
+    kept = {_Kept("this configuration file", _real(config.source), True)}
+    for what, path in (("the cache_dir", config.cache_dir), ("the state_dir", config.state_dir)):
+        if path is not None:
+            kept.add(_Kept(what, _real(path), False))
+    for route in _routes(config):
+        if route.directory is not None:
+            kept.add(_Kept(f"the directory of route {route.name}", _real(route.directory), False))
+        modules = [route.module, *(interpreter.module for interpreter in route.interpreters.values())]
+        kept.update(_Kept(f"the module {module.name}", _real(module), True) for module in modules if module)
+    return tuple(sorted(kept, key=lambda one: (one.path, one.what)))
+
+
+def _routes(config: Config) -> Iterable[Route]:
+    yield from config.routes
+    for routes in config.hosts.values():
+        yield from routes
+    yield config.handler
+
+
+def _real(path: Path) -> str:
+    """Without symbolic links, as far as the path exists."""
+    return os.path.realpath(path)
+
+
+def _is_in(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _overlap(one: str, other: str) -> bool:
+    return _is_in(one, other) or _is_in(other, one)

@@ -1,0 +1,74 @@
+"""The JSON Schema of a configuration file, for editors. It sees less than the loader: no bounds of durations, nothing
+behind `${NAME}`, no check of one key against a distant one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wsgi_wasm.config.schema import TABLE, TITLES
+from wsgi_wasm.config.section import NO_DEFAULT, Key
+
+# What a section of that name is, for the editor's tooltip.
+_ABOUT = {
+    "defaults": "Route keys for every route that does not set them itself.",
+    "route": "What answers one path.",
+    "host": "A virtual host.",
+    "handler": "Route keys for scripts that the front server picks.",
+    "interpreter": "A module that runs scripts of one suffix.",
+    "dir": "A host directory that guests see.",
+    "engine": "Settings of the WebAssembly engine.",
+}
+
+# Keys of which a section can be short of: the section written as a text is the value of that key.
+_SHORT = {"dir": "path", "interpreter": "module"}
+_REQUIRED = {"dir": ["path"], "interpreter": ["module"], "host": ["routes"]}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema, draft 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "wsgi_wasm configuration",
+        "description": "Routes of a WSGI gateway that runs WebAssembly CGI guests.",
+        **_object("site"),
+        "$defs": {place: _section(place) for place in TITLES if place != "site"},
+    }
+
+
+def _section(place: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"description": _ABOUT[place]}
+    if place == "route":
+        return {**schema, **_object(place), **_route_rules()}
+    if place in _SHORT:
+        text = TABLE.at(place)[_SHORT[place]].kind.schema()
+        return {**schema, "anyOf": [text, _object(place)]}
+    return {**schema, **_object(place)}
+
+
+def _object(place: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: _property(key) for name, key in TABLE.at(place).items()},
+        "additionalProperties": False,
+    }
+    if place in _REQUIRED:
+        schema["required"] = _REQUIRED[place]
+    return schema
+
+
+def _property(key: Key) -> dict[str, Any]:
+    schema = {"description": key.doc.replace("`", ""), **key.kind.schema()}
+    if key.default is not NO_DEFAULT:
+        schema["default"] = key.default
+    return schema
+
+
+def _route_rules() -> dict[str, Any]:
+    """Exactly one of `module` and `directory`, or at most one where the route is selectable; `index` and
+    `interpreters` need somewhere to find scripts."""
+    selectable = {"required": ["selectable"], "properties": {"selectable": {"enum": [True, "true"]}}}
+    return {
+        "not": {"required": ["module", "directory"]},
+        "anyOf": [{"required": ["module"]}, {"required": ["directory"]}, selectable],
+        "dependentRequired": {"index": ["directory"], "interpreters": ["directory"]},
+    }

@@ -1,0 +1,69 @@
+"""A configuration file to a `Config`, or to a ConfigError with every mistake in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from wsgi_wasm.config.checks import check_writable
+from wsgi_wasm.config.kinds import BROKEN, Settings
+from wsgi_wasm.config.model import Config, EngineSettings
+from wsgi_wasm.config.nodes import Reading
+from wsgi_wasm.config.reader import MAX_BYTES, read_document
+from wsgi_wasm.config.routes import RouteBuilder
+from wsgi_wasm.config.schema import SITE
+from wsgi_wasm.config.settings import defaults_of, merged, value_of
+from wsgi_wasm.errors import ConfigError
+
+
+def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the YAML file at `path`; `${NAME}` in its values is taken from `environ`.
+
+    Relative paths in the file start at its directory. Whether modules and directories exist is not looked at. Raises
+    ConfigError with all problems, named by `path` as it is given here.
+    """
+    source = Path(path).absolute()
+    reading = Reading(file=os.fspath(path), base=source.parent, environ=environ)
+    settings = SITE.read(read_document(_bytes(source, reading), reading), "", reading)
+    if settings is BROKEN:
+        raise ConfigError(list(reading.problems))
+    config = _build(merged(defaults_of("site"), settings), source, reading)
+    if reading.problems:
+        raise ConfigError(list(reading.problems))
+    return config
+
+
+def _bytes(source: Path, reading: Reading) -> bytes:
+    try:
+        with source.open("rb") as file:
+            # One byte more than allowed tells a file that is too large, whatever its size says.
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reading.report_at(0, 0, f"cannot be read: {reason}")
+        raise ConfigError(list(reading.problems)) from error
+
+
+def _build(site: Settings, source: Path, reading: Reading) -> Config:
+    builder = RouteBuilder(reading)
+    inherited = merged(defaults_of("route"), value_of(site, "defaults"))
+    routes = builder.table(value_of(site, "routes"), inherited)
+    hosts = {}
+    for host, setting in value_of(site, "hosts").items():
+        section = merged(defaults_of("host"), setting.value)
+        below = merged(inherited, value_of(section, "defaults"))
+        hosts[host] = builder.table(value_of(section, "routes") or {}, below, host)
+    engine = merged(defaults_of("engine"), value_of(site, "engine"))
+    config = Config(
+        source=source,
+        routes=routes,
+        hosts=hosts,
+        handler=builder.handler(site["handler"], inherited, routes),
+        engine=EngineSettings(instances=value_of(engine, "instances"), features=value_of(engine, "features")),
+        cache_dir=value_of(site, "cache_dir"),
+        state_dir=value_of(site, "state_dir"),
+        reload=value_of(site, "reload"),
+    )
+    check_writable(builder.dirs, config, reading)
+    return config

@@ -1,0 +1,107 @@
+"""What a configuration file says, as frozen values. Durations are in seconds, sizes in bytes, host paths absolute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Engine features that a site may switch on; each widens what a hostile module can reach, so nothing else is offered.
+FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
+
+# What a guest may speak; `auto` looks at the module.
+INTERFACES = ("auto", "cgi")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dir:
+    """A host directory that a guest sees as `guest`, an absolute path without `.`, `..` or a slash at its end."""
+
+    guest: str
+    host: Path
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """The module that runs scripts of one suffix. `{script}` in `args` stands for the script's guest path."""
+
+    module: Path
+    args: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
+    dirs: tuple[Dir, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may cost. `concurrency` is per process; None means the engine's pool size."""
+
+    timeout: float
+    cpu: float
+    memory: int
+    max_body: int
+    max_head: int
+    max_output: int
+    max_stderr: int
+    concurrency: int | None
+    queue_timeout: float
+    body_timeout: float
+    send_timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Everything that a request to one path needs.
+
+    `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `module` and `directory` exclude
+    each other; a `selectable` route may have neither, and then answers no path by itself. `methods` None means any.
+    `response_fields` are lower-case. `line` is where the file has the route, 0 where it has not.
+    """
+
+    name: str
+    host: str | None
+    path: str
+    module: Path | None
+    directory: Path | None
+    index: tuple[str, ...]
+    interpreters: Mapping[str, Interpreter]
+    interface: str
+    methods: tuple[str, ...] | None
+    exact: bool
+    args: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
+    pass_env: tuple[str, ...]
+    pass_headers: tuple[str, ...]
+    pass_authorization: bool
+    response_fields: tuple[str, ...]
+    dirs: tuple[Dir, ...]
+    document_root: str | None
+    local_redirects: tuple[str, ...]
+    query_args: bool
+    stream_request: bool
+    selectable: bool
+    limits: Limits
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Settings of the process's engines: guest slots per process, and features out of `FEATURES`."""
+
+    instances: int = 64
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One configuration file. `hosts` has lower-case names or `*.example` patterns; `handler` holds the settings for
+    scripts that the front server picks itself, so that its `module` and `directory` are None."""
+
+    source: Path
+    routes: tuple[Route, ...]
+    hosts: Mapping[str, tuple[Route, ...]]
+    handler: Route
+    engine: EngineSettings
+    cache_dir: Path | None
+    state_dir: Path | None
+    reload: bool

@@ -1,0 +1,162 @@
+"""Builds routes from their sections, and checks what one section cannot see of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wsgi_wasm.config.checks import check_dirs
+from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
+from wsgi_wasm.config.model import Interpreter, Limits, Route
+from wsgi_wasm.config.nodes import Reading, quote
+from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
+
+_LIMITS = tuple(Limits.__dataclass_fields__)
+
+# Keys whose written value is the model's, unchanged.
+_VERBATIM = (
+    "module",
+    "directory",
+    "interface",
+    "exact",
+    "args",
+    "pass_env",
+    "pass_headers",
+    "pass_authorization",
+    "response_fields",
+    "document_root",
+    "query_args",
+    "stream_request",
+    "selectable",
+)
+
+
+@dataclass(slots=True)
+class RouteBuilder:
+    """Builds the routes of one file. `dirs` gathers each route's directories, its interpreters' among them."""
+
+    reading: Reading
+    dirs: list[PlacedDir] = field(default_factory=list)
+
+    def table(self, routes: Settings, inherited: Settings, host: str | None = None) -> tuple[Route, ...]:
+        """The routes of the file, or of one host."""
+        built = tuple(self._route(path, setting, inherited, host) for path, setting in routes.items())
+        serving = {route.path for route in built if not _is_for_selection(route)}
+        for setting in routes.values():
+            self._check_redirects(merged(inherited, setting.value), serving, host)
+        return built
+
+    def handler(self, setting: Setting, inherited: Settings, routes: tuple[Route, ...]) -> Route:
+        """The settings for scripts that the front server picks. They have no path: `/` stands in its place."""
+        self._check_redirects(setting.value, {route.path for route in routes if not _is_for_selection(route)}, None)
+        return self._build("handler", None, "/", merged(inherited, setting.value), setting.key.line, scripts=False)
+
+    def _route(self, path: str, setting: Setting, inherited: Settings, host: str | None) -> Route:
+        own: Settings = setting.value
+        self._check_target(own, setting)
+        settings = merged(inherited, own)
+        return self._build(f"{host or ''}{path}", host, path, settings, setting.key.line, "directory" in own)
+
+    def _build(self, name: str, host: str | None, path: str, settings: Settings, line: int, scripts: bool) -> Route:
+        placed = dirs_of(settings)
+        if scripts:
+            self._check_root(placed, name)
+        elif line:
+            # Defaults that suit the file's routes are no mistake where nobody asked for a handler.
+            self._check_document_root(settings, placed, name)
+        interpreters = self._interpreters(settings, placed, name) if scripts else {}
+        check_dirs(placed, self.reading)
+        self.dirs.extend(placed)
+        redirects = value_of(settings, "local_redirects")
+        if redirects is None:
+            redirects = () if name == "handler" else (path,)
+        return Route(
+            name=name,
+            host=host,
+            path=path,
+            index=value_of(settings, "index") if value_of(settings, "directory") else (),
+            interpreters=interpreters,
+            methods=_with_head(value_of(settings, "methods")),
+            env=env_of(settings),
+            dirs=tuple(entry.dir for entry in placed),
+            local_redirects=redirects,
+            limits=Limits(**{limit: value_of(settings, limit) for limit in _LIMITS}),
+            line=line,
+            **{key: value_of(settings, key) for key in _VERBATIM},
+        )
+
+    def _interpreters(self, settings: Settings, placed: tuple[PlacedDir, ...], name: str) -> dict[str, Interpreter]:
+        interpreters = {}
+        taken = {entry.dir.guest for entry in placed}
+        for suffix, setting in settings["interpreters"].value.items():
+            own = merged(defaults_of("interpreter"), setting.value)
+            dirs = dirs_of(own)
+            self._check_root(dirs, name)
+            for entry in dirs:
+                if entry.dir.guest in taken:
+                    self._report(entry.setting, f"{quote(entry.dir.guest)} is in the dirs of {_title(name)} already")
+            check_dirs((*placed, *dirs), self.reading)
+            self.dirs.extend(dirs)
+            module = value_of(own, "module")
+            if module is not None:
+                interpreters[suffix] = Interpreter(
+                    module=module,
+                    args=value_of(own, "args"),
+                    env=env_of(own),
+                    dirs=tuple(entry.dir for entry in dirs),
+                )
+        return interpreters
+
+    def _check_target(self, own: Settings, setting: Setting) -> None:
+        reading = self.reading
+        if "module" in own and "directory" in own:
+            later = max(own["module"], own["directory"], key=lambda target: (target.key.line, target.key.column))
+            reading.report(later.key, setting.path, "has both 'module' and 'directory'; leave one out")
+        elif "module" not in own and "directory" not in own and not _selectable(own):
+            reading.report(setting.key, setting.path, "needs 'module' or 'directory'")
+        for name in ("index", "interpreters"):
+            if name in own and "directory" not in own:
+                reading.report(own[name].key, own[name].path, "goes only with 'directory'")
+
+    def _check_root(self, placed: tuple[PlacedDir, ...], name: str) -> None:
+        for entry in placed:
+            if entry.dir.guest == "/":
+                self._report(entry.setting, f"'/' is the directory of the scripts themselves in {_title(name)}")
+
+    def _check_document_root(self, settings: Settings, placed: tuple[PlacedDir, ...], name: str) -> None:
+        root = value_of(settings, "document_root")
+        if root is None or any(_is_below(root, entry.dir.guest) for entry in placed):
+            return
+        self._report(settings["document_root"], f"{quote(root)} lies under none of the dirs of {_title(name)}")
+
+    def _check_redirects(self, settings: Settings, serving: set[str], host: str | None) -> None:
+        for target in value_of(settings, "local_redirects") or ():
+            if target not in serving:
+                where = f" of host {host}" if host else ""
+                self._report(settings["local_redirects"], f"{quote(target)} is no route{where} that answers requests")
+
+    def _report(self, setting: Setting, message: str) -> None:
+        self.reading.report(setting.key, setting.path, message)
+
+
+def _selectable(own: Settings) -> bool:
+    # A broken value is reported by itself; what follows from it would only be noise.
+    return "selectable" in own and own["selectable"].value in (True, BROKEN)
+
+
+def _is_for_selection(route: Route) -> bool:
+    return route.selectable and route.module is None and route.directory is None
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return directory == "/" or path == directory or path.startswith(directory + "/")
+
+
+def _with_head(methods: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if methods is None or "GET" not in methods or "HEAD" in methods:
+        return methods
+    after = methods.index("GET") + 1
+    return (*methods[:after], "HEAD", *methods[after:])
+
+
+def _title(name: str) -> str:
+    return name if name == "handler" else f"route {name}"

@@ -1,0 +1,237 @@
+"""Texts to values. Each function takes the text of one scalar and returns its value, or raises ValueError with what is
+wrong, worded to follow the quoted text: `'30' has no unit; write '30s'`.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from wsgi_wasm.cgi.names import BODY_HEADERS, HOP_BY_HOP_FIELDS, PROXY_HEADERS, is_reserved
+from wsgi_wasm.config.nodes import quote
+
+# For the JSON Schema too, so without anything that ECMA's expressions lack. `TOKEN` is RFC 9110 5.6.2.
+DURATION = r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?:ms|s|m|h)"
+SIZE = r"[0-9]{1,15}(?:B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)"
+NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+NAME_PATTERN = r"[A-Za-z_*?][A-Za-z0-9_*?]*"
+TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+METHOD = r"[A-Z0-9!#$%&'*+.^_`|~-]+"
+CLEAN_PATH = r"/|(?:/[^/]+)+"
+ROUTE_PATH = r"/|(?:/[^/?#]+)+"
+FILE_NAME = r"[^./][^/]*"
+SUFFIX = r"\.[A-Za-z0-9_+-]+"
+HOST = r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\]"
+HOST_PATH = r"[^~](?:.|\n)*"
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_BYTES = {
+    "B": 1,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "TiB": 1 << 40,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+}
+_MEANT_UNITS = {"k": "KiB", "m": "MiB", "g": "GiB", "t": "TiB"}
+
+
+def duration(text: str) -> float:
+    """Seconds: `500ms`, `1.5s`, `2m`, `1h`."""
+    if re.fullmatch(DURATION, text):
+        number, unit = re.fullmatch(r"([0-9.]+)([a-z]+)", text).groups()  # type: ignore[union-attr]
+        # Thousandths go through division, so that 100ms is 0.1 to the last bit.
+        return float(number) / 1000 if unit == "ms" else float(number) * _SECONDS[unit]
+    if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", text):
+        raise ValueError(f"has no unit; write '{text}s' for seconds, or one of ms, m, h")
+    raise ValueError("is no duration; write a number and ms, s, m or h, such as '30s'")
+
+
+def size(text: str) -> int:
+    """Bytes: `512B`, `64KiB`, `10MiB`, `1GiB`; `10MB` is 10 million."""
+    if re.fullmatch(SIZE, text):
+        number, unit = re.fullmatch(r"([0-9]+)([A-Za-z]+)", text).groups()  # type: ignore[union-attr]
+        return int(number) * _BYTES[unit]
+    near = re.fullmatch(r"([0-9]{1,15}) ?([A-Za-z]*)", text)
+    if near and not near[2]:
+        raise ValueError(f"has no unit; write '{near[1]}B' for bytes, or one of KiB, MiB, GiB")
+    if near and (unit := _meant_unit(near[2])):
+        raise ValueError(f"is no size; did you mean '{near[1]}{unit}'?")
+    raise ValueError("is no size; write a whole number and B, KiB, MiB, GiB, kB, MB or GB, such as '10MiB'")
+
+
+def _meant_unit(text: str) -> str | None:
+    for unit in _BYTES:
+        if unit.lower() in (text.lower(), text.lower() + "b"):
+            return _MEANT_UNITS.get(text.lower(), unit)
+    return _MEANT_UNITS.get(text.lower())
+
+
+def integer(text: str) -> int:
+    """A number in decimal digits; YAML's other spellings (`0777`, `1e3`, `1_000`, `0x10`) are refused."""
+    if re.fullmatch(r"0|[1-9][0-9]{0,14}", text):
+        return int(text)
+    if re.fullmatch(r"0+[0-9]{1,15}", text):
+        raise ValueError(f"is no whole number; write '{int(text)}', which is never octal")
+    raise ValueError("is no whole number; write decimal digits alone")
+
+
+def flag(text: str) -> bool:
+    """`true` or `false` and nothing else."""
+    if text in ("true", "false"):
+        return text == "true"
+    meant = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+    word = text.lower()
+    meant_word = word if word in ("true", "false") else meant.get(word)
+    raise ValueError(f"is neither true nor false; write {meant_word}" if meant_word else "is neither true nor false")
+
+
+def choice(text: str, allowed: tuple[str, ...]) -> str:
+    """One of `allowed`."""
+    if text in allowed:
+        return text
+    raise ValueError(f"is none of {', '.join(allowed)}{did_you_mean(text, allowed)}")
+
+
+def did_you_mean(text: str, allowed: tuple[str, ...]) -> str:
+    """`; did you mean 'module'?`, or nothing where no name is near."""
+    # The comparison is quadratic in the length, and no key is long.
+    near = get_close_matches(text, allowed, n=1) if len(text) <= 40 else []
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def clean_path(text: str) -> str:
+    """An absolute path in one spelling: no empty, `.` or `..` segment, no slash at the end."""
+    if not text.startswith("/"):
+        raise ValueError(
+            f"does not start with a slash; write {quote('/' + text)}" if text else "is empty; write '/' or '/name'"
+        )
+    segments = text[1:].split("/")
+    if text != "/" and "" in segments:
+        fixed = "/" + "/".join(segment for segment in segments if segment)
+        raise ValueError(f"has a slash too many; write {quote(fixed)}")
+    if "." in segments or ".." in segments:
+        raise ValueError("has a '.' or '..' segment; write the path without it")
+    return text
+
+
+def route_path(text: str) -> str:
+    """A path of requests, decoded: `/a b`, not `/a%20b`."""
+    clean_path(text)
+    if "?" in text or "#" in text:
+        raise ValueError("holds '?' or '#'; a route is a path without query or fragment")
+    if any(ord(char) < 0x20 or char == "\x7f" for char in text):
+        raise ValueError("holds a control character")
+    if re.search(r"%[0-9A-Fa-f]{2}", text):
+        raise ValueError("is percent-encoded; write the decoded path, such as '/a b' for '/a%20b'")
+    return text
+
+
+def host_path(text: str) -> str:
+    """A file or directory of the host, not yet joined to the directory that it is relative to."""
+    if not text:
+        raise ValueError("is empty; write '.' for this file's own directory")
+    if text.startswith("~"):
+        raise ValueError("starts with '~', which is not expanded; write the whole path, or '${HOME}/...'")
+    return text
+
+
+def file_name(text: str) -> str:
+    """A name without directories that may be served, which names with a leading dot may not."""
+    if "/" in text or not text:
+        raise ValueError("is no file name; write a name without '/'")
+    if text.startswith("."):
+        raise ValueError("starts with a dot; such files are never served")
+    return text
+
+
+def suffix(text: str) -> str:
+    """The end of a script's name, such as `.py`."""
+    if re.fullmatch(SUFFIX, text):
+        if text in (".wasm", ".wat"):
+            raise ValueError("runs by itself and takes no interpreter")
+        return text
+    if re.fullmatch(SUFFIX, "." + text.lstrip("*.")):
+        raise ValueError(f"is no suffix; write {quote('.' + text.lstrip('*.'))}")
+    raise ValueError("is no suffix; write a dot, letters and digits, such as '.py'")
+
+
+def host_name(text: str) -> str:
+    """A host name in lower case, `*.` and one, or an IPv6 address in brackets."""
+    if re.fullmatch(HOST, text):
+        return text.lower()
+    if re.search(r":[0-9]*$", text) and not text.startswith("["):
+        raise ValueError("names a port; leave it out, a host's routes serve all its ports")
+    if not text.isascii():
+        raise ValueError("is not ASCII; write the form that clients send, which starts with 'xn--'")
+    if text == "*":
+        raise ValueError("is no host name; the routes at the top level serve all other hosts")
+    raise ValueError("is no host name; write 'shop.example', or '*.example' for every name below it")
+
+
+def method(text: str) -> str:
+    """A request method (RFC 9110 9.1), which is case-sensitive; the registered ones are upper-case."""
+    if re.fullmatch(METHOD, text):
+        return text
+    if re.fullmatch(TOKEN, text):
+        raise ValueError(f"is not upper-case; write {quote(text.upper())}")
+    raise ValueError("is no request method")
+
+
+def variable(text: str) -> str:
+    """The name of a variable that a guest's environment may get from the configuration."""
+    if not re.fullmatch(NAME, text):
+        raise ValueError("is no variable name; use letters, digits and '_', no digit first")
+    if is_reserved(text):
+        raise ValueError("is set by the request, never by the configuration")
+    return text
+
+
+def variable_pattern(text: str) -> str:
+    """A variable's name, with `*` and `?` for `fnmatch`."""
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise ValueError("is no variable name or pattern; use letters, digits, '_', '*' and '?'")
+    # If even an unlikely name is reserved then the whole family is, and the pattern could never pass anything.
+    if is_reserved(text.replace("*", "qz9").replace("?", "q")):
+        raise ValueError("is set by the request, never by 'pass_env'")
+    return text
+
+
+def request_header(text: str) -> str:
+    """A request header's name."""
+    _token(text)
+    if text.upper().replace("-", "_") in PROXY_HEADERS:
+        raise ValueError("would become HTTP_PROXY, which programs take for their proxy; it is never passed")
+    if text.upper().replace("-", "_") in BODY_HEADERS:
+        raise ValueError("is always passed, as a variable of its own")
+    return text
+
+
+def response_field(text: str) -> str:
+    """A response field's name, in lower case."""
+    _token(text)
+    name = text.lower()
+    if name in HOP_BY_HOP_FIELDS or name in ("transfer-encoding", "content-length"):
+        raise ValueError("belongs to the connection, which is the server's")
+    return name
+
+
+def _token(text: str) -> None:
+    if not re.fullmatch(TOKEN, text):
+        raise ValueError("is no field name")
+
+
+def script_argument(text: str) -> str:
+    """An argument of an interpreter; `{script}` is its one placeholder."""
+    for name in re.findall(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", text):
+        if name != "script":
+            raise ValueError(f"holds {quote('{' + name + '}')}; the one placeholder is '{{script}}'")
+    return text
+
+
+def plain_text(text: str) -> str:
+    """Any text, as written."""
+    return text

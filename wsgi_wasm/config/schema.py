@@ -1,0 +1,200 @@
+"""The table of keys: the one source for reading a file, for its JSON Schema and for the reference page.
+
+A sentence of documentation is Markdown; an example is the key's value in YAML.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wsgi_wasm.config import scalars
+from wsgi_wasm.config.kinds import Choice, Kind, ListOf, MapOf, Scalar
+from wsgi_wasm.config.model import FEATURES, INTERFACES
+from wsgi_wasm.config.quantities import duration, integer, size
+from wsgi_wasm.config.section import NO_DEFAULT, Key, Section, Table
+
+# The sections of a file, as messages call them.
+TITLES = {
+    "site": "the top level",
+    "defaults": "defaults",
+    "route": "a route",
+    "host": "a host",
+    "handler": "handler",
+    "interpreter": "an interpreter",
+    "dir": "an entry of dirs",
+    "engine": "engine",
+}
+
+# Groups of route keys, in the order of the reference page.
+RUNS, TOLD, FILES, ANSWERS, LIMITS = GROUPS = (
+    "What runs",
+    "What the guest is told",
+    "What the guest sees of the disk",
+    "Bodies, answers and redirects",
+    "Limits",
+)
+
+_keys: list[Key] = []
+TABLE = Table(keys=_keys, titles=TITLES)
+
+
+def _key(places: str, name: str, kind: Kind, default: Any, example: str, doc: str, group: str = "") -> None:
+    _keys.append(
+        Key(name=name, kind=kind, default=default, places=tuple(places.split()), group=group, doc=doc, example=example)
+    )
+
+
+def _section(place: str, noun: str, required: str = "", short: str = "") -> Section:
+    # Keys are looked up through the sequence, so a section may be made before its keys.
+    return Section(place=place, noun=noun, table=TABLE, required=required, short=short)
+
+
+FLAG = Scalar(noun="true or false", parse=scalars.flag, pattern="true|false", types=("boolean", "string"))
+TEXT = Scalar(noun="a text", parse=scalars.plain_text, types=("string", "number", "boolean"))
+HOST_PATH = Scalar(noun="a path", parse=scalars.host_path, pattern=scalars.HOST_PATH, is_path=True)
+STATE_PATH = Scalar(
+    noun="a path or null", parse=scalars.host_path, pattern=scalars.HOST_PATH, is_path=True, nullable=True
+)
+ROUTE_PATH = Scalar(noun="a route's path", parse=scalars.route_path, pattern=scalars.ROUTE_PATH)
+GUEST_PATH = Scalar(noun="a guest path", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH)
+DOCUMENT_ROOT = Scalar(noun="a guest path or null", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH, nullable=True)
+HOST_NAME = Scalar(noun="a host name", parse=scalars.host_name, pattern=scalars.HOST)
+SUFFIX = Scalar(noun="a suffix", parse=scalars.suffix, pattern=scalars.SUFFIX)
+FILE_NAME = Scalar(noun="a file name", parse=scalars.file_name, pattern=scalars.FILE_NAME)
+METHOD = Scalar(noun="a request method", parse=scalars.method, pattern=scalars.METHOD)
+VARIABLE = Scalar(noun="a variable name", parse=scalars.variable, pattern=scalars.NAME)
+PATTERN = Scalar(noun="a variable name or pattern", parse=scalars.variable_pattern, pattern=scalars.NAME_PATTERN)
+HEADER = Scalar(noun="a request header", parse=scalars.request_header, pattern=scalars.TOKEN)
+FIELD = Scalar(noun="a response field", parse=scalars.response_field, pattern=scalars.TOKEN)
+SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string", "number", "boolean"))
+
+ENV = MapOf(key=VARIABLE, value=TEXT, plural="variables")
+DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path", short="path"), plural="guest paths")
+ROUTES = MapOf(key=ROUTE_PATH, value=_section("route", "a mapping of route keys"), plural="route paths")
+INTERPRETERS = MapOf(
+    key=SUFFIX,
+    value=_section("interpreter", "a module's path or a mapping", "module", short="module"),
+    plural="suffixes",
+)
+LIFETIME = duration("1ms", "24h")
+
+SITE = _section("site", "a mapping of the file's keys")
+
+ANY_ROUTE = "route defaults handler"
+
+# One entry a paragraph: places, name, kind, default; example; documentation.
+# fmt: off
+
+# The file -------------------------------------------------------------------------------------------------------------
+
+_key("site", "routes", ROUTES, {}, "{/hello: {module: hello.wasm}}",
+     "Paths and what answers them; the longest matching path wins, whatever the order in the file.")
+_key("site host", "defaults", _section("defaults", "a mapping of route keys"), {}, "{timeout: 10s}",
+     "Route keys for every route that does not set them itself; those of a host go before those of the file.")
+_key("site", "hosts", MapOf(key=HOST_NAME, value=_section("host", "a mapping", "routes"), plural="host names"), {},
+     "{shop.example: {routes: {/: {module: shop.wasm}}}}",
+     "Virtual hosts with routes of their own, by exact name or as `*.example` for every name below; a listed host "
+     "does not fall through to the routes of the file.")
+_key("host", "routes", ROUTES, NO_DEFAULT, "{/: {module: shop.wasm}}", "The routes of this host.")
+_key("site", "handler", _section("handler", "a mapping of route keys"), {}, "{timeout: 5s}",
+     "Route keys for scripts that Apache itself picks with `AddHandler` or `SetHandler`.")
+_key("site", "engine", _section("engine", "a mapping"), {}, "{instances: 32}",
+     "Settings of the WebAssembly engine, for all routes.")
+_key("site", "cache_dir", STATE_PATH, None, "/var/cache/wsgi-wasm",
+     "Where compiled modules are kept; `WSGI_WASM_CACHE` goes before it, and null means "
+     "`$XDG_CACHE_HOME/wsgi-wasm`, else `/var/cache/wsgi-wasm`.")
+_key("site", "state_dir", STATE_PATH, None, "/var/lib/wsgi-wasm", "Where guests' stored data is kept.")
+_key("site", "reload", FLAG, False, "true",
+     "Whether a running server takes over this file and its modules when they change.")
+
+# Routes ---------------------------------------------------------------------------------------------------------------
+
+_key("route", "module", HOST_PATH, NO_DEFAULT, "shop.wasm",
+     "The `.wasm` or `.wat` file to run; a missing one takes down its own route alone.", RUNS)
+_key("route", "directory", HOST_PATH, NO_DEFAULT, "cgi-bin",
+     "A directory of scripts: the first segment of the path that is a file names the one to run. "
+     "Guests see the directory as `/`, read-only.", RUNS)
+_key("route defaults", "index", ListOf(item=FILE_NAME, plural="file names"), ["index.wasm"], "[index.wasm, index.py]",
+     "Files to look for, in order, where the path names a directory; for `directory` routes.", RUNS)
+_key("route defaults", "interpreters", INTERPRETERS, {}, "{.py: python.wasm}",
+     "Modules that run scripts, by the script's suffix; other suffixes than these, `.wasm` and `.wat` are "
+     "not served; for `directory` routes.", RUNS)
+_key(ANY_ROUTE, "interface", Choice(allowed=INTERFACES), "auto", "cgi",
+     "What the guest speaks; `auto` looks at the module.", RUNS)
+_key(ANY_ROUTE, "methods", ListOf(item=METHOD, plural="request methods", at_least=1, nullable=True), None,
+     "[GET, POST]", "Allowed request methods, others get 405; GET brings HEAD, and null allows any.", RUNS)
+_key("route", "exact", FLAG, False, "true", "Whether only the path itself matches, nothing below it.", RUNS)
+_key("route", "selectable", FLAG, False, "true",
+     "Whether Apache may choose this route for a script of its own, by `SetEnv wsgi_wasm.route` and the route's path "
+     "(with the host before it for a route of `hosts`, `shop.example/cart`); "
+     "such a route needs no module.", RUNS)
+
+_key(ANY_ROUTE, "args", ListOf(item=TEXT, plural="texts", unique=False), [], "[--fast]",
+     "Arguments after the program's name.", TOLD)
+_key(ANY_ROUTE, "env", ENV, {}, "{TZ: UTC}",
+     "Variables for the guest; `defaults` and route are merged name by name. "
+     "What the request decides (`HTTP_*`, `SCRIPT_NAME`, ...) cannot be set.", TOLD)
+_key(ANY_ROUTE, "pass_env", ListOf(item=PATTERN, plural="variable names or patterns"), [], '["SSL_*", UNIQUE_ID]',
+     "Variables that the front server made (`SetEnv`, `SSL_*`) to hand on, `*` and `?` as in file names; the "
+     "process's own environment is never passed.", TOLD)
+_key(ANY_ROUTE, "pass_headers", ListOf(item=HEADER, plural="request headers", fold=True), [], "[Proxy-Authorization]",
+     "Request headers to hand on that are normally kept back.", TOLD)
+_key(ANY_ROUTE, "pass_authorization", FLAG, False, "true",
+     "Whether the guest gets the client's `Authorization` header.", TOLD)
+_key(ANY_ROUTE, "query_args", FLAG, False, "true",
+     "Whether a query without `=` becomes arguments, as in RFC 3875 4.4.", TOLD)
+
+_key(ANY_ROUTE, "dirs", DIRS, {}, "{/data: ./data, /out: {path: ./out, writable: true}}",
+     "Host directories that the guest sees, by guest path; read-only unless said.", FILES)
+_key(ANY_ROUTE, "document_root", DOCUMENT_ROOT, None, "/data",
+     "The guest path that the paths of requests are translated to (`DOCUMENT_ROOT`, `PATH_TRANSLATED`), at or below "
+     "one of `dirs`; null is `/` in a `directory` route and none elsewhere.", FILES)
+
+_key(ANY_ROUTE, "stream_request", FLAG, False, "true",
+     "Whether the guest starts before the request body is whole; a body cut short is then no 400.", ANSWERS)
+_key(ANY_ROUTE, "response_fields", ListOf(item=FIELD, plural="response fields"), [], "[X-Sendfile]",
+     "Response fields to let through that are normally dropped because front servers obey them.", ANSWERS)
+_key(ANY_ROUTE, "local_redirects", ListOf(item=ROUTE_PATH, plural="route paths", nullable=True), None, "[/shop, /cart]",
+     "Routes of the same host that a `Location: /path` may lead to inside the server, past its access rules; "
+     "null means the route itself, and for `handler` none.", ANSWERS)
+
+_key(ANY_ROUTE, "timeout", LIFETIME, "25s", "5s",
+     "Wall clock for one request, from the guest's first instruction to its last; waiting for the client's body or "
+     "for a slow reader does not count.", LIMITS)
+_key(ANY_ROUTE, "cpu", LIFETIME, "10s", "2s", "The guest's own CPU time.", LIMITS)
+_key(ANY_ROUTE, "memory", size("64KiB", "4GiB", whole="64KiB"), "128MiB", "64MiB",
+     "Linear memory that a guest can grow to; past it, its allocations fail.", LIMITS)
+_key(ANY_ROUTE, "max_body", size("0B", "1TiB"), "10MiB", "1MiB", "The largest request body; over it: 413.", LIMITS)
+_key(ANY_ROUTE, "max_head", size("256B", "1MiB"), "64KiB", "16KiB",
+     "The largest head of an answer; over it: 502.", LIMITS)
+_key(ANY_ROUTE, "max_output", size("1KiB", "1TiB"), "100MiB", "1GiB",
+     "The largest answer; over it: cut off and logged.", LIMITS)
+_key(ANY_ROUTE, "max_stderr", size("0B", "16MiB"), "64KiB", "4KiB",
+     "How much of a request's stderr goes to the log.", LIMITS)
+_key(ANY_ROUTE, "concurrency", integer(1, 10_000, nullable=True), None, "8",
+     "Guests of this route that run at a time in one process; null means as many as `engine.instances`.", LIMITS)
+_key(ANY_ROUTE, "queue_timeout", duration("0s", "1h"), "5s", "500ms",
+     "How long a request waits for a free place; after it: 503 with `Retry-After`.", LIMITS)
+_key(ANY_ROUTE, "body_timeout", LIFETIME, "60s", "10s",
+     "How long the client may take to send its body; after it: 408.", LIMITS)
+_key(ANY_ROUTE, "send_timeout", LIFETIME, "60s", "30s",
+     "How long the client may leave what was sent untaken; after it: cut off.", LIMITS)
+
+# Entries --------------------------------------------------------------------------------------------------------------
+
+_key("dir", "path", HOST_PATH, NO_DEFAULT, "./out", "The host directory; this key alone may be written as a text.")
+_key("dir", "writable", FLAG, False, "true", "Whether guests may change what is in it.")
+
+_key("interpreter", "module", HOST_PATH, NO_DEFAULT, "python.wasm",
+     "The interpreter's module; this key alone may be written as a text.")
+_key("interpreter", "args", ListOf(item=SCRIPT_ARG, plural="texts", unique=False), ["{script}"], '[-I, "{script}"]',
+     "Arguments after the program's name; `{script}` is the script's guest path.")
+_key("interpreter", "env", ENV, {}, "{PYTHONHOME: /usr}", "Variables for this interpreter, besides the route's `env`.")
+_key("interpreter", "dirs", DIRS, {}, "{/usr: ./python/usr}",
+     "Host directories for this interpreter, besides the route's `dirs`.")
+
+_key("engine", "instances", integer(1, 1000), 64, "32", "Guests that can exist at a time in one process.")
+_key("engine", "features", ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), [],
+     "[exceptions]", "WebAssembly features to switch on; each is more code within a hostile module's reach.")
+
+# fmt: on
