@@ -1,0 +1,164 @@
+"""The directory of compiled modules, shared by all workers and by restarts.
+
+An artefact is native code that this process will run, so a file is used only if root or this process's own user owns
+it and nobody else can write to it or to its directory, and only if its digest is the one that was written down when
+it was made. Files are replaced by rename and never changed in place: another process may have one mapped.
+
+Names: `<digest of the module>-<fingerprint>.cwasm` and beside it `.json` (the artefact's digest, its stat identity
+when that digest was last checked, and the module's facts). `<identity>.source` remembers a module's digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from wsgi_wasm.engine import _capi as c
+from wsgi_wasm.engine.facts import ModuleFacts, from_json, to_json
+from wsgi_wasm.errors import CacheError
+
+FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
+
+
+def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Path:
+    """Where artefacts go: WSGI_WASM_CACHE, else `cache_dir`, else the user's cache, else /var/cache/wsgi-wasm."""
+    if environ.get("WSGI_WASM_CACHE"):
+        return Path(environ["WSGI_WASM_CACHE"])
+    if configured is not None:
+        return configured
+    if environ.get("XDG_CACHE_HOME"):
+        return Path(environ["XDG_CACHE_HOME"]) / "wsgi-wasm"
+    home = environ.get("HOME")
+    if home and os.access(home, os.W_OK):
+        return Path(home) / ".cache" / "wsgi-wasm"
+    return Path("/var/cache/wsgi-wasm")
+
+
+def identity(info: os.stat_result) -> str:
+    """What must be unchanged for a file to count as unchanged without reading it."""
+    return f"{info.st_dev:x}-{info.st_ino:x}-{info.st_size:x}-{info.st_mtime_ns:x}-{info.st_ctime_ns:x}"
+
+
+def fingerprint(features: frozenset[str]) -> str:
+    """Of everything besides the module itself that decides what its artefact is."""
+    text = f"{FORMAT} {c.VERSION} {os.uname().machine} {' '.join(sorted(features))}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check_owner(path: Path, info: os.stat_result) -> None:
+    if info.st_uid not in (0, os.geteuid()):
+        raise CacheError(f"{path} belongs to user {info.st_uid}, not to root or to user {os.geteuid()}: not used")
+    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise CacheError(f"{path} can be written by its group or by others: not used (chmod go-w {path})")
+
+
+class Cache:
+    """A trusted cache directory. Raises CacheError where it cannot be made or trusted."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            info = directory.stat()
+        except OSError as error:
+            raise CacheError(f"cache directory {directory}: {error.strerror}") from None
+        if not stat.S_ISDIR(info.st_mode):
+            raise CacheError(f"cache directory {directory} is not a directory")
+        _check_owner(directory, info)
+        self.writable = os.access(directory, os.W_OK)
+
+    # --- digests of modules ---
+
+    def digest(self, source: Path, info: os.stat_result) -> str:
+        """SHA-256 of a module's bytes, read only if the file is not the one that was read before."""
+        note = self.directory / f"{identity(info)}.source"
+        with contextlib.suppress(OSError, CacheError, ValueError):
+            _check_owner(note, note.stat())
+            known = note.read_text("ascii").strip()
+            if len(known) == 64:
+                return known
+        with source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self._write(note, digest.encode())
+        return digest
+
+    # --- artefacts ---
+
+    def artefact(self, digest: str, features: frozenset[str]) -> Path:
+        """Where the artefact of a module is, or will be."""
+        return self.directory / f"{digest}-{fingerprint(features)}.cwasm"
+
+    def find(self, artefact: Path) -> ModuleFacts | None:
+        """The facts of the module whose artefact is there, whole and ours; None where it has to be made.
+
+        Raises CacheError for a foreign or loose file, which would otherwise be run as native code.
+        """
+        note = artefact.with_suffix(".json")
+        try:
+            found = artefact.lstat()
+            for path, info in ((artefact, found), (note, note.lstat())):
+                if not stat.S_ISREG(info.st_mode):
+                    raise CacheError(f"{path} is not a regular file: not used")
+                _check_owner(path, info)
+        except FileNotFoundError:
+            return None
+        try:
+            known = json.loads(note.read_text("ascii"))
+            facts = from_json(known["facts"])
+            if known["checked"] != identity(found):
+                with artefact.open("rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != known["sha256"]:
+                        return None
+                self._note(artefact, known["sha256"], found, facts)
+        except (ValueError, KeyError, TypeError, OSError):
+            return None
+        return facts
+
+    def store(self, artefact: Path, code: bytes, facts: ModuleFacts) -> None:
+        """Put an artefact in place. Raises CacheError where it cannot be written."""
+        try:
+            self._replace(artefact, code)
+            self._note(artefact, hashlib.sha256(code).hexdigest(), artefact.stat(), facts)
+        except OSError as error:
+            raise CacheError(f"{artefact} cannot be written: {error.strerror}") from None
+
+    def forget(self, artefact: Path) -> None:
+        """Have an artefact made anew: it was whole, and yet Wasmtime refused it (made for another processor, say)."""
+        with contextlib.suppress(OSError):
+            artefact.with_suffix(".json").unlink()
+
+    @contextlib.contextmanager
+    def lock(self, artefact: Path) -> Iterator[None]:
+        """Held by the one process of this machine that makes the artefact; the kernel frees it if that one dies."""
+        descriptor = os.open(artefact.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: ModuleFacts) -> None:
+        note = {"sha256": digest, "checked": identity(info), "wasmtime": c.VERSION, "facts": to_json(facts)}
+        self._write(artefact.with_suffix(".json"), json.dumps(note).encode())
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """For what can be worked out again: failing to write it costs time and nothing else."""
+        with contextlib.suppress(OSError):
+            self._replace(path, data)
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix=".making-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            os.rename(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise

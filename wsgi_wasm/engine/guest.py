@@ -1,0 +1,188 @@
+"""A module ready to run in a process: linked once, then run any number of times, each in a store of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsgi_wasm.engine import _capi as c
+from wsgi_wasm.engine import wasi
+from wsgi_wasm.engine.errors import error_text, exit_status, taken, trap_text
+from wsgi_wasm.engine.facts import ModuleFacts
+from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.engine.run import Client, Input, Run, RunLimits, Stop, current
+from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot, wat_to_wasm
+from wsgi_wasm.errors import ModuleError, Unavailable
+
+_I32 = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preopen:
+    """A directory that the guest may use: its path in the guest, its path on the host, and whether it may write."""
+
+    guest: bytes
+    host: bytes
+    writable: bool
+
+
+class Linked:
+    """A module compiled for one engine of this process. The C objects go when the last run has let go of it."""
+
+    def __init__(self, runtime: Runtime, engine: Engine, pointer: int, facts: ModuleFacts) -> None:
+        self.prepared = 0
+        self.runtime = runtime
+        self.engine = engine
+        self.facts = facts
+        self._pointer = pointer
+        self._pid = os.getpid()
+        self.prepared = _prepare(engine, pointer)  # wasmtime_instance_pre_t
+
+    def __del__(self) -> None:
+        # After a fork the child owns none of it; at exit of the interpreter the functions may be gone already.
+        if c is not None and os.getpid() == self._pid:
+            if self.prepared:
+                c.instance_pre_delete(self.prepared)
+            c.module_delete(self._pointer)
+
+
+def _functype(parameters: int) -> int:
+    """A function type of `parameters` i32 values and an i32 result; the linker copies it, the caller frees it."""
+    vectors = []
+    for count in (parameters, 1):
+        kinds = (ctypes.c_void_p * count)(*(c.valtype_new(_I32) for _ in range(count)))
+        vectors.append(c.ValueTypes())
+        c.valtype_vec_new(ctypes.byref(vectors[-1]), count, kinds)
+    return int(c.functype_new(ctypes.byref(vectors[0]), ctypes.byref(vectors[1])))
+
+
+def _linker(engine: Engine) -> int:
+    linker = int(c.linker_new(engine.pointer))
+    c.linker_allow_shadowing(linker, True)
+    taken(c.linker_define_wasi(linker))
+    for name, (entry, parameters) in wasi.FUNCTIONS.items():
+        text, signature = name.encode(), _functype(parameters)
+        taken(
+            c.linker_define_func(linker, wasi.MODULE, len(wasi.MODULE), text, len(text), signature, entry, None, None)
+        )
+        c.functype_delete(signature)
+    return linker
+
+
+def _prepare(engine: Engine, module: int) -> int:
+    linker = _linker(engine)
+    try:
+        prepared = ctypes.c_void_p()
+        taken(c.linker_instantiate_pre(linker, module, ctypes.byref(prepared)))
+        return int(prepared.value or 0)
+    finally:
+        c.linker_delete(linker)
+
+
+def _forwarding(engine: Engine) -> wasi.Forwarding:
+    """Made once per engine, when the first guest with directories runs."""
+    if engine.forwarding is None:
+        binary = wat_to_wasm(wasi.FORWARDER.encode())
+        module = ctypes.c_void_p()
+        taken(c.module_new(engine.pointer, binary, len(binary), ctypes.byref(module)))
+        linker = int(c.linker_new(engine.pointer))
+        taken(c.linker_define_wasi(linker))
+        engine.forwarding = wasi.Forwarding(int(module.value or 0), linker)
+    forwarding: wasi.Forwarding = engine.forwarding
+    return forwarding
+
+
+class Guest:
+    """A linked module with what it is granted: arguments' storage, directories and limits of one route."""
+
+    def __init__(self, linked: Linked, limits: RunLimits, preopens: Sequence[Preopen]) -> None:
+        self.linked = linked
+        self.limits = limits
+        self.preopens = tuple(preopens)
+        self._check_memory()
+        self._forwarding = _forwarding(linked.engine) if self.preopens else None
+
+    def _check_memory(self) -> None:
+        needed = self.linked.facts.memory_minimum
+        if needed > self.limits.memory:
+            allowed = self.limits.memory
+            raise ModuleError(f"begins with {needed >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB")
+
+    def run(
+        self,
+        slot: Slot,
+        arguments: Sequence[bytes],
+        environment: Sequence[bytes],
+        stdin: Input | None,
+        client: Client,
+        spent: tuple[float, float] = (0.0, 0.0),
+    ) -> Outcome:
+        """Run the guest to its end on this thread, in a fresh store. Host errors come back in `Outcome.failure`.
+
+        `slot` must come from `linked.engine` and is not given back here. `spent` is wall and CPU time (seconds) that
+        an earlier guest of the same request has used of the limits. Raises Unavailable where a directory that the
+        guest is granted cannot be opened.
+        """
+        run = Run(slot, self.limits, client, stdin, environment, spent)
+        slot.forwarding = self._forwarding
+        slot.trap.value = None
+        ticker = self.linked.runtime.ticker
+        engine = self.linked.engine
+        store = c.store_new(engine.pointer, None, None)
+        context = c.store_context(store)
+        cpu, wall = time.thread_time(), time.monotonic()
+        ticker.running[run] = None
+        if ticker.asleep:
+            ticker.wake()
+        current.run = run
+        try:
+            c.store_limiter(store, self.limits.memory, TABLE_ELEMENTS, 2, 8, 1)
+            self._grant(context, arguments)
+            c.set_epoch_deadline(context, 1)
+            c.store_epoch_callback(store, wasi.ON_EPOCH, None, None)
+            error = c.instantiate(self.linked.prepared, context, slot.instance_at, slot.trap_at)
+            if not error and not slot.trap.value:
+                c.export_get(context, slot.instance_at, b"_start", 6, slot.extern_at)
+                error = c.call(context, slot.func_at, None, 0, None, 0, slot.trap_at)
+            outcome = _outcome(run, error, slot.trap.value)
+        finally:
+            current.run = None
+            del ticker.running[run]
+            c.store_delete(store)
+        outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
+        return outcome
+
+    def _grant(self, context: int, arguments: Sequence[bytes]) -> None:
+        config = c.wasi_new()
+        values = (ctypes.c_char_p * len(arguments))(*arguments)
+        if not c.wasi_argv(config, len(arguments), values):
+            c.wasi_delete(config)
+            raise Unavailable("an argument of the guest is not UTF-8")
+        for preopen in self.preopens:
+            if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
+                c.wasi_delete(config)
+                raise Unavailable(
+                    f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
+                    "cannot be opened"
+                )
+        taken(c.set_wasi(context, config))
+
+
+def _outcome(run: Run, error: int | None, trap: int | None) -> Outcome:
+    """How the call ended, with the output that was not handed on yet; frees the error or the trap."""
+    outcome = Outcome(End.RETURNED)
+    if error:
+        status = exit_status(error)
+        text = error_text(error)
+        outcome = Outcome(End.TRAPPED, detail=text) if status is None else Outcome(End.EXITED, code=status)
+    elif trap:
+        outcome = Outcome(End.TRAPPED, detail=trap_text(trap))
+    if isinstance(run.failure, Stop):
+        outcome = Outcome(run.failure.end, detail=run.failure.detail)
+    elif run.failure is not None:
+        outcome = Outcome(End.STOPPED, detail=str(run.failure), failure=run.failure)
+    outcome.rest = b"".join(run.pending)
+    return outcome

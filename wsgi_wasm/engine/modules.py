@@ -1,0 +1,253 @@
+"""Modules by path: loaded from the cache when first asked for, compiled in a child where they are not there yet, and
+replaced when their file changes. The last good one goes on serving until its successor is ready.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+
+from wsgi_wasm.engine import _capi as c
+from wsgi_wasm.engine.cache import Cache, identity
+from wsgi_wasm.engine.compiler import compile_in_child
+from wsgi_wasm.engine.errors import error_text
+from wsgi_wasm.engine.facts import ModuleFacts
+from wsgi_wasm.engine.guest import Linked
+from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
+
+log = logging.getLogger("wsgi_wasm.engine")
+
+RECHECK = 1.0  # seconds between two looks at a module's file
+KEPT = 2048  # modules kept loaded; the least recently used goes first
+
+PREVIEW1 = "wasi_snapshot_preview1"
+
+Waiting = Callable[[float], None]
+
+
+def check_facts(facts: ModuleFacts) -> None:
+    """Raises ModuleError, naming everything that stops a module from being a CGI program."""
+    wrong = []
+    foreign = [str(item) for item in facts.imports if item.module != PREVIEW1]
+    if any(name.startswith("wasi_unstable.") for name in foreign):
+        wrong.append("imports wasi_unstable, which is not offered: build it with a current wasi-sdk")
+    elif foreign:
+        wrong.append(f"imports what is not offered: {', '.join(sorted(set(foreign)))}")
+    start = facts.exports.get("_start")
+    if start is None:
+        wrong.append("exports no _start: a program (command) is needed, not a library (reactor)")
+    elif start != "function" or facts.start_signature not in ("() -> ()", "unknown"):
+        wrong.append(f"its _start is {facts.start_signature or start}, and should be () -> ()")
+    if facts.memory_imported:
+        wrong.append("imports its memory")
+    elif facts.imports and facts.exports.get("memory") != "memory":
+        wrong.append("exports no memory under the name 'memory'")
+    if wrong:
+        raise ModuleError("; ".join(wrong))
+
+
+class Module:
+    """One module file. `get` gives it ready to run; everything else happens aside."""
+
+    def __init__(self, store: ModuleStore, path: Path) -> None:
+        self.path = path
+        self._store = store
+        self._linked: Linked | None = None
+        self._identity = ""
+        self._error: Unavailable | None = None
+        self._look_at = 0.0  # monotonic clock, seconds
+        self._compiled = threading.Event()
+        self._compiling = False
+        self._refreshing = threading.Lock()
+
+    def get(self, wait: float) -> Linked:
+        """The module, linked. Raises ModuleError, or Unavailable where it is not compiled after `wait` seconds."""
+        if time.monotonic() < self._look_at and self._linked is not None:
+            return self._linked
+        self._refresh()
+        if self._linked is None and self._compiling:
+            self._compiled.wait(wait)
+            self._refresh()
+        if self._linked is not None:
+            return self._linked
+        if self._error is not None:
+            raise self._error
+        raise Unavailable(f"{self.path} is being compiled", retry_after=5)
+
+    def load_now(self, waiting: Waiting) -> Linked:
+        """Load, and compile in the foreground where needed. Raises ModuleError."""
+        try:
+            return self._load(self.path.stat(), waiting)
+        except OSError as error:
+            raise ModuleError(f"{self.path}: {error.strerror}") from None
+
+    def _refresh(self) -> None:
+        if not self._refreshing.acquire(timeout=RECHECK if self._linked is None else 0):
+            return
+        try:
+            info = self.path.stat()
+            current = identity(info)
+            if current != self._identity and not self._compiling:
+                self._try_load(info, current)
+        except OSError as error:
+            self._fail(ModuleError(f"{self.path}: {error.strerror}"), "")
+        finally:
+            self._look_at = time.monotonic() + RECHECK
+            self._refreshing.release()
+
+    def _try_load(self, info: os.stat_result, current: str) -> None:
+        try:
+            linked = self._store.from_cache(self.path, info)
+        except (ModuleError, CacheError) as error:
+            self._fail(ModuleError(f"{self.path}: {error}"), current)
+            return
+        if linked is not None:
+            self._linked, self._identity, self._error = linked, current, None
+        else:
+            self._compiling = True
+            self._compiled.clear()
+            self._store.compile_aside(self)
+
+    def compile_aside(self) -> None:
+        """Run on the store's own thread."""
+        try:
+            info = self.path.stat()
+            try:
+                self._linked, self._error = self._load(info, _log_progress(self.path)), None
+                self._identity = identity(info)
+            except (ModuleError, CacheError) as error:
+                self._fail(ModuleError(str(error)), identity(info))
+        except OSError as error:
+            self._fail(ModuleError(f"{self.path}: {error.strerror}"), "")
+        finally:
+            self._compiling = False
+            self._compiled.set()
+
+    def _load(self, info: os.stat_result, waiting: Waiting) -> Linked:
+        try:
+            return self._store.from_cache(self.path, info) or self._store.compiled(self.path, info, waiting)
+        except ModuleError as error:
+            raise ModuleError(f"{self.path}: {error}") from None
+
+    def _fail(self, error: ModuleError, current: str) -> None:
+        if self._error is None or str(error) != str(self._error):
+            log.error("%s%s", error, "; the last good one goes on serving" if self._linked else "")
+        self._error, self._identity = error, current
+
+
+def _log_progress(path: Path) -> Waiting:
+    def waiting(seconds: float) -> None:
+        if seconds == 1 or seconds % 10 == 0:
+            log.warning("compiling %s: %d s so far", path, seconds)
+
+    return waiting
+
+
+class ModuleStore:
+    """All modules of a process. Without a usable cache, modules are compiled for this process alone."""
+
+    def __init__(self, directory: Path, features: frozenset[str], instances: int) -> None:
+        self.features = features
+        self.instances = instances
+        self.cache: Cache | None = None
+        try:
+            self.cache = Cache(directory)
+            if not self.cache.writable:
+                log.warning("cache directory %s is read-only: what is not there is compiled by each process", directory)
+        except CacheError as error:
+            log.warning("%s; modules are compiled anew by each process", error)
+        self._modules: OrderedDict[Path, Module] = OrderedDict()
+        self._changing = threading.Lock()
+        self._queue: SimpleQueue[Module] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def module(self, path: Path) -> Module:
+        """The entry of a path; loading it is left to `Module.get`."""
+        with self._changing:
+            module = self._modules.get(path)
+            if module is None:
+                module = self._modules[path] = Module(self, path)
+                if len(self._modules) > KEPT:
+                    self._modules.popitem(last=False)
+            else:
+                self._modules.move_to_end(path)
+        return module
+
+    def compile_aside(self, module: Module) -> None:
+        """Queue a module for the one thread that compiles; each compilation uses all cores by itself."""
+        with self._changing:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._compile, name="wsgi_wasm-compile", daemon=True)
+                self._thread.start()
+        self._queue.put(module)
+
+    def _compile(self) -> None:
+        while True:
+            module = self._queue.get()
+            started = time.monotonic()
+            module.compile_aside()
+            log.info("compiled %s in %.1f s", module.path, time.monotonic() - started)
+
+    def from_cache(self, path: Path, info: os.stat_result) -> Linked | None:
+        """The module from its artefact, or None where that has to be made. Raises ModuleError, CacheError, OSError."""
+        if self.cache is None:
+            return None
+        artefact = self.cache.artefact(self.cache.digest(path, info), self.features)
+        facts = self.cache.find(artefact)
+        if facts is None:
+            return None
+        try:
+            return self._link(facts, lambda engine, out: _deserialize_file(engine, artefact, out))
+        except _Refused as error:
+            log.warning("%s is compiled anew: %s", artefact, error)
+            self.cache.forget(artefact)
+            return None
+
+    def compiled(self, path: Path, info: os.stat_result, waiting: Waiting) -> Linked:
+        """Compile in a child and link. Raises ModuleError."""
+        if self.cache is not None and self.cache.writable:
+            compile_in_child(path, self.features, self.cache.directory, waiting)
+            linked = self.from_cache(path, info)
+            if linked is None:
+                raise ModuleError("changed while it was compiled")
+            return linked
+        compiled = compile_in_child(path, self.features, None, waiting)
+        if compiled is None:
+            raise ModuleError("could not be compiled")
+        code = compiled.code
+        return self._link(compiled.facts, lambda engine, out: c.module_deserialize(engine, code, len(code), out))
+
+    def _link(self, facts: ModuleFacts, deserialize: Callable[[int, object], int | None]) -> Linked:
+        check_facts(facts)
+        engine = runtime().engine(self.features, facts.memory_minimum, self.instances)
+        pointer = ctypes.c_void_p()
+        error = deserialize(engine.pointer, ctypes.byref(pointer))
+        if error:
+            raise _Refused(error_text(error))
+        return Linked(runtime(), engine, int(pointer.value or 0), facts)
+
+
+class _Refused(Exception):
+    """Wasmtime would not take an artefact: damaged in a way that the digest could not show, or for another machine."""
+
+
+def _deserialize_file(engine: int, artefact: Path, out: object) -> int | None:
+    error: int | None = c.module_deserialize_file(engine, os.fsencode(artefact), out)
+    if not error:
+        return None
+    # Mapping can fail where reading does not, on a file system mounted noexec for one.
+    data = artefact.read_bytes()
+    second: int | None = c.module_deserialize(engine, data, len(data), out)
+    if second:
+        c.error_delete(error)
+        return second
+    c.error_delete(error)
+    return None

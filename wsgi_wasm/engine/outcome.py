@@ -1,0 +1,64 @@
+"""How a run ended. A leaf of the engine."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+# wasmtime_trap_code_t, in the words that a log should use
+TRAPS = {
+    0: "stack overflow",
+    1: "out-of-bounds memory access",
+    2: "misaligned atomic access",
+    3: "out-of-bounds table access",
+    4: "indirect call to null",
+    5: "indirect call with the wrong type",
+    6: "integer overflow",
+    7: "integer division by zero",
+    8: "invalid conversion to integer",
+    9: "unreachable instruction",
+    10: "interrupted",
+    11: "out of fuel",
+}
+
+
+class End(enum.Enum):
+    """Why the guest no longer runs."""
+
+    RETURNED = "returned"
+    EXITED = "exited"
+    TRAPPED = "trapped"
+    TIMEOUT = "ran past its timeout"
+    CPU = "used up its cpu time"
+    OUTPUT = "wrote more than max_output"
+    STOPPED = "was stopped"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The end of one run.
+
+    `code` is the exit status (0 for a return), `detail` the name of the trap or the reason of a stop. `cpu` is the
+    thread's CPU time and `wall` the elapsed time between the first instruction and the last, both in seconds.
+    `failure` is what a callback of the host raised while the guest ran, if that ended the run. `rest` is output that
+    was not handed to the client while the guest ran.
+    """
+
+    end: End
+    code: int = 0
+    detail: str = ""
+    cpu: float = 0.0
+    wall: float = 0.0
+    failure: BaseException | None = None
+    rest: bytes = b""
+
+    @property
+    def well(self) -> bool:
+        """True where the guest itself came to its end, with whatever exit status."""
+        return self.end in (End.RETURNED, End.EXITED)
+
+    def __str__(self) -> str:
+        text = self.end.value
+        if self.end is End.EXITED:
+            return f"exited with status {self.code}"
+        return f"{text}: {self.detail}" if self.detail else text

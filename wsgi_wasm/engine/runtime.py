@@ -1,0 +1,244 @@
+"""Engines, their pools and the epoch ticker: what one process owns, made after fork and never shared with a child."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import resource
+import threading
+import time
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from wsgi_wasm.engine import _capi as c
+from wsgi_wasm.engine.errors import taken
+from wsgi_wasm.errors import EngineError, Unavailable
+
+log = logging.getLogger("wsgi_wasm.engine")
+
+TICK = 0.01  # seconds between epochs: how late a limit can be noticed, and how long output may wait to be sent
+SMALL_MEMORY = 1 << 20  # bytes; a memory up to this size is reset by writing over it, a larger one by giving it back
+SLOT_RESERVATION = 4 << 30  # bytes of address space for each memory, so that no access needs a bounds check
+TABLE_ELEMENTS = 100_000
+
+# Most of the engine's advisories of the last years lie in proposals that CGI programs do not need. Off unless named.
+OPTIONAL_FEATURES: dict[str, tuple[str, ...]] = {
+    "exceptions": ("wasm_exceptions", "gc_support", "wasm_function_references"),
+    "gc": ("wasm_gc", "gc_support", "wasm_function_references"),
+    "memory64": ("wasm_memory64",),
+    "relaxed_simd": ("wasm_relaxed_simd",),
+}
+_ALWAYS_OFF = (
+    "wasm_multi_memory",  # the store's limiter bounds each memory by itself
+    "wasm_threads",
+    "shared_memory",
+    "wasm_custom_page_sizes",
+    "wasm_stack_switching",
+    "wasm_wide_arithmetic",
+    "wasm_component_model_async",
+    "wasm_component_model_more_async_builtins",
+    "wasm_component_model_async_stackful",
+    "concurrency_support",
+)
+
+
+class Slot:
+    """Buffers of one running guest. A slot is taken from its pool for a run, so no other thread sees it."""
+
+    __slots__ = (
+        "extern", "extern_at", "forwarding", "func_at", "instance", "instance_at", "memory", "memory_at", "trap",
+        "trap_at",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.instance = ctypes.create_string_buffer(c.SIZEOF_INSTANCE)
+        self.extern = ctypes.create_string_buffer(c.SIZEOF_EXTERN)
+        self.memory = ctypes.create_string_buffer(c.SIZEOF_EXTERN)
+        self.trap = ctypes.c_void_p()
+        self.instance_at = ctypes.addressof(self.instance)
+        self.extern_at = ctypes.addressof(self.extern)
+        self.func_at = self.extern_at + c.OF_EXTERN
+        self.memory_at = ctypes.addressof(self.memory) + c.OF_EXTERN
+        self.trap_at = ctypes.addressof(self.trap)
+        self.forwarding: Any = None  # wasi.Forwarding while the guest has directories
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKey:
+    """What distinguishes engines: optional features, whether memories are small enough to be kept resident, and the
+    number of guests at once."""
+
+    features: frozenset[str]
+    small: bool
+    instances: int
+
+
+def new_config(features: frozenset[str]) -> int:
+    """A `wasm_config_t` with the features set; everything that decides whether an artefact fits is set here."""
+    config = int(c.config_new())
+    c.config_switch(config, "epoch_interruption", True)
+    for name in _ALWAYS_OFF:
+        c.config_switch(config, name, False)
+    wanted = {switch for feature in features for switch in OPTIONAL_FEATURES[feature]}
+    for switch in sorted({switch for switches in OPTIONAL_FEATURES.values() for switch in switches}):
+        c.config_switch(config, switch, switch in wanted)
+    return config
+
+
+def _check_address_space(instances: int) -> None:
+    """Wasmtime aborts the process when it cannot reserve its pool, so the limit is looked at before."""
+    wanted = instances * SLOT_RESERVATION
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < 2 * wanted:
+        raise EngineError(
+            f"this process may use {limit >> 20} MiB of address space, and {instances} instances reserve "
+            f"{wanted >> 30} GiB of it (reserved, not used): lift RLIMIT_AS (mod_wsgi: virtual-memory-limit, systemd: "
+            "LimitAS, shell: ulimit -v) or lower engine.instances"
+        )
+
+
+class Engine:
+    """A `wasm_engine_t` with its pool. Never freed: a process makes few, and each reserves address space for good."""
+
+    def __init__(self, key: EngineKey) -> None:
+        self.key = key
+        self.instances = instances = key.instances
+        _check_address_space(instances)
+        config = new_config(key.features)
+        pooling = c.pooling_new()
+        small = key.small
+        for name, value in {
+            # A guest that writes to files gets a second instance, which has no memory of its own (see `wasi`).
+            "total_core_instances": 2 * instances,
+            "total_memories": instances,
+            "total_tables": 4 * instances,
+            "max_tables_per_module": 4,
+            "table_elements": TABLE_ELEMENTS,
+            "table_keep_resident": 65536,
+            "max_core_instance_size": 4 << 20,
+            "max_memory_size": SLOT_RESERVATION,  # a route's own limit is set on its store
+            "max_memories_per_module": 1,
+            "linear_memory_keep_resident": SMALL_MEMORY if small else 0,
+            "max_unused_warm_slots": instances,
+            "total_gc_heaps": instances,
+        }.items():
+            c.pooling_number(pooling, name, value)
+        c.pooling_use(config, pooling)
+        c.pooling_delete(pooling)
+        self.pointer = int(c.engine_new(config))
+        self.forwarding: Any = None  # wasi.Forwarding, once a guest with directories has run
+        self.slots: SimpleQueue[Slot] = SimpleQueue()
+        for _ in range(instances):
+            self.slots.put(Slot())
+
+    def take_slot(self, timeout: float) -> Slot:
+        """A free slot of the pool, after at most `timeout` seconds. Raises Unavailable."""
+        try:
+            return self.slots.get(timeout=timeout) if timeout > 0 else self.slots.get_nowait()
+        except Empty:
+            raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
+
+
+class Ticker:
+    """Advances the epoch of every engine each TICK while guests run, and sleeps a second after the last one.
+
+    `running` holds a key for each run: adding and removing it is one step under the interpreter's lock, so the
+    request path takes no lock of its own.
+    """
+
+    def __init__(self) -> None:
+        self.running: dict[object, None] = {}
+        self.engines: list[Engine] = []
+        self.asleep = True
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def wake(self) -> None:
+        """Called by a run that has entered itself into `running` and found the ticker asleep."""
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._tick, name="wsgi_wasm-ticker", daemon=True)
+                    self._thread.start()
+        self._wake.set()
+
+    def _tick(self) -> None:
+        idle = 0
+        while True:
+            if idle > 1 / TICK:
+                self.asleep = True
+                # A run that came before this line is seen here; one that comes after it sees `asleep`.
+                if not self.running:
+                    self._wake.wait()
+                idle = 0
+            self._wake.clear()
+            self.asleep = False
+            time.sleep(TICK)
+            idle = 0 if self.running else idle + 1
+            for engine in self.engines:
+                c.engine_increment_epoch(engine.pointer)
+
+
+class Runtime:
+    """The engines of this process, by key, and their ticker. There is one, which all gateways share: see `runtime`."""
+
+    def __init__(self) -> None:
+        self.ticker = Ticker()
+        self._engines: dict[EngineKey, Engine] = {}
+        self._making = threading.Lock()
+
+    def engine(self, features: frozenset[str], memory_minimum: int, instances: int) -> Engine:
+        """The engine for modules with these features and this much initial memory (bytes)."""
+        key = EngineKey(features, memory_minimum <= SMALL_MEMORY, instances)
+        engine = self._engines.get(key)
+        if engine is None:
+            with self._making:
+                engine = self._engines.get(key)
+                if engine is None:
+                    engine = Engine(key)
+                    self._engines[key] = engine
+                    self.ticker.engines = [*self._engines.values()]
+        return engine
+
+
+_runtime: Runtime | None = None
+_beginning = threading.Lock()
+
+
+def runtime() -> Runtime:
+    """This process's runtime."""
+    global _runtime
+    if _runtime is None:
+        with _beginning:
+            if _runtime is None:
+                _runtime = Runtime()
+    return _runtime
+
+
+def _forget() -> None:
+    """After a fork: engines must not be used in the child, where their threads do not exist. They are not freed either,
+    since another thread may have held one of their locks."""
+    global _runtime, _beginning
+    _runtime = None
+    _beginning = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def compile_engine(features: frozenset[str]) -> int:
+    """An engine without a pool, for a process that compiles and then ends."""
+    return int(c.engine_new(new_config(features)))
+
+
+def wat_to_wasm(text: bytes) -> bytes:
+    """The binary form of a module in text form. Raises ModuleError with line and column."""
+    vector = c.ByteVec()
+    taken(c.wat2wasm(text, len(text), ctypes.byref(vector)))
+    try:
+        return ctypes.string_at(vector.data or 0, vector.size)
+    finally:
+        c.byte_vec_delete(ctypes.byref(vector))
