@@ -1,0 +1,63 @@
+"""What all tests share: a cache of compiled modules, sites made from a few lines, and no silent skips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from guests.build import guest
+from werkzeug.test import Client
+
+from wsgi_wasm import Gateway, create_app
+from wsgi_wasm.request import WSGIApplication
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+pytest_plugins = ["servers.fixtures"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # One cache for the whole run and the next: compiling is not what most tests are about.
+    os.environ.setdefault("WSGI_WASM_CACHE", str(PROJECT / "build" / "cache"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Under CI a test that should run and is skipped counts as a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if skipped and os.environ.get("WSGI_WASM_NO_SKIPS") and session.exitstatus == pytest.ExitCode.OK:
+        reporter.write_line(f"{len(skipped)} skipped, and WSGI_WASM_NO_SKIPS is set: failing", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+SiteMaker = Callable[..., Client]
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
+    """`make_app({"/x": {"module": "echo"}}, reload=True)`: a gateway; modules are test guests by name or paths."""
+
+    def make(routes: dict[str, Any], app: WSGIApplication | None = None, **top: Any) -> Gateway:
+        for route in routes.values():
+            if "/" not in route.get("module", "/"):
+                route["module"] = str(guest(route["module"]))
+        path = tmp_path / "site.yaml"
+        path.write_text(yaml.safe_dump({"routes": routes, **top}), encoding="utf-8")
+        return create_app(path, app)
+
+    yield make
+
+
+@pytest.fixture
+def make_client(make_app: Callable[..., Gateway]) -> SiteMaker:
+    """The same behind werkzeug's test client."""
+
+    def make(routes: dict[str, Any], **options: Any) -> Client:
+        return Client(make_app(routes, **options))
+
+    return make

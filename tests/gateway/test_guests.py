@@ -1,0 +1,259 @@
+"""What becomes of a request when the guest does this or that, in one process. The same under real servers is in
+tests/servers/test_hostile.py."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SiteMaker
+from guests.build import guest
+
+from wsgi_wasm.errors import Cut
+
+CUT = -1
+
+# guest, query, settings of the route, status (CUT: the answer breaks off), words of the log
+ENDS: list[tuple[str, str, dict[str, Any], int, str]] = [
+    ("loop", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("loop", "how=yield", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("loop", "when=after", {"timeout": "200ms"}, CUT, "ran past its timeout"),
+    ("loop", "", {"cpu": "100ms"}, 504, "cpu"),
+    ("loop", "when=after", {"cpu": "100ms"}, CUT, "cpu"),
+    ("sleep", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("sleep", "when=after", {"timeout": "200ms"}, CUT, "ran past its timeout"),
+    ("sleep", "times=0&seconds=1", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("poll", "kind=forever", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("start_section", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("copy_loop", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("alloc", "", {"memory": "16MiB"}, 200, ""),
+    ("alloc", "then=trap", {"memory": "16MiB"}, 502, "trapped"),
+    ("table_grow", "", {}, 200, ""),
+    ("trap", "kind=unreachable", {}, 502, "unreachable instruction"),
+    ("trap", "kind=div", {}, 502, "division by zero"),
+    ("trap", "kind=overflow", {}, 502, "integer overflow"),
+    ("trap", "kind=oob", {}, 502, "out-of-bounds memory access"),
+    ("trap", "kind=null", {}, 502, "indirect call to null"),
+    ("trap", "kind=indirect", {}, 502, "indirect call with the wrong type"),
+    ("trap", "kind=abort", {}, 502, "trapped"),
+    ("recurse", "", {}, 502, "out-of-bounds memory access"),
+    ("recurse_calls", "", {}, 502, "stack overflow"),
+    ("flood", "bytes=5000000", {"max_output": "1MiB"}, CUT, "more than max_output"),
+    ("flood", "bytes=5000&each=500", {"max_output": "1KiB"}, 502, "more than max_output"),
+    ("flood", "where=head", {}, 502, "head"),
+    ("exit", "code=0", {}, 502, "no answer: the output is empty"),
+    ("exit", "code=3", {}, 502, ""),
+    ("exit", "code=0&when=after", {}, 200, ""),
+    ("exit", "code=3&when=after", {}, 200, "exited with status 3"),
+    ("exit", "code=3&when=after&how=return", {}, 200, "exited with status 3"),
+    ("exit", "code=0&when=half", {}, 502, "head"),
+    ("exit_nested", "", {}, 200, ""),
+    ("exit_huge", "", {}, 502, ""),
+    ("silent", "", {}, 502, "no answer: the output is empty"),
+    ("data_outside", "", {}, 502, "out-of-bounds memory access"),
+    # what cannot be served at all: 503, by name, and only its own route
+    ("no_start", "", {}, 503, "exports no _start"),
+    ("start_param", "", {}, 503, "should be () -> ()"),
+    ("start_global", "", {}, 503, "_start is global"),
+    ("unknown_import", "", {}, 503, "imports what is not offered"),
+    ("wrong_import", "", {}, 503, "fd_write"),
+    ("unstable", "", {}, 503, "wasi_unstable"),
+    ("memory_import", "", {}, 503, "imports its memory"),
+    ("no_memory", "", {}, 503, "exports no memory"),
+    ("memories", "", {}, 503, "memor"),
+    ("memory64", "", {}, 503, "memory"),
+    ("exceptions", "", {}, 503, "exceptions"),
+    ("broken", "", {}, 503, "type mismatch"),
+    ("big_memory", "", {}, 503, "`memory` allows"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "settings", "status", "words"), ENDS, ids=[f"{row[0]}-{row[1]}-{row[3]}" for row in ENDS]
+)
+def test_end(
+    make_client: SiteMaker,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    query: str,
+    settings: dict[str, Any],
+    status: int,
+    words: str,
+) -> None:
+    client = make_client({"/x": {"module": name, **settings}, "/hello": {"module": "hello"}})
+    with caplog.at_level(logging.INFO, "wsgi_wasm"):
+        if status == CUT:
+            with pytest.raises(Cut):
+                client.get("/x", query_string=query)
+        else:
+            response = client.get("/x", query_string=query)
+            assert response.status_code == status
+            assert response.headers["X-Request-ID"]
+            if status >= 500:
+                assert response.text.split("\n")[0].startswith(str(status))
+                assert "wasm" not in response.text, "an error body tells nothing of the inside"
+    assert words in caplog.text
+    assert client.get("/hello").status_code == 200
+
+
+# what is done to descriptor 1 between writing "one" and writing "two": what arrives
+STREAMS = {
+    "seek": "one two",
+    "pwrite": "one two",
+    "allocate": "one two",
+    "truncate": "one two",
+    "stat": "one two",
+    "read": "one two",
+    "same": "one two",
+    "badly": "one two",
+    "swap": "one",
+    "close": "one",
+    "all": "one",
+}
+
+
+@pytest.mark.parametrize("with_directory", [False, True])
+@pytest.mark.parametrize(("kind", "arrives"), STREAMS.items(), ids=STREAMS)
+def test_standard_output_is_a_stream(
+    make_client: SiteMaker, tmp_path: Path, kind: str, arrives: str, with_directory: bool
+) -> None:
+    """Whatever a guest tries on descriptor 1, what was appended arrives, in order; a closed one is closed."""
+    settings: dict[str, Any] = {"dirs": {"/data": writable(tmp_path)}} if with_directory else {}
+    response = make_client({"/x": {"module": "fds", **settings}}).get("/x", query_string=f"kind={kind}")
+    assert response.status_code == 200
+    assert response.text.split() == arrives.split()
+
+
+def writable(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "data").mkdir()
+    return {"path": str(tmp_path / "data"), "writable": True}
+
+
+def test_a_renumbered_file_is_a_file(make_client: SiteMaker, tmp_path: Path) -> None:
+    """dup2 of a file onto standard output: what is written then belongs to the file, not to the client."""
+    client = make_client({"/x": {"module": "fds", "dirs": {"/data": writable(tmp_path)}}})
+    response = client.get("/x", query_string="kind=renumber&file=/data/out")
+    assert response.status_code == 200
+    assert response.text == "one\n"
+    assert (tmp_path / "data" / "out").read_text() == "two\n"
+
+
+HOST_CALLS = [
+    line.split('"')[1]
+    for line in Path(guest("hello")).with_name("calls.c").read_text(encoding="utf-8").splitlines()
+    if "call_is(" in line or 'CALL("' in line
+]
+
+
+@pytest.mark.parametrize("call", HOST_CALLS)
+def test_a_host_call_with_bad_arguments_harms_nobody(make_client: SiteMaker, call: str) -> None:
+    client = make_client({"/x": {"module": "calls"}, "/hello": {"module": "hello"}})
+    assert client.get("/x", query_string=f"call={call}").status_code in (200, 502)
+    assert client.get("/hello").status_code == 200
+
+
+# error number and number of events
+POLLS = {
+    "relative": "0 1",
+    "absolute": "0 1",
+    "past": "0 1",
+    "realtime": "0 1",
+    "both": "0 1",
+    "badclock": "0 1",
+    "none": "28 0",
+    "stdin": "0 1",
+    "stdout": "0 1",
+    "badfd": "0 1",
+    "many": "28 0",
+    "outside": "21 0",
+}
+
+
+@pytest.mark.parametrize(("kind", "answer"), POLLS.items(), ids=POLLS)
+def test_poll(make_client: SiteMaker, kind: str, answer: str) -> None:
+    response = make_client({"/x": {"module": "poll"}}).get("/x", query_string=f"kind={kind}")
+    assert response.status_code == 200
+    assert response.text == f"{kind} {answer}\n"
+
+
+def test_no_memory_of_another_request(make_client: SiteMaker) -> None:
+    """A guest scans all memory that it can reach for what the guest before it left there."""
+    client = make_client({"/x": {"module": "secret"}})
+    for _ in range(50):
+        assert client.get("/x", query_string="do=fill").status_code == 200
+        scanned = client.get("/x", query_string="do=scan")
+        assert scanned.status_code == 200
+        assert scanned.text.split() == ["found", "0"]
+
+
+def test_standard_error_goes_to_the_log(make_client: SiteMaker, caplog: pytest.LogCaptureFixture) -> None:
+    client = make_client({"/x": {"module": "stderr", "max_stderr": "4KiB"}})
+    client.get("/x", query_string="kind=lines&n=3")
+    lines = [record for record in caplog.records if record.name == "wsgi_wasm.guest"]
+    assert len(lines) == 3
+    assert all(record.getMessage().startswith("/x [") for record in lines)
+    caplog.clear()
+    client.get("/x", query_string="kind=flood&bytes=1000000")
+    assert "the rest is dropped" in caplog.text
+    assert len(caplog.text) < 8192
+    caplog.clear()
+    client.get("/x", query_string="kind=control")
+    assert all(character.isprintable() or character in "\n\t" for character in caplog.text)
+    caplog.clear()
+    client.get("/x", query_string="kind=partial")
+    assert [record for record in caplog.records if record.name == "wsgi_wasm.guest"]
+
+
+def test_descriptors_do_not_leak(make_client: SiteMaker, tmp_path: Path) -> None:
+    """A guest that leaves 100 files open, and one that traps with them open, leave none behind in the host."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_text("x")
+    client = make_client({"/x": {"module": "manyfds", "dirs": {"/data": str(tmp_path / "data")}}})
+    query = "path=/data/file&most=100"
+    client.get("/x", query_string=query)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        assert client.get("/x", query_string=query).status_code == 200
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_concurrency_is_bounded(make_client: SiteMaker) -> None:
+    """Over `concurrency`, and after `queue_timeout`: 503 with Retry-After, while the others are served."""
+    client = make_client(
+        {
+            "/x": {"module": "sleep", "concurrency": 2, "queue_timeout": "100ms", "timeout": "1s"},
+            "/hello": {"module": "hello"},
+        }
+    )
+    client.get("/hello")
+    answers: list[int] = []
+
+    def ask() -> None:
+        response = client.get("/x")
+        answers.append(response.status_code)
+        if response.status_code == 503:
+            assert int(response.headers["Retry-After"]) > 0
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert client.get("/hello").status_code == 200
+    for thread in threads:
+        thread.join(30)
+    assert sorted(answers) == [503, 503, 504, 504]
+
+
+def test_a_full_pool_is_503(make_client: SiteMaker) -> None:
+    routes = {"/x": {"module": "sleep", "queue_timeout": "100ms", "timeout": "1s"}}
+    client = make_client(routes, engine={"instances": 2})
+    answers: list[int] = []
+    threads = [threading.Thread(target=lambda: answers.append(client.get("/x").status_code)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(answers) == [503, 504, 504]

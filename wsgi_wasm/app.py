@@ -1,0 +1,199 @@
+"""Puts the parts together: the one place that knows them all.
+
+A `Gateway` may be made before the server forks. What belongs to a process (engines, loaded modules) is made when the
+first request comes, and forgotten in a child.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from wsgi_wasm.config import Config, Route, load_config
+from wsgi_wasm.engine.cache import default_directory
+from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.errors import NotFound, RequestError
+from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
+from wsgi_wasm.handlers import HANDLERS
+from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication, request_identity
+from wsgi_wasm.routing import Entry, Router, RouteTable
+from wsgi_wasm.wsgi_server import refuse_gevent
+
+log = logging.getLogger("wsgi_wasm.gateway")
+
+_RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file
+
+
+class Serving:
+    """One configuration, ready to serve in this process."""
+
+    def __init__(self, config: Config, modules: ModuleStore, fallback: WSGIApplication) -> None:
+        self.config = config
+        self.modules = modules
+        self.handlers: list[CgiHandler] = []
+        router = Router(
+            self._table(config.routes), {host: self._table(routes) for host, routes in config.hosts.items()}
+        )
+        self.dispatcher = Dispatcher(router, fallback)
+        self.selectable = {
+            route.name: self._handler(route)
+            for route in (*config.routes, *(route for routes in config.hosts.values() for route in routes))
+            if route.selectable
+        }
+        self.dropped_in = self._handler(config.handler)
+
+    def _handler(self, route: Route) -> CgiHandler:
+        handler = HANDLERS["cgi" if route.interface == "auto" else route.interface](route, self.modules)
+        self.handlers.append(handler)
+        return handler
+
+    def _table(self, routes: Iterable[Route]) -> RouteTable[Handler]:
+        serving = (route for route in routes if route.module is not None or route.directory is not None)
+        return RouteTable(Entry(route.path, route.exact, self._handler(route)) for route in serving)
+
+
+class _File:
+    """A handler for one file that the front server has chosen."""
+
+    def __init__(self, handler: CgiHandler, file: Path) -> None:
+        self._handler = handler
+        self._file = file
+        self.name = handler.name
+        self.methods = handler.methods
+        self.local_redirects: frozenset[str] = handler.local_redirects
+
+    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
+        """As `Handler.serve`."""
+        return self._handler.serve_file(request, self._file)
+
+
+class Gateway:
+    """WSGI application and middleware: requests that match a route of `config` run a guest, others reach `app`.
+
+    Raises EngineError where guests cannot run in this process at all.
+    """
+
+    def __init__(self, config: Config, app: WSGIApplication | None = None) -> None:
+        refuse_gevent()
+        self.config = config
+        self._fallback = app or not_found
+        self._serving: Serving | None = None
+        self._starting = threading.Lock()
+        self._stamp = _stamp(config.source) if config.reload else None
+        self._look_at = time.monotonic() + _RELOAD_EVERY
+        _forget_in_children(self)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """PEP 3333."""
+        serving = self._serving or self._start()
+        if self._stamp is not None and time.monotonic() > self._look_at:
+            serving = self._reload(serving)
+        return serving.dispatcher(environ, start_response)
+
+    def handle_script(
+        self, environ: Environ, start_response: StartResponse, file: Path, route: str | None = None
+    ) -> Iterable[bytes]:
+        """Serve a module file that the front server has found, with the settings of `handler:`.
+
+        `route` names a route that is marked `selectable`, whose settings are used in their place.
+        """
+        serving = self._serving or self._start()
+        if self._stamp is not None and time.monotonic() > self._look_at:
+            serving = self._reload(serving)
+        request = Request(
+            environ=environ,
+            start_response=start_response,
+            identity=request_identity(environ),
+            method=environ["REQUEST_METHOD"],
+            script_name=environ.get("SCRIPT_NAME", ""),
+            path_info=environ.get("PATH_INFO", ""),
+            head_only=environ["REQUEST_METHOD"] == "HEAD",
+        )
+        handler = serving.dropped_in if route is None else serving.selectable.get(route)
+        if handler is None:
+            log.error("[%s] wsgi_wasm.route is %r, which is not a selectable route", request.identity, route)
+            return error_response(RequestError("no such route"), request)
+        return serving.dispatcher.answer(_File(handler, file), request)
+
+    def refuse_script(self, environ: Environ, start_response: StartResponse, reason: str) -> Iterable[bytes]:
+        """404 for a file that the front server chose and that must not be run; `reason` is for the log."""
+        request = Request(environ, start_response, request_identity(environ), environ["REQUEST_METHOD"], "", "", False)
+        log.info("[%s] 404: %s", request.identity, reason)
+        return error_response(NotFound(reason), request)
+
+    def warm(self) -> None:
+        """Load what the routes name, and begin to compile what is not compiled yet. Call after fork."""
+        serving = self._serving or self._start()
+        for handler in serving.handlers:
+            for path in handler.modules():
+                try:
+                    serving.modules.module(path).get(0)
+                except RequestError as error:
+                    log.warning("%s: %s", handler.name, error)
+
+    def _start(self) -> Serving:
+        with self._starting:
+            if self._serving is None:
+                engine = self.config.engine
+                directory = default_directory(self.config.cache_dir, os.environ)
+                modules = ModuleStore(directory, frozenset(engine.features), engine.instances)
+                self._serving = Serving(self.config, modules, self._fallback)
+            return self._serving
+
+    def _reload(self, serving: Serving) -> Serving:
+        """Build a new table of routes beside the old one and swap; a bad file leaves the old one serving."""
+        if not self._starting.acquire(blocking=False):
+            return serving
+        try:
+            self._look_at = time.monotonic() + _RELOAD_EVERY
+            stamp = _stamp(self.config.source)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                config = load_config(self.config.source)
+                if config.engine != self.config.engine:
+                    log.warning("%s: changes of `engine` need a restart", config.source)
+                self._serving = serving = Serving(config, serving.modules, self._fallback)
+                self.config = config
+                log.info("%s is loaded anew", config.source)
+        except Exception as error:
+            log.error("the configuration in use stays: %s", error)
+        finally:
+            self._starting.release()
+        return serving
+
+    def _forget(self) -> None:
+        self._serving = None
+        self._starting = threading.Lock()
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return ()
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+
+
+def _forget_in_children(gateway: Gateway) -> None:
+    """Engines must not be used after a fork: their threads do not exist in the child."""
+    reference = weakref.ref(gateway)
+
+    def forget() -> None:
+        known = reference()
+        if known is not None:
+            known._forget()
+
+    os.register_at_fork(after_in_child=forget)
+
+
+def create_app(
+    source: str | os.PathLike[str], app: WSGIApplication | None = None, environ: Mapping[str, str] = os.environ
+) -> Gateway:
+    """The gateway for a YAML file. Raises ConfigError with every mistake in the file."""
+    return Gateway(load_config(source, environ), app)

@@ -1,0 +1,49 @@
+"""A guest's standard error as log lines: bounded, and with nothing in them that a terminal would obey."""
+
+from __future__ import annotations
+
+import logging
+
+log = logging.getLogger("wsgi_wasm.guest")
+
+_MAX_LINE = 4096  # bytes; a longer line becomes several
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
+
+
+class ErrorLog:
+    """Standard error of one run. After `limit` bytes one line says that the rest is dropped."""
+
+    __slots__ = ("_identity", "_left", "_partial", "_route")
+
+    def __init__(self, route: str, identity: str, limit: int) -> None:
+        self._route = route
+        self._identity = identity
+        self._left = limit
+        self._partial = b""
+
+    def write(self, data: bytes) -> None:
+        """Log the lines that are whole."""
+        if self._left <= 0:
+            return
+        self._left -= len(data)
+        if self._left <= 0:
+            data = data[: len(data) + self._left]
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._log(line)
+        while len(self._partial) > _MAX_LINE:
+            self._log(self._partial[:_MAX_LINE])
+            self._partial = self._partial[_MAX_LINE:]
+        if self._left <= 0:
+            self.close()
+            log.warning("%s [%s] standard error is over max_stderr; the rest is dropped", self._route, self._identity)
+
+    def close(self) -> None:
+        """Log a last line that has no end."""
+        if self._partial:
+            self._log(self._partial)
+            self._partial = b""
+
+    def _log(self, line: bytes) -> None:
+        text = line.rstrip(b"\r").decode("utf-8", "backslashreplace").translate(_ESCAPES)
+        log.warning("%s [%s] %s", self._route, self._identity, text)

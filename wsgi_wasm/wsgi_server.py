@@ -1,0 +1,51 @@
+"""What the WSGI server around us can do beyond PEP 3333: show its socket, be told by an exception to hang up."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import sys
+from typing import Any
+
+from wsgi_wasm.errors import EngineError
+
+Environ = dict[str, Any]
+
+_HANGUP = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+
+class Connection:
+    """The client's connection, as far as the server shows it. gunicorn does; mod_wsgi does not."""
+
+    __slots__ = ("_poll", "_socket", "raises")
+
+    def __init__(self, environ: Environ) -> None:
+        self._socket = environ.get("gunicorn.socket")
+        self._poll: select.poll | None = None
+        # mod_wsgi would append its own error page to what was sent; every other server closes the connection.
+        self.raises = "mod_wsgi.version" not in environ
+
+    def gone(self) -> bool:
+        """True once the client has closed its side. FIN counts: a half-closed connection looks the same."""
+        if self._socket is None:
+            return False
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._socket.fileno(), _HANGUP)
+        return bool(self._poll.poll(0))
+
+    def set_timeout(self, seconds: float) -> None:
+        """Bound each wait for the client; gunicorn's own worker threads would wait for ever."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(seconds)
+
+
+def refuse_gevent() -> None:
+    """Raises EngineError where threads are greenlets: a switch inside a guest's call corrupts Wasmtime's stack."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise EngineError(
+            "wsgi_wasm needs real threads, and gevent has patched `threading`: use the gthread worker "
+            "(gunicorn --worker-class gthread --threads 8)"
+        )
