@@ -51,8 +51,9 @@ ENDS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("exit", "code=3&when=after", {}, 200, "exited with status 3"),
     ("exit", "code=3&when=after&how=return", {}, 200, "exited with status 3"),
     ("exit", "code=0&when=half", {}, 502, "head"),
+    ("exit", "code=255&when=after", {}, 200, "exited with status 255"),
     ("exit_nested", "", {}, 200, ""),
-    ("exit_huge", "", {}, 502, ""),
+    ("exit_huge", "", {}, 502, "empty"),
     ("silent", "", {}, 502, "no answer: the output is empty"),
     ("data_outside", "", {}, 502, "out-of-bounds memory access"),
     # what cannot be served at all: 503, by name, and only its own route

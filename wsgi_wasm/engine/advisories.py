@@ -6,6 +6,7 @@ affected and supported, and set the date. Versions outside `_capi.SUPPORTED` nee
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 CONSIDERED = "2026-11-23"  # upstream releases up to this day are in the table
@@ -14,21 +15,23 @@ CONSIDERED = "2026-11-23"  # upstream releases up to this day are in the table
 class Advisory(NamedTuple):
     """One advisory: its id, the upstream release with the fix, what it needs, and what can happen.
 
-    `needs` is an engine feature of the configuration, or empty where no feature decides; `reaches` is False where
-    nothing that this package offers to guests leads there.
+    `needs` are engine features of which one must be on, or empty where no feature decides. `reaches` is False where,
+    by upstream's notes, it takes something that guests do not get here: components, Windows, a build of another kind.
     """
 
     identity: str
     fixed_in: str
     text: str
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     reaches: bool = True
 
 
+_GC = ("gc", "exceptions")  # both give a guest a heap of the collector
+
 ADVISORIES: dict[str, tuple[Advisory, ...]] = {
     "50.0.1": (
-        Advisory("GHSA-43j2-gcp4-m22g", "50.0.2", "a guest with GC objects can abort the process", needs="gc"),
-        Advisory("GHSA-wvgq-g5hf-6gm6", "50.0.2", "an odd size of the GC heap aborts the process", needs="gc"),
+        Advisory("GHSA-43j2-gcp4-m22g", "50.0.2", "a guest with GC objects can abort the process", needs=_GC),
+        Advisory("GHSA-wvgq-g5hf-6gm6", "50.0.2", "an odd size of the GC heap aborts the process", needs=_GC),
         Advisory("GHSA-5m8g-xhq4-4h93", "50.0.2", "empty writes to an asynchronous stream grow host memory"),
         Advisory("GHSA-xrvr-8678-5wp8", "50.0.2", "components: cancelling a stream's wrong end panics", reaches=False),
         Advisory("GHSA-f8mm-ggr3-89wh", "50.0.2", "wasi:http: empty writes grow host memory", reaches=False),
@@ -43,6 +46,10 @@ ADVISORIES: dict[str, tuple[Advisory, ...]] = {
 NOT_ON_PYPI = frozenset({"50.0.2", "50.0.3"})
 
 
-def advisories(version: str) -> tuple[Advisory, ...]:
-    """What is known of a version of Wasmtime by CONSIDERED."""
-    return ADVISORIES.get(version, ())
+def concerning(version: str, features: Collection[str]) -> tuple[Advisory, ...]:
+    """Those of a version that a site with these engine features may meet."""
+    return tuple(
+        advisory
+        for advisory in ADVISORIES.get(version, ())
+        if advisory.reaches and (not advisory.needs or any(feature in features for feature in advisory.needs))
+    )

@@ -38,12 +38,6 @@ def trap_text(pointer: int) -> str:
         c.trap_delete(pointer)
 
 
-def exit_status(pointer: int) -> int | None:
-    """The status of `proc_exit`, where that is what this `wasmtime_error_t` stands for."""
-    status = ctypes.c_int()
-    return status.value if c.error_exit_status(pointer, ctypes.byref(status)) else None
-
-
 def taken(pointer: int | None) -> None:
     """Nothing for NULL; raises ModuleError for an error that Wasmtime returned."""
     if pointer:

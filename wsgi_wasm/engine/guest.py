@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine import wasi
-from wsgi_wasm.engine.errors import error_text, exit_status, taken, trap_text
+from wsgi_wasm.engine.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.outcome import End, Outcome
-from wsgi_wasm.engine.run import Client, Input, Run, RunLimits, Stop, current
+from wsgi_wasm.engine.run import Client, Exited, Input, Run, RunLimits, Stop, current
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot, wat_to_wasm
 from wsgi_wasm.errors import ModuleError, Unavailable
 
-_I32 = 0
+_KINDS = {"i32": 0, "i64": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class Linked:
             c.module_delete(self._pointer)
 
 
-def _functype(parameters: int) -> int:
-    """A function type of `parameters` i32 values and an i32 result; the linker copies it, the caller frees it."""
+def _functype(parameters: Sequence[str], returns: bool) -> int:
+    """A function type with these parameters and, if it returns, an i32; the linker copies it, the caller frees it."""
     vectors = []
-    for count in (parameters, 1):
-        kinds = (ctypes.c_void_p * count)(*(c.valtype_new(_I32) for _ in range(count)))
+    for names in (parameters, ("i32",) if returns else ()):
+        kinds = (ctypes.c_void_p * len(names))(*(c.valtype_new(_KINDS[name]) for name in names))
         vectors.append(c.ValueTypes())
-        c.valtype_vec_new(ctypes.byref(vectors[-1]), count, kinds)
+        c.valtype_vec_new(ctypes.byref(vectors[-1]), len(names), kinds)
     return int(c.functype_new(ctypes.byref(vectors[0]), ctypes.byref(vectors[1])))
 
 
@@ -63,8 +63,8 @@ def _linker(engine: Engine) -> int:
     linker = int(c.linker_new(engine.pointer))
     c.linker_allow_shadowing(linker, True)
     taken(c.linker_define_wasi(linker))
-    for name, (entry, parameters) in wasi.FUNCTIONS.items():
-        text, signature = name.encode(), _functype(parameters)
+    for name, (entry, parameters, returns) in wasi.FUNCTIONS.items():
+        text, signature = name.encode(), _functype(parameters, returns)
         taken(
             c.linker_define_func(linker, wasi.MODULE, len(wasi.MODULE), text, len(text), signature, entry, None, None)
         )
@@ -175,12 +175,12 @@ def _outcome(run: Run, error: int | None, trap: int | None) -> Outcome:
     """How the call ended, with the output that was not handed on yet; frees the error or the trap."""
     outcome = Outcome(End.RETURNED)
     if error:
-        status = exit_status(error)
-        text = error_text(error)
-        outcome = Outcome(End.TRAPPED, detail=text) if status is None else Outcome(End.EXITED, code=status)
+        outcome = Outcome(End.TRAPPED, detail=error_text(error))
     elif trap:
         outcome = Outcome(End.TRAPPED, detail=trap_text(trap))
-    if isinstance(run.failure, Stop):
+    if isinstance(run.failure, Exited):
+        outcome = Outcome(End.EXITED, code=run.failure.code)
+    elif isinstance(run.failure, Stop):
         outcome = Outcome(run.failure.end, detail=run.failure.detail)
     elif run.failure is not None:
         outcome = Outcome(End.STOPPED, detail=str(run.failure), failure=run.failure)

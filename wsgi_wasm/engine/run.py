@@ -1,12 +1,13 @@
 """One run of a guest as the host sees it: its streams, its clock, and the limits that end it.
 
 The functions here are called from inside the guest's own calls, on the thread that serves the request. What they
-raise never crosses Wasmtime: `callbacks` keeps it in `Run.failure` and traps the guest instead.
+raise never crosses Wasmtime: `wasi` keeps it in `Run.failure` and traps the guest instead.
 """
 
 from __future__ import annotations
 
 import ctypes
+import resource
 import threading
 import time
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ from typing import Protocol
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.runtime import Slot
+from wsgi_wasm.engine.runtime import Slot, runtime
 
+MAX_FILES = 256  # that one guest may hold open
 FLUSH_SIZE = 65536  # bytes of output that are gathered before they are sent without waiting for a tick
 
 
@@ -61,6 +63,14 @@ class Stop(Exception):
         self.detail = detail
 
 
+class Exited(Exception):
+    """The guest called `proc_exit`; `code` is its status."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class Fault(Exception):
     """The guest passed an address outside its memory; it gets EFAULT."""
 
@@ -69,7 +79,7 @@ class Run:
     """State of one run, reached from the callbacks through `current`."""
 
     __slots__ = (
-        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "forwarder", "limits", "pending",
+        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "files", "forwarder", "limits", "pending",
         "pending_size", "size", "slot", "stdin", "streams", "total",
     )  # fmt: skip
 
@@ -94,6 +104,7 @@ class Run:
         self.context = 0
         self.forwarder: dict[str, ctypes.Array[ctypes.c_char]] | None = None
         self.failure: BaseException | None = None
+        self.files = 0  # that the guest holds open
         self.deadline = time.monotonic() + limits.timeout - spent[0]
         self.cpu_end = time.thread_time() + limits.cpu - spent[1]
 
@@ -114,6 +125,15 @@ class Run:
             self.size = int(c.memory_data_size(self.context, self.slot.memory_at))
             if address + length > self.size:
                 raise Fault
+
+    def may_open(self) -> bool:
+        """Whether the guest may open one more file: its own share, and what all guests together leave to the host."""
+        if self.files >= MAX_FILES:
+            return False
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit == resource.RLIM_INFINITY:
+            return True
+        return sum(run.files for run in list(runtime().ticker.running)) < limit // 2
 
     def write(self, stream: int, data: bytes) -> None:
         """Take what the guest writes to standard output (1) or error (2); a limit reached raises Stop."""

@@ -149,7 +149,7 @@ class Ticker:
     """
 
     def __init__(self) -> None:
-        self.running: dict[object, None] = {}
+        self.running: dict[Any, None] = {}  # of run.Run
         self.engines: list[Engine] = []
         self.asleep = True
         self._wake = threading.Event()

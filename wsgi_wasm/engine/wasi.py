@@ -25,11 +25,11 @@ from typing import Any
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.errors import error_text, trap_text
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import Fault, Run, Stop, current
+from wsgi_wasm.engine.run import Exited, Fault, Run, Stop, current
 
 MODULE = b"wasi_snapshot_preview1"
 
-SUCCESS, BADF, FAULT, INVAL = 0, 8, 21, 28
+SUCCESS, BADF, FAULT, INVAL, MFILE = 0, 8, 21, 28, 33
 
 _U32 = 0xFFFFFFFF
 _MAX_VECTORS = 1024  # IOV_MAX of Linux
@@ -96,8 +96,19 @@ def fd_close(run: Run, caller: int, args: Arguments) -> int:
     if run.slot.forwarding is None:
         return BADF if run.streams.pop(descriptor, None) is None else SUCCESS
     errno = forward(run, caller, "fd_close", args, 1)
+    if errno == SUCCESS and run.streams.pop(descriptor, None) is None:
+        run.files -= 1
+    return errno
+
+
+def path_open(run: Run, caller: int, args: Arguments) -> int:
+    # Each open file is a descriptor of this process, and one guest could take them all from every other request.
+    # Wasmtime has no limit of its own here, nor does it count what a guest closes.
+    if not run.may_open():
+        return MFILE
+    errno = forward(run, caller, "path_open", args, 9)
     if errno == SUCCESS:
-        run.streams.pop(descriptor, None)
+        run.files += 1
     return errno
 
 
@@ -114,6 +125,11 @@ def fd_renumber(run: Run, caller: int, args: Arguments) -> int:
         else:
             run.streams[target] = stream
     return errno
+
+
+def proc_exit(run: Run, _caller: int, args: Arguments) -> int:
+    # Wasmtime takes statuses from 126 on for an error; programs do exit with 255.
+    raise Exited(args[0] & _U32)
 
 
 def environ_sizes_get(run: Run, caller: int, args: Arguments) -> int:
@@ -212,6 +228,7 @@ _FORWARDED = {
     "fd_read": ("i32", "i32", "i32", "i32"),
     "fd_close": ("i32",),
     "fd_renumber": ("i32", "i32"),
+    "path_open": ("i32", "i32", "i32", "i32", "i32", "i64", "i64", "i32", "i32"),
     "clock_time_get": ("i32", "i64", "i32"),
 }
 
@@ -324,13 +341,17 @@ def _on_epoch(_context: int, _data: int | None, delta: Any, _kind: Any) -> int:
 
 ON_EPOCH = c.EpochCallback(_on_epoch)
 
-# name: (entry, number of i32 parameters)
-FUNCTIONS = {
-    "fd_write": (_entry(fd_write), 4),
-    "fd_read": (_entry(fd_read), 4),
-    "environ_get": (_entry(environ_get), 2),
-    "environ_sizes_get": (_entry(environ_sizes_get), 2),
-    "poll_oneoff": (_entry(poll_oneoff), 4),
-    "fd_close": (_entry(fd_close), 1),
-    "fd_renumber": (_entry(fd_renumber), 2),
+_2, _4 = ("i32", "i32"), ("i32", "i32", "i32", "i32")
+
+# name: entry, parameters, whether it returns an errno
+FUNCTIONS: dict[str, tuple[Any, tuple[str, ...], bool]] = {
+    "environ_get": (_entry(environ_get), _2, True),
+    "environ_sizes_get": (_entry(environ_sizes_get), _2, True),
+    "fd_close": (_entry(fd_close), ("i32",), True),
+    "fd_read": (_entry(fd_read), _4, True),
+    "fd_renumber": (_entry(fd_renumber), _2, True),
+    "fd_write": (_entry(fd_write), _4, True),
+    "path_open": (_entry(path_open), _FORWARDED["path_open"], True),
+    "poll_oneoff": (_entry(poll_oneoff), _4, True),
+    "proc_exit": (_entry(proc_exit), ("i32",), False),
 }

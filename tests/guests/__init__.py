@@ -1,0 +1,1 @@
+"""Sources of the guests that tests run, and what builds them."""

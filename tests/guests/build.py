@@ -1,0 +1,60 @@
+"""Test guests by name: `guest("env")` is the path of a module, built from the sources beside this file when needed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from wsgi_wasm.build import build_cached, cached
+
+HERE = Path(__file__).resolve().parent
+HEADERS = (HERE / "guest.h",)
+
+
+def cache() -> Path:
+    """Where modules are kept between runs; the examples' `build.py` uses the same place."""
+    return Path(os.environ.get("WSGI_WASM_GUESTS") or HERE.parents[1] / "build" / "guests")
+
+
+def names() -> list[str]:
+    """Every guest there is."""
+    return sorted(path.stem for path in HERE.iterdir() if path.suffix in {".c", ".cc", ".wat"})
+
+
+def guest(name: str) -> Path:
+    """The module of this name: a `.wat` as it is, C and C++ compiled. Raises BuildError."""
+    text = HERE / f"{name}.wat"
+    if text.exists():
+        return text
+    return build_cached([source(name)], cache(), depends=HEADERS)
+
+
+def source(name: str) -> Path:
+    for suffix in (".c", ".cc"):
+        if (HERE / f"{name}{suffix}").exists():
+            return HERE / f"{name}{suffix}"
+    raise LookupError(f"no test guest {name!r}; there are {', '.join(names())}")
+
+
+def native(name: str) -> Path:
+    """The same C program as an executable of this machine, for comparison with Apache's own CGI."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        raise LookupError("no native C compiler: apt install gcc libc6-dev")
+
+    def compile_native(output: Path) -> None:
+        subprocess.run([compiler, "-O1", "-o", output, source(name)], check=True)
+
+    return cached(cache(), f"{name}.cgi", [compiler, source(name), *HEADERS], compile_native)
+
+
+def build_all() -> list[Path]:
+    """Everything, one after the other, so that tests do not compile while they measure."""
+    return [guest(name) for name in names()]
+
+
+if __name__ == "__main__":
+    for module in build_all():
+        print(f"{module.stat().st_size / 1024:9.1f} KiB  {module.name}")

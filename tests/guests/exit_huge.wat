@@ -1,0 +1,5 @@
+;; proc_exit with a number that is no exit status, 2 to the 31st.
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $proc_exit (i32.const 0x80000000))))
