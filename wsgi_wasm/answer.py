@@ -91,9 +91,20 @@ class Answer:
 
     def _fields(self, head: Head, length: int | None = None) -> list[tuple[str, str]]:
         fields = [*head.fields, (REQUEST_ID_FIELD, self._request.identity)]
+        if head.status == 200 and not self._connection.raises:
+            fields = [self._absolute(name, value) for name, value in fields]
         if length is not None:
             fields.append(("Content-Length", str(length)))
         return fields
+
+    def _absolute(self, name: str, value: str) -> tuple[str, str]:
+        """mod_wsgi's daemons take a 200 with a local Location for an order to serve that path instead, which would pass
+        by `local_redirects`. The same location with scheme and host is none."""
+        if name.lower() != "location" or not value.startswith("/"):
+            return name, value
+        environ = self._request.environ
+        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        return name, f"{environ['wsgi.url_scheme']}://{host}{value}"
 
     def _start(self, fields: list[tuple[str, str]]) -> None:
         assert self.head is not None

@@ -21,6 +21,7 @@ from wsgi_wasm.errors import NotFound, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import HANDLERS
 from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.last_good import load_or_last_good
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication, request_identity
 from wsgi_wasm.routing import Entry, Router, RouteTable
 from wsgi_wasm.wsgi_server import refuse_gevent
@@ -123,7 +124,8 @@ class Gateway:
 
     def refuse_script(self, environ: Environ, start_response: StartResponse, reason: str) -> Iterable[bytes]:
         """404 for a file that the front server chose and that must not be run; `reason` is for the log."""
-        request = Request(environ, start_response, request_identity(environ), environ["REQUEST_METHOD"], "", "", False)
+        method = environ["REQUEST_METHOD"]
+        request = Request(environ, start_response, request_identity(environ), method, "", "", method == "HEAD")
         log.info("[%s] 404: %s", request.identity, reason)
         return error_response(NotFound(reason), request)
 
@@ -196,4 +198,4 @@ def create_app(
     source: str | os.PathLike[str], app: WSGIApplication | None = None, environ: Mapping[str, str] = os.environ
 ) -> Gateway:
     """The gateway for a YAML file. Raises ConfigError with every mistake in the file."""
-    return Gateway(load_config(source, environ), app)
+    return Gateway(load_or_last_good(source, environ), app)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from .errors import BuildError
+from wsgi_wasm.errors import BuildError
 
 TARGET = "wasm32-wasi"
 STACK_SIZE = 65536

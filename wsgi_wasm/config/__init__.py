@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.config.load import load_config
+from wsgi_wasm.config.load import load_config, parse_config, read_source
 from wsgi_wasm.config.model import FEATURES, INTERFACES, Config, Dir, EngineSettings, Interpreter, Limits, Route
 
 __all__ = [
@@ -15,4 +15,6 @@ __all__ = [
     "Limits",
     "Route",
     "load_config",
+    "parse_config",
+    "read_source",
 ]

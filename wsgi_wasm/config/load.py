@@ -14,7 +14,7 @@ from wsgi_wasm.config.reader import MAX_BYTES, read_document
 from wsgi_wasm.config.routes import RouteBuilder
 from wsgi_wasm.config.schema import SITE
 from wsgi_wasm.config.settings import defaults_of, merged, value_of
-from wsgi_wasm.errors import ConfigError
+from wsgi_wasm.errors import ConfigError, Problem
 
 
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
@@ -23,9 +23,14 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.en
     Relative paths in the file start at its directory. Whether modules and directories exist is not looked at. Raises
     ConfigError with all problems, named by `path` as it is given here.
     """
+    return parse_config(read_source(path), path, environ)
+
+
+def parse_config(data: bytes, path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
+    """The same for the content `data` of a file that is not read again. Raises ConfigError."""
     source = Path(path).absolute()
     reading = Reading(file=os.fspath(path), base=source.parent, environ=environ)
-    settings = SITE.read(read_document(_bytes(source, reading), reading), "", reading)
+    settings = SITE.read(read_document(data, reading), "", reading)
     if settings is BROKEN:
         raise ConfigError(list(reading.problems))
     config = _build(merged(defaults_of("site"), settings), source, reading)
@@ -34,15 +39,15 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.en
     return config
 
 
-def _bytes(source: Path, reading: Reading) -> bytes:
+def read_source(path: str | os.PathLike[str]) -> bytes:
+    """A configuration file's content. Raises ConfigError where it cannot be read."""
     try:
-        with source.open("rb") as file:
+        with Path(path).open("rb") as file:
             # One byte more than allowed tells a file that is too large, whatever its size says.
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        reading.report_at(0, 0, f"cannot be read: {reason}")
-        raise ConfigError(list(reading.problems)) from error
+        raise ConfigError([Problem(os.fspath(path), 0, 0, f"cannot be read: {reason}")]) from error
 
 
 def _build(site: Settings, source: Path, reading: Reading) -> Config:

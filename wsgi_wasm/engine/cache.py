@@ -80,13 +80,12 @@ class Cache:
         """SHA-256 of a module's bytes, read only if the file is not the one that was read before."""
         note = self.directory / f"{identity(info)}.source"
         with contextlib.suppress(OSError, CacheError, ValueError):
-            _check_owner(note, note.stat())
-            known = note.read_text("ascii").strip()
+            known = self.read(note).decode("ascii").strip()
             if len(known) == 64:
                 return known
         with source.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._write(note, digest.encode())
+        self.write(note, digest.encode())
         return digest
 
     # --- artefacts ---
@@ -144,11 +143,16 @@ class Cache:
         finally:
             os.close(descriptor)
 
+    def read(self, path: Path) -> bytes:
+        """A small file of the cache. Raises CacheError where it is not ours, OSError where it is not there."""
+        _check_owner(path, path.lstat())
+        return path.read_bytes()
+
     def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: ModuleFacts) -> None:
         note = {"sha256": digest, "checked": identity(info), "wasmtime": c.VERSION, "facts": to_json(facts)}
-        self._write(artefact.with_suffix(".json"), json.dumps(note).encode())
+        self.write(artefact.with_suffix(".json"), json.dumps(note).encode())
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: bytes) -> None:
         """For what can be worked out again: failing to write it costs time and nothing else."""
         with contextlib.suppress(OSError):
             self._replace(path, data)

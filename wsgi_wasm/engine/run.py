@@ -79,8 +79,8 @@ class Run:
     """State of one run, reached from the callbacks through `current`."""
 
     __slots__ = (
-        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "files", "forwarder", "limits", "pending",
-        "pending_size", "size", "slot", "stdin", "streams", "total",
+        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "files", "forwarder", "limits",
+        "pending", "pending_size", "size", "slot", "stdin", "streams", "total",
     )  # fmt: skip
 
     def __init__(

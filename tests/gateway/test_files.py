@@ -1,0 +1,237 @@
+"""What guests can do with the directories that a route grants them, and with those that it does not."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SiteMaker
+from guests.build import guest
+from werkzeug.test import Client, TestResponse
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """data/ with a file, a link out of it and a link within; secret beside it."""
+    data = tmp_path / "data"
+    (data / "sub").mkdir(parents=True)
+    (data / "file").write_text("content")
+    (data / "inside").symlink_to("file")
+    (data / "out").symlink_to("../secret")
+    (data / "up").symlink_to("..")
+    (data / "etc").symlink_to("/etc")
+    (tmp_path / "secret").write_text("secret")
+    return tmp_path
+
+
+def files(make_client: SiteMaker, tree: Path, writable: bool) -> Client:
+    dirs: dict[str, Any] = {"/data": {"path": str(tree / "data"), "writable": writable}}
+    return make_client({"/files": {"module": "files", "dirs": dirs}})
+
+
+def done(response: TestResponse) -> bool:
+    """The guest prints the operation and OK, or the name of the error."""
+    assert response.status_code == 200
+    return response.text.splitlines()[0].endswith(" OK")
+
+
+def snapshot(tree: Path) -> dict[str, tuple[int, bytes, int]]:
+    found = {}
+    for path in sorted(tree.rglob("*")):
+        info = path.lstat()
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        found[str(path)] = (info.st_mode, content, info.st_mtime_ns)
+    return found
+
+
+CHANGES = [
+    "op=write&path=/data/file&text=x",
+    "op=append&path=/data/file&text=x",
+    "op=create&path=/data/new",
+    "op=truncate&path=/data/file",
+    "op=unlink&path=/data/file",
+    "op=mkdir&path=/data/new",
+    "op=rmdir&path=/data/sub",
+    "op=rename&path=/data/file&to=/data/other",
+    "op=link&path=/data/file&to=/data/other",
+    "op=symlink&path=/data/other&to=file",
+    "op=utimes&path=/data/file",
+]
+
+
+@pytest.mark.parametrize("query", CHANGES)
+def test_a_read_only_directory_cannot_be_changed(make_client: SiteMaker, tree: Path, query: str) -> None:
+    client = files(make_client, tree, writable=False)
+    before = snapshot(tree)
+    assert not done(client.get("/files", query_string=query))
+    assert snapshot(tree) == before, "a guest has changed something below a read-only directory"
+    assert done(files(make_client, tree, writable=True).get("/files", query_string=query)), "or this proves nothing"
+
+
+ESCAPES = [
+    "/secret",
+    "/data/../secret",
+    "/data/sub/../../secret",
+    "/data/out",
+    "/data/out/",
+    "/data/up/secret",
+    "/data/up/../secret",
+    "/data/etc/passwd",
+    "/data//../secret",
+    "/data/./../secret",
+    "/etc/passwd",
+    "../secret",
+    "data/../../secret",
+    "/proc/self/environ",
+    "/data/sub/",
+]
+
+
+@pytest.mark.parametrize("writable", [False, True])
+@pytest.mark.parametrize("path", ESCAPES)
+def test_a_directory_cannot_be_left(make_client: SiteMaker, tree: Path, path: str, writable: bool) -> None:
+    client = files(make_client, tree, writable)
+    before = (tree / "secret").read_text()
+    for op in ("read", "write", "append", "truncate"):
+        response = client.get("/files", query_string={"op": op, "path": path, "text": "overwritten"})
+        assert not done(response), op
+        assert "root:" not in response.text
+    assert (tree / "secret").read_text() == before
+
+
+def test_what_is_granted_works(make_client: SiteMaker, tree: Path) -> None:
+    client = files(make_client, tree, writable=True)
+    assert "content" in client.get("/files?op=read&path=/data/file").text
+    assert "content" in client.get("/files?op=read&path=/data/inside").text
+    assert done(client.get("/files?op=write&path=/data/file&text=fresher"))
+    assert (tree / "data" / "file").read_text() == "fresher"
+    reading = files(make_client, tree, writable=False)
+    assert "fresher" in reading.get("/files?op=read&path=/data/file").text
+
+
+def test_without_directories_there_is_no_file_system(make_client: SiteMaker) -> None:
+    client = make_client({"/files": {"module": "files"}})
+    for path in ("/", ".", "/etc/passwd", "/data/file"):
+        assert not done(client.get("/files", query_string={"op": "read", "path": path}))
+
+
+def test_a_directory_that_is_missing_is_503(make_client: SiteMaker, tree: Path) -> None:
+    client = make_client({"/files": {"module": "files", "dirs": {"/data": str(tree / "missing")}}})
+    assert client.get("/files?op=read&path=/data/file").status_code == 503
+
+
+def test_one_guest_cannot_take_all_descriptors(make_client: SiteMaker, tree: Path) -> None:
+    client = make_client({"/x": {"module": "manyfds", "dirs": {"/data": str(tree / "data")}}})
+    answer = client.get("/x?path=/data/file&most=100000")
+    assert answer.status_code == 200
+    assert answer.text.split() == ["256", "EMFILE"]
+
+
+def test_descriptors_are_left_for_the_host(make_client: SiteMaker, tree: Path) -> None:
+    """Under a low limit all guests together may hold half of it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    client = make_client({"/x": {"module": "manyfds", "dirs": {"/data": str(tree / "data")}}})
+    client.get("/x?path=/data/file&most=1")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+    try:
+        answer = client.get("/x?path=/data/file&most=100000")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert answer.text.split() == ["150", "EMFILE"]
+
+
+# --- directory routes ---
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    directory = tmp_path / "cgi-bin"
+    (directory / "sub").mkdir(parents=True)
+    for name in ("env.wasm", "index.wasm", "sub/deep.wasm", ".hidden.wasm", "run.txt", "caf\xe9.wasm"):
+        (directory / name).write_bytes(guest("env").read_bytes())
+    (tmp_path / "outside.wasm").write_bytes(guest("env").read_bytes())
+    (directory / "leaves.wasm").symlink_to("../outside.wasm")
+    (directory / "stays.wasm").symlink_to("env.wasm")
+    (directory / "loops.wasm").symlink_to("loops.wasm")
+    (directory / "folder.wasm").mkdir()
+    return directory
+
+
+SCRIPTS = {
+    "/env.wasm": ("/cgi-bin/env.wasm", "", "/env.wasm"),
+    "/env.wasm/": ("/cgi-bin/env.wasm", "/", "/env.wasm"),
+    "/env.wasm/a//b/../c": ("/cgi-bin/env.wasm", "/a//b/../c", "/env.wasm"),
+    "/sub/deep.wasm/x": ("/cgi-bin/sub/deep.wasm", "/x", "/sub/deep.wasm"),
+    "/stays.wasm": ("/cgi-bin/stays.wasm", "", "/stays.wasm"),
+    "": ("/cgi-bin/index.wasm", "", "/index.wasm"),
+    "/": ("/cgi-bin/index.wasm", "", "/index.wasm"),
+    "/caf%C3%A9.wasm": ("/cgi-bin/caf\xc3\xa9.wasm", "", "/caf\xc3\xa9.wasm"),
+}
+
+NOT_SERVED = [
+    "/missing.wasm",
+    "/run.txt",
+    "/.hidden.wasm",
+    "/sub",
+    "/sub/",
+    "/folder.wasm",
+    "/leaves.wasm",
+    "/loops.wasm",
+    "/../outside.wasm",
+    "/sub/../env.wasm",
+    "/%2e%2e/outside.wasm",
+    "/./env.wasm",
+    "//env.wasm",
+    "/sub//deep.wasm",
+    "/env.wasm%00",
+    "/%00",
+    "/..%5coutside.wasm",
+    "/env.WASM",
+    "/" + "a" * 5000,
+    "/%FF%FE.wasm",
+]
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_scripts(make_client: SiteMaker, programs: Path, path: str) -> None:
+    client = make_client({"/cgi-bin": {"directory": str(programs)}})
+    response = client.get(f"/cgi-bin{path}")
+    assert response.status_code == 200
+    found = dict(line.split("=", 1) for line in response.data.decode("latin-1").splitlines() if "=" in line)
+    name, info, filename = SCRIPTS[path]
+    assert (found["SCRIPT_NAME"], found["PATH_INFO"], found["SCRIPT_FILENAME"]) == (name, info, filename)
+
+
+@pytest.mark.parametrize("path", NOT_SERVED)
+def test_what_is_no_script_is_404(make_client: SiteMaker, programs: Path, path: str) -> None:
+    client = make_client({"/cgi-bin": {"directory": str(programs)}})
+    response = client.get(f"/cgi-bin{path}")
+    assert response.status_code == 404
+    assert str(programs) not in response.text
+
+
+def test_an_interpreter_sees_the_scripts_read_only(make_client: SiteMaker, tmp_path: Path) -> None:
+    """The guest `files` stands in for an interpreter: it is told its script, and finds the directory as its root."""
+    directory = tmp_path / "scripts"
+    directory.mkdir()
+    (directory / "hello.py").write_text("print()")
+    interpreter = {"module": str(guest("args")), "args": ["-x", "{script}"]}
+    route = {"directory": str(directory), "interpreters": {".py": interpreter}}
+    assert make_client({"/s": route}).get("/s/hello.py/info").text.splitlines()[2:] == ["[-x]", "[/hello.py]"]
+    route["interpreters"] = {".py": {"module": str(guest("files"))}}
+    client = make_client({"/s": route})
+    assert "print()" in client.get("/s/hello.py?op=read&path=/hello.py").text
+    assert not done(client.get("/s/hello.py?op=write&path=/hello.py&text=x"))
+    assert (directory / "hello.py").read_text() == "print()"
+
+
+def test_scripts_that_appear_and_go(make_client: SiteMaker, programs: Path) -> None:
+    client = make_client({"/cgi-bin": {"directory": str(programs)}})
+    assert client.get("/cgi-bin/new.wasm").status_code == 404
+    (programs / "new.wasm").write_bytes(guest("env").read_bytes())
+    assert client.get("/cgi-bin/new.wasm").status_code == 200
+    os.unlink(programs / "new.wasm")
+    assert client.get("/cgi-bin/new.wasm").status_code == 404

@@ -1,0 +1,281 @@
+"""Module files and their compiled form: found, replaced while serving, broken, kept in the cache, never trusted blindly."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SiteMaker
+from guests.build import guest
+from werkzeug.test import Client
+
+from wsgi_wasm.engine.cache import Cache, default_directory
+from wsgi_wasm.errors import CacheError
+
+NO_FEATURES: frozenset[str] = frozenset()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of this test's own."""
+    directory = tmp_path / "cache"
+    monkeypatch.setenv("WSGI_WASM_CACHE", str(directory))
+    return directory
+
+
+def text_module(text: str) -> str:
+    """A module in text form that answers `text`."""
+    answer = f"Content-Type: text/plain\\n\\n{text}"
+    size = len(answer.replace("\\n", "\n"))
+    return f"""(module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\\10\\00\\00\\00\\{size:02x}\\00\\00\\00") (data (i32.const 16) "{answer}")
+      (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
+
+
+def eventually(client: Client, expected: str, path: str = "/x") -> None:
+    """Module files are looked at once a second, and compiled aside."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if client.get(path).text == expected:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"never {expected!r}; the last answer: {client.get(path).text!r}")
+
+
+def test_a_module_that_is_replaced(make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    module = tmp_path / "x.wat"
+    module.write_text(text_module("one"))
+    client = make_client({"/x": {"module": str(module)}})
+    assert client.get("/x").text == "one"
+    module.write_text(text_module("two"))
+    eventually(client, "two")
+    # by rename, as a careful installer does
+    (tmp_path / "next").write_text(text_module("three"))
+    os.rename(tmp_path / "next", module)
+    eventually(client, "three")
+    # broken, or half written: the last good one goes on serving
+    module.write_text(text_module("four")[:-40])
+    wait_for_log(caplog, client, "the last good one goes on serving")
+    assert client.get("/x").text == "three"
+    module.unlink()
+    wait_for_log(caplog, client, "No such file")
+    assert client.get("/x").text == "three"
+    module.write_text(text_module("five"))
+    eventually(client, "five")
+
+
+def wait_for_log(caplog: pytest.LogCaptureFixture, client: Client, text: str) -> None:
+    deadline = time.monotonic() + 30
+    while text not in caplog.text and time.monotonic() < deadline:
+        client.get("/x")
+        time.sleep(0.05)
+    assert text in caplog.text
+
+
+def test_a_module_that_comes_late(make_client: SiteMaker, tmp_path: Path) -> None:
+    module = tmp_path / "late.wat"
+    client = make_client({"/x": {"module": str(module)}, "/hello": {"module": "hello"}})
+    missing = client.get("/x")
+    assert missing.status_code == 503
+    assert int(missing.headers["Retry-After"]) > 0
+    assert client.get("/hello").status_code == 200, "only its own route is down"
+    module.write_text(text_module("late"))
+    eventually(client, "late")
+
+
+NO_MODULES = {
+    "empty": b"",
+    "text": b"#!/bin/sh\necho no\n",
+    "component": b"\0asm\x0d\0\x01\0",
+    "future": b"\0asm\x02\0\0\0",
+    "cut": guest("env").read_bytes()[:500],
+    "long-number": b"\0asm\x01\0\0\0\x01" + b"\xff" * 30,
+    "many-types": b"\0asm\x01\0\0\0\x01\x05\xff\xff\xff\xff\x0f",
+    "bad-code": guest("env").read_bytes()[:-200] + b"\0" * 200,
+}
+
+
+@pytest.mark.parametrize("kind", NO_MODULES)
+def test_what_is_no_module_is_503(
+    make_client: SiteMaker, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = tmp_path / "bad.wasm"
+    module.write_bytes(NO_MODULES[kind])
+    client = make_client({"/x": {"module": str(module)}})
+    for _ in range(3):
+        assert client.get("/x").status_code == 503
+    assert str(module) in caplog.text, "the log names the file"
+    assert caplog.text.count("wsgi_wasm.engine") == 1, "a broken module is compiled once, not for every request"
+
+
+def test_the_cache_is_used_by_the_next_process(make_client: SiteMaker, cache: Path, tmp_path: Path) -> None:
+    client = make_client({"/x": {"module": "hello"}})
+    assert client.get("/x").status_code == 200
+    assert len(list(cache.glob("*.cwasm"))) == 1
+    before = {path: path.stat().st_ino for path in cache.iterdir() if path.suffix != ".lock"}
+    again = make_client({"/x": {"module": "hello"}})
+    assert again.get("/x").status_code == 200
+    assert {path: path.stat().st_ino for path in cache.iterdir() if path.suffix != ".lock"} == before
+
+
+def damaged(change: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+    return change
+
+
+def truncate(artefact: Path, note: Path) -> None:
+    os.truncate(artefact, 100)
+
+
+def flip(artefact: Path, note: Path) -> None:
+    data = bytearray(artefact.read_bytes())
+    data[len(data) // 2] ^= 1
+    artefact.write_bytes(data)
+
+
+def empty(artefact: Path, note: Path) -> None:
+    artefact.write_bytes(b"")
+
+
+def no_note(artefact: Path, note: Path) -> None:
+    note.unlink()
+
+
+def bad_note(artefact: Path, note: Path) -> None:
+    note.write_text("{]")
+
+
+def other_facts(artefact: Path, note: Path) -> None:
+    known = json.loads(note.read_text())
+    note.write_text(json.dumps(known | {"facts": {"imports": 3}}))
+
+
+def foreign_code(artefact: Path, note: Path) -> None:
+    """Whole by its digest, and yet nothing that Wasmtime takes."""
+    import hashlib
+
+    artefact.write_bytes(b"\x7fELF" + b"x" * 1000)
+    known = json.loads(note.read_text())
+    note.write_text(json.dumps(known | {"sha256": hashlib.sha256(artefact.read_bytes()).hexdigest()}))
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, empty, no_note, bad_note, other_facts, foreign_code])
+def test_a_damaged_artefact_is_made_again(
+    make_client: SiteMaker, cache: Path, damage: Callable[[Path, Path], None]
+) -> None:
+    assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 200
+    (artefact,) = cache.glob("*.cwasm")
+    damage(artefact, artefact.with_suffix(".json"))
+    assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 200
+    assert Cache(cache).find(artefact) is not None
+
+
+def test_a_loose_cache_directory_is_refused_by_name(
+    make_client: SiteMaker, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.mkdir()
+    cache.chmod(0o777)
+    client = make_client({"/x": {"module": "hello"}})
+    assert client.get("/x").status_code == 200, "modules are compiled for this process alone"
+    assert str(cache) in caplog.text
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_a_foreign_artefact_is_not_run(
+    make_client: SiteMaker, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 200
+    (artefact,) = cache.glob("*.cwasm")
+    os.chown(artefact, 4242, 4242)
+    assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 503
+    assert "belongs to user 4242" in caplog.text
+
+
+def test_a_cache_that_cannot_be_made(make_client: SiteMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSGI_WASM_CACHE", "/proc/nowhere/cache")
+    assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 200
+
+
+def test_cache_checks(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CacheError, match="file"):
+        Cache(tmp_path / "file")
+    link = tmp_path / "link.cwasm"
+    link.symlink_to(tmp_path / "file")
+    (tmp_path / "link.json").write_text("{}")
+    tmp_path.chmod(0o700)
+    with pytest.raises(CacheError, match="not a regular file"):
+        Cache(tmp_path).find(link)
+
+
+DIRECTORIES = [
+    ({"WSGI_WASM_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, Path("/conf"), "/a"),
+    ({"XDG_CACHE_HOME": "/b"}, Path("/conf"), "/conf"),
+    ({"XDG_CACHE_HOME": "/b"}, None, "/b/wsgi-wasm"),
+    ({"HOME": "/tmp"}, None, "/tmp/.cache/wsgi-wasm"),
+    ({"HOME": "/nonexistent"}, None, "/var/cache/wsgi-wasm"),
+    ({}, None, "/var/cache/wsgi-wasm"),
+]
+
+
+@pytest.mark.parametrize(("environ", "configured", "expected"), DIRECTORIES)
+def test_where_the_cache_is(environ: dict[str, str], configured: Path | None, expected: str) -> None:
+    assert default_directory(configured, environ) == Path(expected)
+
+
+def test_one_compilation_for_many_processes(cache: Path, tmp_path: Path) -> None:
+    """Processes that start with an empty cache: one compiles, the others take what it made."""
+    cache.mkdir(mode=0o700)
+    code = (
+        "import sys; from pathlib import Path; from wsgi_wasm.engine.compiler import compile_in_child; "
+        "compile_in_child(Path(sys.argv[1]), frozenset(), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-P", "-c", code, str(guest("hello")), str(cache)]
+    children = [subprocess.Popen(command) for _ in range(4)]
+    assert [child.wait(60) for child in children] == [0, 0, 0, 0]
+    (artefact,) = cache.glob("*.cwasm")
+    assert not list(cache.glob(".making-*"))
+    assert Cache(cache).find(artefact) is not None
+
+
+def test_the_configuration_is_read_anew(
+    make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`reload: true`: a good file replaces the routes, a broken one leaves the old ones serving."""
+    client = make_client({"/x": {"module": "hello"}}, reload=True)
+    assert client.get("/x").status_code == 200
+    site = tmp_path / "site.yaml"
+    good = site.read_text()
+    site.write_text("routes: {/y: {modul: x}}")
+    with caplog.at_level(logging.INFO):
+        wait_for_log(caplog, client, "did you mean 'module'")
+        assert client.get("/x").status_code == 200
+        site.write_text(good.replace("/x", "/y"))
+        wait_for_log(caplog, client, "is loaded anew")
+    assert client.get("/y").status_code == 200
+    assert client.get("/x").status_code == 404
+
+
+def test_a_fork_makes_its_own_engine(make_client: SiteMaker) -> None:
+    """As under gunicorn --preload, and worse: the parent has served already."""
+    client = make_client({"/x": {"module": "hello"}, "/loop": {"module": "loop", "timeout": "100ms"}})
+    assert client.get("/x").status_code == 200
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            # the second needs the child's own ticker
+            code = 0 if client.get("/x").status_code == 200 and client.get("/loop").status_code == 504 else 1
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert client.get("/x").status_code == 200

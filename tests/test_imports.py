@@ -1,0 +1,124 @@
+"""Imports point downwards: the order of `LAYERS` is the architecture (docs/architecture.md), and nothing goes round."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import wsgi_wasm
+
+ROOT = Path(wsgi_wasm.__file__).parent
+
+# from the top; a module may import what stands below it, and what is in its own package
+LAYERS = [
+    {"cli", "__main__", "wsgi", "gunicorn", "mod_wsgi"},
+    {"__init__"},
+    {"app"},
+    {"last_good", "handlers"},
+    {"gateway"},
+    {"answer", "admission", "body", "scripts", "stderr", "routing", "build"},
+    {"config", "engine", "cgi"},
+    {"request", "wsgi_server"},
+    {"message", "errors", "version"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+# Within `config | engine | cgi` the three do not know each other, but for one leaf that has no imports of its own.
+APART = {"config", "engine", "cgi"}
+LEAVES = {"wsgi_wasm.cgi.names"}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        name = ".".join(parts)
+        found[name.removesuffix(".__init__") if name != "wsgi_wasm.__init__" else name] = path
+    return found
+
+
+def room(name: str) -> str:
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def imports(path: Path) -> set[str]:
+    wanted = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            wanted |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                wanted.add(whole if whole in modules() else str(node.module))
+    return {name for name in wanted if name.split(".")[0] == "wsgi_wasm"}
+
+
+def type_checking_only(path: Path) -> set[str]:
+    """Imports under `if TYPE_CHECKING:`; they order nothing at run time."""
+    wanted = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ImportFrom):
+                    wanted |= {f"{inner.module}", *(f"{inner.module}.{alias.name}" for alias in inner.names)}
+    return wanted
+
+
+def test_every_room_has_a_layer() -> None:
+    assert {room(name) for name in modules()} == set(LEVEL)
+
+
+def test_imports_point_downwards() -> None:
+    wrong = []
+    for name, path in modules().items():
+        for other in imports(path) - type_checking_only(path):
+            here, there = room(name), room(other)
+            if here == there or other in LEAVES:
+                continue
+            if LEVEL[there] <= LEVEL[here] or (here in APART and there in APART):
+                wrong.append(f"{name} imports {other}")
+    assert not wrong
+
+
+def test_only_the_engine_knows_wasmtime() -> None:
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [str(node.module)]
+            assert room(name) == "engine" or not any(item.split(".")[0] == "wasmtime" for item in names), name
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = {name: imports(path) & modules().keys() for name, path in modules().items()}
+    state: dict[str, str] = {}
+
+    def visit(name: str, trail: list[str]) -> None:
+        assert state.get(name) != "open", " -> ".join([*trail, name])
+        if name not in state:
+            state[name] = "open"
+            for other in graph[name]:
+                if other != name and not name.startswith(f"{other}."):
+                    visit(other, [*trail, name])
+            state[name] = "done"
+
+    for name in graph:
+        visit(name, [])
+
+
+IMPURE = {"ctypes", "io", "os", "pathlib", "socket", "subprocess", "sys", "tempfile", "threading", "time"}
+
+
+def test_the_pure_part_is_pure() -> None:
+    """`cgi` is functions of strings and bytes: no files, no engine, no server."""
+    for name, path in modules().items():
+        if room(name) == "cgi":
+            tree = ast.walk(ast.parse(path.read_text("utf-8")))
+            names = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+            tree = ast.walk(ast.parse(path.read_text("utf-8")))
+            names |= {str(node.module) for node in tree if isinstance(node, ast.ImportFrom)}
+            assert not names & IMPURE, name
+            calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+            assert not any(isinstance(call.func, ast.Name) and call.func.id == "open" for call in calls), name

@@ -1,0 +1,85 @@
+"""Hooks for gunicorn's configuration file; `conf/gunicorn.conf.py` imports them.
+
+What they do about a broken configuration: gunicorn ends the whole server when a worker cannot load its application
+(`HaltServer`), also after SIGHUP, and when one worker of many is replaced. At the first start that is right. Later it
+would turn a typing mistake into an outage. So once any worker has started, WSGI_WASM_LAST_GOOD=1 stands in the master's
+environment, and workers forked from then on may start with the last configuration that was good.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from wsgi_wasm.app import Gateway
+    from wsgi_wasm.config.model import Config, Limits
+
+LAST_GOOD = "WSGI_WASM_LAST_GOOD"
+
+# One byte that master and workers share: has a worker started? `when_ready` would not tell, for gunicorn calls it
+# before it forks the first worker. A new master (SIGUSR2) imports this anew and begins with "no".
+_started = mmap.mmap(-1, 1)
+os.environ.pop(LAST_GOOD, None)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """In the master, before each fork: from the second generation on, workers may use the last good configuration."""
+    if _started[0]:
+        os.environ[LAST_GOOD] = "1"
+
+
+def post_worker_init(worker: Any) -> None:
+    """In a worker, once its application is loaded: make the engine now instead of at the first request, and say which
+    of gunicorn's times are too short for the routes. Nothing that fails here ends the worker."""
+    _started[0] = 1
+    gateway = own_gateway(worker.wsgi)
+    if gateway is None:
+        return
+    for warning in time_warnings(gateway.config, worker.cfg, threaded=not sync(worker)):
+        worker.log.warning("wsgi_wasm: %s", warning)
+    try:
+        gateway.warm()
+    except Exception:
+        worker.log.exception("wsgi_wasm: cannot warm up; the first request will try again")
+
+
+def own_gateway(application: object) -> Gateway | None:
+    """The application itself if it is a gateway. One that is wrapped by other middleware is not looked for."""
+    module = sys.modules.get("wsgi_wasm.app")  # not imported: then it is not the application either
+    if module is None or not isinstance(application, module.Gateway):
+        return None
+    return cast("Gateway", application)
+
+
+def sync(worker: Any) -> bool:
+    """Whether `timeout` bounds each request: the sync worker reports to its master only between requests."""
+    return bool(worker.cfg.worker_class_str == "sync")
+
+
+def all_limits(config: Config) -> Iterator[tuple[str, Limits]]:
+    """The limits of every route, and of dropped-in scripts no less."""
+    for routes in (config.routes, *config.hosts.values()):
+        for route in routes:
+            yield route.name, route.limits
+
+
+def time_warnings(config: Config, settings: Any, *, threaded: bool) -> list[str]:
+    """What to say about `timeout` and `graceful_timeout` (seconds) of gunicorn's `settings`; empty if all is well."""
+    name, longest = max(
+        ((name, limits.timeout + limits.queue_timeout) for name, limits in all_limits(config)),
+        key=lambda pair: pair[1],
+        default=("", 0.0),
+    )
+    what = f"route {name} may take {longest:g} s (timeout and queue_timeout)"
+    found = []
+    if not threaded and 0 < settings.timeout < longest:  # 0: no limit
+        found.append(f"timeout is {settings.timeout} s, but {what}: gunicorn will kill the worker first")
+    if settings.graceful_timeout < longest:
+        found.append(
+            f"graceful_timeout is {settings.graceful_timeout} s, but {what}: a reload or stop can cut its answer"
+        )
+    return found

@@ -1,0 +1,62 @@
+"""The last configuration that was good, kept for workers that start while the file is broken.
+
+gunicorn ends the whole server when one worker cannot start, and Apache's daemons are renewed by log rotation: a typing
+mistake must not become an outage then. At a first start there is nothing to fall back to, and the mistake is reported.
+What is kept is the file as it was written, with its `${NAME}` unexpanded, so no secret is copied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from wsgi_wasm.config import Config, parse_config, read_source
+from wsgi_wasm.engine.cache import Cache, default_directory
+from wsgi_wasm.errors import CacheError, ConfigError
+
+log = logging.getLogger("wsgi_wasm.gateway")
+
+ALLOWED = "WSGI_WASM_LAST_GOOD"  # set to 1 by the hooks of gunicorn and mod_wsgi
+
+
+def load_or_last_good(source: str | os.PathLike[str], environ: Mapping[str, str]) -> Config:
+    """The configuration of a file; where that is broken and the environment allows it, the last one that was good.
+
+    Raises ConfigError with every mistake of the file.
+    """
+    try:
+        data = read_source(source)
+        config = parse_config(data, source, environ)
+    except ConfigError as error:
+        config = _kept(source, environ) if environ.get(ALLOWED) == "1" else None
+        if config is None:
+            raise
+        log.error("%s\nThe last configuration that was good is used instead.", error)
+        return config
+    _keep(source, data, environ)
+    return config
+
+
+def _place(source: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[Cache, Path]:
+    # Not in `cache_dir`: where that is, only the file that may be broken could tell.
+    cache = Cache(default_directory(None, environ))
+    name = hashlib.sha256(os.fsencode(Path(source).absolute())).hexdigest()[:16]
+    return cache, cache.directory / f"last-good-{name}.yaml"
+
+
+def _keep(source: str | os.PathLike[str], data: bytes, environ: Mapping[str, str]) -> None:
+    with contextlib.suppress(CacheError, OSError):
+        cache, place = _place(source, environ)
+        if not place.exists() or place.read_bytes() != data:
+            cache.write(place, data)
+
+
+def _kept(source: str | os.PathLike[str], environ: Mapping[str, str]) -> Config | None:
+    with contextlib.suppress(CacheError, OSError, ConfigError):
+        cache, place = _place(source, environ)
+        return parse_config(cache.read(place), source, environ)
+    return None

@@ -1,0 +1,210 @@
+"""Entry points for Apache's mod_wsgi: `application` for WSGIScriptAlias, `handle_request` for WSGIHandlerScript.
+
+Both share one gateway per process, made at the first request or by `warm`. The configuration is the file that
+WSGI_WASM_CONFIG names in the environment of the process, else /etc/wsgi-wasm/site.yaml; never one that a request
+names. Only `handle_request` can do without a file, if that is the default one.
+
+For handler scripts mod_wsgi checks neither that the file exists nor that it is one (`wsgi_hook_handler`; it does so
+for `wsgi-script` alone), so that is done here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+
+from wsgi_wasm import Gateway, create_app
+from wsgi_wasm.config import parse_config
+from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
+from wsgi_wasm.request import Environ, StartResponse
+
+DEFAULT_CONFIG = Path("/etc/wsgi-wasm/site.yaml")
+SUFFIXES = (".wasm", ".wat")
+
+# These can lose or cut request bodies: WSGIScriptReloading Off with queue-timeout=0 (release notes of 6.0.5).
+REFUSED = ((6, 0, 0), (6, 0, 4))
+
+RETRY_AFTER = 5.0
+"""Seconds after a failed start before the next request tries again; reading a broken file is not free."""
+
+log = logging.getLogger("wsgi_wasm.gateway")
+
+
+def check_server(server: ModuleType | None) -> None:
+    """Raises EngineError, naming the directive to set, where the engine cannot or must not run.
+
+    `server` is the module `mod_wsgi` that mod_wsgi puts into its interpreters; None under any other server.
+    """
+    if server is None:
+        return
+    version = tuple(getattr(server, "version", ()))
+    if REFUSED[0] <= version <= REFUSED[1]:
+        raise EngineError(
+            f"mod_wsgi {'.'.join(map(str, version))} can lose parts of request bodies: "
+            "install 6.0.5 or later, or 4.9 or 5.0"
+        )
+    group = getattr(server, "application_group", "")
+    if group:
+        raise EngineError(
+            f"this is the sub-interpreter {group!r}, where the engine cannot work: add "
+            "application-group=%{GLOBAL} to WSGIScriptAlias or WSGIHandlerScript, or set "
+            "WSGIApplicationGroup %{GLOBAL}"
+        )
+
+
+def embedding_server() -> ModuleType | None:
+    """The module `mod_wsgi` of the process; None outside Apache, where that name may be PyPI's package."""
+    try:
+        module = importlib.import_module("mod_wsgi")
+    except ImportError:
+        return None
+    return module if hasattr(module, "application_group") else None
+
+
+def configured_path() -> tuple[Path, bool]:
+    """The configuration file, and whether somebody named it."""
+    named = os.environ.get("WSGI_WASM_CONFIG")
+    return (Path(named), True) if named else (DEFAULT_CONFIG, False)
+
+
+def make_gateway() -> Gateway:
+    """The gateway of the configuration file; the bare defaults where there is none and none was named.
+
+    Raises ConfigError or EngineError, and whatever else a broken installation can bring.
+    """
+    check_server(embedding_server())
+    path, named = configured_path()
+    if named or path.exists():
+        # Processes come and go as Apache likes, at the latest when the night's log rotation reloads it: a mistake in
+        # the file shall not take the site down then. Without a last good configuration the mistake is an error.
+        os.environ.setdefault("WSGI_WASM_LAST_GOOD", "1")
+        return create_app(path)
+    return Gateway(parse_config(b"handler: {}", path))
+
+
+class Once:
+    """The process's gateway: made by whoever asks first. Failures are remembered for a moment, then tried again, so
+    that a mended file needs no restart."""
+
+    def __init__(self, make: Callable[[], Gateway], clock: Callable[[], float] = time.monotonic) -> None:
+        self._make = make
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._gateway: Gateway | None = None
+        self._failure = ""
+        self._retry_at = 0.0
+
+    def get(self) -> Gateway:
+        """The gateway. Raises Unavailable with the reason while it cannot be made; the reason is logged once a try."""
+        gateway = self._gateway
+        if gateway is not None:
+            return gateway
+        with self._lock:
+            if self._gateway is None:
+                self._gateway = self._try()
+            return self._gateway
+
+    def _try(self) -> Gateway:
+        if self._clock() < self._retry_at:
+            raise Unavailable(self._failure, retry_after=int(RETRY_AFTER))
+        try:
+            return self._make()
+        except Unavailable:
+            raise  # of an inner one, which has logged it
+        except Exception as error:
+            # Our own errors say all in their text; others are bugs or broken installations and need the traceback.
+            log.error("cannot start: %s", error, exc_info=None if isinstance(error, WsgiWasmError) else error)
+            self._failure = str(error)
+            self._retry_at = self._clock() + RETRY_AFTER
+            raise Unavailable(self._failure, retry_after=int(RETRY_AFTER)) from error
+
+
+_gateway = Once(make_gateway)
+
+
+def make_site() -> Gateway:
+    """The gateway, but only of a configuration file. Raises ConfigError without one, Unavailable if it is no good."""
+    path, named = configured_path()
+    if not named and not path.exists():
+        raise ConfigError([Problem(str(path), 0, 0, "no such file, and WSGI_WASM_CONFIG is not set")])
+    return _gateway.get()
+
+
+_site = Once(make_site)
+
+
+def warm(gateway: Once = _site) -> None:
+    """Make the gateway and its engine before the first request. What fails is logged, and tried again by requests."""
+    try:
+        gateway.get().warm()
+    except Unavailable:
+        return  # logged
+    except Exception:
+        log.exception("cannot warm up")
+
+
+def warm_handler() -> None:
+    """`warm` for handler scripts, which can do without a configuration file."""
+    warm(_gateway)
+
+
+def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The site of the configuration file."""
+    try:
+        gateway = _site.get()
+    except Unavailable as error:
+        return refuse(environ, start_response, error)
+    return gateway(environ, start_response)
+
+
+def handle_request(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The script that Apache mapped the request to, with the limits of `handler` or of the selected route."""
+    try:
+        gateway = _gateway.get()
+    except Unavailable as error:
+        return refuse(environ, start_response, error)
+    try:
+        path = script_path(environ)
+    except NotFound as error:
+        return gateway.refuse_script(environ, start_response, str(error))
+    return gateway.handle_script(environ, start_response, path, environ.get("wsgi_wasm.route") or None)
+
+
+def script_path(environ: Environ) -> Path:
+    """The file that SCRIPT_FILENAME names, if it may be run. Raises NotFound with the reason, which is for the log.
+
+    All refusals look alike to the client, so that nobody learns what lies there.
+    """
+    # PEP 3333: the server's bytes, decoded as latin-1
+    path = Path(os.fsdecode(environ.get("SCRIPT_FILENAME", "").encode("latin-1")))
+    if not path.is_absolute():
+        raise NotFound(f"SCRIPT_FILENAME is no absolute path: {str(path)!r}")
+    if path.name.startswith("."):
+        raise NotFound(f"{path}: hidden file")
+    if path.suffix not in SUFFIXES:
+        raise NotFound(f"{path}: neither {' nor '.join(SUFFIXES)}")
+    try:
+        own = path.lstat()
+        target = path.stat() if stat.S_ISLNK(own.st_mode) else own
+    except (OSError, ValueError) as error:
+        raise NotFound(f"{path}: {error}") from error
+    if not stat.S_ISREG(target.st_mode):
+        raise NotFound(f"{path}: no regular file")
+    if own.st_uid != target.st_uid:
+        raise NotFound(f"{path}: a link to a file of another owner")  # Apache's SymLinksIfOwnerMatch
+    return path
+
+
+def refuse(environ: Environ, start_response: StartResponse, error: Unavailable) -> list[bytes]:
+    """The answer while there is no gateway; the reason is in the log."""
+    body = b"503 Service Unavailable\n"
+    fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), *error.fields]
+    start_response("503 Service Unavailable", fields)
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
