@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from guests.build import guest
 from werkzeug.test import Client
 
+from guests.build import guest
 from wsgi_wasm import Gateway, create_app
 from wsgi_wasm.request import WSGIApplication
 
@@ -39,7 +39,7 @@ SiteMaker = Callable[..., Client]
 
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
+def make_app(tmp_path: Path) -> Callable[..., Gateway]:
     """`make_app({"/x": {"module": "echo"}}, reload=True)`: a gateway; modules are test guests by name or paths."""
 
     def make(routes: dict[str, Any], app: WSGIApplication | None = None, **top: Any) -> Gateway:
@@ -50,7 +50,7 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
         path.write_text(yaml.safe_dump({"routes": routes, **top}), encoding="utf-8")
         return create_app(path, app)
 
-    yield make
+    return make
 
 
 @pytest.fixture

@@ -11,14 +11,16 @@ ROOT = Path(wsgi_wasm.__file__).parent
 
 # from the top; a module may import what stands below it, and what is in its own package
 LAYERS = [
-    {"cli", "__main__", "wsgi", "gunicorn", "mod_wsgi"},
+    {"__main__"},
+    {"cli"},
+    {"wsgi", "gunicorn", "mod_wsgi"},
     {"__init__"},
     {"app"},
     {"last_good", "handlers"},
     {"gateway"},
-    {"answer", "admission", "body", "scripts", "stderr", "routing", "build"},
+    {"answer", "admission", "body", "scripts", "routing", "build"},
     {"config", "engine", "cgi"},
-    {"request", "wsgi_server"},
+    {"request", "stderr", "wsgi_server"},
     {"message", "errors", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -5,9 +5,31 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.app import Gateway, create_app
-from wsgi_wasm.config import Config, load_config
-from wsgi_wasm.errors import ConfigError, WsgiWasmError
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from wsgi_wasm.version import __version__
 
+if TYPE_CHECKING:
+    from wsgi_wasm.app import Gateway, create_app
+    from wsgi_wasm.config import Config, load_config
+    from wsgi_wasm.errors import ConfigError, WsgiWasmError
+
 __all__ = ["Config", "ConfigError", "Gateway", "WsgiWasmError", "__version__", "create_app", "load_config"]
+
+# Loaded when first asked for: the command line's --help, and the child that compiles, need none of it.
+_HOMES = {
+    "Config": "wsgi_wasm.config",
+    "ConfigError": "wsgi_wasm.errors",
+    "Gateway": "wsgi_wasm.app",
+    "WsgiWasmError": "wsgi_wasm.errors",
+    "create_app": "wsgi_wasm.app",
+    "load_config": "wsgi_wasm.config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    return value

@@ -32,11 +32,11 @@ def load_or_last_good(source: str | os.PathLike[str], environ: Mapping[str, str]
         data = read_source(source)
         config = parse_config(data, source, environ)
     except ConfigError as error:
-        config = _kept(source, environ) if environ.get(ALLOWED) == "1" else None
-        if config is None:
+        kept = _kept(source, environ) if environ.get(ALLOWED) == "1" else None
+        if kept is None:
             raise
         log.error("%s\nThe last configuration that was good is used instead.", error)
-        return config
+        return kept
     _keep(source, data, environ)
     return config
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SiteMaker
 from werkzeug.test import Client
+
+from conftest import SiteMaker
 
 CORPUS = Path(__file__).parents[1] / "cgi" / "corpus"
 # `parser` cases set limits of the parser that a route has no key for.

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import Client, TestResponse
+
 from conftest import SiteMaker
 from guests.build import guest
-from werkzeug.test import Client, TestResponse
 
 
 @pytest.fixture

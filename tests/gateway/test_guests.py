@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conftest import SiteMaker
 from guests.build import guest
-
 from wsgi_wasm.errors import Cut
 
 CUT = -1

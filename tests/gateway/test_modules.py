@@ -1,4 +1,4 @@
-"""Module files and their compiled form: found, replaced while serving, broken, kept in the cache, never trusted blindly."""
+"""Module files and their compiled form: found, replaced while serving, broken, cached, never trusted blindly."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SiteMaker
-from guests.build import guest
 from werkzeug.test import Client
 
+from conftest import SiteMaker
+from guests.build import guest
 from wsgi_wasm.engine.cache import Cache, default_directory
+from wsgi_wasm.engine.compiler import compile_in_child
 from wsgi_wasm.errors import CacheError
 
 NO_FEATURES: frozenset[str] = frozenset()
@@ -190,14 +191,26 @@ def test_a_loose_cache_directory_is_refused_by_name(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
-def test_a_foreign_artefact_is_not_run(
-    make_client: SiteMaker, cache: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_foreign_artefact_is_not_run(make_client: SiteMaker, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 200
     (artefact,) = cache.glob("*.cwasm")
     os.chown(artefact, 4242, 4242)
-    assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 503
+    before = artefact.stat()
+    assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 200, "compiled for this process alone"
     assert "belongs to user 4242" in caplog.text
+    assert artefact.stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_what_root_compiles_serves_another_user(cache: Path, tmp_path: Path) -> None:
+    """`wsgi-wasm compile` by an administrator, and then a server that runs as www-data."""
+    module = tmp_path / "hello.wat"
+    module.write_bytes(guest("hello").read_bytes())
+    compile_in_child(module, NO_FEATURES, cache)
+    for path in (cache, *(path for path in cache.iterdir() if path.suffix != ".lock")):
+        mode = path.stat().st_mode
+        assert mode & 0o044 == 0o044, path
+        assert not mode & 0o022, path
 
 
 def test_a_cache_that_cannot_be_made(make_client: SiteMaker, monkeypatch: pytest.MonkeyPatch) -> None:

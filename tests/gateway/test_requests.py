@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SiteMaker
-from guests.build import guest
 from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
+from conftest import SiteMaker
+from guests.build import guest
 from wsgi_wasm import Gateway
 
 
@@ -327,5 +327,3 @@ def test_two_gateways_in_one_process(make_client: SiteMaker) -> None:
     one, two = make_client({"/x": {"module": "hello"}}), make_client({"/x": {"module": "env"}})
     assert one.get("/x").status_code == two.get("/x").status_code == 200
     assert one.get("/x").data != two.get("/x").data
-
-

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from guests.build import guest
 
 from .client import Connection, Truncated, get, request

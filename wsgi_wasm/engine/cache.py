@@ -27,6 +27,10 @@ from wsgi_wasm.errors import CacheError
 FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
 
 
+# What root compiles is meant for a server that runs as another user, and others may then read it.
+_SHARED_DIRECTORY, _SHARED_FILE = (0o055, 0o044) if os.geteuid() == 0 else (0, 0)
+
+
 def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Path:
     """Where artefacts go: WSGI_WASM_CACHE, else `cache_dir`, else the user's cache, else /var/cache/wsgi-wasm."""
     if environ.get("WSGI_WASM_CACHE"):
@@ -65,7 +69,7 @@ class Cache:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700 | _SHARED_DIRECTORY, parents=True, exist_ok=True)
             info = directory.stat()
         except OSError as error:
             raise CacheError(f"cache directory {directory}: {error.strerror}") from None
@@ -97,7 +101,8 @@ class Cache:
     def find(self, artefact: Path) -> ModuleFacts | None:
         """The facts of the module whose artefact is there, whole and ours; None where it has to be made.
 
-        Raises CacheError for a foreign or loose file, which would otherwise be run as native code.
+        Raises CacheError for a foreign or loose file, which would otherwise be run as native code, and for one that
+        this process may not read.
         """
         note = artefact.with_suffix(".json")
         try:
@@ -108,14 +113,20 @@ class Cache:
                 _check_owner(path, info)
         except FileNotFoundError:
             return None
+        except PermissionError as error:
+            raise CacheError(f"{artefact} cannot be read: {error.strerror}") from None
         try:
             known = json.loads(note.read_text("ascii"))
             facts = from_json(known["facts"])
+            if not os.access(artefact, os.R_OK):
+                raise CacheError(f"{artefact} cannot be read: Permission denied")
             if known["checked"] != identity(found):
                 with artefact.open("rb") as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() != known["sha256"]:
                         return None
                 self._note(artefact, known["sha256"], found, facts)
+        except PermissionError as error:
+            raise CacheError(f"{note} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, OSError):
             return None
         return facts
@@ -161,6 +172,7 @@ class Cache:
         descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix=".making-")
         try:
             with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o600 | _SHARED_FILE)
                 file.write(data)
             os.rename(temporary, path)
         except BaseException:

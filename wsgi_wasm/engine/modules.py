@@ -119,10 +119,11 @@ class Module:
     def compile_aside(self) -> None:
         """Run on the store's own thread."""
         try:
-            info = self.path.stat()
+            started, info = time.monotonic(), self.path.stat()
             try:
                 self._linked, self._error = self._load(info, _log_progress(self.path)), None
                 self._identity = identity(info)
+                log.info("compiled %s in %.1f s", self.path, time.monotonic() - started)
             except (ModuleError, CacheError) as error:
                 self._fail(ModuleError(str(error)), identity(info))
         except OSError as error:
@@ -192,16 +193,18 @@ class ModuleStore:
     def _compile(self) -> None:
         while True:
             module = self._queue.get()
-            started = time.monotonic()
             module.compile_aside()
-            log.info("compiled %s in %.1f s", module.path, time.monotonic() - started)
 
     def from_cache(self, path: Path, info: os.stat_result) -> Linked | None:
-        """The module from its artefact, or None where that has to be made. Raises ModuleError, CacheError, OSError."""
+        """The module from its artefact, or None where that has to be made. Raises ModuleError, OSError."""
         if self.cache is None:
             return None
         artefact = self.cache.artefact(self.cache.digest(path, info), self.features)
-        facts = self.cache.find(artefact)
+        try:
+            facts = self.cache.find(artefact)
+        except CacheError as error:
+            log.warning("%s; %s is compiled for this process alone", error, path)
+            return None
         if facts is None:
             return None
         try:
@@ -213,7 +216,7 @@ class ModuleStore:
 
     def compiled(self, path: Path, info: os.stat_result, waiting: Waiting) -> Linked:
         """Compile in a child and link. Raises ModuleError."""
-        if self.cache is not None and self.cache.writable:
+        if self.cache is not None and self._takes(self.cache, path, info):
             compile_in_child(path, self.features, self.cache.directory, waiting)
             linked = self.from_cache(path, info)
             if linked is None:
@@ -224,6 +227,14 @@ class ModuleStore:
             raise ModuleError("could not be compiled")
         code = compiled.code
         return self._link(compiled.facts, lambda engine, out: c.module_deserialize(engine, code, len(code), out))
+
+    def _takes(self, cache: Cache, path: Path, info: os.stat_result) -> bool:
+        """Whether the cache can hold this module's artefact: not if a file that is not ours is in its place."""
+        try:
+            cache.find(cache.artefact(cache.digest(path, info), self.features))
+        except CacheError:
+            return False
+        return cache.writable
 
     def _link(self, facts: ModuleFacts, deserialize: Callable[[int, object], int | None]) -> Linked:
         check_facts(facts)

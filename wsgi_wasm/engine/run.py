@@ -133,7 +133,8 @@ class Run:
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if limit == resource.RLIM_INFINITY:
             return True
-        return sum(run.files for run in list(runtime().ticker.running)) < limit // 2
+        held: int = sum(run.files for run in list(runtime().ticker.running))
+        return held < limit // 2
 
     def write(self, stream: int, data: bytes) -> None:
         """Take what the guest writes to standard output (1) or error (2); a limit reached raises Stop."""

@@ -1,0 +1,227 @@
+"""`wsgi-wasm check`: everything that is wrong is named, and the exit status says whether there is anything."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from guests.build import guest
+from wsgi_wasm.cli.examine import PREVIEW1_FUNCTIONS
+from wsgi_wasm.cli.words import plain_words
+from wsgi_wasm.engine.advisories import ADVISORIES, NOT_ON_PYPI, concerning
+
+from .conftest import Command
+from .programs import PLAIN, importing, printing
+
+SiteWriter = Callable[[str], Path]
+
+
+def test_a_good_site(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(f"{PLAIN}short"))
+    for name in ("in", "out", "scripts"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "scripts" / "one.wat").write_text(printing(PLAIN))
+    (tmp_path / "scripts" / ".hidden.wat").write_text("broken")
+    (tmp_path / "scripts" / "notes.txt").write_text("not served")
+    site(
+        """
+        routes:
+          /x: {module: x.wat, timeout: 3s, memory: 1MiB, concurrency: 4, env: {SECRET: hunter2}, pass_env: [APP_X],
+               dirs: {/in: ./in, /out: {path: ./out, writable: true}}}
+          /s: {directory: scripts}
+        hosts: {shop.example: {routes: {/: {module: x.wat}}}}
+        """
+    )
+    done = wsgi_wasm("check", "site.yaml")
+    assert (done.status, done.err) == (0, "")
+    lines = [line.split() for line in done.text.splitlines()]
+    assert ["*", "/x", "core", "module", "x.wat", "3s", "10s", "1MiB", "4", "ok"] in lines
+    assert ["*", "/s", "directory", "scripts", "25s", "10s", "128MiB", "64", "ok"] in lines
+    assert ["shop.example", "/", "core", "module", "x.wat", "25s", "10s", "128MiB", "64", "ok"] in lines
+    assert ["scripts", "one.wat"] in lines
+    assert ["imports", "fd_write"] in lines
+    assert ["env", "SECRET"] in lines
+    assert ["pass_env", "APP_X"] in lines
+    assert ["dirs", "/in", "=", f"{tmp_path}/in", "(ro)"] in lines
+    assert ["/out", "=", f"{tmp_path}/out", "(rw)"] in lines
+    assert "per process" in done.text
+    assert "hunter2" not in done.text
+    assert "\x1b" not in done.text
+    assert "(trusted, writable)" in done.text
+    assert lines[-1] == ["site.yaml:", "3", "routes,", "0", "errors,", "0", "warnings"]
+
+
+def test_everything_that_is_broken_is_named(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN, memory=40))
+    (tmp_path / "bad.wat").write_text(importing("fd_sing", "fd_write_more"))
+    (tmp_path / "foreign.wat").write_text('(module (import "env" "launch" (func)) (import "x" "y" (global i32)))')
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "two.wat").write_text("(module")
+    site(
+        f"""
+        routes:
+          /missing: {{module: missing.wasm}}
+          /broken: {{module: {guest("broken")}}}
+          /unknown: {{module: bad.wat}}
+          /foreign: {{module: foreign.wat}}
+          /both: {{module: {guest("unknown_import")}}}
+          /memory: {{module: x.wat, memory: 1MiB}}
+          /dirs: {{module: x.wat, dirs: {{/data: ./nowhere, /file: ./x.wat}}}}
+          /gone: {{directory: gone}}
+          /scripts: {{directory: scripts, interpreters: {{.py: {{module: python.wasm}}}}}}
+        """
+    )
+    done = wsgi_wasm("check", "site.yaml", "--json")
+    assert done.status == 1
+    found = json.loads(done.out)
+    assert not found["ok"]
+    errors = {route["name"]: route["errors"] for route in found["routes"]}
+    assert errors["/missing"] == ["missing.wasm: No such file or directory"]
+    assert "type mismatch" in errors["/broken"][0]
+    unknown = (
+        "bad.wat: imports what is not offered: wasi_snapshot_preview1.fd_sing, wasi_snapshot_preview1.fd_write_more"
+    )
+    assert errors["/unknown"] == [unknown]
+    assert errors["/foreign"][0].startswith(
+        "foreign.wat: imports what is not offered: env.launch, x.y; exports no _start"
+    )
+    assert "env.launch_missiles" in errors["/both"][0]
+    assert "wasi_snapshot_preview1.fd_teleport" in errors["/both"][0]
+    assert errors["/memory"] == [
+        "x.wat: begins with 2560KiB of memory and the route allows 1MiB: set `memory: 3MiB` or more"
+    ]
+    assert errors["/dirs"] == [
+        f"dirs: /data: {tmp_path}/nowhere: does not exist",
+        f"dirs: /file: {tmp_path}/x.wat: is not a directory",
+    ]
+    assert errors["/gone"] == [f"directory {tmp_path}/gone: does not exist"]
+    assert errors["/scripts"][0] == "interpreter of .py: python.wasm: No such file or directory"
+    assert errors["/scripts"][1].startswith("two.wat: ")
+    text = wsgi_wasm("check", "site.yaml")
+    assert text.status == 1
+    assert all(error in text.text for of_route in errors.values() for error in of_route)
+
+
+FEATURES = {
+    "exceptions": '(module (tag $t) (func (export "_start") (if (i32.const 0) (then (throw $t)))))',
+    "gc": '(module (type $s (struct (field i32))) (func (export "_start") (drop (struct.new $s (i32.const 1)))))',
+    "memory64": '(module (memory (export "memory") i64 1) (func (export "_start")))',
+    "relaxed_simd": '(module (func (export "_start") (drop (i32x4.relaxed_trunc_f32x4_s (v128.const i32x4 0 0 0 0)))))',
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_missing_feature_is_named_and_naming_it_helps(
+    feature: str, wsgi_wasm: Command, site: SiteWriter, tmp_path: Path
+) -> None:
+    (tmp_path / "x.wat").write_text(FEATURES[feature])
+    site("routes: {/x: {module: x.wat}}")
+    done = wsgi_wasm("check", "site.yaml")
+    assert done.status == 1
+    assert f"say `engine: {{features: [{feature}]}}`" in done.text
+    site(f"routes: {{/x: {{module: x.wat}}}}\nengine: {{features: [{feature}]}}")
+    done = wsgi_wasm("check", "site.yaml")
+    assert done.status == 0, done.text
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('(module (memory 1 2 shared) (func (export "_start")))', "threads"),
+        ('(module (memory 1) (memory 1) (func (export "_start")))', "more than one memory"),
+        ('(module (memory 1 (pagesize 1)) (func (export "_start")))', "custom page sizes"),
+        ('(module (func (export "_start") try nop catch_all nop end))', "legacy exceptions"),
+    ],
+)
+def test_what_no_setting_allows(text: str, what: str, wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(text)
+    done = wsgi_wasm("check", "x.wat")
+    assert done.status == 1
+    assert f"needs what is not offered: {what}" in done.text
+
+
+def test_other_words_of_wasmtime_are_left_alone() -> None:
+    assert plain_words("type mismatch: expected i32, found i64") == "type mismatch: expected i32, found i64"
+
+
+def test_no_compile(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(f"{PLAIN}{tmp_path.name}"))
+    cache = tmp_path / "cache"
+    done = wsgi_wasm("check", "x.wat", "--no-compile", cache=cache)
+    assert done.status == 0
+    assert "not compiled" in done.text
+    assert not list(cache.glob("*.cwasm"))
+    assert wsgi_wasm("check", "x.wat", cache=cache).status == 0
+    assert "not compiled" not in wsgi_wasm("check", "x.wat", "--no-compile", cache=cache).text
+
+
+def test_a_cache_that_is_not_trusted(wsgi_wasm: Command, tmp_path: Path) -> None:
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    loose.chmod(loose.stat().st_mode | stat.S_IWOTH)
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    done = wsgi_wasm("check", "x.wat", cache=loose)
+    assert done.status == 0
+    assert f"not used: {loose} can be written by its group or by others" in done.text
+    state = json.loads(wsgi_wasm("check", "x.wat", "--json", cache=loose).out)["cache"]
+    assert (state["trusted"], state["writable"]) == (False, False)
+
+
+def test_mistakes_as_json(wsgi_wasm: Command, site: SiteWriter) -> None:
+    site("routes:\n  /a: {modul: x.wasm}\n")
+    done = wsgi_wasm("check", "site.yaml", "--json")
+    assert (done.status, done.err) == (1, "")
+    problems = json.loads(done.out)["problems"]
+    assert problems[0]["file"] == "site.yaml"
+    assert problems[0]["line"] == 2
+
+
+def test_a_long_directory_is_listed_in_part(wsgi_wasm: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number:02}.wat").write_text(printing(PLAIN))
+    found = json.loads(wsgi_wasm("check", "programs", "--json").out)["routes"][0]
+    assert found["scripts"] == [f"{number:02}.wat" for number in range(50)]
+    assert found["more_scripts"]
+
+
+def test_a_link_out_of_the_directory_is_not_listed(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "outside.wat").write_text(printing(PLAIN))
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "link.wat").symlink_to(tmp_path / "outside.wat")
+    found = json.loads(wsgi_wasm("check", "programs", "--json").out)["routes"][0]
+    assert found["scripts"] == []
+    assert "holds nothing that would be served" in found["warnings"][0]
+
+
+def test_times_that_gunicorn_cuts_short(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    site("routes: {/slow: {module: x.wat, timeout: 2m}}")
+    done = wsgi_wasm("check", "site.yaml")
+    assert done.status == 0
+    assert "route /slow may take 125 s" in done.text
+
+
+def test_each_function_of_preview1_is_offered(wsgi_wasm: Command, tmp_path: Path) -> None:
+    # With wrong types: Wasmtime then complains of the type, and would complain of a name it does not have.
+    for name in sorted(PREVIEW1_FUNCTIONS - {"sched_yield"}):
+        (tmp_path / f"{name}.wat").write_text(importing(name))
+    done = wsgi_wasm("check", tmp_path)
+    assert done.text.count("incompatible import type") == len(PREVIEW1_FUNCTIONS) - 1
+    assert "unknown import" not in done.text
+
+
+def test_advisories_go_by_version_and_features() -> None:
+    plain = {advisory.identity for advisory in concerning("50.0.1", ())}
+    with_gc = {advisory.identity for advisory in concerning("50.0.1", ("gc",))}
+    assert plain < with_gc
+    assert concerning("50.0.1", ("exceptions",)) == concerning("50.0.1", ("gc",))
+    assert concerning("1.0.0", ()) == ()
+    assert all(advisory.fixed_in not in ADVISORIES for known in ADVISORIES.values() for advisory in known)
+    assert NOT_ON_PYPI.isdisjoint(ADVISORIES)

@@ -1,0 +1,98 @@
+"""`wsgi-wasm compile` and `build`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from guests.build import guest
+
+from .conftest import Command
+from .programs import PLAIN, printing
+
+SiteWriter = Callable[[str], Path]
+
+
+def test_a_site_is_compiled_once(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    (tmp_path / "programs").mkdir()
+    for name in ("x.wat", "programs/y.wat"):
+        (tmp_path / name).write_text(printing(f"{PLAIN}{name}"))
+    site("routes: {/x: {module: x.wat}, /again: {module: x.wat}, /p: {directory: programs}}")
+    done = wsgi_wasm("compile", "site.yaml", cache=cache)
+    assert (done.status, done.err) == (0, "")
+    assert [re.sub(r"[0-9.]+", "N", line.partition(": ")[2]) for line in done.text.splitlines()] == ["N KiB, N s"] * 2
+    assert [line.partition(":")[0] for line in done.text.splitlines()] == ["x.wat", "programs/y.wat"]
+    assert len(list(cache.glob("*.cwasm"))) == 2
+    again = wsgi_wasm("compile", "site.yaml", cache=cache)
+    assert all(line.endswith(", cached") for line in again.text.splitlines())
+    forced = wsgi_wasm("compile", "--force", "site.yaml", cache=cache)
+    assert "cached" not in forced.text
+    assert wsgi_wasm("check", "site.yaml", "--no-compile", cache=cache).text.count(" ok\n") == 3
+
+
+def test_modules_by_name_and_another_cache(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    (tmp_path / "exceptions.wat").write_bytes(guest("exceptions").read_bytes())
+    other = tmp_path / "other"
+    done = wsgi_wasm("compile", "--cache", other, "--features", "exceptions", "x.wat", "exceptions.wat")
+    assert done.status == 0, done.text
+    assert len(list(other.glob("*.cwasm"))) == 2
+    failed = wsgi_wasm("compile", "--cache", other, "x.wat", "exceptions.wat", "missing.wat")
+    assert failed.status == 1
+
+
+def test_one_that_fails_does_not_stop_the_others(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    site(f"routes: {{/a: {{module: {guest('broken')}}}, /b: {{module: gone.wasm}}, /c: {{module: x.wat}}}}")
+    done = wsgi_wasm("compile", "site.yaml")
+    assert done.status == 1
+    broken, gone, good = done.text.splitlines()
+    assert "failed" in broken
+    assert gone == "gone.wasm: failed: No such file or directory"
+    assert good.startswith("x.wat: ")
+    assert done.err == "wsgi-wasm: 2 modules could not be compiled\n"
+
+
+def test_a_cache_that_cannot_be_used(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    loose.chmod(0o777)
+    done = wsgi_wasm("compile", "x.wat", "--cache", loose)
+    assert done.status == 1
+    assert f"wsgi-wasm: {loose} can be written by its group or by others: not used (chmod go-w {loose})" in done.err
+
+
+def test_a_feature_that_there_is_not(wsgi_wasm: Command) -> None:
+    done = wsgi_wasm("compile", "x.wat", "--features", "excpetions")
+    assert (done.status, done.err.partition(";")[0]) == (1, "wsgi-wasm: no engine feature excpetions")
+
+
+SOURCE = '#include <stdio.h>\nint main(void) { puts("Content-Type: text/plain\\n\\n" WORD); return 0; }\n'
+
+
+def test_build_and_run(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "hello.c").write_text(SOURCE)
+    done = wsgi_wasm("build", "hello.c", "-O", "2", "--", '-DWORD="built"')
+    assert done.status == 0, done.err
+    assert re.fullmatch(r"hello\.wasm: [0-9.]+ ?KiB\n", done.text)
+    assert done.err == "try it: wsgi-wasm run hello.wasm\n"
+    assert wsgi_wasm("run", "hello.wasm", "--body").text == "built\n"
+
+
+def test_build_says_what_the_compiler_says(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "hello.c").write_text(SOURCE)
+    done = wsgi_wasm("build", "-o", "out.wasm", "hello.c")
+    assert (done.status, done.out) == (1, b"")
+    assert "WORD" in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "out.wasm").exists()
+
+
+@pytest.mark.parametrize("name", ["gone.c", "."])
+def test_build_of_nothing(name: str, wsgi_wasm: Command) -> None:
+    assert wsgi_wasm("build", "-o", "x.wasm", name).err == f"wsgi-wasm: {name}: no such file\n"

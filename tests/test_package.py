@@ -1,0 +1,72 @@
+"""The package as it is installed: the wheel's content, and that it is what the tests test."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import wsgi_wasm
+from wsgi_wasm.engine import _capi
+
+PROJECT = Path(__file__).resolve().parents[1]
+WHEELS = sorted((PROJECT / "build" / "wheel").glob("*.whl"))
+
+
+@pytest.mark.skipif(not os.environ.get("WSGI_WASM_INSTALLED"), reason="run by ./run-tests, which installs the wheel")
+def test_the_installed_package_is_tested() -> None:
+    assert PROJECT not in Path(wsgi_wasm.__file__).resolve().parents or ".venv-test" in wsgi_wasm.__file__
+
+
+@pytest.mark.skipif(not os.environ.get("WSGI_WASM_INSTALLED"), reason="run by ./run-tests, which builds the wheel")
+def test_the_wheel_has_everything() -> None:
+    names = zipfile.ZipFile(WHEELS[-1]).namelist()
+    modules = {str(path.relative_to(PROJECT)) for path in (PROJECT / "wsgi_wasm").rglob("*.py")}
+    assert modules <= set(names)
+    assert {"wsgi_wasm/py.typed", "wsgi_wasm/guestlib/malloc.c"} <= set(names)
+    shared = {Path(name).name for name in names if "/data/share/wsgi-wasm/" in name}
+    wanted = {path.name for folder in ("apache", "conf") for path in (PROJECT / folder).iterdir()} - {"README.md"}
+    assert shared == wanted
+    assert not [name for name in names if name.startswith(("tests/", "examples/"))]
+
+
+def test_version() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-P", "-m", "wsgi_wasm", "--version"], capture_output=True, text=True, check=True
+    )
+    assert wsgi_wasm.__version__ in shown.stdout
+    assert _capi.VERSION in shown.stdout
+
+
+def test_the_range_of_wasmtime_is_the_same_everywhere() -> None:
+    text = (PROJECT / "setup.cfg").read_text("utf-8")
+    wanted = re.search(r"wasmtime>=([\d.]+),<([\d.]+)", text)
+    assert wanted is not None
+    assert wanted.groups() == _capi.SUPPORTED
+
+
+def test_no_binaries_in_the_repository() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=False)
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        path = PROJECT / name
+        if path.is_file() and "corpus" not in path.parts:
+            assert b"\0" not in path.read_bytes(), f"{name} is binary"
+
+
+@pytest.mark.parametrize("limit", ["virtual memory"])
+def test_too_little_address_space_is_said(limit: str, tmp_path: Path) -> None:
+    """Wasmtime would abort the process where it cannot reserve its pool."""
+    site = tmp_path / "site.yaml"
+    site.write_text(f"routes: {{/: {{module: {PROJECT / 'examples' / 'hello' / 'hello.wat'}}}}}\n")
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)); "
+        f"from wsgi_wasm.cli import main; sys.exit(main(['run', {str(site)!r}, '/']))"
+    )
+    ended = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1, ended.stderr
+    assert "RLIMIT_AS" in ended.stderr

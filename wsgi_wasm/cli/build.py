@@ -1,0 +1,46 @@
+"""Compile C or C++ CGI sources to one WebAssembly module, with the compiler of the Python package ziglang.
+
+What follows -- goes to the compiler (clang's options) after our own, so that it wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "compile C or C++ sources to a module"
+EXAMPLES = """\
+  wsgi-wasm build hello.c                                   writes hello.wasm
+  wsgi-wasm build -o shop.wasm cart.c pay.c -- -Iinclude -DNDEBUG
+  wsgi-wasm build -O 3 deep.c -- -Wl,-z,stack-size=1048576  a stack of 1 MiB in place of 64 KiB
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `build`."""
+    parser.usage = "wsgi-wasm build [-h] [-o OUT] [-O {s,2,3,0}] SOURCE... [-- FLAG...]"
+    parser.add_argument("sources", metavar="SOURCE", nargs="+", type=Path, help="C and C++ sources, and objects")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="default: the first source, with .wasm")
+    parser.add_argument(
+        "-O",
+        "--optimize",
+        choices=("s", "2", "3", "0"),
+        default="s",
+        help="for size (s, the default), for speed (2, 3), or not at all",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Builds, and says what to do next."""
+    import logging
+    import shlex
+
+    from wsgi_wasm.build import build
+    from wsgi_wasm.cli.terminal import say, size_text
+
+    output: Path = options.output or options.sources[0].with_suffix(".wasm")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # the compiler's warnings
+    build(options.sources, output, flags=options.rest, optimize=options.optimize)
+    print(f"{output}: {size_text(output.stat().st_size)}", flush=True)
+    say(f"try it: wsgi-wasm run {shlex.quote(str(output))}")
+    return 0

@@ -1,0 +1,102 @@
+"""What `wsgi-wasm check` does: examine, then report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from types import SimpleNamespace
+from typing import Any
+
+from wsgi_wasm.cli.examine import Examined, Modules, examine
+from wsgi_wasm.cli.prepare import modules_of_site
+from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
+from wsgi_wasm.cli.source import all_routes, load_site
+from wsgi_wasm.config import Config
+from wsgi_wasm.engine import _capi
+from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
+from wsgi_wasm.engine.cache import Cache, default_directory
+from wsgi_wasm.errors import CacheError, ConfigError
+from wsgi_wasm.gunicorn import time_warnings
+
+_GUNICORN_DEFAULTS = SimpleNamespace(timeout=30, graceful_timeout=30)  # seconds
+
+
+def check(options: argparse.Namespace) -> int:
+    """The exit status. Raises ConfigError, EngineError."""
+    logging.getLogger("wsgi_wasm").disabled = True  # what it would say is in the report
+    for name in ("engine", "gateway"):
+        logging.getLogger(f"wsgi_wasm.{name}").disabled = True
+    try:
+        config = load_site(options.file)
+    except ConfigError as error:
+        if not options.json:
+            raise
+        print(json.dumps({"ok": False, "problems": [_problem(problem) for problem in error.problems]}, indent=2))
+        return 1
+    report = make_report(config, str(options.file), compiling=not options.no_compile)
+    if options.json:
+        print(json.dumps(as_json(report), indent=2))
+    else:
+        print_report(report)
+    return 0 if report.ok else 1
+
+
+def make_report(config: Config, file: str, *, compiling: bool) -> Report:
+    """Everything that is known of a site. Raises EngineError."""
+    cache = cache_state(config)
+    modules = Modules(config, cache.directory, len(modules_of_site(config)), compiling)
+    examined = [examine(route, modules) for route in all_routes(config)]
+    # The settings for dropped-in files are no route, and are worth a line only if something is wrong with them.
+    dropped_in = examine(config.handler, modules)
+    if dropped_in.errors or dropped_in.warnings:
+        examined.append(dropped_in)
+    return Report(
+        file=file,
+        config=config,
+        routes=examined,
+        cache=cache,
+        engine=_capi.VERSION,
+        notes=[*advisory_notes(config), *_time_notes(config), *_missing(examined)],
+    )
+
+
+def cache_state(config: Config) -> CacheState:
+    """Whether the cache directory can be used, and why not."""
+    directory = default_directory(config.cache_dir, os.environ)
+    try:
+        return CacheState(directory, Cache(directory).writable, "")
+    except CacheError as error:
+        return CacheState(directory, False, str(error))
+
+
+def advisory_notes(config: Config) -> list[str]:
+    """What is known of the engine's version; no error, since there may be nothing to update to."""
+    known = len(ADVISORIES.get(_capi.VERSION, ()))
+    found = concerning(_capi.VERSION, config.engine.features)
+    if not found:
+        return []
+    fix = max((advisory.fixed_in for advisory in found), key=lambda text: [int(part) for part in text.split(".")])
+    where = "which was not on PyPI then" if fix in NOT_ON_PYPI else "update it"
+    listed = "; ".join(f"{advisory.identity}, {advisory.text}" for advisory in found)
+    return [
+        f"wasmtime {_capi.VERSION}: {known} known advisories (as of {CONSIDERED}), of which {len(found)} may concern "
+        f"this site: {listed}. Fixed in {fix}, {where}"
+    ]
+
+
+def _time_notes(config: Config) -> list[str]:
+    return [
+        f"under gunicorn's defaults {warning} (`wsgi-wasm serve` and conf/gunicorn.conf.py allow more)"
+        for warning in time_warnings(config, _GUNICORN_DEFAULTS, threaded=False)
+    ]
+
+
+def _missing(examined: list[Examined]) -> list[str]:
+    left = sum(one.not_compiled for one in examined)
+    return [f"not compiled yet: the modules of {left} of the routes"] if left else []
+
+
+def _problem(problem: Any) -> dict[str, Any]:
+    return {name: getattr(problem, name) for name in ("file", "line", "column", "message")}

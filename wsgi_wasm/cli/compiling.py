@@ -1,0 +1,53 @@
+"""What `wsgi-wasm compile` does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from wsgi_wasm.cli.prepare import Prepared, modules_of_site, prepare
+from wsgi_wasm.cli.source import UserError, is_yaml, load_site
+from wsgi_wasm.cli.terminal import Style, plural, say, shown, size_text
+from wsgi_wasm.config import FEATURES, Config
+from wsgi_wasm.engine.cache import Cache, default_directory
+
+
+def compile_files(options: argparse.Namespace) -> int:
+    """The exit status. Raises ConfigError, CacheError, UserError."""
+    by_name = frozenset(filter(None, options.features.split(",")))
+    unknown = sorted(by_name - frozenset(FEATURES))
+    if unknown:
+        raise UserError(f"no engine feature {', '.join(unknown)}; there are {', '.join(FEATURES)}")
+    failed = 0
+    sites = [(file, load_site(file)) for file in options.files]  # mistakes in files come before the first compilation
+    for file, config in sites:
+        cache = _cache(options.cache, config)
+        features = frozenset(config.engine.features) if is_yaml(file) else by_name
+        paths = modules_of_site(config)
+        if not paths:
+            say(f"{file}: no modules")
+        for result in prepare(paths, features, cache, force=options.force):
+            failed += bool(result.error)
+            _show(result)
+    if failed:
+        say(f"wsgi-wasm: {plural(failed, 'module')} could not be compiled")
+    return 1 if failed else 0
+
+
+def _cache(wanted: Path | None, config: Config) -> Cache:
+    cache = Cache(wanted or default_directory(config.cache_dir, os.environ))
+    if not cache.writable:
+        raise UserError(f"cache directory {cache.directory} cannot be written: be its owner, or name another --cache")
+    return cache
+
+
+def _show(result: Prepared) -> None:
+    style = Style(sys.stdout)
+    path = shown(result.path)
+    if result.error:
+        print(f"{path}: {style('red', 'failed')}: {result.error}", flush=True)
+    else:
+        took = "cached" if result.seconds is None else f"{result.seconds:.1f} s"
+        print(f"{path}: {size_text(result.size)}, {took}", flush=True)

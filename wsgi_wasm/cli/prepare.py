@@ -1,0 +1,84 @@
+"""Fills the cache before it is needed. Makes no engine in this process, which may fork afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from wsgi_wasm.cli.directory import scripts_below
+from wsgi_wasm.cli.progress import Progress
+from wsgi_wasm.cli.source import MODULE_SUFFIXES, all_routes
+from wsgi_wasm.cli.words import plain_words
+from wsgi_wasm.config import Config, Route
+from wsgi_wasm.engine.cache import Cache
+from wsgi_wasm.engine.compiler import compile_in_child
+from wsgi_wasm.engine.modules import Waiting, check_facts
+from wsgi_wasm.errors import CacheError, ModuleError
+
+MOST_SCRIPTS = 1000  # programs of one directory route that are compiled ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One module: its artefact's size in bytes, the seconds that it took (None: it was there), or what is wrong."""
+
+    path: Path
+    size: int = 0
+    seconds: float | None = None
+    error: str = ""
+
+
+def modules_of(route: Route) -> list[Path]:
+    """The modules that a route can run: its own, its interpreters', the programs of its directory."""
+    found = [] if route.module is None else [route.module]
+    found += [interpreter.module for interpreter in route.interpreters.values()]
+    if route.directory is not None:
+        direct = [suffix for suffix in MODULE_SUFFIXES if suffix not in route.interpreters]
+        found += islice(scripts_below(route.directory, direct), MOST_SCRIPTS)
+    return found
+
+
+def modules_of_site(config: Config) -> list[Path]:
+    """Every module of a site once, in file order."""
+    routes = [*all_routes(config), config.handler]
+    return list(dict.fromkeys(path for route in routes for path in modules_of(route)))
+
+
+def prepare(
+    paths: Iterable[Path], features: frozenset[str], cache: Cache, *, force: bool = False
+) -> Iterator[Prepared]:
+    """Compile what is not in `cache` (writable), one after the other: each compilation uses all cores by itself.
+
+    `force` compiles what is there as well.
+    """
+    todo = list(paths)
+    progress = Progress(len(todo))
+    for path in todo:
+        with progress.compiling(str(path)):
+            result = _prepared(path, features, cache, force, progress.waiting)
+        yield result
+
+
+def _prepared(path: Path, features: frozenset[str], cache: Cache, force: bool, waiting: Waiting) -> Prepared:
+    started = time.monotonic()
+    try:
+        artefact = cache.artefact(cache.digest(path, path.stat()), features)
+        if force:
+            cache.forget(artefact)
+        facts = cache.find(artefact)
+        seconds = None
+        if facts is None:
+            compile_in_child(path, features, cache.directory, waiting)
+            seconds = time.monotonic() - started
+            facts = cache.find(artefact)
+        if facts is None:
+            return Prepared(path, error="changed while it was compiled")
+        check_facts(facts)
+        return Prepared(path, artefact.stat().st_size, seconds)
+    except OSError as error:
+        return Prepared(path, error=error.strerror or str(error))
+    except (ModuleError, CacheError) as error:
+        return Prepared(path, error=plain_words(str(error)))

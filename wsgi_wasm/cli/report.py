@@ -1,0 +1,182 @@
+"""The report of `wsgi-wasm check`, for people and as JSON. Names of variables only: their values may be secrets."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from wsgi_wasm.cli.examine import Examined
+from wsgi_wasm.cli.terminal import Style, duration_text, plural, size_text, table, wrapped
+from wsgi_wasm.config import Config, Dir, Route
+
+_HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", "AT ONCE*", "STATE")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheState:
+    """The cache directory: may it be written, and why it cannot be used at all (empty: it can)."""
+
+    directory: Path
+    writable: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that `check` found."""
+
+    file: str
+    config: Config
+    routes: list[Examined]
+    cache: CacheState
+    engine: str
+    notes: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every route can serve."""
+        return not any(one.errors for one in self.routes)
+
+
+def print_report(report: Report) -> None:
+    """Table, details of each route, engine, cache, result."""
+    style = Style(sys.stdout)
+    base = report.config.source.parent
+    if report.routes:
+        heading, *lines = table([_HEADINGS, *(_row(one, base, report.config) for one in report.routes)])
+        print(style("bold", heading))
+        print("\n".join(lines))
+        print(style("dim", "* per process"))
+    for one in report.routes:
+        details = _details(one, style)
+        if details:
+            print(f"\n{style('bold', one.route.name)}")
+            print("\n".join(f"  {line}" for line in details))
+    print()
+    print("\n".join(_surroundings(report, style)))
+    errors, warnings = (sum(len(getattr(one, kind)) for one in report.routes) for kind in ("errors", "warnings"))
+    count = f"{report.file}: {plural(len(report.routes), 'route')}, {plural(errors, 'error')}"
+    print(style("red" if errors else "green", f"{count}, {plural(warnings, 'warning')}"))
+
+
+def _row(one: Examined, base: Path, config: Config) -> tuple[str, ...]:
+    route, limits = one.route, one.route.limits
+    target = route.module or route.directory
+    shown = "-" if target is None else str(target.relative_to(base)) if target.is_relative_to(base) else str(target)
+    state = "broken" if one.errors else "not compiled" if one.not_compiled else "ok"
+    return (
+        route.host or "*",
+        route.path,
+        one.kind,
+        shown if shown != "." else "./",
+        duration_text(limits.timeout),
+        duration_text(limits.cpu),
+        size_text(limits.memory),
+        str(at_once(route, config)),
+        state,
+    )
+
+
+def at_once(route: Route, config: Config) -> int:
+    """How many requests of a route one process runs at the same time, at most."""
+    return min(route.limits.concurrency or config.engine.instances, config.engine.instances)
+
+
+def _details(one: Examined, style: Style) -> list[str]:
+    route = one.route
+    lines = [f"{style('red', 'error')}    {text}" for text in one.errors]
+    lines += [f"{style('yellow', 'warning')}  {text}" for text in one.warnings]
+    if route.methods is not None:
+        lines.append(f"methods  {' '.join(route.methods)}")
+    grants = [_grant(entry) for entry in _all_dirs(route)]
+    if route.directory is not None and route.interpreters:
+        grants.insert(0, f"/ = {route.directory} (ro, for interpreters)")
+    lines += [f"{'' if position else 'dirs':8} {grant}" for position, grant in enumerate(grants)]
+    names = _env_names(route)
+    lines += wrapped("env     ", names) if names else []
+    lines += wrapped("pass_env", list(route.pass_env)) if route.pass_env else []
+    if one.scripts:
+        lines += wrapped("scripts ", [*one.scripts, *(["and more"] if one.more_scripts else [])])
+    if one.imports:
+        lines += wrapped("imports ", sorted(one.imports))
+    if one.memory:
+        lines.append(f"memory   begins with {size_text(one.memory)}")
+    return lines
+
+
+def _grant(entry: Dir) -> str:
+    return f"{entry.guest} = {entry.host} ({'rw' if entry.writable else 'ro'})"
+
+
+def _all_dirs(route: Route) -> list[Dir]:
+    return [*route.dirs, *(entry for interpreter in route.interpreters.values() for entry in interpreter.dirs)]
+
+
+def _env_names(route: Route) -> list[str]:
+    own = {*route.env, *(name for interpreter in route.interpreters.values() for name in interpreter.env)}
+    return sorted(own)
+
+
+def _surroundings(report: Report, style: Style) -> list[str]:
+    engine = report.config.engine
+    features = ", ".join(engine.features) or "no optional features"
+    lines = [f"engine  wasmtime {report.engine}, {features}, {plural(engine.instances, 'instance')} per process"]
+    cache = report.cache
+    if cache.error:
+        lines.append(f"cache   {style('yellow', 'not used')}: {cache.error}; every process compiles for itself")
+    else:
+        use = "trusted, writable" if cache.writable else "trusted, read-only for this user"
+        lines.append(f"cache   {cache.directory} ({use})")
+    return lines + [f"note    {note}" for note in report.notes]
+
+
+# --- JSON ---
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The same as an object. Durations in seconds, sizes in bytes."""
+    return {
+        "ok": report.ok,
+        "file": report.file,
+        "problems": [],
+        "routes": [_route_json(one, report.config) for one in report.routes],
+        "engine": {
+            "wasmtime": report.engine,
+            "features": list(report.config.engine.features),
+            "instances": report.config.engine.instances,
+        },
+        "cache": {
+            "directory": str(report.cache.directory),
+            "trusted": not report.cache.error,
+            "writable": report.cache.writable,
+            "error": report.cache.error or None,
+        },
+        "notes": report.notes,
+    }
+
+
+def _route_json(one: Examined, config: Config) -> dict[str, Any]:
+    route = one.route
+    return {
+        "name": route.name,
+        "host": route.host,
+        "path": route.path,
+        "kind": one.kind,
+        "module": str(route.module) if route.module else None,
+        "directory": str(route.directory) if route.directory else None,
+        "interpreters": {suffix: str(entry.module) for suffix, entry in route.interpreters.items()},
+        "methods": list(route.methods) if route.methods is not None else None,
+        "limits": {**asdict(route.limits), "concurrency": at_once(route, config)},
+        "dirs": [{"guest": d.guest, "host": str(d.host), "writable": d.writable} for d in _all_dirs(route)],
+        "env": _env_names(route),
+        "pass_env": list(route.pass_env),
+        "imports": sorted(one.imports),
+        "memory": one.memory,
+        "scripts": one.scripts,
+        "more_scripts": one.more_scripts,
+        "compiled": not one.not_compiled,
+        "errors": one.errors,
+        "warnings": one.warnings,
+    }

@@ -1,0 +1,100 @@
+"""gunicorn with this package's settings: the site is the application, the command line the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from typing import Any
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+
+from wsgi_wasm.app import Gateway
+from wsgi_wasm.cli.source import all_routes, site
+from wsgi_wasm.cli.terminal import plural, say, shown
+from wsgi_wasm.config import Config, Route
+from wsgi_wasm.errors import ConfigError
+from wsgi_wasm.gunicorn import all_limits, post_worker_init, pre_fork
+
+_MARGIN = 15  # seconds between the longest request and gunicorn's patience
+_ACCESS_LOG = '%(h)s "%(r)s" %(s)s %(b)s %(L)s'
+_SHARED_MEMORY = "/dev/shm"
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """The master holds the configuration: a worker that is replaced starts with one that is known to be good."""
+
+    def __init__(self, config: Config, options: argparse.Namespace) -> None:
+        self._config = config
+        self._options = options
+        super().__init__(prog="wsgi-wasm")
+
+    def load_config(self) -> None:
+        """gunicorn's settings, from ours."""
+        for name, value in settings(self._config, self._options).items():
+            self.cfg.set(name, value)
+        self.cfg.set("when_ready", lambda server: show(self._config, self._options, server))
+
+    def reload(self) -> None:
+        """SIGHUP, in the master: a file with mistakes leaves the configuration in use as it is."""
+        try:
+            self._config = site(self._options)
+        except ConfigError as error:
+            say(f"{error}\nthe configuration in use stays")
+        super().reload()
+
+    def load(self) -> Gateway:
+        """In a worker: the gateway for the master's configuration."""
+        if self._config.reload:  # then the file may be newer than what the master has read
+            try:
+                return Gateway(site(self._options))
+            except ConfigError as error:
+                say(f"{error}\nthis worker starts with the last configuration that was good")
+        return Gateway(self._config)
+
+
+def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
+    """gunicorn's settings by name; `conf/gunicorn.conf.py` says why."""
+    longest = max((limits.timeout + limits.queue_timeout for _, limits in all_limits(config)), default=30)
+    patience = math.ceil(longest) + _MARGIN
+    return {
+        "bind": str(options.bind),
+        "worker_class": "gthread",
+        "workers": options.workers,
+        "threads": options.threads,
+        "timeout": patience,
+        "graceful_timeout": patience,
+        "keepalive": 75,
+        "worker_tmp_dir": _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None,
+        "forwarder_headers": "",
+        "control_socket_disable": True,
+        "preload_app": False,
+        "loglevel": "warning",
+        "accesslog": "-",
+        "access_log_format": _ACCESS_LOG,
+        "post_worker_init": post_worker_init,
+        "pre_fork": pre_fork,
+    }
+
+
+def show(config: Config, options: argparse.Namespace, server: Any) -> None:
+    """Where the routes answer. gunicorn listens already, so a request that follows at once is not refused."""
+    for route in all_routes(config):
+        target = route.module or route.directory
+        if target is not None:
+            for listener in server.LISTENERS:
+                print(f"{url(route, listener)}  {shown(target)}")
+    size = f"{plural(options.workers, 'worker')} of {plural(options.threads, 'thread')}"
+    print(f"ready: {size}, master {os.getpid()}; Ctrl-C stops", flush=True)
+
+
+def url(route: Route, listener: Any) -> str:
+    """The URL of a route at one of gunicorn's sockets; a virtual host in place of the address."""
+    name = listener.getsockname()
+    path = route.path + ("/" if route.directory is not None and route.path != "/" else "")
+    if not isinstance(name, tuple):
+        return f"unix:{name} {route.host or ''}{path}"
+    address = str(name[0])
+    host = route.host or {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    bare_ipv6 = ":" in host and not host.startswith("[")
+    return f"http://{f'[{host}]' if bare_ipv6 else host}:{name[1]}{path}"

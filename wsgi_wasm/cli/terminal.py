@@ -1,0 +1,71 @@
+"""Text for people: sizes, durations, tables, and colours where a terminal shows them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+_SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+class Style:
+    """Colours for one stream; none where it is no terminal, or where NO_COLOR asks for none."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._colours = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def __call__(self, colour: str, text: str) -> str:
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colours else text
+
+
+def size_text(size: int) -> str:
+    """Bytes in the words of the configuration file where they are whole (`128MiB`), else rounded (`34.6 KiB`)."""
+    for unit, name in _SIZES:
+        if size and size % unit == 0:
+            return f"{size // unit}{name}"
+    for unit, name in _SIZES:
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} B"
+
+
+def duration_text(seconds: float) -> str:
+    """Seconds in the words of the configuration file."""
+    return f"{seconds:g}s" if seconds >= 1 or not seconds else f"{seconds * 1000:g}ms"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 route`, `3 routes`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns; the first row is the heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def wrapped(label: str, words: Sequence[str], width: int = 110) -> list[str]:
+    """`label` and then the words with commas, broken into lines that begin under the first word."""
+    lines, line = [], label
+    for position, word in enumerate(words):
+        piece = word if position == len(words) - 1 else f"{word},"
+        if len(line) + 1 + len(piece) > width and line.strip():
+            lines.append(line)
+            line = " " * len(label)
+        line += f" {piece}"
+    return [*lines, line]
+
+
+def shown(path: Path) -> str:
+    """A path as a person would write it here: relative where it lies below the working directory."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def say(text: str) -> None:
+    """One line for the person who waits: standard output belongs to results."""
+    print(text, file=sys.stderr, flush=True)
