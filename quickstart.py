@@ -16,7 +16,7 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - said here, before pip says it at length
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     if not PYTHON.exists() or subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode:
         print(f"making {ENVIRONMENT}", flush=True)

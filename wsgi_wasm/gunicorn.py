@@ -8,6 +8,7 @@ environment, and workers forked from then on may start with the last configurati
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
 import sys
@@ -36,6 +37,7 @@ def post_worker_init(worker: Any) -> None:
     """In a worker, once its application is loaded: make the engine now instead of at the first request, and say which
     of gunicorn's times are too short for the routes. Nothing that fails here ends the worker."""
     _started[0] = 1
+    join_logs(worker.log.error_log)
     gateway = own_gateway(worker.wsgi)
     if gateway is None:
         return
@@ -45,6 +47,15 @@ def post_worker_init(worker: Any) -> None:
         gateway.warm()
     except Exception:
         worker.log.exception("wsgi_wasm: cannot warm up; the first request will try again")
+
+
+def join_logs(server_log: logging.Logger) -> None:
+    """Have the package's records go where gunicorn's error log goes, unless somebody has set up logging already."""
+    own = logging.getLogger("wsgi_wasm")
+    if not own.handlers and not logging.getLogger().handlers:
+        own.handlers = list(server_log.handlers)
+        own.setLevel(server_log.level)
+        own.propagate = False
 
 
 def own_gateway(application: object) -> Gateway | None:

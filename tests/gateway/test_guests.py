@@ -222,6 +222,28 @@ def test_descriptors_do_not_leak(make_client: SiteMaker, tmp_path: Path) -> None
     assert len(os.listdir("/proc/self/fd")) <= before + 2
 
 
+def test_a_thread_with_too_small_a_stack_is_refused_by_name(
+    make_client: SiteMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """mod_wsgi's stack-size and musl's default are examples. A guest that recurses there would end the process."""
+    client = make_client({"/x": {"module": "recurse_calls"}})
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(client.get("/x").status_code)
+
+    for size in (512 << 10, 2 << 20):
+        before = threading.stack_size(size)
+        try:
+            thread = threading.Thread(target=ask)
+            thread.start()
+        finally:
+            threading.stack_size(before)
+        thread.join(30)
+    assert answers == [503, 502]
+    assert "512 KiB of stack" in caplog.text
+
+
 def test_concurrency_is_bounded(make_client: SiteMaker) -> None:
     """Over `concurrency`, and after `queue_timeout`: 503 with Retry-After, while the others are served."""
     client = make_client(

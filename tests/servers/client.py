@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 import struct
 import time
@@ -134,6 +135,10 @@ class Connection:
             data, self._pending = self._pending[:size], self._pending[size:]
             return data
         return self.socket.recv(size)
+
+    def readable(self, timeout: float) -> bool:
+        """Whether something is there to read within `timeout` seconds."""
+        return bool(self._pending or select.select([self.socket], [], [], timeout)[0])
 
     def read_until(self, marker: bytes, limit: int = 1 << 20) -> bytes:
         """Everything up to and with `marker`; what follows is kept for the next read. Raises Truncated without it."""

@@ -126,7 +126,7 @@ class Guest:
         an earlier guest of the same request has used of the limits. Raises Unavailable where a directory that the
         guest is granted cannot be opened.
         """
-        run = Run(slot, self.limits, client, stdin, environment, spent)
+        run = current.run = Run(slot, self.limits, client, stdin, environment, spent)
         slot.forwarding = self._forwarding
         slot.trap.value = None
         ticker = self.linked.runtime.ticker
@@ -137,7 +137,6 @@ class Guest:
         ticker.running[run] = None
         if ticker.asleep:
             ticker.wake()
-        current.run = run
         try:
             c.store_limiter(store, self.limits.memory, TABLE_ELEMENTS, 2, 8, 1)
             self._grant(context, arguments)

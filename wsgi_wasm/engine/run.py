@@ -16,6 +16,7 @@ from typing import Protocol
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.runtime import Slot, runtime
+from wsgi_wasm.errors import Unavailable
 
 MAX_FILES = 256  # that one guest may hold open
 FLUSH_SIZE = 65536  # bytes of output that are gathered before they are sent without waiting for a tick
@@ -191,11 +192,34 @@ class Run:
             time.sleep(max(0.0, min(moment - now, self.deadline - now, SLEEP_SLICE)))
 
 
+STACK = 1 << 20  # bytes: Wasmtime lets a guest use 512 KiB, and its host functions need room below that
 SLEEP_SLICE = 0.05  # seconds between two looks at the limits while a guest sleeps
 
 
 class _Current(threading.local):
+    """The run of this thread. Made once in each thread that runs guests, which is when its stack is looked at."""
+
     run: Run | None = None
+
+    def __init__(self) -> None:
+        size = stack_size()
+        if size < STACK:
+            raise Unavailable(
+                f"the server's threads have {size >> 10} KiB of stack, and a guest needs {STACK >> 10} KiB: raise it "
+                "(mod_wsgi: stack-size of WSGIDaemonProcess, Python: threading.stack_size, shell: ulimit -s)"
+            )
+
+
+def stack_size() -> int:
+    """Bytes of this thread's stack. A guest that recurses past a stack that is too small would end the process."""
+    attributes = ctypes.create_string_buffer(256)  # pthread_attr_t, 56 bytes on 64-bit glibc
+    size = ctypes.c_size_t(STACK)
+    libc = ctypes.CDLL(None)
+    libc.pthread_self.restype = ctypes.c_void_p
+    if libc.pthread_getattr_np(ctypes.c_void_p(libc.pthread_self()), attributes) == 0:
+        libc.pthread_attr_getstacksize(attributes, ctypes.byref(size))
+        libc.pthread_attr_destroy(attributes)
+    return size.value
 
 
 current = _Current()

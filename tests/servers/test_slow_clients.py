@@ -1,0 +1,71 @@
+"""Clients that stall: while they send a body, and while they should take an answer. gunicorn's own threads would wait
+for ever; under Apache this is the business of mod_reqtimeout and Timeout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from guests.build import guest
+
+from .client import Connection, get
+from .fixtures import serve
+from .gunicorn import start_gunicorn
+from .process import ServerError, wait_for
+from .server import Server
+
+
+@pytest.fixture(params=["gunicorn-sync", "gunicorn-gthread"])
+def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
+    limits = {"body_timeout": "1s", "send_timeout": "1s"}
+    routes = {f"/{name}": {"module": str(guest(name)), **limits} for name in ("echo", "flood", "hello")}
+    site = open_tmp / "site.yaml"
+    site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
+    with serve(str(request.param), site, open_tmp, workers=1, threads=2, ready="/hello") as running:
+        for target in ("/echo", "/flood?bytes=1"):
+            wait_for(f"{target} to be compiled", lambda target=target: get(running.address, target).status == 200)
+        yield running
+
+
+def test_a_body_that_stalls_is_408(server: Server) -> None:
+    with Connection(server.address) as connection:
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf of it")
+        assert connection.read_head().status == 408
+    assert get(server.address, "/hello").status == 200
+
+
+def test_a_body_that_trickles_is_408(server: Server) -> None:
+    """A byte now and then is not progress enough: the time is for the whole body."""
+    with Connection(server.address) as connection:
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+        for _ in range(100):
+            connection.send(b"x")
+            if connection.readable(0.1):
+                break
+        assert connection.read_head().status == 408
+
+
+def test_a_client_that_never_reads_is_dropped(server: Server) -> None:
+    with Connection(server.address, receive_buffer=2048) as connection:
+        connection.send_request("GET", "/flood?bytes=90000000")
+        wait_for("the answer to be given up", lambda: "the client is gone" in server.log())
+    assert get(server.address, "/hello").status == 200
+
+
+def test_gevent_is_refused_with_the_way_out(open_tmp: Path) -> None:
+    """A greenlet switch inside a guest's call would corrupt the engine's stack: said at start, by name."""
+    site = open_tmp / "site.yaml"
+    site.write_text(f"routes: {{/hello: {{module: {guest('hello')}}}}}\n", encoding="utf-8")
+    with pytest.raises(ServerError) as caught:
+        start_gunicorn(
+            "wsgi_wasm.wsgi:application",
+            open_tmp,
+            name="gevent",
+            worker_class="gevent",
+            workers=1,
+            env={"WSGI_WASM_CONFIG": str(site), "WSGI_WASM_CACHE": str(open_tmp / "cache")},
+            ready="/hello",
+        )
+    assert "use the gthread worker" in str(caught.value)
