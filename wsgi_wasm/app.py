@@ -14,14 +14,14 @@ import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from wsgi_wasm.config import Config, Route, load_config
+from wsgi_wasm.config import Config, Route
 from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import NotFound, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import HANDLERS
 from wsgi_wasm.handlers.cgi import CgiHandler
-from wsgi_wasm.last_good import load_or_last_good
+from wsgi_wasm.last_good import load_and_keep, load_or_last_good
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication, request_identity
 from wsgi_wasm.routing import Entry, Router, RouteTable
 from wsgi_wasm.wsgi_server import refuse_gevent
@@ -157,7 +157,7 @@ class Gateway:
             stamp = _stamp(self.config.source)
             if stamp != self._stamp:
                 self._stamp = stamp
-                config = load_config(self.config.source)
+                config = load_and_keep(self.config.source, os.environ)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` need a restart", config.source)
                 self._serving = serving = Serving(config, serving.modules, self._fallback)

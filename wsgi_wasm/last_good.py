@@ -23,22 +23,27 @@ log = logging.getLogger("wsgi_wasm.gateway")
 ALLOWED = "WSGI_WASM_LAST_GOOD"  # set to 1 by the hooks of gunicorn and mod_wsgi
 
 
+def load_and_keep(source: str | os.PathLike[str], environ: Mapping[str, str]) -> Config:
+    """The configuration of a file, which is kept for later. Raises ConfigError with every mistake of the file."""
+    data = read_source(source)
+    config = parse_config(data, source, environ)
+    _keep(source, data, environ)
+    return config
+
+
 def load_or_last_good(source: str | os.PathLike[str], environ: Mapping[str, str]) -> Config:
     """The configuration of a file; where that is broken and the environment allows it, the last one that was good.
 
     Raises ConfigError with every mistake of the file.
     """
     try:
-        data = read_source(source)
-        config = parse_config(data, source, environ)
+        return load_and_keep(source, environ)
     except ConfigError as error:
         kept = _kept(source, environ) if environ.get(ALLOWED) == "1" else None
         if kept is None:
             raise
         log.error("%s\nThe last configuration that was good is used instead.", error)
         return kept
-    _keep(source, data, environ)
-    return config
 
 
 def _place(source: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[Cache, Path]:

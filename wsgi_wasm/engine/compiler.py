@@ -41,6 +41,10 @@ def _python() -> str:
     raise ModuleError(f"cannot be compiled: no Python interpreter found below {sys.prefix}")
 
 
+class CompilerEnded(ModuleError):
+    """The child was ended from outside (no memory, out of time), which says nothing final about the module."""
+
+
 def compile_in_child(
     source: Path,
     features: frozenset[str],
@@ -69,7 +73,9 @@ def compile_in_child(
                 waiting(elapsed)
                 if elapsed > WALL_TIME:
                     child.kill()
-                    raise ModuleError(f"took longer than {WALL_TIME:g} s to compile") from None
+                    raise CompilerEnded(f"took longer than {WALL_TIME:g} s to compile") from None
+    if child.returncode < 0:
+        raise CompilerEnded(f"cannot be compiled: signal {-child.returncode} ended the compiler (out of memory?)")
     if child.returncode:
         words = errors.decode("utf-8", "replace").strip().splitlines()
         raise ModuleError(words[-1] if words else f"the compiler ended with status {child.returncode}")

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.cache import Cache, identity
-from wsgi_wasm.engine.compiler import compile_in_child
+from wsgi_wasm.engine.compiler import CompilerEnded, compile_in_child
 from wsgi_wasm.engine.errors import error_text
 from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.guest import Linked
@@ -62,7 +62,7 @@ class Module:
         self._store = store
         self._linked: Linked | None = None
         self._identity = ""
-        self._error: Unavailable | None = None
+        self._error = ""
         self._look_at = 0.0  # monotonic clock, seconds
         self._compiled = threading.Event()
         self._compiling = False
@@ -78,8 +78,8 @@ class Module:
             self._refresh()
         if self._linked is not None:
             return self._linked
-        if self._error is not None:
-            raise self._error
+        if self._error:
+            raise ModuleError(self._error)
         raise Unavailable(f"{self.path} is being compiled", retry_after=5)
 
     def load_now(self, waiting: Waiting) -> Linked:
@@ -98,7 +98,7 @@ class Module:
             if current != self._identity and not self._compiling:
                 self._try_load(info, current)
         except OSError as error:
-            self._fail(ModuleError(f"{self.path}: {error.strerror}"), "")
+            self._fail(f"{self.path}: {error.strerror}", "")
         finally:
             self._look_at = time.monotonic() + RECHECK
             self._refreshing.release()
@@ -107,10 +107,10 @@ class Module:
         try:
             linked = self._store.from_cache(self.path, info)
         except (ModuleError, CacheError) as error:
-            self._fail(ModuleError(f"{self.path}: {error}"), current)
+            self._fail(f"{self.path}: {error}", current)
             return
         if linked is not None:
-            self._linked, self._identity, self._error = linked, current, None
+            self._linked, self._identity, self._error = linked, current, ""
         else:
             self._compiling = True
             self._compiled.clear()
@@ -121,13 +121,14 @@ class Module:
         try:
             started, info = time.monotonic(), self.path.stat()
             try:
-                self._linked, self._error = self._load(info, _log_progress(self.path)), None
+                self._linked, self._error = self._load(info, _log_progress(self.path)), ""
                 self._identity = identity(info)
                 log.info("compiled %s in %.1f s", self.path, time.monotonic() - started)
             except (ModuleError, CacheError) as error:
-                self._fail(ModuleError(str(error)), identity(info))
+                # Without an identity it is tried again by the next request.
+                self._fail(str(error), "" if isinstance(error, CompilerEnded) else identity(info))
         except OSError as error:
-            self._fail(ModuleError(f"{self.path}: {error.strerror}"), "")
+            self._fail(f"{self.path}: {error.strerror}", "")
         finally:
             self._compiling = False
             self._compiled.set()
@@ -136,10 +137,10 @@ class Module:
         try:
             return self._store.from_cache(self.path, info) or self._store.compiled(self.path, info, waiting)
         except ModuleError as error:
-            raise ModuleError(f"{self.path}: {error}") from None
+            raise type(error)(f"{self.path}: {error}") from None
 
-    def _fail(self, error: ModuleError, current: str) -> None:
-        if self._error is None or str(error) != str(self._error):
+    def _fail(self, error: str, current: str) -> None:
+        if error != self._error:
             log.error("%s%s", error, "; the last good one goes on serving" if self._linked else "")
         self._error, self._identity = error, current
 
