@@ -17,7 +17,7 @@ from pathlib import Path
 from wsgi_wasm.config import Config, Route
 from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.engine.modules import ModuleStore
-from wsgi_wasm.errors import NotFound, RequestError
+from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import HANDLERS
 from wsgi_wasm.handlers.cgi import CgiHandler
@@ -82,6 +82,7 @@ class Gateway:
 
     def __init__(self, config: Config, app: WSGIApplication | None = None) -> None:
         refuse_gevent()
+        check_cache(config)
         self.config = config
         self._fallback = app or not_found
         self._serving: Serving | None = None
@@ -109,6 +110,7 @@ class Gateway:
             serving = self._reload(serving)
         request = Request(
             environ=environ,
+            notes=environ,
             start_response=start_response,
             identity=request_identity(environ),
             method=environ["REQUEST_METHOD"],
@@ -125,7 +127,7 @@ class Gateway:
     def refuse_script(self, environ: Environ, start_response: StartResponse, reason: str) -> Iterable[bytes]:
         """404 for a file that the front server chose and that must not be run; `reason` is for the log."""
         method = environ["REQUEST_METHOD"]
-        request = Request(environ, start_response, request_identity(environ), method, "", "", method == "HEAD")
+        request = Request(environ, environ, start_response, request_identity(environ), method, "", "", method == "HEAD")
         log.info("[%s] 404: %s", request.identity, reason)
         return error_response(NotFound(reason), request)
 
@@ -158,6 +160,7 @@ class Gateway:
             if stamp != self._stamp:
                 self._stamp = stamp
                 config = load_and_keep(self.config.source, os.environ)
+                check_cache(config)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` need a restart", config.source)
                 self._serving = serving = Serving(config, serving.modules, self._fallback)
@@ -172,6 +175,23 @@ class Gateway:
     def _forget(self) -> None:
         self._serving = None
         self._starting = threading.Lock()
+
+
+def check_cache(config: Config) -> None:
+    """Raises ConfigError where a guest could write to the cache: what lies there is run as native code.
+
+    The configuration checks `cache_dir` itself; what the environment decides is known only here.
+    """
+    directory = Path(os.path.realpath(default_directory(config.cache_dir, os.environ)))
+    problems = []
+    for route in (*config.routes, *(route for routes in config.hosts.values() for route in routes), config.handler):
+        for d in route.dirs:
+            host = Path(os.path.realpath(d.host))
+            if d.writable and (host.is_relative_to(directory) or directory.is_relative_to(host)):
+                text = f"{route.name}: dirs.{d.guest}: {d.host} is writable, and the cache is {directory}"
+                problems.append(Problem(str(config.source), route.line, 1, text))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

@@ -56,6 +56,7 @@ class Dispatcher:
         method = environ["REQUEST_METHOD"]
         request = Request(
             environ=environ,
+            notes=environ,
             start_response=start_response,
             identity=request_identity(environ),
             method=method,
@@ -119,6 +120,7 @@ def redirected(request: Request, redirect: LocalRedirect, match: Match[Handler])
         environ.pop(name, None)
     return Request(
         environ=environ,
+        notes=request.notes,
         start_response=request.start_response,
         identity=request.identity,
         method="GET",
@@ -152,7 +154,7 @@ def redirect_response(request: Request, location: str) -> Iterable[bytes]:
 
 def error_response(error: RequestError, request: Request) -> Iterable[bytes]:
     """The one place where an error becomes a response."""
-    request.environ["wsgi_wasm.outcome"] = type(error).__name__
+    request.notes["wsgi_wasm.outcome"] = type(error).__name__
     return _plain(request, error.status, error.fields)
 
 

@@ -72,7 +72,7 @@ def sync(worker: Any) -> bool:
 
 
 def all_limits(config: Config) -> Iterator[tuple[str, Limits]]:
-    """The limits of every route, and of dropped-in scripts no less."""
+    """The limits of every route, with its name."""
     for routes in (config.routes, *config.hosts.values()):
         for route in routes:
             yield route.name, route.limits

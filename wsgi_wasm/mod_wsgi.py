@@ -37,6 +37,18 @@ RETRY_AFTER = 5.0
 log = logging.getLogger("wsgi_wasm.gateway")
 
 
+def log_to_apache() -> None:
+    """Send the package's records to Apache's error log, by way of standard error, unless logging is set up already."""
+    own = logging.getLogger("wsgi_wasm")
+    if own.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    own.addHandler(handler)
+    own.setLevel(logging.INFO)
+    own.propagate = False
+
+
 def check_server(server: ModuleType | None) -> None:
     """Raises EngineError, naming the directive to set, where the engine cannot or must not run.
 
@@ -79,6 +91,7 @@ def make_gateway() -> Gateway:
 
     Raises ConfigError or EngineError, and whatever else a broken installation can bring.
     """
+    log_to_apache()
     check_server(embedding_server())
     path, named = configured_path()
     if named or path.exists():

@@ -20,11 +20,13 @@ _ID_LENGTH = 128
 class Request:
     """What a handler gets. `script_name` and `path_info` are WSGI strings that add up to the mount, route and rest.
 
-    `head_only` stays true through a local redirect, whose own method is GET. `spent` is wall and CPU time (seconds)
-    that guests before this one have used of the request's limits.
+    `notes` is the environ that the server gave, and may log: through a local redirect it stays the same one, while
+    `environ` is the guest's. `head_only` stays true through a local redirect, whose own method is GET. `spent` is wall
+    and CPU time (seconds) that guests before this one have used of the request's limits.
     """
 
     environ: Environ
+    notes: Environ
     start_response: StartResponse
     identity: str
     method: str

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request
 
 from conftest import SiteMaker
 from guests.build import guest
-from wsgi_wasm import Gateway
+from wsgi_wasm import ConfigError, Gateway
 
 
 def send(client: Client, environ: dict[str, Any]) -> TestResponse:
@@ -327,3 +327,29 @@ def test_two_gateways_in_one_process(make_client: SiteMaker) -> None:
     one, two = make_client({"/x": {"module": "hello"}}), make_client({"/x": {"module": "env"}})
     assert one.get("/x").status_code == two.get("/x").status_code == 200
     assert one.get("/x").data != two.get("/x").data
+
+
+def test_a_guest_cannot_be_given_the_cache(
+    make_client: SiteMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies in the cache is run as native code, wherever the environment puts it."""
+    monkeypatch.setenv("WSGI_WASM_CACHE", str(tmp_path / "data" / "cache"))
+    writable = {"path": str(tmp_path / "data"), "writable": True}
+    with pytest.raises(ConfigError, match=r"dirs\./data: .* is writable, and the cache is"):
+        make_client({"/x": {"module": "hello", "dirs": {"/data": writable}}})
+
+
+def test_a_streamed_body_has_its_type(make_client: SiteMaker) -> None:
+    client = make_client({"/echo": {"module": "env", "stream_request": True}})
+    found = variables(send(client, chunked_environ(b"abc", CONTENT_TYPE="text/x-test")).text)
+    assert found["CONTENT_TYPE"] == "text/x-test"
+    assert "CONTENT_LENGTH" not in found
+
+
+def test_log_fields_follow_a_local_redirect(make_app: Callable[..., Gateway], tmp_path: Path) -> None:
+    (tmp_path / "here").write_text("Location: /env\n\n")
+    emit = {"module": "emit", "dirs": {"/c": str(tmp_path)}, "env": {"CORPUS": "/c"}, "local_redirects": ["/env"]}
+    gateway = make_app({"/emit": emit, "/env": {"module": "env"}})
+    environ = EnvironBuilder("/emit", query_string="case=here").get_environ()
+    list(gateway(environ, lambda *args: lambda data: None))
+    assert environ["wsgi_wasm.route"] == "/env"

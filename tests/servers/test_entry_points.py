@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -186,6 +187,7 @@ def before_first_start(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_last_good_configuration_is_for_later_workers_only() -> None:
     gunicorn.pre_fork(None, None)
     assert gunicorn.LAST_GOOD not in os.environ
-    gunicorn.post_worker_init(SimpleNamespace(wsgi=lambda environ, start_response: []))
+    log = SimpleNamespace(error_log=logging.getLogger("gunicorn.error"))
+    gunicorn.post_worker_init(SimpleNamespace(wsgi=lambda environ, start_response: [], log=log))
     gunicorn.pre_fork(None, None)
     assert os.environ[gunicorn.LAST_GOOD] == "1"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from guests.build import guest
 
 from .client import Connection, get

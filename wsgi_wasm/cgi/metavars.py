@@ -75,12 +75,14 @@ class MetaVariables:
         request_id: str,
         content_length: int | None,
         script_filename: str | None = None,
+        streamed_body: bool = False,
     ) -> list[bytes]:
         """The environment for one request: `NAME=value`, each name once.
 
         `script_name` and `path_info` are WSGI strings. `script_filename` is the script's path as the guest sees it.
         `content_length` is the number of body bytes that the guest can read, None without a body: `CONTENT_LENGTH`
-        and `CONTENT_TYPE` are left out then (RFC 3875 4.1.2). Raises BadRequest for a value that no environment can
+        and `CONTENT_TYPE` are left out then (RFC 3875 4.1.2). A `streamed_body` has a type even where its length is not
+        known yet. Raises BadRequest for a value that no environment can
         hold, and for a header value of more than one line.
         """
         variables = self._always(environ, script_name, path_info)
@@ -93,8 +95,8 @@ class MetaVariables:
             add("PATH_TRANSLATED=" + self._document_root.rstrip("/") + path_info)
         if content_length is not None:
             add(f"CONTENT_LENGTH={content_length}")
-            if environ.get("CONTENT_TYPE"):
-                add("CONTENT_TYPE=" + environ["CONTENT_TYPE"])
+        if (content_length is not None or streamed_body) and environ.get("CONTENT_TYPE"):
+            add("CONTENT_TYPE=" + environ["CONTENT_TYPE"])
         for name in _OPTIONAL:
             if environ.get(name):
                 add(f"{name}={environ[name]}")

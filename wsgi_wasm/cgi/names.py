@@ -97,8 +97,8 @@ HOP_BY_HOP_FIELDS = frozenset(
     }
 )
 
-# The front server writes its own; a second one would be a contradiction.
-FRONT_SERVER_FIELDS = frozenset({"date", "server"})
+# The front server writes its own, and the gateway its request id; a second one would be a contradiction.
+FRONT_SERVER_FIELDS = frozenset({"date", "server", "x-request-id"})
 
 # Orders to the front server, such as to send a file of the host in place of the body: Apache mod_xsendfile and
 # lighttpd. A route may let named ones through.

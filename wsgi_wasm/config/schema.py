@@ -102,10 +102,11 @@ _key("site", "engine", _section("engine", "a mapping"), {}, "{instances: 32}",
      "Settings of the WebAssembly engine, for all routes.")
 _key("site", "cache_dir", STATE_PATH, None, "/var/cache/wsgi-wasm",
      "Where compiled modules are kept; `WSGI_WASM_CACHE` goes before it, and null means "
-     "`$XDG_CACHE_HOME/wsgi-wasm`, else `/var/cache/wsgi-wasm`.")
-_key("site", "state_dir", STATE_PATH, None, "/var/lib/wsgi-wasm", "Where guests' stored data is kept.")
+     "`$XDG_CACHE_HOME/wsgi-wasm`, else `~/.cache/wsgi-wasm`, else `/var/cache/wsgi-wasm`.")
+_key("site", "state_dir", STATE_PATH, None, "/var/lib/wsgi-wasm",
+     "Where guests' stored data will be kept; nothing is stored by this version.")
 _key("site", "reload", FLAG, False, "true",
-     "Whether a running server takes over this file and its modules when they change.")
+     "Whether a running server takes over this file when it changes; changed modules are always taken over.")
 
 # Routes ---------------------------------------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ _key("route", "module", HOST_PATH, NO_DEFAULT, "shop.wasm",
      "The `.wasm` or `.wat` file to run; a missing one takes down its own route alone.", RUNS)
 _key("route", "directory", HOST_PATH, NO_DEFAULT, "cgi-bin",
      "A directory of scripts: the first segment of the path that is a file names the one to run. "
-     "Guests see the directory as `/`, read-only.", RUNS)
+     "Interpreters see the directory as `/`, read-only.", RUNS)
 _key("route defaults", "index", ListOf(item=FILE_NAME, plural="file names"), ["index.wasm"], "[index.wasm, index.py]",
      "Files to look for, in order, where the path names a directory; for `directory` routes.", RUNS)
 _key("route defaults", "interpreters", INTERPRETERS, {}, "{.py: python.wasm}",
@@ -168,7 +169,7 @@ _key(ANY_ROUTE, "max_body", size("0B", "1TiB"), "10MiB", "1MiB", "The largest re
 _key(ANY_ROUTE, "max_head", size("256B", "1MiB"), "64KiB", "16KiB",
      "The largest head of an answer; over it: 502.", LIMITS)
 _key(ANY_ROUTE, "max_output", size("1KiB", "1TiB"), "100MiB", "1GiB",
-     "The largest answer; over it: cut off and logged.", LIMITS)
+     "The largest answer; over it: cut off and logged, or 502 where nothing was sent yet.", LIMITS)
 _key(ANY_ROUTE, "max_stderr", size("0B", "16MiB"), "64KiB", "4KiB",
      "How much of a request's stderr goes to the log.", LIMITS)
 _key(ANY_ROUTE, "concurrency", integer(1, 10_000, nullable=True), None, "8",

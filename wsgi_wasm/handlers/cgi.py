@@ -169,6 +169,7 @@ class CgiHandler:
                 request_id=request.identity,
                 content_length=body.length if body is not None else None,
                 script_filename=invocation.script_filename,
+                streamed_body=body is not None,
             )
             arguments = invocation.program.arguments
             if self.route.query_args:
@@ -212,7 +213,7 @@ class CgiHandler:
 
     def _note(self, request: Request, outcome: Outcome) -> None:
         """Fields for the server's access log, gunicorn's `%({wsgi_wasm.cpu_us}e)s` for one."""
-        environ = request.environ
+        environ = request.notes
         environ["wsgi_wasm.route"] = self.route.name
         environ["wsgi_wasm.outcome"] = outcome.end.name.lower()
         environ["wsgi_wasm.cpu_us"] = int(outcome.cpu * 1e6)
