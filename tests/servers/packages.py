@@ -18,8 +18,8 @@ from pathlib import Path
 
 from .process import ServerError
 
-PACKAGES = ("wsgi_wasm", "wasmtime", "yaml", "_yaml")
-DISTRIBUTIONS = ("wsgi_wasm", "wasmtime", "PyYAML")
+PACKAGES = ("wsgi_wasm", "wasmtime", "yaml", "_yaml", "werkzeug", "markupsafe")
+DISTRIBUTIONS = ("wsgi_wasm", "wasmtime", "PyYAML", "Werkzeug", "MarkupSafe")
 
 
 def package_parent() -> Path:
