@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine import errors, runtime, wasi
+from wsgi_wasm.engine import errors, forwarding, runtime, wasi
 from wsgi_wasm.errors import ModuleError
 
 bindings = pytest.importorskip("wasmtime._bindings")
@@ -64,8 +64,8 @@ def test_struct_sizes() -> None:
     assert ctypes.sizeof(bindings.wasmtime_extern) == c.SIZEOF_EXTERN
     assert bindings.wasmtime_extern.of.offset == c.OF_EXTERN
     assert ctypes.sizeof(bindings.wasmtime_instance) == c.SIZEOF_INSTANCE
-    assert c.SIZEOF_VAL == ctypes.sizeof(bindings.wasmtime_val) == ctypes.sizeof(wasi.Value)
-    assert bindings.wasmtime_val.of.offset == c.OF_VAL == wasi.Value.of.offset
+    assert c.SIZEOF_VAL == ctypes.sizeof(bindings.wasmtime_val) == ctypes.sizeof(forwarding.Value)
+    assert bindings.wasmtime_val.of.offset == c.OF_VAL == forwarding.Value.of.offset
     assert ctypes.sizeof(bindings.wasmtime_val_raw) == 16
     assert ctypes.sizeof(c.ByteVec) == ctypes.sizeof(bindings.wasm_byte_vec_t)
 

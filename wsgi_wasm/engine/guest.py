@@ -12,9 +12,10 @@ from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine import wasi
 from wsgi_wasm.engine.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.facts import ModuleFacts
+from wsgi_wasm.engine.forwarding import MODULE, forwarding_of
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Client, Exited, Input, Run, RunLimits, Stop, current
-from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot, wat_to_wasm
+from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 _KINDS = {"i32": 0, "i64": 1}
@@ -65,9 +66,7 @@ def _linker(engine: Engine) -> int:
     taken(c.linker_define_wasi(linker))
     for name, (entry, parameters, returns) in wasi.FUNCTIONS.items():
         text, signature = name.encode(), _functype(parameters, returns)
-        taken(
-            c.linker_define_func(linker, wasi.MODULE, len(wasi.MODULE), text, len(text), signature, entry, None, None)
-        )
+        taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, entry, None, None))
         c.functype_delete(signature)
     return linker
 
@@ -82,19 +81,6 @@ def _prepare(engine: Engine, module: int) -> int:
         c.linker_delete(linker)
 
 
-def _forwarding(engine: Engine) -> wasi.Forwarding:
-    """Made once per engine, when the first guest with directories runs."""
-    if engine.forwarding is None:
-        binary = wat_to_wasm(wasi.FORWARDER.encode())
-        module = ctypes.c_void_p()
-        taken(c.module_new(engine.pointer, binary, len(binary), ctypes.byref(module)))
-        linker = int(c.linker_new(engine.pointer))
-        taken(c.linker_define_wasi(linker))
-        engine.forwarding = wasi.Forwarding(int(module.value or 0), linker)
-    forwarding: wasi.Forwarding = engine.forwarding
-    return forwarding
-
-
 class Guest:
     """A linked module with what it is granted: arguments' storage, directories and limits of one route."""
 
@@ -103,7 +89,7 @@ class Guest:
         self.limits = limits
         self.preopens = tuple(preopens)
         self._check_memory()
-        self._forwarding = _forwarding(linked.engine) if self.preopens else None
+        self._forwarding = forwarding_of(linked.engine) if self.preopens else None
 
     def _check_memory(self) -> None:
         needed = self.linked.facts.memory_minimum

@@ -62,7 +62,7 @@ class Slot:
         self.func_at = self.extern_at + c.OF_EXTERN
         self.memory_at = ctypes.addressof(self.memory) + c.OF_EXTERN
         self.trap_at = ctypes.addressof(self.trap)
-        self.forwarding: Any = None  # wasi.Forwarding while the guest has directories
+        self.forwarding: Any = None  # forwarding.Forwarding while the guest has directories
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Engine:
         c.pooling_use(config, pooling)
         c.pooling_delete(pooling)
         self.pointer = int(c.engine_new(config))
-        self.forwarding: Any = None  # wasi.Forwarding, once a guest with directories has run
+        self.forwarding: Any = None  # forwarding.Forwarding, once a guest with directories has run
         self.slots: SimpleQueue[Slot] = SimpleQueue()
         for _ in range(instances):
             self.slots.put(Slot())

@@ -5,9 +5,7 @@ file or second thread in between, and the write is where limits bind. A Wasmtime
 sleeping (`poll_oneoff`) is done here in slices. The environment is handed over as bytes: Wasmtime's own setter takes
 UTF-8 only, and header values need not be.
 
-Descriptors other than the three standard streams belong to Wasmtime. Its implementation finds the guest's memory
-through the calling instance, so it cannot be called from here directly: a small module (`FORWARDER`), instantiated
-beside the guest when first needed and given the guest's memory, makes the call in the guest's name.
+Descriptors other than the three standard streams belong to Wasmtime: see `forwarding`.
 
 Each function gets the run, the caller and its arguments as 64-bit integers at even indexes, and returns an errno.
 Specification: WebAssembly/WASI, legacy/preview1/docs.md.
@@ -23,11 +21,8 @@ from ctypes import memmove, string_at
 from typing import Any
 
 from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine.errors import error_text, trap_text
-from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import Exited, Fault, Run, Stop, current
-
-MODULE = b"wasi_snapshot_preview1"
+from wsgi_wasm.engine.forwarding import FORWARDED, Arguments, forward
+from wsgi_wasm.engine.run import Exited, Fault, Run, current
 
 SUCCESS, BADF, FAULT, INVAL, MFILE = 0, 8, 21, 28, 33
 
@@ -38,8 +33,6 @@ _MAX_SUBSCRIPTIONS = 1024
 
 _u32_at = c.UINT32.from_address
 _vectors = struct.Struct("<2I").iter_unpack
-
-Arguments = Any  # POINTER(c_uint64): argument i is at [2 * i]
 
 
 def fd_write(run: Run, caller: int, args: Arguments) -> int:
@@ -221,89 +214,6 @@ def _guest_monotonic(run: Run, caller: int) -> int:
         memmove(run.base, saved, 8)
 
 
-# --- calling Wasmtime's own implementation ---------------------------------------------------------------------
-
-_FORWARDED = {
-    "fd_write": ("i32", "i32", "i32", "i32"),
-    "fd_read": ("i32", "i32", "i32", "i32"),
-    "fd_close": ("i32",),
-    "fd_renumber": ("i32", "i32"),
-    "path_open": ("i32", "i32", "i32", "i32", "i32", "i64", "i64", "i32", "i32"),
-    "clock_time_get": ("i32", "i64", "i32"),
-}
-
-
-def _forwarder_text() -> str:
-    imports, exports = [], []
-    for name, parameters in _FORWARDED.items():
-        signature = f"(param {' '.join(parameters)}) (result i32)"
-        pushes = " ".join(f"(local.get {i})" for i in range(len(parameters)))
-        imports.append(f'(import "wasi_snapshot_preview1" "{name}" (func ${name} {signature}))')
-        exports.append(f'(func (export "{name}") {signature} (call ${name} {pushes}))')
-    head = '(module (import "guest" "memory" (memory 0))'
-    return "\n".join([head, *imports, '(export "memory" (memory 0))', *exports, ")"])
-
-
-FORWARDER = _forwarder_text()
-
-
-class Forwarding:
-    """What an engine keeps to make forwarders: the compiled module and a linker with Wasmtime's own WASI."""
-
-    def __init__(self, module: int, linker: int) -> None:
-        self.module = module
-        self.linker = linker
-
-    def instantiate(self, run: Run, caller: int) -> dict[str, ctypes.Array[ctypes.c_char]]:
-        """A forwarder in the caller's store: its functions by name, as `wasmtime_extern_t`."""
-        run.memory(caller)
-        size = c.SIZEOF_EXTERN
-        imports = ctypes.create_string_buffer(size * (1 + len(_FORWARDED)))
-        at = ctypes.addressof(imports)
-        memmove(at, run.slot.memory_at - c.OF_EXTERN, size)
-        for i, name in enumerate(_FORWARDED, 1):
-            text = name.encode()
-            c.linker_get(self.linker, run.context, MODULE, len(MODULE), text, len(text), at + i * size)
-        instance = ctypes.create_string_buffer(c.SIZEOF_INSTANCE)
-        trap = ctypes.c_void_p()
-        error = c.instance_new(run.context, self.module, at, 1 + len(_FORWARDED), instance, ctypes.byref(trap))
-        if error or trap.value:
-            raise Stop(End.STOPPED, error_text(error) if error else trap_text(trap.value or 0))
-        functions = {}
-        for name in _FORWARDED:
-            text = name.encode()
-            functions[name] = ctypes.create_string_buffer(size)
-            c.export_get(run.context, instance, text, len(text), functions[name])
-        return functions
-
-
-class Value(ctypes.Structure):
-    """`wasmtime_val_t` for i32 and i64."""
-
-    _fields_ = (("kind", ctypes.c_uint8), ("of", ctypes.c_uint64), ("_rest", ctypes.c_uint64 * 2))
-
-
-def forward(run: Run, caller: int, name: str, args: Arguments, count: int) -> int:
-    """Call Wasmtime's own `name` in the guest's name and return its errno. Raises Stop when that call trapped."""
-    forwarding = run.slot.forwarding
-    if forwarding is None:
-        # Without a directory there is no descriptor that Wasmtime could know and we do not.
-        return BADF
-    if run.forwarder is None:
-        run.forwarder = forwarding.instantiate(run, caller)
-    values = (Value * count)()
-    for i, kind in enumerate(_FORWARDED[name]):
-        values[i].kind = 0 if kind == "i32" else 1
-        values[i].of = args[2 * i] & (_U32 if kind == "i32" else 0xFFFFFFFFFFFFFFFF)
-    result, trap = Value(), ctypes.c_void_p()
-    function_at = ctypes.addressof(run.forwarder[name]) + c.OF_EXTERN
-    error = c.call(run.context, function_at, values, count, ctypes.byref(result), 1, ctypes.byref(trap))
-    if error or trap.value:
-        text = error_text(error) if error else trap_text(trap.value or 0)
-        raise run.failure or Stop(End.STOPPED, text)
-    return int(result.of) & _U32
-
-
 # --- entering Python -------------------------------------------------------------------------------------------
 
 _TRAP = b"stopped by the host"
@@ -351,7 +261,7 @@ FUNCTIONS: dict[str, tuple[Any, tuple[str, ...], bool]] = {
     "fd_read": (_entry(fd_read), _4, True),
     "fd_renumber": (_entry(fd_renumber), _2, True),
     "fd_write": (_entry(fd_write), _4, True),
-    "path_open": (_entry(path_open), _FORWARDED["path_open"], True),
+    "path_open": (_entry(path_open), FORWARDED["path_open"], True),
     "poll_oneoff": (_entry(poll_oneoff), _4, True),
     "proc_exit": (_entry(proc_exit), ("i32",), False),
 }
