@@ -159,6 +159,7 @@ instance_pre_delete = _long("wasmtime_instance_pre_delete", None, c_void_p)
 store_new = _short("wasmtime_store_new", c_void_p, c_void_p, c_void_p, c_void_p)
 store_context = _short("wasmtime_store_context", c_void_p, c_void_p)
 store_delete = _long("wasmtime_store_delete", None, c_void_p)
+store_delete_short = _short("wasmtime_store_delete", None, c_void_p)
 store_limiter = _short("wasmtime_store_limiter", None, c_void_p, c_int64, c_int64, c_int64, c_int64, c_int64)
 store_epoch_callback = _short(
     "wasmtime_store_epoch_deadline_callback", None, c_void_p, EpochCallback, c_void_p, c_void_p

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.runtime import Slot, runtime
+from wsgi_wasm.engine.runtime import SMALL_MEMORY, Slot, runtime
 from wsgi_wasm.errors import Unavailable
 
 MAX_FILES = 256  # that one guest may hold open
@@ -119,6 +119,10 @@ class Run:
             self.base = base = int(c.memory_data(self.context, self.slot.memory_at))
             self.size = int(c.memory_data_size(self.context, self.slot.memory_at))
         return base
+
+    def has_small_memory(self) -> bool:
+        """Whether the guest's memory is known and small; it may have grown since it was looked up."""
+        return self.base != 0 and c.memory_data_size(self.context, self.slot.memory_at) <= SMALL_MEMORY
 
     def check(self, address: int, length: int) -> None:
         """Raises Fault unless [address, address + length) lies in the guest's memory, which may have grown."""
