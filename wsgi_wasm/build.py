@@ -1,8 +1,9 @@
 """C and C++ CGI sources to `.wasm`, through the compiler that the `ziglang` package carries.
 
-Two choices make the result cheap to run. The stack is small, because it comes first in memory and what lies behind it
-should be within the part that the engine keeps resident. And `guestlib/malloc.c` replaces libc's allocator, which
-grows memory at its first use, at the price of system calls in each request.
+Three choices make the result cheap to run. The stack is small, because it comes first in memory and what lies behind
+it should be within the part that the engine keeps resident. `guestlib/malloc.c` replaces libc's allocator, which grows
+memory at its first use, at the price of system calls in each request. And `guestlib/stdout.c` has standard output
+gathered from its first line on, as it is for a native CGI program.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ STACK_SIZE = 65536
 C_SUFFIXES = frozenset({".c"})
 CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++"})
 ALLOCATOR = Path(__file__).parent / "guestlib" / "malloc.c"
+STDOUT = Path(__file__).parent / "guestlib" / "stdout.c"
 MISSING = "no C compiler: the package ziglang is not installed; try: pip install 'wsgi-wasm[build]'"
 
 DIAGNOSTIC = re.compile(r"\S.*:\d+:\d+: (?:warning|note|(?:fatal )?error): ")
@@ -59,8 +61,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
         fresh = Path(work) / "module.wasm"
         inputs = [str(source) for source in sources]
-        if allocator:
-            inputs.append(str(_allocator_object(Path(work))))
+        inputs += [str(_object(library, Path(work))) for library in (STDOUT, *([ALLOCATOR] if allocator else []))]
         inputs += _language_flags(sources)
         link = ["-s", f"-Wl,-z,stack-size={stack_size}"]
         warnings = _zig(["cc", f"--target={TARGET}", f"-O{optimize}", *link, *inputs, *flags, "-o", str(fresh)])
@@ -102,7 +103,15 @@ def build_cached(
 ) -> Path:
     """Like `build`, but into `directory` under a name that tells sources, flags and compiler apart, and only if it is
     not there. The first source names the module; `depends` are headers. Raises BuildError."""
-    inputs: list[Path | str] = [compiler_version(), " ".join(flags), Path(__file__), ALLOCATOR, *sources, *depends]
+    inputs: list[Path | str] = [
+        compiler_version(),
+        " ".join(flags),
+        Path(__file__),
+        ALLOCATOR,
+        STDOUT,
+        *sources,
+        *depends,
+    ]
     return cached(directory, f"{sources[0].stem}.wasm", inputs, lambda output: build(sources, output, flags=flags))
 
 
@@ -111,11 +120,11 @@ def _language_flags(sources: Sequence[Path]) -> list[str]:
     return ["-fno-exceptions", "-lc++"] if any(source.suffix in CXX_SUFFIXES for source in sources) else []
 
 
-def _allocator_object(directory: Path) -> Path:
-    """`guestlib/malloc.c` compiled by itself: `-fno-builtin` keeps the compiler from turning its calloc into a call of
-    calloc, and belongs to no other source."""
-    compiled = directory / "malloc.o"
-    _zig(["cc", f"--target={TARGET}", "-Os", "-fno-builtin", "-c", str(ALLOCATOR), "-o", str(compiled)])
+def _object(source: Path, directory: Path) -> Path:
+    """A file of `guestlib/` compiled by itself: `-fno-builtin` keeps the compiler from turning the allocator's calloc
+    into a call of calloc, and belongs to no source of the user's."""
+    compiled = directory / f"{source.stem}.o"
+    _zig(["cc", f"--target={TARGET}", "-Os", "-fno-builtin", "-c", str(source), "-o", str(compiled)])
     return compiled
 
 
