@@ -6,10 +6,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
@@ -244,6 +246,14 @@ def test_a_thread_with_too_small_a_stack_is_refused_by_name(
     assert "512 KiB of stack" in caplog.text
 
 
+def compiled(client: Client, target: str) -> None:
+    """Wait until a module is compiled, where a short queue_timeout does not."""
+    deadline = time.monotonic() + 30
+    while client.get(target).status_code == 503:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_concurrency_is_bounded(make_client: SiteMaker) -> None:
     """Over `concurrency`, and after `queue_timeout`: 503 with Retry-After, while the others are served."""
     client = make_client(
@@ -253,6 +263,7 @@ def test_concurrency_is_bounded(make_client: SiteMaker) -> None:
         }
     )
     client.get("/hello")
+    compiled(client, "/x?seconds=0&times=1")
     answers: list[int] = []
 
     def ask() -> None:
@@ -273,6 +284,7 @@ def test_concurrency_is_bounded(make_client: SiteMaker) -> None:
 def test_a_full_pool_is_503(make_client: SiteMaker) -> None:
     routes = {"/x": {"module": "sleep", "queue_timeout": "100ms", "timeout": "1s"}}
     client = make_client(routes, engine={"instances": 2})
+    compiled(client, "/x?seconds=0&times=1")
     answers: list[int] = []
     threads = [threading.Thread(target=lambda: answers.append(client.get("/x").status_code)) for _ in range(3)]
     for thread in threads:
