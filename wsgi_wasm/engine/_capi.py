@@ -143,7 +143,6 @@ functype_delete = _short("wasm_functype_delete", None, c_void_p)
 valtype_new = _short("wasm_valtype_new", c_void_p, c_uint8)
 valtype_vec_new = _short("wasm_valtype_vec_new", None, c_void_p, c_size_t, c_void_p)
 linker_new = _short("wasmtime_linker_new", c_void_p, c_void_p)
-linker_delete = _short("wasmtime_linker_delete", None, c_void_p)
 linker_allow_shadowing = _short("wasmtime_linker_allow_shadowing", None, c_void_p, c_bool)
 linker_define_wasi = _short("wasmtime_linker_define_wasi", c_void_p, c_void_p)
 linker_define_func = _short(

@@ -61,6 +61,9 @@ def _functype(parameters: Sequence[str], returns: bool) -> int:
 
 
 def _linker(engine: Engine) -> int:
+    """The engine's linker, with Wasmtime's WASI and our own functions over it; made once, and then only read."""
+    if engine.linker:
+        return engine.linker
     linker = int(c.linker_new(engine.pointer))
     c.linker_allow_shadowing(linker, True)
     taken(c.linker_define_wasi(linker))
@@ -68,17 +71,14 @@ def _linker(engine: Engine) -> int:
         text, signature = name.encode(), _functype(parameters, returns)
         taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, entry, None, None))
         c.functype_delete(signature)
+    engine.linker = linker
     return linker
 
 
 def _prepare(engine: Engine, module: int) -> int:
-    linker = _linker(engine)
-    try:
-        prepared = ctypes.c_void_p()
-        taken(c.linker_instantiate_pre(linker, module, ctypes.byref(prepared)))
-        return int(prepared.value or 0)
-    finally:
-        c.linker_delete(linker)
+    prepared = ctypes.c_void_p()
+    taken(c.linker_instantiate_pre(_linker(engine), module, ctypes.byref(prepared)))
+    return int(prepared.value or 0)
 
 
 class Guest:

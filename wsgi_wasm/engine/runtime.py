@@ -128,6 +128,7 @@ class Engine:
         c.pooling_use(config, pooling)
         c.pooling_delete(pooling)
         self.pointer = int(c.engine_new(config))
+        self.linker = 0  # wasmtime_linker_t, once a module has been linked
         self.forwarding: Any = None  # forwarding.Forwarding, once a guest with directories has run
         self.slots: SimpleQueue[Slot] = SimpleQueue()
         for _ in range(instances):
