@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from wsgi_wasm.config import Config, Route
+from wsgi_wasm.config import Config, Route, all_routes
 from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
@@ -22,7 +22,7 @@ from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import HANDLERS
 from wsgi_wasm.handlers.cgi import CgiHandler
 from wsgi_wasm.last_good import load_and_keep, load_or_last_good
-from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication, request_identity
+from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
 from wsgi_wasm.routing import Entry, Router, RouteTable
 from wsgi_wasm.wsgi_server import refuse_gevent
 
@@ -42,11 +42,7 @@ class Serving:
             self._table(config.routes), {host: self._table(routes) for host, routes in config.hosts.items()}
         )
         self.dispatcher = Dispatcher(router, fallback)
-        self.selectable = {
-            route.name: self._handler(route)
-            for route in (*config.routes, *(route for routes in config.hosts.values() for route in routes))
-            if route.selectable
-        }
+        self.selectable = {route.name: self._handler(route) for route in all_routes(config) if route.selectable}
         self.dropped_in = self._handler(config.handler)
 
     def _handler(self, route: Route) -> CgiHandler:
@@ -93,10 +89,7 @@ class Gateway:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333."""
-        serving = self._serving or self._start()
-        if self._stamp is not None and time.monotonic() > self._look_at:
-            serving = self._reload(serving)
-        return serving.dispatcher(environ, start_response)
+        return self._current().dispatcher(environ, start_response)
 
     def handle_script(
         self, environ: Environ, start_response: StartResponse, file: Path, route: str | None = None
@@ -105,19 +98,8 @@ class Gateway:
 
         `route` names a route that is marked `selectable`, whose settings are used in their place.
         """
-        serving = self._serving or self._start()
-        if self._stamp is not None and time.monotonic() > self._look_at:
-            serving = self._reload(serving)
-        request = Request(
-            environ=environ,
-            notes=environ,
-            start_response=start_response,
-            identity=request_identity(environ),
-            method=environ["REQUEST_METHOD"],
-            script_name=environ.get("SCRIPT_NAME", ""),
-            path_info=environ.get("PATH_INFO", ""),
-            head_only=environ["REQUEST_METHOD"] == "HEAD",
-        )
+        serving = self._current()
+        request = Request.arrived(environ, start_response, environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
         handler = serving.dropped_in if route is None else serving.selectable.get(route)
         if handler is None:
             log.error("[%s] wsgi_wasm.route is %r, which is not a selectable route", request.identity, route)
@@ -126,8 +108,7 @@ class Gateway:
 
     def refuse_script(self, environ: Environ, start_response: StartResponse, reason: str) -> Iterable[bytes]:
         """404 for a file that the front server chose and that must not be run; `reason` is for the log."""
-        method = environ["REQUEST_METHOD"]
-        request = Request(environ, environ, start_response, request_identity(environ), method, "", "", method == "HEAD")
+        request = Request.arrived(environ, start_response, "", "")
         log.info("[%s] 404: %s", request.identity, reason)
         return error_response(NotFound(reason), request)
 
@@ -140,6 +121,13 @@ class Gateway:
                     serving.modules.module(path).get(0)
                 except RequestError as error:
                     log.warning("%s: %s", handler.name, error)
+
+    def _current(self) -> Serving:
+        """What serves in this process, made or read anew where that is due."""
+        serving = self._serving or self._start()
+        if self._stamp is not None and time.monotonic() > self._look_at:
+            serving = self._reload(serving)
+        return serving
 
     def _start(self) -> Serving:
         with self._starting:
@@ -184,7 +172,7 @@ def check_cache(config: Config) -> None:
     """
     directory = Path(os.path.realpath(default_directory(config.cache_dir, os.environ)))
     problems = []
-    for route in (*config.routes, *(route for routes in config.hosts.values() for route in routes), config.handler):
+    for route in (*all_routes(config), config.handler):
         for d in route.dirs:
             host = Path(os.path.realpath(d.host))
             if d.writable and (host.is_relative_to(directory) or directory.is_relative_to(host)):
@@ -194,7 +182,7 @@ def check_cache(config: Config) -> None:
         raise ConfigError(problems)
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
+def _stamp(path: Path) -> tuple[int, ...]:
     try:
         info = path.stat()
     except OSError:

@@ -17,7 +17,6 @@ from wsgi_wasm.request import (
     Request,
     StartResponse,
     WSGIApplication,
-    request_identity,
 )
 from wsgi_wasm.routing import Match, Router
 
@@ -53,17 +52,8 @@ class Dispatcher:
         match = self._router.match(environ.get("HTTP_HOST", ""), environ.get("PATH_INFO", ""))
         if match is None:
             return self._fallback(environ, start_response)
-        method = environ["REQUEST_METHOD"]
-        request = Request(
-            environ=environ,
-            notes=environ,
-            start_response=start_response,
-            identity=request_identity(environ),
-            method=method,
-            script_name=environ.get("SCRIPT_NAME", "") + match.script_name,
-            path_info=match.path_info,
-            head_only=method == "HEAD",
-        )
+        script_name = environ.get("SCRIPT_NAME", "") + match.script_name
+        request = Request.arrived(environ, start_response, script_name, match.path_info)
         return self.answer(match.target, request)
 
     def answer(self, handler: Handler, request: Request) -> Iterable[bytes]:

@@ -73,9 +73,10 @@ def sync(worker: Any) -> bool:
 
 def all_limits(config: Config) -> Iterator[tuple[str, Limits]]:
     """The limits of every route, with its name."""
-    for routes in (config.routes, *config.hosts.values()):
-        for route in routes:
-            yield route.name, route.limits
+    from wsgi_wasm.config import all_routes  # the hooks are imported by masters that need none of it
+
+    for route in all_routes(config):
+        yield route.name, route.limits
 
 
 def time_warnings(config: Config, settings: Any, *, threaded: bool) -> list[str]:

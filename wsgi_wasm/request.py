@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -34,6 +34,21 @@ class Request:
     path_info: str
     head_only: bool
     spent: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def arrived(cls, environ: Environ, start_response: StartResponse, script_name: str, path_info: str) -> Self:
+        """A request as the server gives it, before any redirect."""
+        method = environ["REQUEST_METHOD"]
+        return cls(
+            environ=environ,
+            notes=environ,
+            start_response=start_response,
+            identity=request_identity(environ),
+            method=method,
+            script_name=script_name,
+            path_info=path_info,
+            head_only=method == "HEAD",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any
 from wsgi_wasm.cli.examine import Examined, Modules, examine
 from wsgi_wasm.cli.prepare import modules_of_site
 from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
-from wsgi_wasm.cli.source import all_routes, load_site
-from wsgi_wasm.config import Config
+from wsgi_wasm.cli.source import load_site
+from wsgi_wasm.config import Config, all_routes
 from wsgi_wasm.engine import _capi
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
 from wsgi_wasm.engine.cache import Cache, default_directory

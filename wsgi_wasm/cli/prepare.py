@@ -10,9 +10,9 @@ from pathlib import Path
 
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
-from wsgi_wasm.cli.source import MODULE_SUFFIXES, all_routes
+from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.cli.words import plain_words
-from wsgi_wasm.config import Config, Route
+from wsgi_wasm.config import Config, Route, all_routes
 from wsgi_wasm.engine.cache import Cache
 from wsgi_wasm.engine.compiler import compile_in_child
 from wsgi_wasm.engine.modules import Waiting, check_facts

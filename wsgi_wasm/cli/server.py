@@ -10,9 +10,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from wsgi_wasm.app import Gateway
-from wsgi_wasm.cli.source import all_routes, site
+from wsgi_wasm.cli.source import site
 from wsgi_wasm.cli.terminal import plural, say, shown
-from wsgi_wasm.config import Config, Route
+from wsgi_wasm.config import Config, Route, all_routes
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.gunicorn import all_limits, post_worker_init, pre_fork
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from wsgi_wasm.config import Config, Route, load_config
+from wsgi_wasm.config import Config, load_config
 from wsgi_wasm.errors import ConfigError, Problem, WsgiWasmError
 
 MODULE_SUFFIXES = (".wasm", ".wat")
@@ -40,13 +39,6 @@ def load_site(file: Path) -> Config:
     (route,) = config.routes
     route = replace(route, directory=target) if file.is_dir() else replace(route, module=target)
     return replace(config, routes=(replace(route, line=0),), source=target)
-
-
-def all_routes(config: Config) -> Iterator[Route]:
-    """Every route, those of virtual hosts too, in file order."""
-    yield from config.routes
-    for routes in config.hosts.values():
-        yield from routes
 
 
 def site(options: argparse.Namespace) -> Config:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from wsgi_wasm.config.load import load_config, parse_config, read_source
-from wsgi_wasm.config.model import FEATURES, INTERFACES, Config, Dir, EngineSettings, Interpreter, Limits, Route
+from wsgi_wasm.config.model import (
+    FEATURES,
+    INTERFACES,
+    Config,
+    Dir,
+    EngineSettings,
+    Interpreter,
+    Limits,
+    Route,
+    all_routes,
+)
 
 __all__ = [
     "FEATURES",
@@ -14,6 +24,7 @@ __all__ = [
     "Interpreter",
     "Limits",
     "Route",
+    "all_routes",
     "load_config",
     "parse_config",
     "read_source",

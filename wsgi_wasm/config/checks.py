@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from wsgi_wasm.config.model import Config, Route
+from wsgi_wasm.config.model import Config, all_routes
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import PlacedDir
 
@@ -59,19 +59,12 @@ def _kept(config: Config) -> tuple[_Kept, ...]:
     for what, path in (("the cache_dir", config.cache_dir), ("the state_dir", config.state_dir)):
         if path is not None:
             kept.add(_Kept(what, _real(path), False))
-    for route in _routes(config):
+    for route in (*all_routes(config), config.handler):
         if route.directory is not None:
             kept.add(_Kept(f"the directory of route {route.name}", _real(route.directory), False))
         modules = [route.module, *(interpreter.module for interpreter in route.interpreters.values())]
         kept.update(_Kept(f"the module {module.name}", _real(module), True) for module in modules if module)
     return tuple(sorted(kept, key=lambda one: (one.path, one.what)))
-
-
-def _routes(config: Config) -> Iterable[Route]:
-    yield from config.routes
-    for routes in config.hosts.values():
-        yield from routes
-    yield config.handler
 
 
 def _real(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,3 +105,10 @@ class Config:
     cache_dir: Path | None
     state_dir: Path | None
     reload: bool
+
+
+def all_routes(config: Config) -> Iterator[Route]:
+    """Every route, those of virtual hosts too, in file order; not `handler`."""
+    yield from config.routes
+    for routes in config.hosts.values():
+        yield from routes
