@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
-from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.errors import BadGateway, Cut, GatewayTimeout
 from wsgi_wasm.message import Head
@@ -26,6 +25,19 @@ _BODYLESS = frozenset({204, 205, 304})
 _NOT_IN_304 = frozenset({"content-type", "content-encoding", "content-language", "content-range"})
 
 
+class HeadReader(Protocol):
+    """Finds the head in a guest's output: `cgi.head.HeadParser`, or what another interface has in its place."""
+
+    body: bytes
+    """What followed the head in the output fed so far; valid once the head is whole."""
+
+    def feed(self, data: bytes) -> Head | None:
+        """The head once it is whole, else None; not called again after that. Raises BadGateway."""
+
+    def finish(self) -> None:
+        """The output has ended. Raises BadGateway unless the head is whole."""
+
+
 class ClientGone(Exception):
     """The server could not write: the client is no longer there."""
 
@@ -34,7 +46,7 @@ class Answer:
     """Takes a guest's output (it is the `Client` of an engine run) and speaks WSGI to the server."""
 
     def __init__(
-        self, request: Request, parser: HeadParser, connection: Connection, send_timeout: float, errors: ErrorLog
+        self, request: Request, parser: HeadReader, connection: Connection, send_timeout: float, errors: ErrorLog
     ) -> None:
         self.error_output = errors.write
         self.head: Head | None = None

@@ -20,7 +20,7 @@ from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import HANDLERS
-from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.handlers.guest_handler import GuestHandler
 from wsgi_wasm.last_good import load_and_keep, load_or_last_good
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
 from wsgi_wasm.routing import Entry, Router, RouteTable
@@ -37,7 +37,7 @@ class Serving:
     def __init__(self, config: Config, modules: ModuleStore, fallback: WSGIApplication) -> None:
         self.config = config
         self.modules = modules
-        self.handlers: list[CgiHandler] = []
+        self.handlers: list[GuestHandler] = []
         router = Router(
             self._table(config.routes), {host: self._table(routes) for host, routes in config.hosts.items()}
         )
@@ -45,7 +45,7 @@ class Serving:
         self.selectable = {route.name: self._handler(route) for route in all_routes(config) if route.selectable}
         self.dropped_in = self._handler(config.handler)
 
-    def _handler(self, route: Route) -> CgiHandler:
+    def _handler(self, route: Route) -> GuestHandler:
         handler = HANDLERS["cgi" if route.interface == "auto" else route.interface](route, self.modules)
         self.handlers.append(handler)
         return handler
@@ -58,7 +58,7 @@ class Serving:
 class _File:
     """A handler for one file that the front server has chosen."""
 
-    def __init__(self, handler: CgiHandler, file: Path) -> None:
+    def __init__(self, handler: GuestHandler, file: Path) -> None:
         self._handler = handler
         self._file = file
         self.name = handler.name

@@ -24,13 +24,14 @@ from wsgi_wasm.config import Config
 from wsgi_wasm.engine import _capi
 from wsgi_wasm.engine.guest import Guest
 from wsgi_wasm.errors import Cut
-from wsgi_wasm.handlers import cgi
+from wsgi_wasm.handlers import guest_handler
+from wsgi_wasm.handlers.program import Programs
 from wsgi_wasm.routing import Router
 
 # Step, and the functions that make it up: an object and the name of its attribute. In the order of a request.
 STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
-    "routing": ((Router, "match"), (cgi.CgiHandler, "_find")),
-    "body": ((cgi, "read_body"),),
+    "routing": ((Router, "match"), (Programs, "find")),
+    "body": ((guest_handler, "read_body"),),
     "meta-variables": ((MetaVariables, "build"),),
     "store, limits, grants": ((Guest, "run"),),
     "instantiate": ((_capi, "instantiate"),),

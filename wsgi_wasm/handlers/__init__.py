@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.handlers.cgi import CgiHandler
+from collections.abc import Mapping
 
-HANDLERS = {"cgi": CgiHandler}
+from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.handlers.guest_handler import GuestHandler
+
+HANDLERS: Mapping[str, type[GuestHandler]] = {"cgi": CgiHandler}

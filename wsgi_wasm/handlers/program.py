@@ -1,0 +1,143 @@
+"""What a request runs: a module with what its route grants it, found by the request's path."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from wsgi_wasm.config.model import Dir, Interpreter, Route
+from wsgi_wasm.engine.guest import Guest, Linked, Preopen
+from wsgi_wasm.engine.modules import Module, ModuleStore
+from wsgi_wasm.request import Request
+from wsgi_wasm.scripts import find_script
+
+MODULE_SUFFIXES = (".wasm", ".wat")
+_KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
+
+
+class Environment(Protocol):
+    """Makes the environment of one request. `cgi.metavars.MetaVariables` is the usual one, and says what is what."""
+
+    def build(
+        self,
+        environ: Mapping[str, Any],
+        *,
+        script_name: str,
+        path_info: str,
+        request_id: str,
+        content_length: int | None,
+        script_filename: str | None,
+        streamed_body: bool,
+    ) -> list[bytes]:
+        """`NAME=value`, each name once. Raises BadRequest."""
+
+
+class Program:
+    """A module with what one route grants it: run for every request that names it."""
+
+    def __init__(
+        self, module: Module, route: Route, arguments: Sequence[str], dirs: Sequence[Dir], variables: Environment
+    ) -> None:
+        self.module = module
+        self.variables = variables
+        self.arguments = tuple(os.fsencode(text) for text in (module.path.name, *arguments))
+        self._limits = route.limits
+        self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in dirs)
+        self._guest: Guest | None = None
+
+    def guest(self, wait: float) -> Guest:
+        """The guest, linked anew when its module has changed. Raises ModuleError, Unavailable."""
+        linked: Linked = self.module.get(wait)
+        guest = self._guest
+        if guest is None or guest.linked is not linked:
+            guest = self._guest = Guest(linked, self._limits, self._preopens)
+        return guest
+
+
+class Invocation(NamedTuple):
+    """What a request asks to run: the program, and what its path means to it."""
+
+    program: Program
+    script_name: str
+    path_info: str
+    script_filename: str | None
+
+
+class Programs:
+    """The programs of one route. `environment` makes what their environment is built with, from an `env`."""
+
+    def __init__(
+        self, route: Route, modules: ModuleStore, environment: Callable[[Mapping[str, str]], Environment]
+    ) -> None:
+        self._route = route
+        self._modules = modules
+        self._environment = environment
+        self._variables = environment(route.env)
+        self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
+        self._changing = threading.Lock()
+        self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
+        self._suffixes = frozenset((*MODULE_SUFFIXES, *route.interpreters))
+        self._program = self._direct(route.module) if route.module is not None else None
+
+    def files(self) -> list[Path]:
+        """The module files that are known before a request comes."""
+        known = [interpreter.module for interpreter in self._route.interpreters.values()]
+        return known if self._route.module is None else [self._route.module, *known]
+
+    def find(self, request: Request) -> Invocation:
+        """The route's program, or the one that the path names. Raises NotFound."""
+        if self._program is not None:
+            filename = guest_path(self._program.module.path, self._route.dirs)
+            return Invocation(self._program, request.script_name, request.path_info, filename)
+        assert self._directory is not None
+        script = find_script(self._directory, request.path_info, self._route.index, self._suffixes)
+        interpreter = self._route.interpreters.get(script.file.suffix)
+        if interpreter is None:
+            program = self._remembered(script.file, "", lambda: self._direct(script.file))
+        else:
+            program = self._remembered(script.file, script.name, lambda: self._interpreted(interpreter, script.name))
+        return Invocation(program, request.script_name + script.wsgi_name, script.path_info, script.name)
+
+    def dropped_in(self, request: Request, file: Path) -> Invocation:
+        """The program that is `file`, which the front server has chosen."""
+        program = self._remembered(file, "", lambda: self._direct(file))
+        filename = guest_path(file, self._route.dirs)
+        return Invocation(program, request.script_name, request.path_info, filename)
+
+    def _direct(self, file: Path) -> Program:
+        return Program(self._modules.module(file), self._route, self._route.args, self._route.dirs, self._variables)
+
+    def _interpreted(self, interpreter: Interpreter, script: str) -> Program:
+        arguments = [argument.replace("{script}", script) for argument in interpreter.args]
+        assert self._directory is not None
+        # The scripts are what an interpreter reads, so it sees them as the root of its file system.
+        dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
+        variables = self._environment({**self._route.env, **interpreter.env})
+        return Program(self._modules.module(interpreter.module), self._route, arguments, dirs, variables)
+
+    def _remembered(self, file: Path, script: str, make: Callable[[], Program]) -> Program:
+        key = (file, script)
+        program = self._known.get(key)
+        if program is None:
+            with self._changing:
+                program = self._known.get(key)
+                if program is None:
+                    program = self._known[key] = make()
+                    if len(self._known) > _KEPT_PROGRAMS:
+                        self._known.popitem(last=False)
+        return program
+
+
+def guest_path(file: Path, dirs: Sequence[Dir]) -> str | None:
+    """Where a guest with these directories sees a file of the host; None where it does not."""
+    best: tuple[int, str] | None = None
+    for d in dirs:
+        if file.is_relative_to(d.host):
+            depth = len(d.host.parts)
+            if best is None or depth > best[0]:
+                best = (depth, f"{d.guest.rstrip('/')}/{file.relative_to(d.host).as_posix()}")
+    return best[1] if best is not None else None
