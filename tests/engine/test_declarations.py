@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine import errors, forwarding, runtime, wasi
+from wsgi_wasm.engine import _component_values, errors, forwarding, runtime, wasi
 from wsgi_wasm.errors import ModuleError
 
 bindings = pytest.importorskip("wasmtime._bindings")
 
 
 def declared() -> dict[str, tuple[object, ...]]:
-    """C name: result and arguments, for each function of `_capi`."""
+    """C name: result and arguments, for each function that is declared by hand."""
     functions = {}
-    for value in vars(c).values():
+    for value in (value for module in (c, _component_values) for value in vars(module).values()):
         name = getattr(value, "__name__", "")
         if name.startswith(("wasm", "wasi")) and hasattr(value, "argtypes"):
             functions[name] = (value.restype, *value.argtypes)

@@ -1,0 +1,162 @@
+"""Components that pass one value of any type from one function of the host to another, as text.
+
+`give` returns the value in memory, and `take` reads it from memory: with a tuple around it a result does not fit in one
+number, and with sixteen more parameters the parameters do not fit in sixteen. So the code is the same for every type.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import wasmtime
+from wasmtime import component
+
+from wsgi_wasm.engine import hostcalls, wit
+from wsgi_wasm.engine.run import current
+
+PADDING = (wit.U8,) * 16
+
+
+@dataclass
+class Written:
+    """Types of an instance, in WebAssembly's text."""
+
+    lines: list[str] = field(default_factory=list)
+    resources: dict[wit.Resource, str] = field(default_factory=dict)
+    _known: dict[wit.Type, str] = field(default_factory=dict)
+
+    def name(self, kind: wit.Type) -> str:
+        """What stands for the type, after writing its definition."""
+        if isinstance(kind, wit.Primitive):
+            return kind.name
+        if kind not in self._known:
+            self._known[kind] = self._define(kind)
+        return self._known[kind]
+
+    def _define(self, kind: wit.Type) -> str:
+        match kind:
+            case wit.ListOf(element):
+                text = f"(list {self.name(element)})"
+            case wit.OptionOf(some):
+                text = f"(option {self.name(some)})"
+            case wit.ResultOf(ok, err):
+                errs = "" if err is None else f"(error {self.name(err)})"
+                text = f"(result {self._payload(ok)} {errs})"
+            case wit.TupleOf(items):
+                text = f"(tuple {' '.join(self.name(item) for item in items)})"
+            case wit.RecordOf(fields):
+                text = f"(record {' '.join(f'(field {quoted(name)} {self.name(one)})' for name, one in fields)})"
+            case wit.VariantOf(cases):
+                text = f"(variant {' '.join(f'(case {quoted(name)} {self._payload(one)})' for name, one in cases)})"
+            case wit.EnumOf(names):
+                text = f"(enum {' '.join(map(quoted, names))})"
+            case wit.FlagsOf(names):
+                text = f"(flags {' '.join(map(quoted, names))})"
+            case wit.Own(resource):
+                text = f"(own {self._resource(resource)})"
+            case wit.Borrow(resource):
+                text = f"(borrow {self._resource(resource)})"
+            case _:
+                raise TypeError(kind)
+        name = f"$t{len(self.lines)}"
+        self.lines.append(f"(type {name} {text})")
+        if isinstance(kind, wit.RecordOf | wit.VariantOf | wit.EnumOf | wit.FlagsOf):
+            self.lines.append(f'(export "n{len(self.lines)}" (type {name}n (eq {name})))')
+            name += "n"
+        return name
+
+    def _payload(self, kind: wit.Type | None) -> str:
+        return "" if kind is None else self.name(kind)
+
+    def _resource(self, resource: wit.Resource) -> str:
+        if resource not in self.resources:
+            self.resources[resource] = f"$r{len(self.resources)}"
+            self.lines.append(f'(export "{resource.name}" (type {self.resources[resource]} (sub resource)))')
+        return self.resources[resource]
+
+    def function(self, name: str, parameters: tuple[wit.Type, ...], result: wit.Type | None) -> str:
+        params = " ".join(f'(param "p{i}" {self.name(kind)})' for i, kind in enumerate(parameters))
+        returns = "" if result is None else f"(result {self.name(result)})"
+        return f'(export "{name}" (func {params} {returns}))'
+
+
+def quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+MEMORY = """
+ (core module $mem (memory (export "memory") 2 2000) (global $next (mut i32) (i32.const 65536))
+  (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+   (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+   (global.set $next (i32.add (local.get $at) (local.get 3)))
+   (loop $grow (if (i32.gt_u (global.get $next) (i32.shl (memory.size) (i32.const 16)))
+    (then (br_if $grow (i32.ne (memory.grow (i32.const 16)) (i32.const -1))) unreachable)))
+   (local.get $at)))
+ (core instance $m (instantiate $mem))
+ (alias core export $m "memory" (core memory $memory)) (alias core export $m "realloc" (core func $realloc))
+"""
+
+
+def echo_text(kind: wit.Type) -> str:
+    """A component whose `run` takes the value from `give` and hands it to `take`, `count` times."""
+    types = Written()
+    give = types.function("give", (), wit.tuple_of(kind, *PADDING))
+    take = types.function("take", (wit.tuple_of(kind, *PADDING), *PADDING), None)
+    lines = "\n  ".join([*types.lines, give, take])
+    return f"""(component
+ (import "test:echo/values" (instance $i
+  {lines}))
+ {MEMORY}
+ (core func $give (canon lower (func $i "give") (memory $memory) (realloc $realloc)))
+ (core func $take (canon lower (func $i "take") (memory $memory) (realloc $realloc)))
+ (core module $code
+  (import "i" "give" (func $give (param i32))) (import "i" "take" (func $take (param i32)))
+  (func (export "run") (call $give (i32.const 1024)) (call $take (i32.const 1024))))
+ (core instance $f (export "give" (func $give)) (export "take" (func $take)))
+ (core instance $c (instantiate $code (with "i" (instance $f))))
+ (func (export "run") (canon lift (core func $c "run"))))"""
+
+
+class Run:
+    """What functions of the host look for in a run."""
+
+    def __init__(self, grants: Mapping[str, object] | None = None, deadline: float = float("inf")) -> None:
+        self.held = hostcalls.Held(grants or {}, deadline)
+        self.failure: BaseException | None = None
+
+
+ENGINE = wasmtime.Engine()
+
+
+def address(managed: Any) -> int:
+    """The C object behind one of the `wasmtime` package's."""
+    return int(ctypes.cast(managed.ptr(), ctypes.c_void_p).value or 0)
+
+
+def load(text: str | bytes) -> component.Component:
+    return component.Component(ENGINE, text)
+
+
+def call(loaded: component.Component, name: str, interfaces: Any, run: Run, *arguments: Any) -> Any:
+    """Call an export of a fresh instance, in which `interfaces` are defined; raises what stopped the guest."""
+    linker = component.Linker(ENGINE)
+    for interface in interfaces:
+        hostcalls.define(address(linker), interface)
+    store = wasmtime.Store(ENGINE)
+    instance = linker.instantiate(store, loaded)
+    function = instance.get_func(store, name)
+    assert function is not None
+    current.run = run  # type: ignore[assignment]
+    try:
+        return function(store, *arguments)
+    except wasmtime.WasmtimeError:
+        if run.failure is not None:
+            raise run.failure from None
+        raise
+    finally:
+        current.run = None
+        store.close()
+        run.held.close()

@@ -1,0 +1,343 @@
+"""Values cross between Python and real components unchanged, whatever their type, and no type confuses the host."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from itertools import product
+from typing import Any
+
+import pytest
+import wasmtime
+
+from engine.echoes import MEMORY, PADDING, Run, Written, call, echo_text, load
+from wsgi_wasm.engine import _component_values as v
+from wsgi_wasm.engine import hostcalls, wit
+from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.engine.lifting import PIECE, Mismatch
+
+bindings = pytest.importorskip("wasmtime._bindings")
+
+COLOUR = wit.EnumOf(("red", "green", "dark-blue"))
+SHAPE = wit.variant(
+    {"none": None, "circle": wit.F64, "named": wit.STRING, "path": wit.ListOf(wit.tuple_of(wit.S32, wit.S32))}
+)
+PERSON = wit.record({"name": wit.STRING, "age": wit.U8, "photo": wit.OptionOf(wit.BYTES)})
+RIGHTS = wit.FlagsOf(tuple(f"f{i}" for i in range(32)))
+
+VALUES: list[tuple[wit.Type, list[Any]]] = [
+    (wit.BOOL, [True, False]),
+    *((wit.Primitive(f"u{bits}"), [0, 1, (1 << bits) - 1]) for bits in (8, 16, 32, 64)),
+    *((wit.Primitive(f"s{bits}"), [0, -1, 1, (1 << bits - 1) - 1, -(1 << bits - 1)]) for bits in (8, 16, 32, 64)),
+    (wit.F32, [0.0, 1.5, -2.25, math.inf]),
+    (wit.F64, [0.1, -1e300, math.inf, -math.inf]),
+    (wit.CHAR, ["a", "\0", "ß", "\U0010ffff"]),
+    (wit.STRING, ["", "text", "äöü €", "\0", "\U0001f600" * 1000]),
+    (wit.BYTES, [b"", b"\0", bytes(range(256)), b"\xff\0" * PIECE, b"\xff\0" * 40_000]),
+    (wit.BYTES, [b"x" * n for n in (PIECE - 1, PIECE, PIECE + 1, 3 * PIECE - 1)]),
+    (wit.ListOf(wit.STRING), [[], ["a", "", "ccc"], ["x"] * 5000]),
+    (wit.ListOf(wit.U16), [[], [0, 65535]]),
+    (wit.ListOf(wit.S8), [[], [-128, 127]]),
+    (wit.ListOf(wit.BYTES), [[], [b"", b"ab"]]),
+    (wit.tuple_of(wit.STRING, wit.U8, wit.BYTES), [("a", 1, b"b")]),
+    (COLOUR, ["red", "dark-blue"]),
+    (RIGHTS, [frozenset(), frozenset({"f0", "f31"}), frozenset(f"f{i}" for i in range(32))]),
+    (SHAPE, [("none", None), ("circle", 0.5), ("named", "ü"), ("path", [(1, -1), (2, -2)]), ("path", [])]),
+    (PERSON, [("Ada", 36, None), ("", 0, b"\x89PNG")]),
+    (wit.OptionOf(wit.STRING), [None, "", "text"]),
+    (wit.OptionOf(wit.U8), [None, 0, 255]),
+    (wit.ResultOf(wit.STRING, COLOUR), [("ok", "x"), ("err", "green")]),
+    (wit.ResultOf(None, wit.STRING), [("ok", None), ("err", "bad")]),
+    (wit.ResultOf(wit.U8, None), [("ok", 3), ("err", None)]),
+    (wit.ResultOf(None, None), [("ok", None), ("err", None)]),
+    (wit.OptionOf(wit.ListOf(wit.OptionOf(PERSON))), [None, [], [None, ("B", 1, b"")]]),
+    (wit.ListOf(wit.record({"values": wit.ListOf(SHAPE)})), [[], [([("none", None), ("named", "z")],), ([],)]]),
+]  # fmt: skip
+
+MARK = (0,) * len(PADDING)
+
+
+class Echo:
+    """Gives one value and keeps what it is given."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.taken: list[Any] = []
+
+    def interface(self, kind: wit.Type, taken_as: wit.Type | None = None, *resources: wit.Resource) -> Interface:
+        functions = {
+            "give": Function((), wit.tuple_of(kind, *PADDING), lambda _: (self.value, *MARK)),
+            "take": Function(
+                (wit.tuple_of(taken_as or kind, *PADDING), *PADDING),
+                None,
+                lambda _, whole, *_rest: self.taken.append(whole[0]),
+            ),
+        }
+        return Interface("test:echo/values", "echo", lambda held: self, functions, resources)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), VALUES, ids=lambda item: "" if isinstance(item, list) else type(item).__name__
+)
+def test_round_trip(kind: wit.Type, values: list[Any]) -> None:
+    loaded = load(echo_text(kind))
+    for value in values:
+        echo = Echo(value)
+        call(loaded, "run", [echo.interface(kind)], Run())
+        assert echo.taken == [value]
+        assert type(echo.taken[0]) is type(value)
+
+
+def test_not_a_number_stays_one() -> None:
+    echo = Echo(math.nan)
+    call(load(echo_text(wit.F64)), "run", [echo.interface(wit.F64)], Run())
+    assert math.isnan(echo.taken[0])
+
+
+def test_text_that_is_no_unicode_is_mended() -> None:
+    """Wasmtime aborts the process over a string that is not UTF-8."""
+    echo = Echo("a\udcffb")
+    call(load(echo_text(wit.STRING)), "run", [echo.interface(wit.STRING)], Run())
+    assert echo.taken == ["a?b"]
+
+
+WRONG = [
+    (wit.U8, 256), (wit.U8, -1), (wit.S8, 128), (wit.S64, 1 << 63), (wit.U64, -1), (wit.STRING, b"x"), (wit.BYTES, "x"),
+    (wit.CHAR, "ab"), (wit.CHAR, "\ud800"), (COLOUR, "black"), (SHAPE, ("square", None)), (PERSON, ("Ada",)),
+    (wit.ListOf(wit.STRING), [1]), (RIGHTS, frozenset({"f32"})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value"), WRONG, ids=str)
+def test_a_value_that_the_host_gets_wrong_stops_the_guest(kind: wit.Type, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError, KeyError, AttributeError)):
+        call(load(echo_text(kind)), "run", [Echo(value).interface(kind)], Run())
+
+
+def test_a_component_cannot_lie_about_types() -> None:
+    """Wasmtime takes whatever type a component gives to a function of the host; numbers must not become addresses."""
+    kinds = list(dict(VALUES).items())
+    components = {kind: load(echo_text(kind)) for kind, _ in kinds}
+    for (given, values), (expected, _) in product(kinds, kinds):
+        echo = Echo(values[-1])
+        if given == expected:
+            continue
+        try:
+            call(components[given], "run", [echo.interface(given, expected)], Run())
+        except Mismatch:
+            assert not echo.taken
+        else:
+            # A type may look like another as long as nothing of it is there: an empty list, an error without value.
+            assert echo.taken[0] in ([], b"", None, ("ok", None), ("err", None), "red", frozenset()), (given, expected)
+
+
+LIES = {
+    "fewer parameters": ((), None),
+    "more parameters": ((wit.U64,) * 3, None),
+    "a result": ((wit.U64,), wit.STRING),
+}
+
+
+@pytest.mark.parametrize(("parameters", "result"), LIES.values(), ids=LIES)
+def test_a_component_cannot_lie_about_counts(parameters: tuple[wit.Type, ...], result: wit.Type | None) -> None:
+    count = len(parameters)
+    pushes = " ".join(["(i64.const 1)"] * count) + (" (i32.const 64)" if result else "")
+    signature = " ".join(["i64"] * count + (["i32"] if result else []))
+    types = " ".join(f'(param "p{i}" u64)' for i in range(count)) + (" (result string)" if result else "")
+    text = f"""(component
+ (import "test:lie/counts" (instance $i (export "f" (func {types}))))
+ {MEMORY}
+ (core func $f (canon lower (func $i "f") (memory $memory) (realloc $realloc)))
+ (core module $code (import "i" "f" (func $f (param {signature})))
+  (func (export "run") (call $f {pushes})))
+ (core instance $fs (export "f" (func $f)))
+ (core instance $c (instantiate $code (with "i" (instance $fs))))
+ (func (export "run") (canon lift (core func $c "run"))))"""
+    called: list[Any] = []
+    function = Function((wit.U64,), None, lambda *values: called.append(values))
+    interface = Interface("test:lie/counts", "lie", lambda held: None, {"f": function})
+    with pytest.raises(Mismatch):
+        call(load(text), "run", [interface], Run())
+    assert not called
+
+
+# Errors ----------------------------------------------------------------------------------------------------------
+
+
+def caller_text(result: wit.Type | None) -> str:
+    """A component whose `run` calls `f` once; results stay in its memory."""
+    types = Written()
+    function = types.function("f", (), result)
+    lines = " ".join([*types.lines, function])
+    return f"""(component (import "test:call/f" (instance $i {lines})) {MEMORY}
+ (core func $f (canon lower (func $i "f") (memory $memory) (realloc $realloc)))
+ (core module $code (import "i" "f" (func $f {"(param i32)" if result else ""})) (import "m" "memory" (memory 0))
+  (func (export "run") (result i32) (call $f {"(i32.const 64)" if result else ""}) (i32.load8_u (i32.const 64))))
+ (core instance $fs (export "f" (func $f)))
+ (core instance $c (instantiate $code (with "i" (instance $fs)) (with "m" (instance $m))))
+ (func (export "run") (result u8) (canon lift (core func $c "run"))))"""
+
+
+ERRORS: list[tuple[wit.Type, HostError]] = [
+    (wit.variant({"access-denied": None, "other": wit.STRING}), HostError("access-denied")),
+    (wit.variant({"access-denied": None, "other": wit.STRING}), HostError("other", "why")),
+    (wit.STRING, HostError("", "why")),
+]
+
+
+@pytest.mark.parametrize(("err", "error"), ERRORS, ids=lambda item: str(item) if isinstance(item, HostError) else "")
+def test_an_error_is_the_interfaces_own(err: wit.Type, error: HostError) -> None:
+    result = wit.ResultOf(wit.STRING, err)
+
+    def fail(_: Any) -> str:
+        raise error
+
+    run = Run()
+    interface = Interface("test:call/f", "f", lambda held: None, {"f": Function((), result, fail)})
+    assert call(load(caller_text(result)), "run", [interface], run) == 1
+    assert run.failure is None
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("ours"), KeyboardInterrupt(), SystemExit(3), HostError("no-such")])
+def test_no_exception_crosses(failure: BaseException) -> None:
+    def fail(_: Any) -> None:
+        raise failure
+
+    run = Run()
+    interface = Interface("test:call/f", "f", lambda held: None, {"f": Function((), None, fail)})
+    with pytest.raises(type(failure)) as caught:
+        call(load(caller_text(None)), "run", [interface], run)
+    assert caught.value is failure is run.failure
+
+
+# Resources -------------------------------------------------------------------------------------------------------
+
+DESK = wit.Resource("desk")
+LAMP = wit.Resource("lamp")
+
+
+class Desk:
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def close(self) -> None:
+        self.log.append("closed")
+
+
+RESOURCES = """(component
+ (import "test:office/desks" (instance $i (export "desk" (type $d (sub resource)))
+  (export "open" (func (result (own $d)))) (export "use" (func (param "self" (borrow $d)) (result u32)))
+  (export "take" (func (param "d" (own $d))))))
+ (alias export $i "desk" (type $desk))
+ (core func $drop (canon resource.drop $desk))
+ (core func $open (canon lower (func $i "open"))) (core func $use (canon lower (func $i "use")))
+ (core func $take (canon lower (func $i "take")))
+ (core module $code
+  (import "i" "open" (func $open (result i32))) (import "i" "use" (func $use (param i32) (result i32)))
+  (import "i" "take" (func $take (param i32))) (import "i" "drop" (func $drop (param i32)))
+  (func (export "all") (param $n i32) (result i32) (local $h i32) (local $sum i32)
+   (loop $l (local.set $h (call $open)) (local.set $sum (i32.add (local.get $sum) (call $use (local.get $h))))
+    (call $drop (local.get $h)) (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+   (local.get $sum))
+  (func (export "keep") (drop (call $open)))
+  (func (export "trap") (drop (call $open)) unreachable)
+  (func (export "give-up") (call $take (call $open)))
+  (func (export "after-drop") (local $h i32) (local.set $h (call $open)) (call $drop (local.get $h))
+   (drop (call $use (local.get $h))))
+  (func (export "after-take") (local $h i32) (local.set $h (call $open)) (call $take (local.get $h))
+   (drop (call $use (local.get $h))))
+  (func (export "forged") (drop (call $use (i32.const 7)))))
+ (core instance $fs (export "open" (func $open)) (export "use" (func $use)) (export "take" (func $take))
+  (export "drop" (func $drop)))
+ (core instance $c (instantiate $code (with "i" (instance $fs))))
+ (func (export "all") (param "n" u32) (result u32) (canon lift (core func $c "all")))
+ EXPORTS)"""
+PLAIN = ("keep", "trap", "give-up", "after-drop", "after-take", "forged")
+OFFICE = RESOURCES.replace(
+    "EXPORTS", "\n".join(f'(func (export "{name}") (canon lift (core func $c "{name}")))' for name in PLAIN)
+)
+
+
+class Office:
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self.log: list[str] = LOG
+
+    def close(self) -> None:
+        self.log.append("office closed")
+
+
+LOG: list[str] = []
+OFFICE_FUNCTIONS = {
+    "open": Function((), wit.Own(DESK), lambda office: Desk(office.log)),
+    "use": Function((wit.Borrow(DESK),), wit.U32, lambda office, desk: office.held.count(DESK)),
+    "take": Function((wit.Own(DESK),), None, lambda office, desk: office.log.append("taken")),
+}
+DESKS = Interface("test:office/desks", "office", Office, OFFICE_FUNCTIONS, (DESK,))
+
+ENDS = {
+    "keep": ["closed", "office closed"],
+    "trap": ["closed", "office closed"],
+    "give-up": ["taken", "office closed"],
+    "after-drop": ["closed", "office closed"],
+    "after-take": ["taken", "office closed"],
+    "forged": [],
+}
+TRAPS = {"trap", "after-drop", "after-take", "forged"}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_what_a_run_holds_goes_with_it(name: str) -> None:
+    LOG.clear()
+    loaded = load(OFFICE)
+    if name in TRAPS:
+        with pytest.raises(wasmtime.WasmtimeError):
+            call(loaded, name, [DESKS], Run())
+    else:
+        call(loaded, name, [DESKS], Run())
+    assert ENDS[name] == LOG
+
+
+def test_dropped_handles_are_forgotten() -> None:
+    LOG.clear()
+    run = Run()
+    assert call(load(OFFICE), "all", [DESKS], run, 1000) == 1000
+    assert run.held.count(DESK) == 0
+    assert len(LOG) == 1001
+
+
+def test_a_handle_of_another_type_is_refused() -> None:
+    """A component that imports two interfaces can pass a resource of one where the other wants its own."""
+    functions = {**OFFICE_FUNCTIONS, "use": Function((wit.Borrow(LAMP),), wit.U32, lambda office, lamp: 1)}
+    with pytest.raises(Mismatch):
+        call(load(OFFICE), "all", [Interface("test:office/desks", "o", Office, functions, (DESK,))], Run(), 1)
+
+
+def test_huge_lists_are_the_engines_to_refuse() -> None:
+    """Wasmtime bounds what a guest may pass in one call, at 128 MiB in its own representation."""
+    echo = Echo(b"x" * (5 << 20))
+    with pytest.raises(wasmtime.WasmtimeError, match="fuel"):
+        call(load(echo_text(wit.BYTES)), "run", [echo.interface(wit.BYTES)], Run())
+    assert not echo.taken
+
+
+# Declarations ----------------------------------------------------------------------------------------------------
+
+
+def test_kinds_and_layout() -> None:
+    from wasmtime import _ffi
+
+    for name in ("BOOL", "S8", "U8", "S16", "U16", "S32", "U32", "S64", "U64", "F32", "F64", "CHAR", "STRING", "LIST",
+                 "RECORD", "TUPLE", "VARIANT", "ENUM", "OPTION", "RESULT", "FLAGS", "RESOURCE"):  # fmt: skip
+        assert getattr(v, name) == getattr(_ffi, f"WASMTIME_COMPONENT_{name}").value
+    for number, name in enumerate(v.TYPE_KINDS[:-1]):
+        constant = name.upper().replace("-", "_")
+        assert getattr(_ffi, f"WASMTIME_COMPONENT_VALTYPE_{constant}").value == number
+    value, entry = bindings.wasmtime_component_val, bindings.wasmtime_component_valrecord_entry
+    assert ctypes.sizeof(value) == v.VAL.size
+    assert value.of.offset == 8
+    assert ctypes.sizeof(entry) == v.ENTRY_SIZE
+    assert bindings.wasmtime_component_valvariant.val.offset == 16
+    assert bindings.wasmtime_component_valresult.val.offset == 8
+    assert ctypes.sizeof(bindings.wasmtime_component_item_t) == ctypes.sizeof(v.Typed)
+    assert hostcalls.v.NAME.size == ctypes.sizeof(bindings.wasm_byte_vec_t)
