@@ -18,7 +18,7 @@ LAYERS = [
     {"app"},
     {"last_good", "handlers"},
     {"gateway"},
-    {"answer", "admission", "body", "scripts", "routing", "build"},
+    {"answer", "admission", "body", "scripts", "routing", "build", "spin"},
     {"config", "engine", "cgi"},
     {"request", "stderr", "wsgi_server"},
     {"message", "errors", "version"},

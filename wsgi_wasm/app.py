@@ -14,16 +14,18 @@ import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from wsgi_wasm.config import Config, Route, all_routes
+from wsgi_wasm.config import Config, Route, all_routes, target_of
 from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import HANDLERS
 from wsgi_wasm.handlers.guest_handler import GuestHandler
+from wsgi_wasm.handlers.spin import SpinHandler
 from wsgi_wasm.last_good import load_and_keep, load_or_last_good
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
 from wsgi_wasm.routing import Entry, Router, RouteTable
+from wsgi_wasm.spin import Application, load_applications
 from wsgi_wasm.wsgi_server import refuse_gevent
 
 log = logging.getLogger("wsgi_wasm.gateway")
@@ -32,12 +34,19 @@ _RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file
 
 
 class Serving:
-    """One configuration, ready to serve in this process."""
+    """One configuration, ready to serve in this process. `applications` are Spin's, by the name of their route."""
 
-    def __init__(self, config: Config, modules: ModuleStore, fallback: WSGIApplication) -> None:
+    def __init__(
+        self,
+        config: Config,
+        applications: Mapping[str, Application],
+        modules: ModuleStore,
+        fallback: WSGIApplication,
+    ) -> None:
         self.config = config
         self.modules = modules
-        self.handlers: list[GuestHandler] = []
+        self.handlers: list[GuestHandler | SpinHandler] = []
+        self._applications = applications
         router = Router(
             self._table(config.routes), {host: self._table(routes) for host, routes in config.hosts.items()}
         )
@@ -51,8 +60,14 @@ class Serving:
         return handler
 
     def _table(self, routes: Iterable[Route]) -> RouteTable[Handler]:
-        serving = (route for route in routes if route.module is not None or route.directory is not None)
-        return RouteTable(Entry(route.path, route.exact, self._handler(route)) for route in serving)
+        return RouteTable(Entry(route.path, route.exact, self._serving(route)) for route in routes if target_of(route))
+
+    def _serving(self, route: Route) -> Handler:
+        if route.spin is None:
+            return self._handler(route)
+        handler = SpinHandler(route, self._applications[route.name], self.modules)
+        self.handlers.append(handler)
+        return handler
 
 
 class _File:
@@ -80,10 +95,11 @@ class Gateway:
         refuse_gevent()
         check_cache(config)
         self.config = config
+        self._applications = applications_of(config)
         self._fallback = app or not_found
         self._serving: Serving | None = None
         self._starting = threading.Lock()
-        self._stamp = _stamp(config.source) if config.reload else None
+        self._stamp = _stamp(config) if config.reload else None
         self._look_at = time.monotonic() + _RELOAD_EVERY
         _forget_in_children(self)
 
@@ -135,7 +151,7 @@ class Gateway:
                 engine = self.config.engine
                 directory = default_directory(self.config.cache_dir, os.environ)
                 modules = ModuleStore(directory, frozenset(engine.features), engine.instances)
-                self._serving = Serving(self.config, modules, self._fallback)
+                self._serving = Serving(self.config, self._applications, modules, self._fallback)
             return self._serving
 
     def _reload(self, serving: Serving) -> Serving:
@@ -144,15 +160,16 @@ class Gateway:
             return serving
         try:
             self._look_at = time.monotonic() + _RELOAD_EVERY
-            stamp = _stamp(self.config.source)
+            stamp = _stamp(self.config)
             if stamp != self._stamp:
                 self._stamp = stamp
                 config = load_and_keep(self.config.source, os.environ)
                 check_cache(config)
+                applications = applications_of(config)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` need a restart", config.source)
-                self._serving = serving = Serving(config, serving.modules, self._fallback)
-                self.config = config
+                self._serving = serving = Serving(config, applications, serving.modules, self._fallback)
+                self.config, self._applications = config, applications
                 log.info("%s is loaded anew", config.source)
         except Exception as error:
             log.error("the configuration in use stays: %s", error)
@@ -182,7 +199,23 @@ def check_cache(config: Config) -> None:
         raise ConfigError(problems)
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def applications_of(config: Config) -> dict[str, Application]:
+    """The Spin applications of a site. What they ask for and do not get is logged. Raises ConfigError."""
+    applications = load_applications(config, default_directory(config.cache_dir, os.environ))
+    for name, application in applications.items():
+        for remark in application.remarks:
+            log.warning("%s: %s: %s", name, application.manifest.path, remark)
+    return applications
+
+
+def _stamp(config: Config) -> tuple[tuple[int, ...], ...]:
+    """Changes when the configuration file does, or a manifest that it names."""
+    apps = [route.spin for route in all_routes(config) if route.spin is not None]
+    files = [config.source, *(app.manifest for app in apps), *(app.runtime_config for app in apps)]
+    return tuple(_stamp_of(file) for file in files if file is not None)
+
+
+def _stamp_of(path: Path) -> tuple[int, ...]:
     try:
         info = path.stat()
     except OSError:

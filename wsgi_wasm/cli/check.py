@@ -20,7 +20,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `check`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, a module, or a directory")
+    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--no-compile", action="store_true", help="do not compile what is not in the cache")
 

@@ -6,6 +6,8 @@ import argparse
 import json
 import logging
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +15,13 @@ from wsgi_wasm.cli.examine import Examined, Modules, examine
 from wsgi_wasm.cli.prepare import modules_of_site
 from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
 from wsgi_wasm.cli.source import load_site
-from wsgi_wasm.config import Config, all_routes
+from wsgi_wasm.config import Config, Route, all_routes
 from wsgi_wasm.engine import _capi
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
 from wsgi_wasm.engine.cache import Cache, default_directory
 from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.gunicorn import time_warnings
+from wsgi_wasm.spin import load_application
 
 _GUNICORN_DEFAULTS = SimpleNamespace(timeout=30, graceful_timeout=30)  # seconds
 
@@ -47,7 +50,7 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
     """Everything that is known of a site. Raises EngineError."""
     cache = cache_state(config)
     modules = Modules(config, cache.directory, len(modules_of_site(config)), compiling)
-    examined = [examine(route, modules) for route in all_routes(config)]
+    examined = [one for route in all_routes(config) for one in _examine(route, modules)]
     # The settings for dropped-in files are no route, and are worth a line only if something is wrong with them.
     dropped_in = examine(config.handler, modules)
     if dropped_in.errors or dropped_in.warnings:
@@ -60,6 +63,17 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
         engine=_capi.VERSION,
         notes=[*advisory_notes(config), *_time_notes(config), *_missing(examined)],
     )
+
+
+def _examine(route: Route, modules: Modules) -> Iterator[Examined]:
+    """The route; a Spin application and then each of its components."""
+    if route.spin is None:
+        yield examine(route, modules)
+        return
+    application = load_application(route, modules.cache_directory)
+    yield Examined(route, warnings=list(application.remarks))
+    for (component, _), made in application.routes.items():
+        yield examine(replace(made, path=f"{route.path}[{component}]"), modules)
 
 
 def cache_state(config: Config) -> CacheState:

@@ -23,7 +23,9 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `compile`."""
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="site.yaml, a module, or a directory")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", type=Path, help="site.yaml, spin.toml, a module, or a directory"
+    )
     parser.add_argument("--cache", metavar="DIR", type=Path, help="the cache directory, in place of the one above")
     parser.add_argument("--force", action="store_true", help="compile what is in the cache already, too")
     parser.add_argument(

@@ -52,6 +52,8 @@ class Examined:
     @property
     def kind(self) -> str:
         """What serves the route's requests."""
+        if self.route.spin is not None:
+            return "Spin application"
         if self.route.module is not None:
             return "core module"
         if self.route.directory is None:
@@ -63,6 +65,7 @@ class Modules:
     """Modules of a site, each loaded once. Raises EngineError where guests cannot run in this process."""
 
     def __init__(self, config: Config, directory: Path, count: int, compiling: bool) -> None:
+        self.cache_directory = directory
         self._store = ModuleStore(directory, frozenset(config.engine.features), config.engine.instances)
         self._progress = Progress(count)
         self._compiling = compiling

@@ -17,6 +17,7 @@ from wsgi_wasm.engine.cache import Cache
 from wsgi_wasm.engine.compiler import compile_in_child
 from wsgi_wasm.engine.modules import Waiting, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.spin import load_application
 
 MOST_SCRIPTS = 1000  # programs of one directory route that are compiled ahead
 
@@ -32,7 +33,10 @@ class Prepared:
 
 
 def modules_of(route: Route) -> list[Path]:
-    """The modules that a route can run: its own, its interpreters', the programs of its directory."""
+    """The modules that a route can run: its own, its interpreters', the programs of its directory, the components of
+    its Spin application. Raises ConfigError for a manifest with mistakes."""
+    if route.spin is not None:
+        return [path for made in load_application(route, None).routes.values() for path in modules_of(made)]
     found = [] if route.module is None else [route.module]
     found += [interpreter.module for interpreter in route.interpreters.values()]
     if route.directory is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from wsgi_wasm.cli.examine import Examined
 from wsgi_wasm.cli.terminal import Style, duration_text, plural, size_text, table, wrapped
-from wsgi_wasm.config import Config, Dir, Route
+from wsgi_wasm.config import Config, Dir, Route, target_of
 
 _HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", "AT ONCE*", "STATE")
 
@@ -63,7 +63,7 @@ def print_report(report: Report) -> None:
 
 def _row(one: Examined, base: Path, config: Config) -> tuple[str, ...]:
     route, limits = one.route, one.route.limits
-    target = route.module or route.directory
+    target = target_of(route)
     shown = "-" if target is None else str(target.relative_to(base)) if target.is_relative_to(base) else str(target)
     state = "broken" if one.errors else "not compiled" if one.not_compiled else "ok"
     return (
@@ -166,6 +166,7 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "kind": one.kind,
         "module": str(route.module) if route.module else None,
         "directory": str(route.directory) if route.directory else None,
+        "spin": str(route.spin.manifest) if route.spin else None,
         "interpreters": {suffix: str(entry.module) for suffix, entry in route.interpreters.items()},
         "methods": list(route.methods) if route.methods is not None else None,
         "limits": {**asdict(route.limits), "concurrency": at_once(route, config)},

@@ -1,7 +1,7 @@
 """Send one request through the gateway, in this process, and print the answer.
 
 Status line, head and body go to standard output; what the guest wrote to its standard error, and what the request
-cost, to standard error. FILE is a configuration file, a module, or a directory; PATH may have a query.
+cost, to standard error. FILE is a configuration file, a Spin manifest, a module, or a directory; PATH may have a query.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TIMES = 200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `run`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, a module, or a directory")
+    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
     parser.add_argument("path", metavar="PATH", nargs="?", default="/", type=_path, help="path and query (default: /)")
     parser.add_argument("-X", "--method", type=str.upper, help="default: GET, with --data POST")
     parser.add_argument("-H", "--header", action="append", default=[], type=header, metavar="'NAME: VALUE'")

@@ -1,8 +1,9 @@
 """Serve a site with gunicorn.
 
 FILE is a configuration file; or one module (.wasm, .wat), which then answers / and everything below it; or a directory,
-of which each program answers under its own name, and index.wasm under the directory's. What is not compiled yet is
-compiled first. SIGTERM lets the requests that run come to their end, Ctrl-C does not; SIGHUP reads FILE anew.
+of which each program answers under its own name, and index.wasm under the directory's; or the manifest of a Spin
+application (spin.toml), whose routes begin at /. What is not compiled yet is compiled first. SIGTERM lets the requests
+that run come to their end, Ctrl-C does not; SIGHUP reads FILE anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ EXAMPLES = """\
   wsgi-wasm serve site.yaml
   wsgi-wasm serve hello.wasm                     http://127.0.0.1:8000/
   wsgi-wasm serve cgi-bin                        http://127.0.0.1:8000/env.wasm and so on
+  wsgi-wasm serve shop/spin.toml                 a Spin application
   wsgi-wasm serve site.yaml --bind 0.0.0.0:80 --workers 8 --threads 16
   wsgi-wasm serve site.yaml --bind unix:/run/site.sock
 """
@@ -34,7 +36,7 @@ def count(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `serve`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, a module, or a directory")
+    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
     parser.add_argument(
         "--bind", metavar="HOST:PORT", type=address, default=address("127.0.0.1:8000"), help="default: 127.0.0.1:8000"
     )

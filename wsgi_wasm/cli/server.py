@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from wsgi_wasm.app import Gateway
 from wsgi_wasm.cli.source import site
 from wsgi_wasm.cli.terminal import plural, say, shown
-from wsgi_wasm.config import Config, Route, all_routes
+from wsgi_wasm.config import Config, Route, all_routes, target_of
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.gunicorn import all_limits, post_worker_init, pre_fork
 
@@ -80,7 +80,7 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
 def show(config: Config, options: argparse.Namespace, server: Any) -> None:
     """Where the routes answer. gunicorn listens already, so a request that follows at once is not refused."""
     for route in all_routes(config):
-        target = route.module or route.directory
+        target = target_of(route)
         if target is not None:
             for listener in server.LISTENERS:
                 print(f"{url(route, listener)}  {shown(target)}")

@@ -1,19 +1,25 @@
-"""What FILE on the command line stands for: a configuration file, one module, or a directory of programs."""
+"""What FILE on the command line stands for: a configuration file, one module, a directory of programs, or a Spin
+application's manifest."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from wsgi_wasm.config import Config, load_config
+from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.errors import ConfigError, Problem, WsgiWasmError
+from wsgi_wasm.spin import load_applications
 
 MODULE_SUFFIXES = (".wasm", ".wat")
+MANIFEST_SUFFIX = ".toml"
 
 _MODULE_SITE = "routes: {/: {module: module.wasm}}"
 _DIRECTORY_SITE = "routes: {/: {directory: programs}}"
+_SPIN_SITE = "routes: {/: {spin: spin.toml}}"
 
 
 class UserError(WsgiWasmError):
@@ -21,23 +27,34 @@ class UserError(WsgiWasmError):
 
 
 def is_yaml(file: Path) -> bool:
-    """Whether FILE is a configuration: anything that is neither a module nor a directory."""
-    return file.suffix not in MODULE_SUFFIXES and not file.is_dir()
+    """Whether FILE is a configuration: anything that is no module, no manifest and no directory."""
+    return file.suffix not in (*MODULE_SUFFIXES, MANIFEST_SUFFIX) and not file.is_dir()
 
 
 def load_site(file: Path) -> Config:
-    """The configuration that FILE is, or the one route at / that serves it, with all defaults. Raises ConfigError."""
-    if is_yaml(file):
-        return load_config(file)
+    """The configuration that FILE is, or the one route at / that serves it, with all defaults. The manifests of Spin
+    applications are read too. Raises ConfigError."""
+    config = load_config(file) if is_yaml(file) else _small_site(file)
+    load_applications(config, default_directory(config.cache_dir, os.environ))
+    return config
+
+
+def _small_site(file: Path) -> Config:
     if not file.exists():
         raise ConfigError([Problem(str(file), 0, 0, "cannot be read: No such file or directory")])
     target = file.absolute()
+    manifest = file.suffix == MANIFEST_SUFFIX and not file.is_dir()
     with tempfile.TemporaryDirectory(prefix="wsgi-wasm-") as folder:
         path = Path(folder) / "site.yaml"
-        path.write_text(_DIRECTORY_SITE if file.is_dir() else _MODULE_SITE, encoding="ascii")
+        text = _DIRECTORY_SITE if file.is_dir() else _SPIN_SITE if manifest else _MODULE_SITE
+        path.write_text(text, encoding="ascii")
         config = load_config(path)
     (route,) = config.routes
-    route = replace(route, directory=target) if file.is_dir() else replace(route, module=target)
+    if route.spin is not None:
+        # As it was given: mistakes are named by it.
+        route = replace(route, spin=replace(route.spin, manifest=file))
+    else:
+        route = replace(route, directory=target) if file.is_dir() else replace(route, module=target)
     return replace(config, routes=(replace(route, line=0),), source=target)
 
 

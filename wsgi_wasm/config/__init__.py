@@ -12,7 +12,9 @@ from wsgi_wasm.config.model import (
     Interpreter,
     Limits,
     Route,
+    SpinApp,
     all_routes,
+    target_of,
 )
 
 __all__ = [
@@ -24,8 +26,10 @@ __all__ = [
     "Interpreter",
     "Limits",
     "Route",
+    "SpinApp",
     "all_routes",
     "load_config",
     "parse_config",
     "read_source",
+    "target_of",
 ]

@@ -62,6 +62,10 @@ def _kept(config: Config) -> tuple[_Kept, ...]:
     for route in (*all_routes(config), config.handler):
         if route.directory is not None:
             kept.add(_Kept(f"the directory of route {route.name}", _real(route.directory), False))
+        if route.spin is not None:
+            kept.add(_Kept(f"the manifest of route {route.name}", _real(route.spin.manifest), True))
+            if route.spin.state_dir is not None:
+                kept.add(_Kept(f"the state_dir of route {route.name}", _real(route.spin.state_dir), False))
         modules = [route.module, *(interpreter.module for interpreter in route.interpreters.values())]
         kept.update(_Kept(f"the module {module.name}", _real(module), True) for module in modules if module)
     return tuple(sorted(kept, key=lambda one: (one.path, one.what)))

@@ -3,9 +3,10 @@ behind `${NAME}`, no check of one key against a distant one."""
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
-from wsgi_wasm.config.schema import TABLE, TITLES
+from wsgi_wasm.config.schema import TABLE, TARGETS, TITLES
 from wsgi_wasm.config.section import NO_DEFAULT, Key
 
 # What a section of that name is, for the editor's tooltip.
@@ -16,12 +17,13 @@ _ABOUT = {
     "handler": "Route keys for scripts that the front server picks.",
     "interpreter": "A module that runs scripts of one suffix.",
     "dir": "A host directory that guests see.",
+    "spin": "A Spin application.",
     "engine": "Settings of the WebAssembly engine.",
 }
 
 # Keys of which a section can be short of: the section written as a text is the value of that key.
-_SHORT = {"dir": "path", "interpreter": "module"}
-_REQUIRED = {"dir": ["path"], "interpreter": ["module"], "host": ["routes"]}
+_SHORT = {"dir": "path", "interpreter": "module", "spin": "manifest"}
+_REQUIRED = {"dir": ["path"], "interpreter": ["module"], "spin": ["manifest"], "host": ["routes"]}
 
 
 def json_schema() -> dict[str, Any]:
@@ -64,11 +66,11 @@ def _property(key: Key) -> dict[str, Any]:
 
 
 def _route_rules() -> dict[str, Any]:
-    """Exactly one of `module` and `directory`, or at most one where the route is selectable; `index` and
+    """Exactly one of `module`, `directory` and `spin`, or at most one where the route is selectable; `index` and
     `interpreters` need somewhere to find scripts."""
     selectable = {"required": ["selectable"], "properties": {"selectable": {"enum": [True, "true"]}}}
     return {
-        "not": {"required": ["module", "directory"]},
-        "anyOf": [{"required": ["module"]}, {"required": ["directory"]}, selectable],
+        "not": {"anyOf": [{"required": list(pair)} for pair in combinations(TARGETS, 2)]},
+        "anyOf": [*({"required": [target]} for target in TARGETS), selectable],
         "dependentRequired": {"index": ["directory"], "interpreters": ["directory"]},
     }

@@ -50,12 +50,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpinApp:
+    """A Spin application that answers a route: its manifest, and what Spin takes from its command line."""
+
+    manifest: Path
+    runtime_config: Path | None
+    state_dir: Path | None
+    profile: str | None
+    variables: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Everything that a request to one path needs.
 
-    `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `module` and `directory` exclude
-    each other; a `selectable` route may have neither, and then answers no path by itself. `methods` None means any.
-    `response_fields` are lower-case. `line` is where the file has the route, 0 where it has not.
+    `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `module`, `directory` and `spin`
+    exclude each other; a `selectable` route may have none, and then answers no path by itself. `methods` None means
+    any. `response_fields` are lower-case. `line` is where the file has the route, 0 where it has not.
     """
 
     name: str
@@ -63,6 +74,7 @@ class Route:
     path: str
     module: Path | None
     directory: Path | None
+    spin: SpinApp | None
     index: tuple[str, ...]
     interpreters: Mapping[str, Interpreter]
     interface: str
@@ -112,3 +124,8 @@ def all_routes(config: Config) -> Iterator[Route]:
     yield from config.routes
     for routes in config.hosts.values():
         yield from routes
+
+
+def target_of(route: Route) -> Path | None:
+    """What answers the route: its module, directory or manifest; None where it only lends its settings."""
+    return route.module or route.directory or (route.spin.manifest if route.spin is not None else None)

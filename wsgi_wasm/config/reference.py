@@ -53,11 +53,11 @@ values: `{KEY: "${KEY}"}`. Anchors and aliases work; merge keys (`<<`), tags and
 
 ROUTES = """\
 A key of `routes` is a path: decoded (`/a b`, not `/a%20b`), starting with a slash and not ending in one. `/shop`
-answers `/shop` and everything below, never `/shopping`. Every route has exactly one of `module` and `directory`; only a
-`selectable` one may have neither.
+answers `/shop` and everything below, never `/shopping`. Every route has exactly one of `module`, `directory` and
+`spin`; only a `selectable` one may have none.
 
-All keys but `module`, `directory`, `exact` and `selectable` may also stand in `defaults`, and these but `index` and
-`interpreters` in `handler`. A route's key replaces the default's whole value; `env` alone is merged name by name.
+All keys but `module`, `directory`, `spin`, `exact` and `selectable` may also stand in `defaults`, and these but `index`
+and `interpreters` in `handler`. A route's key replaces the default's whole value; `env` alone is merged name by name.
 """
 
 HOSTS = """\
@@ -75,8 +75,13 @@ INTERPRETERS = """\
 A suffix in `interpreters` leads to the module that runs such scripts: a path, or a mapping with these keys.
 """
 
+SPIN = """\
+A Spin application is written as the path of its manifest, or as a mapping with these keys. [Spin](spin.md) says what of
+it runs here. The route's limits and `dirs` hold for each of its components, and its `env` comes to their environment.
+"""
+
 # Needs a `directory`, or excludes what the other lines of its example have.
-_NOT_IN_EXAMPLE = frozenset({"module", "exact", "selectable"})
+_NOT_IN_EXAMPLE = frozenset({"module", "spin", "exact", "selectable"})
 
 
 def reference() -> str:
@@ -91,6 +96,7 @@ def reference() -> str:
     parts.append(
         _part("## Entries of `interpreters`", INTERPRETERS, interpreter, _nested("interpreters:", ".py:", interpreter))
     )
+    parts.append(_part("## Entries of `spin`", SPIN, _at("spin"), _nested("/shop:", "spin:", _at("spin"))))
     host = _at("host")
     parts.append(_part("## Hosts", HOSTS, host, _nested("hosts:", '"*.example":', host)))
     parts.append(_part("## Engine", "", _at("engine"), _nested("engine:", "", _at("engine"))))

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from wsgi_wasm.config.checks import check_dirs
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
-from wsgi_wasm.config.model import Interpreter, Limits, Route
+from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_of
 from wsgi_wasm.config.nodes import Reading, quote
+from wsgi_wasm.config.schema import TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
 
 _LIMITS = tuple(Limits.__dataclass_fields__)
@@ -28,6 +29,9 @@ _VERBATIM = (
     "stream_request",
     "selectable",
 )
+
+# What a Spin application's manifest decides, so that a route with one cannot.
+_NOT_WITH_SPIN = ("interface", "exact", "selectable", "args", "query_args", "document_root")
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class RouteBuilder:
             name=name,
             host=host,
             path=path,
+            spin=_spin_app(value_of(settings, "spin")),
             index=value_of(settings, "index") if value_of(settings, "directory") else (),
             interpreters=interpreters,
             methods=_with_head(value_of(settings, "methods")),
@@ -108,11 +113,17 @@ class RouteBuilder:
 
     def _check_target(self, own: Settings, setting: Setting) -> None:
         reading = self.reading
-        if "module" in own and "directory" in own:
-            later = max(own["module"], own["directory"], key=lambda target: (target.key.line, target.key.column))
-            reading.report(later.key, setting.path, "has both 'module' and 'directory'; leave one out")
-        elif "module" not in own and "directory" not in own and not _selectable(own):
-            reading.report(setting.key, setting.path, "needs 'module' or 'directory'")
+        targets = sorted((own[name] for name in TARGETS if name in own), key=_place)
+        if len(targets) > 1:
+            names = [name for name in TARGETS if name in own]
+            both = f"both {quote(names[0])} and {quote(names[1])}; leave one out"
+            message = both if len(names) == 2 else f"all of {', '.join(names)}; keep one"
+            reading.report(targets[1].key, setting.path, f"has {message}")
+        elif not targets and not _selectable(own):
+            reading.report(setting.key, setting.path, "needs 'module', 'directory' or 'spin'")
+        for name in _NOT_WITH_SPIN if "spin" in own else ():
+            if name in own:
+                reading.report(own[name].key, own[name].path, "does not go with 'spin': the manifest says it")
         for name in ("index", "interpreters"):
             if name in own and "directory" not in own:
                 reading.report(own[name].key, own[name].path, "goes only with 'directory'")
@@ -143,8 +154,25 @@ def _selectable(own: Settings) -> bool:
     return "selectable" in own and own["selectable"].value in (True, BROKEN)
 
 
+def _place(setting: Setting) -> tuple[int, int]:
+    return setting.key.line, setting.key.column
+
+
+def _spin_app(settings: Settings | None) -> SpinApp | None:
+    if settings is None:
+        return None
+    settings = merged(defaults_of("spin"), settings)
+    return SpinApp(
+        manifest=value_of(settings, "manifest"),
+        runtime_config=value_of(settings, "runtime_config"),
+        state_dir=value_of(settings, "state_dir"),
+        profile=value_of(settings, "profile"),
+        variables={name: setting.value for name, setting in value_of(settings, "variables").items()},
+    )
+
+
 def _is_for_selection(route: Route) -> bool:
-    return route.selectable and route.module is None and route.directory is None
+    return route.selectable and target_of(route) is None
 
 
 def _is_below(path: str, directory: str) -> bool:

@@ -23,6 +23,7 @@ FILE_NAME = r"[^./][^/]*"
 SUFFIX = r"\.[A-Za-z0-9_+-]+"
 HOST = r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\]"
 HOST_PATH = r"[^~](?:.|\n)*"
+SPIN_VARIABLE = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {
@@ -229,6 +230,13 @@ def script_argument(text: str) -> str:
     for name in re.findall(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", text):
         if name != "script":
             raise ValueError(f"holds {quote('{' + name + '}')}; the one placeholder is '{{script}}'")
+    return text
+
+
+def spin_variable(text: str) -> str:
+    """The name of a variable of a Spin application."""
+    if not re.fullmatch(SPIN_VARIABLE, text):
+        raise ValueError("is no variable name; use lower-case letters, digits and single '_'")
     return text
 
 

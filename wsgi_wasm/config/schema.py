@@ -22,8 +22,12 @@ TITLES = {
     "handler": "handler",
     "interpreter": "an interpreter",
     "dir": "an entry of dirs",
+    "spin": "spin",
     "engine": "engine",
 }
+
+# What answers a route: exactly one of them.
+TARGETS = ("module", "directory", "spin")
 
 # Groups of route keys, in the order of the reference page.
 RUNS, TOLD, FILES, ANSWERS, LIMITS = GROUPS = (
@@ -68,6 +72,8 @@ HEADER = Scalar(noun="a request header", parse=scalars.request_header, pattern=s
 FIELD = Scalar(noun="a response field", parse=scalars.response_field, pattern=scalars.TOKEN)
 SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string", "number", "boolean"))
 
+PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
+
 ENV = MapOf(key=VARIABLE, value=TEXT, plural="variables")
 DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path", short="path"), plural="guest paths")
 ROUTES = MapOf(key=ROUTE_PATH, value=_section("route", "a mapping of route keys"), plural="route paths")
@@ -75,6 +81,11 @@ INTERPRETERS = MapOf(
     key=SUFFIX,
     value=_section("interpreter", "a module's path or a mapping", "module", short="module"),
     plural="suffixes",
+)
+SPIN_VARIABLES = MapOf(
+    key=Scalar(noun="a variable name", parse=scalars.spin_variable, pattern=scalars.SPIN_VARIABLE),
+    value=TEXT,
+    plural="variables",
 )
 LIFETIME = duration("1ms", "24h")
 
@@ -115,6 +126,10 @@ _key("route", "module", HOST_PATH, NO_DEFAULT, "shop.wasm",
 _key("route", "directory", HOST_PATH, NO_DEFAULT, "cgi-bin",
      "A directory of scripts: the first segment of the path that is a file names the one to run. "
      "Interpreters see the directory as `/`, read-only.", RUNS)
+_key("route", "spin", _section("spin", "a manifest's path or a mapping", "manifest", short="manifest"), NO_DEFAULT,
+     "shop/spin.toml",
+     "A Spin application: the components of this `spin.toml` answer the paths below the route that its triggers name.",
+     RUNS)
 _key("route defaults", "index", ListOf(item=FILE_NAME, plural="file names"), ["index.wasm"], "[index.wasm, index.py]",
      "Files to look for, in order, where the path names a directory; for `directory` routes.", RUNS)
 _key("route defaults", "interpreters", INTERPRETERS, {}, "{.py: python.wasm}",
@@ -193,6 +208,16 @@ _key("interpreter", "args", ListOf(item=SCRIPT_ARG, plural="texts", unique=False
 _key("interpreter", "env", ENV, {}, "{PYTHONHOME: /usr}", "Variables for this interpreter, besides the route's `env`.")
 _key("interpreter", "dirs", DIRS, {}, "{/usr: ./python/usr}",
      "Host directories for this interpreter, besides the route's `dirs`.")
+
+_key("spin", "manifest", HOST_PATH, NO_DEFAULT, "shop/spin.toml",
+     "The application's manifest; this key alone may be written as a text.")
+_key("spin", "variables", SPIN_VARIABLES, {}, "{api_host: api.example}",
+     "Values of the application's variables; they go before `SPIN_VARIABLE_*` and the manifest's defaults.")
+_key("spin", "state_dir", STATE_PATH, None, "/var/lib/shop",
+     "Where its key-value stores and databases are kept; null is `.spin` beside the manifest.")
+_key("spin", "runtime_config", STATE_PATH, None, "shop/runtime-config.toml",
+     "A runtime configuration file of Spin's: stores, databases and where variables come from.")
+_key("spin", "profile", PROFILE, None, "debug", "The `[component.<id>.profile.<name>]` whose overrides are used.")
 
 _key("engine", "instances", integer(1, 1000), 64, "32", "Guests that can exist at a time in one process.")
 _key("engine", "features", ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), [],

@@ -78,9 +78,7 @@ class GuestHandler:
                 script_filename=invocation.script_filename,
                 streamed_body=body is not None,
             )
-            arguments = invocation.program.arguments
-            if self.route.query_args:
-                arguments += query_arguments(request.environ.get("QUERY_STRING", ""))
+            arguments = self._arguments(request, invocation)
             stdin = body.stream if body is not None else None
             outcome = self._admitted(guest, arguments, environment, stdin, answer, request.spent)
         finally:
@@ -88,6 +86,13 @@ class GuestHandler:
             if body is not None:
                 body.close()
         return self._finish(request, outcome, answer)
+
+    def _arguments(self, request: Request, invocation: Invocation) -> tuple[bytes, ...]:
+        """The guest's `argv`, its name first."""
+        arguments = invocation.program.arguments
+        if self.route.query_args:
+            arguments += query_arguments(request.environ.get("QUERY_STRING", ""))
+        return arguments
 
     def _admitted(
         self,

@@ -1,0 +1,181 @@
+"""What a component sees of its application's files: exactly what the manifest names, as copies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgi_wasm.spin.files import select, snapshot
+from wsgi_wasm.spin.globs import compiled
+from wsgi_wasm.spin.model import Component, Mount
+from wsgi_wasm.spin.tables import Reading
+
+TREE = (
+    *("a.txt", "b.md", "img/one.png", "img/two.jpg", "img/.hidden", "img/deep/three.png", "img/deep/four.psd"),
+    *("secret/key", "tpl/x.html", ".spin/sqlite_db.db"),
+)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    root = tmp_path / "app"
+    for name in TREE:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    return root
+
+
+def chosen(app: Path, files: list[str | tuple[str, str]], excluded: tuple[str, ...] = ()) -> tuple[dict[str, str], Any]:
+    """Guest path to what the file holds, and the messages."""
+    mounts = tuple(
+        Mount(source=one, destination=None) if isinstance(one, str) else Mount(source=one[0], destination=one[1])
+        for one in files
+    )
+    component = Component(
+        id="c",
+        source=app / "c.wasm",
+        description="",
+        files=mounts,
+        exclude_files=excluded,
+        environment={},
+        variables={},
+        allowed_outbound_hosts=(),
+        key_value_stores=(),
+        sqlite_databases=(),
+        dependencies={},
+    )
+    reading = Reading(file="spin.toml", base=app)
+    found = select(component, reading)
+    return {name: path.read_text() for name, path in found.items()}, sorted(one.message for one in reading.problems)
+
+
+@pytest.mark.parametrize(
+    ("files", "excluded", "names"),
+    [
+        (["a.txt"], (), {"a.txt": "a.txt"}),
+        (["./a.txt", "*.md"], (), {"a.txt": "a.txt", "b.md": "b.md"}),
+        (["img/*.png"], (), {"img/one.png": "img/one.png"}),
+        (["**/*.png"], (), {"img/one.png": "img/one.png", "img/deep/three.png": "img/deep/three.png"}),
+        (["img/**/*"], ("**/*.psd", "img/.*"), {n: n for n in ("img/one.png", "img/two.jpg", "img/deep/three.png")}),
+        (["img/**/*"], ("img/*",), {}),
+        (["img/[ot]*.[!p]*"], (), {"img/two.jpg": "img/two.jpg"}),
+        (["img/deep"], (), {n: n for n in ("img/deep/three.png", "img/deep/four.psd")}),
+        ([("img/deep", "/pics")], ("*.psd",), {"pics/three.png": "img/deep/three.png"}),
+        ([("tpl/", "/")], (), {"x.html": "tpl/x.html"}),
+        ([("a.txt", "/etc/motd")], (), {"etc/motd": "a.txt"}),
+        ([("tpl", "/t"), "a.txt", ("b.md", "a.txt")], (), {"t/x.html": "tpl/x.html", "a.txt": "b.md"}),
+        (["no/*.such"], (), {}),
+    ],
+)
+def test_what_is_chosen(app: Path, files: list[Any], excluded: tuple[str, ...], names: dict[str, str]) -> None:
+    assert chosen(app, files, excluded) == (names, [])
+
+
+def test_what_the_gateway_keeps_is_never_chosen(app: Path) -> None:
+    found, _ = chosen(app, ["**/*"])
+    assert set(found) == {name for name in TREE if not name.startswith(".spin/")}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["missing.txt"], "files[0]: 'missing.txt' does not exist and is no pattern"),
+        ([("missing", "/")], "files[0]: 'missing' does not exist"),
+        (["../*"], "files[0]: '../*' has '.' or '..'"),
+        (["img/.."], "files[0]: 'img/..' has '.' or '..'"),
+        (["."], "files[0]: '.' has '.' or '..'"),
+        ([("..", "/")], "files[0]: '..' is outside the application's directory"),
+        ([("/etc", "/")], "files[0]: '/etc' is outside the application's directory"),
+        (["/etc/*"], "files[0]: '/etc/*' is outside the application's directory"),
+        (["/etc/hostname"], "files[0]: '/etc/hostname' is outside the application's directory"),
+        (["a.txt", ("tpl", "/../x")], "files[1]: '/../x' climbs out of the guest's root"),
+        ([("a.txt", "/")], "files[0]: 'a.txt' is a file, and '/' is no file name"),
+        ([("a.txt", "/x"), ("tpl", "/x")], "files: 'x' would be both a file and a directory"),
+        (["[z-a]"], "files[0]: bad character range"),
+    ],
+)
+def test_what_cannot_be(app: Path, files: list[Any], message: str) -> None:
+    _, messages = chosen(app, files)
+    assert len(messages) == 1
+    assert messages[0].startswith(f"component.c.{message}")
+
+
+def test_links_lead_nowhere_outside(app: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("secret")
+    (app / "img" / "out.png").symlink_to(tmp_path / "outside")
+    (app / "img" / "in.png").symlink_to("../a.txt")
+    (app / "img" / "all").symlink_to("/etc")
+    (app / "img" / "loop.png").symlink_to("loop.png")
+    found, messages = chosen(app, ["img/*"])
+    assert messages == []
+    assert {name: text for name, text in found.items() if name not in TREE} == {"img/in.png": "a.txt"}
+    assert chosen(app, ["img/out.png"])[1] == [
+        "component.c.files[0]: 'img/out.png' is outside the application's directory"
+    ]
+    assert chosen(app, [("img/all", "/")])[1] == [
+        "component.c.files[0]: 'img/all' is outside the application's directory"
+    ]
+
+
+def test_a_pipe_is_no_file(app: Path) -> None:
+    os.mkfifo(app / "img" / "pipe.png")
+    assert "img/pipe.png" not in chosen(app, ["img/*"])[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("**", "a/b/c", True),
+        ("a/**/b", "a/b", True),
+        ("a/**/b", "a/x/y/b", True),
+        ("a/**/b", "ab", False),
+        ("*.txt", "a/b.txt", False),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("a.c", "abc", False),
+        ("[]x]", "]", True),
+        ("a[", "a[", True),
+        ("[!a]", "/", False),
+    ],
+)
+def test_patterns(pattern: str, path: str, fits: bool) -> None:
+    assert bool(compiled(pattern).fullmatch(path)) is fits
+
+
+# --- copies ---
+
+
+def test_a_copy_stays_as_it_was(app: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    files = {"a.txt": app / "a.txt", "deep/b": app / "b.md"}
+    first = snapshot(files, cache)
+    assert first == snapshot(files, cache)
+    assert {path.relative_to(first).as_posix() for path in first.rglob("*")} == {"a.txt", "deep", "deep/b"}
+    (app / "a.txt").write_text("changed")
+    assert (first / "a.txt").read_text() == "a.txt"
+    second = snapshot(files, cache)
+    assert second != first
+    assert (second / "a.txt").read_text() == "changed"
+    assert not [path for path in (cache / "files").iterdir() if path.name.startswith(".")]
+
+
+def test_a_cache_that_is_open_to_others_is_not_used(app: Path, tmp_path: Path) -> None:
+    """Whoever can write there could change what components read."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(0o777)
+    place = snapshot({"a.txt": app / "a.txt"}, cache)
+    assert (place / "a.txt").read_text() == "a.txt"
+    assert not place.is_relative_to(cache)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_link_put_there_in_between_is_not_followed(app: Path, tmp_path: Path) -> None:
+    (app / "a.txt").unlink()
+    (app / "a.txt").symlink_to("/etc/hostname")
+    with pytest.raises(OSError, match="symbolic links"):
+        snapshot({"a.txt": app / "a.txt"}, tmp_path / "cache")
+    assert list((tmp_path / "cache" / "files").iterdir()) == []

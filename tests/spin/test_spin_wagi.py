@@ -1,0 +1,205 @@
+"""An application whose components are CGI programs, through the gateway: routes, files, static answers, mounting."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from werkzeug.test import Client, EnvironBuilder
+
+from spin.conftest import MANIFEST
+from wsgi_wasm import ConfigError, Gateway, create_app
+
+Serve = Callable[..., Client]
+
+
+@pytest.fixture
+def serve(app: Path, tmp_path: Path) -> Serve:
+    """`serve("/mount", timeout="1s")`: the application in a site."""
+
+    def make(mount: str = "/", top: dict[str, Any] | None = None, **keys: Any) -> Client:
+        site = tmp_path / "site.yaml"
+        site.write_text(yaml.safe_dump({"routes": {mount: {"spin": "app/spin.toml", **keys}}, **(top or {})}))
+        return Client(create_app(site))
+
+    return make
+
+
+def variables(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def test_a_program_and_its_variables(serve: Serve) -> None:
+    answer = serve(env={"OWN": "site"}).get(
+        "/env/4%202/extra%20path/?a=1",
+        headers={"Spin-Path-Info": "spoofed", "X-Full-Url": "spoofed", "Authorization": "Basic eA=="},
+        environ_overrides={"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "1234", "X_MATCHED_ROUTE": "spoofed"},
+    )
+    found = variables(answer.text)
+    assert found["SCRIPT_NAME"] == "/env/4 2"
+    assert found["PATH_INFO"] == "/extra path/"
+    assert found["REQUEST_URI"] == "/env/4%202/extra%20path/?a=1"
+    assert (found["MODE"], found["OWN"]) == ("live", "site")
+    assert found["X_RAW_PATH_INFO"] == "/extra%20path/"
+    assert found["X_FULL_URL"] == "http://localhost/env/4%202/extra%20path/?a=1"
+    assert found["X_MATCHED_ROUTE"] == found["X_RAW_COMPONENT_ROUTE"] == "/env/:id/..."
+    assert found["X_COMPONENT_ROUTE"] == "/env/:id"
+    assert found["X_BASE_PATH"] == "/"
+    assert found["X_CLIENT_ADDR"] == "127.0.0.1:1234"
+    assert found["X_PATH_MATCH_ID"] == "4%202"
+    assert found["HTTP_X_FULL_URL"] == "spoofed", "a header stays a header"
+    assert not [name for name in found if "SPIN" in name or "AUTHORIZATION" in name]
+
+
+def test_mounted_below_a_path(serve: Serve) -> None:
+    client = serve("/legacy/app")
+    found = variables(client.get("/legacy/app/env/7/rest").text)
+    assert (found["SCRIPT_NAME"], found["PATH_INFO"]) == ("/legacy/app/env/7", "/rest")
+    assert found["X_BASE_PATH"] == "/legacy/app"
+    assert found["X_FULL_URL"] == "http://localhost/legacy/app/env/7/rest"
+    assert found["X_MATCHED_ROUTE"] == "/legacy/app/env/:id/..."
+    assert client.get("/legacy/app/robots.txt").status_code == 200
+    assert client.get("/legacy/app/.well-known/spin/health").text == "OK"
+    assert client.get("/robots.txt").status_code == 404
+    assert client.get("/legacy/app").status_code == 404
+
+
+def test_arguments(serve: Serve) -> None:
+    """A query becomes arguments as RFC 3875 has it; with `=` in it only where the manifest asks for that."""
+    client = serve()
+    assert client.get("/args?a+b").text == "3\n[args.wasm]\n[a]\n[b]\n"
+    assert client.get("/args?-d+allow_url_include=1").text == "1\n[args.wasm]\n"
+    assert client.get("/told/x?a=1&b%20c").text == "5\n[told]\n[/told/x]\n[a=1]\n[b%20c]\n[end]\n"
+
+
+def test_files_and_nothing_else(serve: Serve, app: Path) -> None:
+    client = serve()
+
+    def ask(op: str, path: str) -> str:
+        return client.get("/files", query_string={"op": op, "path": path}).text.strip()
+
+    assert "<seen.txt>" in ask("read", "/data/seen.txt")
+    for path in ("/data/hidden.txt", "/data/other.md", "/spin.toml", "/files.wasm", "/data/../../app/spin.toml"):
+        assert "seen" not in ask("read", path)
+        assert "ENOENT" in ask("read", path) or "EPERM" in ask("read", path), ask("read", path)
+    assert "OK" not in ask("create", "/data/new.txt")
+    assert "OK" not in ask("trunc", "/data/seen.txt")
+    assert sorted(path.name for path in (app / "data").iterdir()) == ["hidden.txt", "other.md", "seen.txt"]
+
+
+def test_answers_without_a_component(serve: Serve) -> None:
+    client = serve()
+    robots = client.get("/robots.txt")
+    assert (robots.status_code, robots.text) == (200, "Disallow: ä\n")
+    assert robots.headers["Content-Type"] == "text/plain"
+    assert robots.headers["Cache-Control"] == "max-age=60"
+    assert robots.headers["Content-Length"] == "13"
+    head = client.head("/robots.txt")
+    assert (head.data, head.headers["Content-Length"]) == (b"", "13")
+    moved = client.get("/moved/anything")
+    assert (moved.status_code, moved.headers["Location"]) == (301, "https://example.com/")
+    nothing = client.get("/nothing")
+    assert (nothing.status_code, nothing.data) == (204, b"")
+    assert "Content-Length" not in nothing.headers
+
+
+def test_what_spin_answers_itself(serve: Serve) -> None:
+    client = serve()
+    assert client.get("/.well-known/spin/health").text == "OK"
+    assert json.loads(client.get("/.well-known/spin/info").text) == {"name": "old", "version": "1.2.3"}
+    assert client.get("/.well-known/spin/other").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/args/x", "/%61rgs", "/env", "/private", "/robots"])
+def test_paths_of_no_route(serve: Serve, path: str) -> None:
+    assert serve().get(path, environ_overrides={"REQUEST_URI": path}).status_code == 404
+
+
+def test_methods_of_the_site(serve: Serve) -> None:
+    client = serve(methods=["GET"])
+    assert client.post("/robots.txt").status_code == 405
+    assert client.get("/robots.txt").status_code == 200
+
+
+def test_a_missing_component_takes_down_its_own_routes(serve: Serve, app: Path) -> None:
+    (app / "args.wasm").unlink()
+    client = serve()
+    assert client.get("/args").status_code == 503
+    assert client.get("/env/1").status_code == 200
+
+
+def test_what_is_not_carried_out_is_logged(serve: Serve, app: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (app / "spin.toml").write_text(
+        MANIFEST
+        + '[[trigger.http]]\nid = "second"\nroute = "/robots.txt"\nstatic_response = { body = "second" }\n'
+        + '[[trigger.http]]\nid = "own"\nroute = "/.well-known/spin/own"\nstatic_response = {}\n'
+        + '[component.unused]\nsource = "unused.wasm"\n'
+    )
+    with caplog.at_level(logging.WARNING, "wsgi_wasm"):
+        client = serve()
+    said = " ".join(caplog.messages)
+    assert "trigger robots: the later trigger second has the route /robots.txt too" in said
+    assert "trigger args-http-trigger: a private endpoint is never reached" in said
+    assert "routes below /.well-known/spin/ are Spin's own" in said
+    assert "component unused: no HTTP trigger names it" in said
+    assert client.get("/robots.txt").text == "second"
+    assert client.get("/.well-known/spin/own").status_code == 404
+
+
+def test_a_manifest_with_mistakes_is_a_mistake_of_the_site(serve: Serve, app: Path) -> None:
+    (app / "spin.toml").write_text(MANIFEST.replace("files = [", 'fils = ["x"]\nfiles = ["missing", ', 1))
+    with pytest.raises(ConfigError) as caught:
+        serve()
+    assert str(caught.value) == f"{app}/spin.toml: component.files: unknown key 'fils'; did you mean 'files'?"
+    (app / "spin.toml").write_text(MANIFEST.replace("files = [", 'files = ["missing", ', 1))
+    with pytest.raises(ConfigError, match=r"component.files.files\[0\]: 'missing' does not exist"):
+        serve()
+
+
+def test_a_changed_manifest_is_taken_over(serve: Serve, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgi_wasm.app._RELOAD_EVERY", 0.0)
+    client = serve(top={"reload": True})
+    assert client.get("/robots.txt").text == "Disallow: ä\n"
+    (app / "spin.toml").write_text(MANIFEST.replace("Disallow", "Allow"))
+    assert client.get("/robots.txt").text == "Allow: ä\n"
+    (app / "spin.toml").write_text("broken")
+    assert client.get("/robots.txt").text == "Allow: ä\n"
+
+
+def test_a_reserved_variable_is_no_program_s(serve: Serve, app: Path) -> None:
+    (app / "spin.toml").write_text(MANIFEST.replace('MODE = "live"', 'PATH_INFO = "x"'))
+    with pytest.raises(ConfigError, match=r"component.env.environment.PATH_INFO: is set by the request"):
+        serve()
+
+
+def test_what_the_site_adds_stays_apart(serve: Serve, app: Path, tmp_path: Path) -> None:
+    """Its directories come beside the components' files; defaults for other routes do not reach the programs."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "note.txt").write_text("shared")
+    client = serve(dirs={"/shared": "shared"}, top={"defaults": {"args": ["-x"], "document_root": None}})
+    asked = {"op": "read", "path": "/shared/note.txt"}
+    assert "<shared>" in client.get("/files", query_string=asked).text
+    assert client.get("/args").text == "1\n[args.wasm]\n"
+    with pytest.raises(ConfigError, match="'/' holds the files of component files"):
+        serve(dirs={"/": "shared"})
+    (app / "bin").mkdir()
+    (app / "args.wasm").rename(app / "bin" / "args.wasm")
+    (app / "spin.toml").write_text(MANIFEST.replace('"args.wasm"', '"bin/args.wasm"'))
+    with pytest.raises(ConfigError, match=r"dirs./b of / is writable, but contains .*/bin/args.wasm"):
+        serve(dirs={"/b": {"path": "app/bin", "writable": True}})
+
+
+def test_it_is_noted_for_the_access_log(serve: Serve) -> None:
+    gateway = serve().application
+    assert isinstance(gateway, Gateway)
+    gateway.warm()
+    for path, route, outcome in (("/args", "/[args]", "returned"), ("/robots.txt", "/", "static")):
+        environ = EnvironBuilder(path).get_environ()
+        for _ in gateway(environ, lambda status, fields: None):
+            pass
+        assert (environ["wsgi_wasm.route"], environ["wsgi_wasm.outcome"]) == (route, outcome)

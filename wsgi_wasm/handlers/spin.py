@@ -1,0 +1,117 @@
+"""Spin applications: the manifest's triggers choose a component, and its own handler serves the request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+
+from wsgi_wasm.config.model import Route
+from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.errors import NotFound
+from wsgi_wasm.handlers import HANDLERS
+from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.handlers.guest_handler import GuestHandler
+from wsgi_wasm.handlers.program import Invocation
+from wsgi_wasm.request import REQUEST_ID_FIELD, LocalRedirect, Request
+from wsgi_wasm.spin import Application
+from wsgi_wasm.spin.model import StaticResponse, Trigger, Wagi
+from wsgi_wasm.spin.patterns import WELL_KNOWN, Found
+from wsgi_wasm.spin.told import Target, target_of, wagi_arguments, with_headers, with_variables
+
+_BODYLESS = frozenset({204, 205, 304})
+
+
+class WagiHandler(CgiHandler):
+    """A component that is a CGI program, as Spin's Wagi executor runs them.
+
+    Spin hands every query over as arguments, also one with `=`, which lets a client set options of programs such as PHP
+    (CVE-2012-1823). Here that is done only where the manifest has an `argv` of its own; otherwise RFC 3875 4.4 decides.
+    """
+
+    def __init__(self, route: Route, modules: ModuleStore, wagi: Wagi) -> None:
+        super().__init__(route, modules)
+        self._argv = wagi.argv
+
+    def _arguments(self, request: Request, invocation: Invocation) -> tuple[bytes, ...]:
+        if self._argv is None:
+            return super()._arguments(request, invocation)
+        path = request.environ["REQUEST_URI"].partition("?")[0]
+        arguments = wagi_arguments(self._argv, path, request.environ.get("QUERY_STRING") or "")
+        return tuple(argument.encode("latin-1", "replace") for argument in arguments)
+
+
+class SpinHandler:
+    """Serves the route that an application answers."""
+
+    def __init__(self, route: Route, application: Application, modules: ModuleStore) -> None:
+        self.route = route
+        self.name = route.name
+        self.methods = frozenset(route.methods) if route.methods is not None else None
+        self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
+        self._application = application
+        self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {
+            (component, wagi): HANDLERS["http"](made, modules) if wagi is None else WagiHandler(made, modules, wagi)
+            for (component, wagi), made in application.routes.items()
+        }
+
+    def modules(self) -> list[Path]:
+        """The components' files."""
+        return [path for handler in self._handlers.values() for path in handler.modules()]
+
+    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
+        """As `Handler.serve`. Raises NotFound where no trigger's route fits."""
+        target = target_of(request.environ, request.script_name, request.path_info)
+        if target.path.startswith(WELL_KNOWN):
+            return self._about(request, target.path.removeprefix(WELL_KNOWN))
+        found = self._application.patterns.match(target.path)
+        if found is None:
+            raise NotFound(f"no route of the application fits {target.path}")
+        trigger = found.target
+        if trigger.response is not None:
+            return answer(request, trigger.response, self.name)
+        assert trigger.component is not None
+        handler = self._handlers[trigger.component, trigger.wagi]
+        told = as_program if trigger.wagi is not None else as_component
+        return handler.serve(told(request, target, found))
+
+    def _about(self, request: Request, name: str) -> Iterable[bytes]:
+        """What Spin itself answers for every application."""
+        manifest = self._application.manifest
+        if name == "health":
+            response = StaticResponse(status=200, fields=(("Content-Type", "text/plain"),), body=b"OK")
+        elif name == "info":
+            body = json.dumps({"name": manifest.name, "version": manifest.version}).encode()
+            response = StaticResponse(status=200, fields=(("Content-Type", "application/json"),), body=body)
+        else:
+            raise NotFound(f"nothing at {WELL_KNOWN}{name}")
+        return answer(request, response, self.name)
+
+
+def as_component(request: Request, target: Target, found: Found[Trigger]) -> Request:
+    """The request as a component gets it: at the path that it has within the application."""
+    environ = with_headers(request.environ, target, found)
+    return replace(request, environ=environ, script_name="", path_info=target.decoded_path)
+
+
+def as_program(request: Request, target: Target, found: Found[Trigger]) -> Request:
+    """The request as a CGI program gets it: what `/...` stands for is its path info (RFC 3875 4.1.5)."""
+    environ = with_variables(request.environ, target, found)
+    script_name, path_info = target.split(found.rest)
+    return replace(request, environ=environ, script_name=script_name, path_info=path_info)
+
+
+def answer(request: Request, response: StaticResponse, route: str) -> Iterable[bytes]:
+    """An answer that no component has to give."""
+    request.notes["wsgi_wasm.route"] = route
+    request.notes["wsgi_wasm.outcome"] = "static"
+    known = response.status in HTTPStatus.__members__.values()
+    line = f"{response.status} {HTTPStatus(response.status).phrase if known else 'Status'}"
+    fields = [*response.fields, (REQUEST_ID_FIELD, request.identity)]
+    if response.status in _BODYLESS:
+        request.start_response(line, fields)
+        return []
+    request.start_response(line, [*fields, ("Content-Length", str(len(response.body)))])
+    return [] if request.head_only else [response.body]

@@ -1,0 +1,209 @@
+"""A Spin application as this gateway runs it: its patterns, and one `Route` for each component."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from wsgi_wasm.cgi.names import is_reserved
+from wsgi_wasm.config import Config, Dir, Route, all_routes
+from wsgi_wasm.config.model import INTERFACES
+from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.spin.files import Files, select, snapshot
+from wsgi_wasm.spin.manifest import read_manifest
+from wsgi_wasm.spin.model import Component, Manifest, Trigger, Wagi
+from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable
+from wsgi_wasm.spin.runtime_config import RuntimeConfig, default_runtime_config, read_runtime_config
+from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.told import WAGI_VARIABLES
+from wsgi_wasm.spin.variables import expand, resolve
+
+PAGE = 1 << 16  # bytes of WebAssembly memory
+
+Store = TypeVar("Store")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What one component may use beside its files: variables by name with their values, hosts in Spin's words, stores
+    and databases by label."""
+
+    variables: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
+    outbound_hosts: tuple[str, ...]
+    key_value: Mapping[str, Path | str] = field(repr=False)  # a URL may hold a password
+    sqlite: Mapping[str, Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """One application, ready for a handler.
+
+    `routes` are by component and executor, None for that of HTTP; `grants` by component. `remarks` are sentences about
+    what it asks for and does not get, or gets in another way.
+    """
+
+    manifest: Manifest
+    patterns: PatternTable[Trigger]
+    routes: Mapping[tuple[str, Wagi | None], Route]
+    grants: Mapping[str, Grants]
+    remarks: tuple[str, ...]
+
+
+def load_applications(config: Config, cache_directory: Path) -> dict[str, Application]:
+    """Every application of a site, by the name of its route. Raises ConfigError with the mistakes of all of them."""
+    problems: list[Problem] = []
+    applications = {}
+    for route in all_routes(config):
+        if route.spin is not None:
+            try:
+                applications[route.name] = load_application(route, cache_directory)
+            except ConfigError as error:
+                problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return applications
+
+
+def load_application(
+    route: Route, cache_directory: Path | None, environ: Mapping[str, str] = os.environ
+) -> Application:
+    """The application that a route names. Copies of the components' files are made below `cache_directory`; with None
+    they are looked for and not copied.
+
+    Raises ConfigError with every mistake, those of the runtime configuration too.
+    """
+    app = route.spin
+    assert app is not None
+    manifest = read_manifest(app.manifest, app.profile)
+    base = manifest.path.parent
+    runtime = (
+        default_runtime_config(base, app.state_dir, environ)
+        if app.runtime_config is None
+        else read_runtime_config(app.runtime_config, base, app.state_dir, environ)
+    )
+    reading = Reading(file=str(app.manifest), base=base)
+    values = resolve(manifest, app.variables, runtime.providers, reading)
+    remarks = [*manifest.remarks, *runtime.remarks]
+    routes: dict[tuple[str, Wagi | None], Route] = {}
+    grants: dict[str, Grants] = {}
+    for component, wagi in _used(manifest):
+        grants[component.id] = _granted(component, runtime, values, reading)
+        made = _component_route(route, component, runtime)
+        if wagi is None and "http" not in INTERFACES:
+            reading.report(f"component.{component.id}", "only the Wagi executor runs in this version")
+        made = _as_http(made) if wagi is None else _as_wagi(made, component, reading)
+        files = select(component, reading)
+        _check_dirs(route, component, files, reading)
+        if files and not reading.problems:
+            made = replace(made, dirs=(*_mounted(files, cache_directory, reading), *made.dirs))
+        routes[component.id, wagi] = made
+    reading.check()
+    patterns = PatternTable((trigger.route, trigger) for trigger in manifest.triggers if trigger.route is not None)
+    remarks += _about_routes(manifest, patterns)
+    return Application(manifest=manifest, patterns=patterns, routes=routes, grants=grants, remarks=tuple(remarks))
+
+
+def _used(manifest: Manifest) -> Iterator[tuple[Component, Wagi | None]]:
+    """Each component that a trigger names, with its executor, once."""
+    pairs = ((trigger.component, trigger.wagi) for trigger in manifest.triggers if trigger.component)
+    for identity, wagi in dict.fromkeys(pairs):
+        yield manifest.components[identity], wagi
+
+
+def _about_routes(manifest: Manifest, patterns: PatternTable[Trigger]) -> Iterator[str]:
+    for text, lost, taker in patterns.shadowed:
+        yield f"trigger {lost.id}: the later trigger {taker.id} has the route {text} too and takes its requests"
+    for trigger in manifest.triggers:
+        if trigger.route is None:
+            yield f"trigger {trigger.id}: a private endpoint is never reached: components cannot call each other here"
+        elif f"{trigger.route}/".startswith(WELL_KNOWN):
+            yield f"trigger {trigger.id}: routes below {WELL_KNOWN} are Spin's own, so {trigger.route} is never reached"
+    used = {trigger.component for trigger in manifest.triggers}
+    for identity in manifest.components.keys() - used:
+        yield f"component {identity}: no HTTP trigger names it"
+
+
+def _granted(component: Component, runtime: RuntimeConfig, values: Mapping[str, str], reading: Reading) -> Grants:
+    """What the manifest grants to the component, with the stores that its labels mean."""
+    place = f"component.{component.id}"
+    hosts = {str(number): host for number, host in enumerate(component.allowed_outbound_hosts)}
+    return Grants(
+        variables=_expanded(component.variables, f"{place}.variables", values, reading),
+        outbound_hosts=tuple(_expanded(hosts, f"{place}.allowed_outbound_hosts", values, reading).values()),
+        key_value=_labelled(component.key_value_stores, runtime.key_value, f"{place}.key_value_stores", reading),
+        sqlite=_labelled(component.sqlite_databases, runtime.sqlite, f"{place}.sqlite_databases", reading),
+    )
+
+
+def _labelled(labels: Sequence[str], stores: Mapping[str, Store], place: str, reading: Reading) -> dict[str, Store]:
+    for number, label in enumerate(labels):
+        if label not in stores:
+            near = did_you_mean(label, tuple(stores))
+            reading.report(f"{place}[{number}]", f"{quote(label)} is not in the runtime_config{near}")
+    return {label: stores[label] for label in labels if label in stores}
+
+
+def _component_route(route: Route, component: Component, runtime: RuntimeConfig) -> Route:
+    """The component as a route of ours, within the site's limits."""
+    limits = route.limits
+    if runtime.max_memory is not None:
+        limits = replace(limits, memory=min(limits.memory, -(-runtime.max_memory // PAGE) * PAGE))
+    return replace(
+        route,
+        name=f"{route.name}[{component.id}]",
+        module=component.source,
+        spin=None,
+        env={**component.environment, **route.env},
+        args=(),
+        document_root=None,
+        query_args=False,
+        limits=limits,
+    )
+
+
+def _expanded(templates: Mapping[str, str], place: str, values: Mapping[str, str], reading: Reading) -> dict[str, str]:
+    found = {}
+    for name, template in templates.items():
+        try:
+            found[name] = expand(template, values)
+        except ValueError as error:
+            reading.report(f"{place}.{name}", str(error))
+    return found
+
+
+def _as_http(route: Route) -> Route:
+    # Spin hands the client's credentials on, and components check them themselves.
+    return replace(route, interface="http", pass_authorization=True)
+
+
+def _as_wagi(route: Route, component: Component, reading: Reading) -> Route:
+    for name in component.environment:
+        if is_reserved(name):
+            path = f"component.{component.id}.environment.{name}"
+            reading.report(path, "is set by the request, never by the manifest of a Wagi program")
+    return replace(route, interface="cgi", pass_env=(*route.pass_env, *WAGI_VARIABLES), query_args=True)
+
+
+def _check_dirs(route: Route, component: Component, files: Files, reading: Reading) -> None:
+    """The site's `dirs` beside what the manifest brings."""
+    source = os.path.realpath(component.source)
+    for entry in route.dirs:
+        if files and entry.guest == "/":
+            reading.report("", f"dirs./ of {route.name}: '/' holds the files of component {component.id}")
+        if entry.writable and Path(source).is_relative_to(os.path.realpath(entry.host)):
+            reading.report("", f"dirs.{entry.guest} of {route.name} is writable, but contains {component.source}")
+
+
+def _mounted(files: Files, cache_directory: Path | None, reading: Reading) -> tuple[Dir, ...]:
+    if cache_directory is None:
+        return ()
+    try:
+        return (Dir(guest="/", host=snapshot(files, cache_directory), writable=False),)
+    except OSError as error:
+        reading.report("", f"the components' files cannot be copied: {error.strerror or error}")
+        return ()

@@ -1,0 +1,141 @@
+"""Reads `[component.<id>]` and what stands below it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.spin.legacy import outbound_hosts
+from wsgi_wasm.spin.model import Component, Dependency, Mount
+from wsgi_wasm.spin.sources import read_source
+from wsgi_wasm.spin.tables import Table, kind_of
+
+KEBAB = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z][A-Za-z0-9]*)*")
+SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z][A-Za-z0-9]*)*")
+VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_ENVIRONMENT = re.compile(r"[^=\0]+")
+
+
+def read_component(identity: str, table: Table, profile: str | None, remarks: list[str]) -> Component:
+    """One component, with the overrides of `profile` applied. Mistakes are reported; `remarks` gathers the rest."""
+    if not KEBAB.fullmatch(identity):
+        table.report("", f"{quote(identity)} is no component id; use letters, digits and single '-'")
+    table = _overridden(table, profile)
+    table.ignore("tool", "build", "targets")
+    models = table.texts("ai_models")
+    if models:
+        remarks.append(f"{table.at('ai_models')}: there are no language models here; calls are answered with an error")
+    inherits = table.value("dependencies_inherit_configuration")
+    component = Component(
+        id=identity,
+        source=read_source(table, "source"),
+        description=table.text("description"),
+        files=tuple(_mounts(table)),
+        exclude_files=table.texts("exclude_files"),
+        environment=_environment(table),
+        variables=_variables(table),
+        allowed_outbound_hosts=(*table.texts("allowed_outbound_hosts"), *_http_hosts(table)),
+        key_value_stores=_labels(table, "key_value_stores"),
+        sqlite_databases=_labels(table, "sqlite_databases"),
+        dependencies=_dependencies(table, remarks),
+    )
+    if component.dependencies and not inherits:
+        remarks.append(
+            f"{table.at('dependencies')}: a dependency has the permissions of the component that it is composed into"
+        )
+    table.close()
+    return component
+
+
+def _overridden(table: Table, profile: str | None) -> Table:
+    """The component's table with what its `[profile.<name>]` says in the place of its own."""
+    profiles = dict(table.tables("profile"))
+    chosen = profiles.get(profile) if profile is not None else None
+    data = {name: value for name, value in table.data.items() if name != "profile"}
+    for one in profiles.values():
+        one.ignore("source", "build", "environment", "dependencies")
+        one.close()
+    if chosen is not None:
+        data.update({name: chosen.data[name] for name in ("source",) if name in chosen.data})
+        for name in ("environment", "dependencies"):
+            own, over = data.get(name, {}), chosen.data.get(name, {})
+            if isinstance(own, dict) and isinstance(over, dict) and over:
+                data[name] = {**own, **over}
+    return Table(data, table.path, table.reading)
+
+
+def _environment(table: Table) -> dict[str, str]:
+    found = table.text_table("environment")
+    for name, value in found.items():
+        if not _ENVIRONMENT.fullmatch(name) or "\0" in value:
+            table.reading.report(f"{table.at('environment')}.{name}", "cannot be a variable of an environment")
+    return found
+
+
+def _variables(table: Table) -> dict[str, str]:
+    found = table.text_table("variables")
+    for name in found:
+        check_variable(name, f"{table.at('variables')}.{name}", table)
+    return found
+
+
+def check_variable(name: str, path: str, table: Table) -> None:
+    """Report a name that no variable may have."""
+    if not VARIABLE.fullmatch(name):
+        table.reading.report(path, "is no variable name; use lower-case letters, digits and single '_'")
+
+
+def _labels(table: Table, name: str) -> tuple[str, ...]:
+    labels = table.texts(name)
+    for number, label in enumerate(labels):
+        if not (KEBAB.fullmatch(label) or SNAKE.fullmatch(label)):
+            table.reading.report(f"{table.at(name)}[{number}]", f"{quote(label)} is neither kebab-case nor snake_case")
+    return labels
+
+
+def _http_hosts(table: Table) -> list[str]:
+    """`allowed_http_hosts`, which came before `allowed_outbound_hosts`."""
+    return [host for old in table.texts("allowed_http_hosts") for host in outbound_hosts(old)]
+
+
+def _mounts(table: Table) -> Iterator[Mount]:
+    value: Any = table.value("files")
+    if value is not None and not isinstance(value, list):
+        table.report("files", f"expected a list, found {kind_of(value)}")
+        return
+    for number, entry in enumerate(value or []):
+        place = f"{table.at('files')}[{number}]"
+        if isinstance(entry, str):
+            yield Mount(source=entry, destination=None)
+        elif isinstance(entry, dict):
+            mount = Table(entry, place, table.reading)
+            yield Mount(
+                source=mount.text("source", required=True), destination=mount.text("destination", required=True)
+            )
+            mount.close()
+        else:
+            table.reading.report(place, f"expected a pattern or {{source, destination}}, found {kind_of(entry)}")
+
+
+def _dependencies(table: Table, remarks: list[str]) -> dict[str, Dependency]:
+    found: dict[str, Dependency] = {}
+    dependencies = table.table("dependencies")
+    if dependencies is None:
+        return found
+    for name in dependencies.data:
+        value = dependencies.value(name)
+        if not isinstance(value, dict):
+            dependencies.report(name, 'comes from a registry; download it and write {path = "..."}')
+            continue
+        entry = Table(value, dependencies.at(name), table.reading)
+        entry.ignore("inherit_configuration")
+        if "component" in entry:
+            entry.report("component", 'is not supported; name the file, {path = "..."}')
+            continue
+        path = read_source(entry, "path") if "path" in entry else read_source(dependencies, name)
+        found[name] = Dependency(path=path, export=entry.text("export") or None)
+        entry.ignore("url", "digest", "package", "registry", "version")
+        entry.close()
+    return found

@@ -1,0 +1,185 @@
+"""The files of a component: which of the application's it may read, and a copy of exactly these to mount.
+
+A component gets a directory that holds what its `files` name and nothing else, so what lies beside them cannot be
+reached, and what is changed later reaches it with the next load. Links are followed only to what lies in the
+application's own directory.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.engine.cache import Cache, identity
+from wsgi_wasm.errors import CacheError
+from wsgi_wasm.spin.globs import compiled, is_glob
+from wsgi_wasm.spin.model import Component, Mount
+from wsgi_wasm.spin.tables import Reading
+
+MOST_FILES = 20_000  # of one component
+
+Files = Mapping[str, Path]
+"""Paths below the guest's root, without a slash before, and the host's real files."""
+
+
+def select(component: Component, reading: Reading) -> Files:
+    """What `files` and `exclude_files` name. Mistakes are reported."""
+    root = Path(os.path.realpath(reading.base))
+    found: dict[str, Path] = {}
+    for number, mount in enumerate(component.files):
+        place = f"component.{component.id}.files[{number}]"
+        try:
+            found.update(_mounted(mount, root, component.exclude_files))
+        except (ValueError, re.error) as error:
+            reading.report(place, str(error))
+    if len(found) > MOST_FILES:
+        reading.report(f"component.{component.id}.files", f"name {len(found)} files; {MOST_FILES} is the most")
+    _check_tree(found, f"component.{component.id}.files", reading)
+    return found
+
+
+def _check_tree(found: Files, place: str, reading: Reading) -> None:
+    """A name cannot be a file and a directory at once."""
+    directories = {str(parent) for name in found for parent in PurePosixPath(name).parents}
+    for name in sorted(directories & found.keys()):
+        reading.report(place, f"{quote(name)} would be both a file and a directory")
+
+
+def _mounted(mount: Mount, root: Path, excluded: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    """Raises ValueError."""
+    source = mount.source.removeprefix("./")
+    if mount.destination is not None:
+        destination = mount.destination.strip("/")
+        if ".." in destination.split("/"):
+            raise ValueError(f"{quote(mount.destination)} climbs out of the guest's root")
+        yield from _placed(source.rstrip("/"), destination, root, excluded)
+        return
+    if source in ("", ".") or source.endswith(("/.", "/..")) or ".." in source.split("/"):
+        raise ValueError(f"{quote(mount.source)} has '.' or '..'; write {{source, destination}} to place a directory")
+    if (root / source).exists():
+        yield from _placed(source.rstrip("/"), source.rstrip("/"), root, excluded)
+    elif is_glob(source):
+        if source.startswith("/"):
+            raise ValueError(f"{quote(source)} is outside the application's directory")
+        pattern = compiled(source)
+        fixed = source[: re.search(r"[*?\[]", source).start()].rpartition("/")[0]  # type: ignore[union-attr]
+        for name in _below(root, fixed, excluded):
+            if pattern.fullmatch(name):
+                yield name, _real(root, name)
+    else:
+        raise ValueError(f"{quote(source)} does not exist and is no pattern")
+
+
+def _placed(source: str, destination: str, root: Path, excluded: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    """One file, or a directory with everything in it, at another path."""
+    path = _real(root, source or ".")
+    if path.is_dir():
+        name = "" if path == root else path.relative_to(root).as_posix()
+        for file in _below(root, name, excluded):
+            inner = file[len(name) :].lstrip("/")
+            yield f"{destination}/{inner}".lstrip("/"), _real(root, file)
+    elif not destination:
+        raise ValueError(f"{quote(source)} is a file, and '/' is no file name")
+    else:
+        yield destination, path
+
+
+def _below(root: Path, folder: str, excluded: tuple[str, ...]) -> Iterator[str]:
+    """Files below a directory of the application, by their paths from its root. What the gateway keeps there itself
+    is left out, and so are links to somewhere else."""
+    patterns = [compiled(pattern, across=True) for pattern in excluded]
+    for here, folders, files in os.walk(root / folder):
+        folders[:] = sorted(name for name in folders if Path(here, name) != root / ".spin")
+        for name in sorted(files):
+            path = Path(here, name)
+            relative = path.relative_to(root).as_posix()
+            if any(pattern.fullmatch(relative) for pattern in patterns):
+                continue
+            with contextlib.suppress(ValueError):
+                if _real(root, relative).is_file():
+                    yield relative
+
+
+def _real(root: Path, name: str) -> Path:
+    """The file without links. Raises ValueError where it is missing, or outside the application's directory."""
+    try:
+        path = Path(os.path.realpath(root / name, strict=True))
+    except (OSError, ValueError):
+        raise ValueError(f"{quote(name)} does not exist") from None
+    if not path.is_relative_to(root):
+        raise ValueError(f"{quote(name)} is outside the application's directory")
+    return path
+
+
+# The copy ------------------------------------------------------------------------------------------------------------
+
+
+def snapshot(files: Files, cache_directory: Path) -> Path:
+    """A directory with copies of these files, made once for as long as they stay what they are.
+
+    It lies in the cache, for all processes and restarts. Where the cache cannot be used it is a temporary directory of
+    this process. Raises OSError.
+    """
+    seal = _seal(files)
+    try:
+        home = Cache(Cache(cache_directory).directory / "files")
+    except CacheError:
+        return _temporary(files, seal)
+    place = home.directory / seal
+    if place.is_dir():
+        return place
+    if not home.writable:
+        return _temporary(files, seal)
+    made = Path(tempfile.mkdtemp(prefix=f".{seal}-", dir=home.directory))
+    try:
+        _copy(files, made)
+        made.chmod(home.directory.stat().st_mode & 0o755)
+        made.rename(place)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        if not place.is_dir():  # else another process was faster
+            raise
+    return place
+
+
+_temporaries: dict[str, Path] = {}
+
+
+def _temporary(files: Files, seal: str) -> Path:
+    if seal not in _temporaries:
+        place = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        _copy(files, place)
+        _temporaries[seal] = place
+    return _temporaries[seal]
+
+
+def _seal(files: Files) -> str:
+    """Changes when a file does: with its path, its inode, its size or its times."""
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        digest.update(f"{name}\0{identity(path.stat())}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def _copy(files: Files, target: Path) -> None:
+    for name, path in files.items():
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # Opened without following: between looking and copying, somebody may have put a link there.
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as source:
+            info = os.fstat(source.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise OSError(0, f"{path} is no longer a regular file")
+            with copy.open("xb") as output:
+                shutil.copyfileobj(source, output, 1 << 20)
+        os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))

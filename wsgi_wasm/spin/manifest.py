@@ -1,0 +1,194 @@
+"""Reads a `spin.toml` of the second version: the application, its variables and its triggers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.config.scalars import did_you_mean, response_field
+from wsgi_wasm.spin.components import check_variable, read_component
+from wsgi_wasm.spin.legacy import converted, is_first_version
+from wsgi_wasm.spin.model import Component, Manifest, StaticResponse, Trigger, Variable, Wagi
+from wsgi_wasm.spin.patterns import parse_pattern
+from wsgi_wasm.spin.tables import Table, kind_of, read_toml
+
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 5.5
+_STATUSES = range(200, 600)
+
+
+def read_manifest(path: Path, profile: str | None = None) -> Manifest:
+    """The manifest at `path`, with the overrides of `profile`. Raises ConfigError with every mistake in it."""
+    top = read_toml(path)
+    if is_first_version(top):
+        top = converted(top)
+    elif top.value("spin_manifest_version") != 2:
+        top.report("spin_manifest_version", "must be 2")
+    manifest = _read(path, top, profile)
+    top.reading.check()
+    return manifest
+
+
+def _read(path: Path, top: Table, profile: str | None) -> Manifest:
+    top.ignore("spin_manifest_version")
+    remarks: list[str] = []
+    application = top.table("application")
+    if application is None:
+        top.report("", "needs the table [application]")
+        application = Table({"name": "?"}, "application", top.reading)
+    application.ignore("authors", "tool", "targets")
+    _check_globals(application, remarks)
+    components: dict[str, Component] = {}
+    tables = dict(top.tables("component"))
+    if profile is not None and not any(profile in table.data.get("profile", {}) for table in tables.values()):
+        top.report("", f"no component has the profile {quote(profile)}")
+    for identity, table in tables.items():
+        components[identity] = read_component(identity, table, profile, remarks)
+    triggers = _triggers(top, components, profile, remarks)
+    manifest = Manifest(
+        path=path.absolute(),
+        name=application.text("name", required=True),
+        version=application.text("version"),
+        description=application.text("description"),
+        variables=_variables(top),
+        triggers=triggers,
+        components=components,
+        remarks=tuple(remarks),
+    )
+    application.close()
+    top.close()
+    return manifest
+
+
+def _check_globals(application: Table, remarks: list[str]) -> None:
+    for kind, table in application.tables("trigger"):
+        if kind != "http":
+            remarks.append(f"{table.path}: only HTTP triggers run here")
+            continue
+        if table.text("base", "/") != "/":
+            table.report("base", "write the prefix in each route, or mount the application there in the site's routes")
+        table.close()
+
+
+def _variables(top: Table) -> dict[str, Variable]:
+    variables = {}
+    for name, table in top.tables("variables"):
+        check_variable(name, table.path, table)
+        table.ignore("description")
+        default = table.text("default") if "default" in table else None
+        if table.flag("required") == (default is not None):
+            table.report("", "needs either a 'default' or 'required = true'")
+        variables[name] = Variable(default=default, secret=table.flag("secret"))
+        table.close()
+    return variables
+
+
+def _triggers(
+    top: Table, components: dict[str, Component], profile: str | None, remarks: list[str]
+) -> tuple[Trigger, ...]:
+    table = top.table("trigger")
+    triggers: list[Trigger] = []
+    if table is not None:
+        for entry in table.array("http"):
+            triggers.append(_trigger(entry, len(triggers), components, profile, remarks))
+        for kind in table.data:
+            if kind != "http":
+                table.ignore(kind)
+                remarks.append(f"{table.at(kind)}: only HTTP triggers run here")
+        table.close()
+    if not triggers:
+        top.report("", "has no [[trigger.http]], and nothing else runs here")
+    return tuple(triggers)
+
+
+def _trigger(
+    table: Table, number: int, components: dict[str, Component], profile: str | None, remarks: list[str]
+) -> Trigger:
+    identity = table.text("id")
+    component = table.value("component")
+    if isinstance(component, dict):
+        name = f"{identity or f'trigger-{number}'}-component"
+        inline = Table(component, table.at("component"), table.reading)
+        components[name] = read_component(name, inline, profile, remarks)
+        component = name
+    elif component is not None and component not in components:
+        near = did_you_mean(str(component), tuple(components))
+        table.report("component", f"there is no [component.{component}]{near}")
+    response = _static_response(table)
+    if (component is None) == (response is None):
+        table.report("", "needs exactly one of 'component' and 'static_response'")
+    if "dependencies" in table or "components" in table:
+        table.report("", "middleware needs WASI 0.3, which does not run here")
+        table.ignore("dependencies", "components")
+    trigger = Trigger(
+        id=identity or f"{component or number}-http-trigger",
+        route=_route(table),
+        component=component if isinstance(component, str) else None,
+        response=response,
+        wagi=_executor(table),
+    )
+    table.close()
+    return trigger
+
+
+def _route(table: Table) -> str | None:
+    """The pattern; None for a private endpoint."""
+    value = table.value("route")
+    if isinstance(value, str):
+        try:
+            parse_pattern(value)
+        except ValueError as error:
+            table.report("route", f"{quote(value)} {error}")
+        return value
+    if value == {"private": True}:
+        return None
+    if value is None:
+        table.report("", "needs the key 'route'")
+    else:
+        table.report("route", f"expected a pattern or {{private = true}}, found {kind_of(value)}")
+    return None
+
+
+def _executor(table: Table) -> Wagi | None:
+    executor = table.table("executor")
+    if executor is None:
+        return None
+    kind = executor.text("type", required=True)
+    wagi = None
+    if kind == "wagi":
+        wagi = Wagi(argv=executor.text("argv") if "argv" in executor else None)
+        executor.ignore("argv")
+        entrypoint = executor.text("entrypoint", "_start")
+        if entrypoint != "_start":
+            executor.report("entrypoint", "only _start is run")
+    elif kind not in ("http", "spin", ""):
+        executor.report("type", f"{quote(kind)} is neither 'http' nor 'wagi'{did_you_mean(kind, ('http', 'wagi'))}")
+    executor.close()
+    return wagi
+
+
+def _static_response(table: Table) -> StaticResponse | None:
+    found = table.table("static_response")
+    if found is None:
+        return None
+    status: Any = found.value("status_code")
+    if status is not None and (isinstance(status, bool) or not isinstance(status, int) or status not in _STATUSES):
+        found.report("status_code", f"expected a status from 200 to 599, found {kind_of(status)}")
+        status = None
+    fields = found.text_table("headers")
+    for name, value in fields.items():
+        place = f"{found.at('headers')}.{name}"
+        try:
+            response_field(name)
+        except ValueError as error:
+            found.reading.report(place, str(error))
+        if not _FIELD_VALUE.fullmatch(value):
+            found.reading.report(place, "holds what no response field can")
+    response = StaticResponse(
+        status=200 if status is None else status,
+        fields=tuple(fields.items()),
+        body=found.text("body").encode(),
+    )
+    found.close()
+    return response

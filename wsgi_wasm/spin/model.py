@@ -1,0 +1,90 @@
+"""What a manifest says, as frozen values. Texts that may hold `{{ variables }}` are kept as written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A variable of the application. Without a default a value must come from outside."""
+
+    default: str | None
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wagi:
+    """The executor for CGI programs. `argv` is the manifest's own template, None where it has none."""
+
+    argv: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticResponse:
+    """An answer that needs no component."""
+
+    status: int
+    fields: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """One `[[trigger.http]]`. `route` None is a private endpoint. Exactly one of `component` and `response` is set;
+    `wagi` None means the HTTP executor."""
+
+    id: str
+    route: str | None
+    component: str | None
+    response: StaticResponse | None
+    wagi: Wagi | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """An entry of `files`: a glob pattern or path, or with a `destination` a file or directory and its guest path."""
+
+    source: str
+    destination: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """A component that satisfies an import of another one. `export` names what it exports for it, None for the same."""
+
+    path: Path
+    export: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One `[component.<id>]`."""
+
+    id: str
+    source: Path
+    description: str
+    files: tuple[Mount, ...]
+    exclude_files: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
+    variables: Mapping[str, str] = field(repr=False)
+    allowed_outbound_hosts: tuple[str, ...]
+    key_value_stores: tuple[str, ...]
+    sqlite_databases: tuple[str, ...]
+    dependencies: Mapping[str, Dependency]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One `spin.toml`. `remarks` are sentences about what it asks for and does not get, each with its key before it."""
+
+    path: Path
+    name: str
+    version: str
+    description: str
+    variables: Mapping[str, Variable]
+    triggers: tuple[Trigger, ...]
+    components: Mapping[str, Component]
+    remarks: tuple[str, ...]

@@ -1,0 +1,121 @@
+"""Spin's route patterns: `/shop`, `/users/:id`, `/assets/...`.
+
+A pattern matches the path as the client wrote it, undecoded and segment by segment: a word matches itself, `:name`
+exactly one segment, `/...` (or `/*`) at the end whatever is left, nothing included. One slash at the end of a path does
+not count. Of several patterns that match, the first difference decides, segment by segment: a word goes before `:name`,
+and `:name` before `/...`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from wsgi_wasm.config.nodes import quote
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_WORD = re.compile(r"[\x21-\x22\x24-\x29\x2b-\x2e\x30-\x3e\x40-\x7e]+")  # no '#', '*', '/', '?', space
+
+WELL_KNOWN = "/.well-known/spin/"
+
+
+class Pattern(NamedTuple):
+    """A route as written, the same with a slash before and none at the end, and its parts. `segments` hold `:` before
+    names."""
+
+    raw: str
+    clean: str
+    segments: tuple[str, ...]
+    wild: bool
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Sorts patterns so that the first one that matches is the one that Spin takes."""
+        ranks = [1 if segment.startswith(":") else 0 for segment in self.segments]
+        return (*ranks, 2) if self.wild else tuple(ranks)
+
+    @property
+    def prefix(self) -> str:
+        """The route without the `/...` at its end, as Spin words it."""
+        return self.raw.removesuffix("/...")
+
+    @property
+    def clean_prefix(self) -> str:
+        """The same of the tidied route; the empty text for `/...`."""
+        return re.sub(r"/(?:\.\.\.|\*)$", "", self.clean)
+
+
+class Found(NamedTuple, Generic[T]):
+    """What a path matched: the pattern and its target, what each `:name` stood for, and the rest for `/...`."""
+
+    pattern: Pattern
+    target: T
+    names: tuple[tuple[str, str], ...]
+    rest: str
+
+
+def parse_pattern(text: str) -> Pattern:
+    """Raises ValueError, worded to follow the quoted text."""
+    clean = (text if text.startswith("/") else f"/{text}").removesuffix("/")
+    segments = clean.split("/")[1:]
+    wild = bool(segments) and segments[-1] in ("...", "*")
+    if wild:
+        segments = segments[:-1]
+    for segment in segments:
+        if segment.startswith(":"):
+            if not _NAME.fullmatch(segment[1:]):
+                raise ValueError(f"holds {quote(segment)}, and a name is letters, digits, '_' and '-'")
+        elif not _WORD.fullmatch(segment):
+            raise ValueError(f"holds {quote(segment)}, which no path has" if segment else "has a slash too many")
+        elif segment == "...":
+            raise ValueError("has '...' in the middle, where it means nothing")
+    return Pattern(text, clean, tuple(segments), wild)
+
+
+class PatternTable(Generic[T]):
+    """The patterns of one application. `shadowed` are targets that the same pattern takes away, each with its taker:
+    of two equal routes the last one counts."""
+
+    def __init__(self, entries: Iterable[tuple[str, T]]) -> None:
+        taken: dict[tuple[str, ...], tuple[Pattern, T]] = {}
+        self.shadowed: list[tuple[str, T, T]] = []
+        for text, target in entries:
+            pattern = parse_pattern(text)
+            # What a name is called makes no other route of it.
+            key = (*(":" if segment.startswith(":") else segment for segment in pattern.segments), "..." * pattern.wild)
+            if key in taken:
+                self.shadowed.append((text, taken[key][1], target))
+            taken[key] = (pattern, target)
+        # Stable, so what is of the same rank stays in the manifest's order.
+        self._entries = sorted(taken.values(), key=lambda entry: entry[0].order)
+
+    def match(self, path: str) -> Found[T] | None:
+        """The best pattern for `path`, which is raw and begins with a slash."""
+        slash = len(path) > 1 and path.endswith("/")
+        segments = path.removesuffix("/").split("/")[1:]
+        for pattern, target in self._entries:
+            names = _names(pattern, segments)
+            if names is not None:
+                rest = "".join(f"/{segment}" for segment in segments[len(pattern.segments) :]) if pattern.wild else ""
+                ends_in_slash = pattern.wild and (slash or path == "/")
+                return Found(pattern, target, names, rest + "/" if ends_in_slash else rest)
+        return None
+
+
+def _names(pattern: Pattern, segments: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
+    """What the names stand for where `pattern` fits these segments, else None."""
+    own = pattern.segments
+    if len(segments) < len(own) or (len(segments) > len(own) and not pattern.wild):
+        return None
+    names = []
+    for mine, given in zip(own, segments, strict=False):
+        if mine.startswith(":"):
+            if not given:
+                return None
+            names.append((mine[1:], given))
+        elif mine != given:
+            return None
+    return tuple(names)

@@ -1,0 +1,159 @@
+"""Spin's runtime configuration: where stores and databases are kept, and where variables come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.spin.tables import Table, read_toml
+from wsgi_wasm.spin.variables import PREFIX, Provider, from_environment
+
+KEY_VALUE_FILE, SQLITE_FILE = "sqlite_key_value.db", "sqlite_db.db"
+
+# What has its counterpart in the site's own file, and the words for it.
+_ELSEWHERE = {
+    "log_dir": "what components print goes to the log",
+    "llm_compute": "there are no language models here",
+    "outbound_http": "the site's route has the limits of outbound requests",
+    "outbound_networking": "the site's route has the limits of outbound requests",
+    "outbound_redis": "the site's route has the limits of connections",
+    "outbound_pg": "the site's route has the limits of connections",
+    "outbound_mysql": "there is no MySQL here",
+    "outbound_mqtt": "there is no MQTT here",
+    "client_tls": "client certificates are not supported",
+}
+
+_DOTENV = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeConfig:
+    """Stores by label: the path of a SQLite file, or `redis://...`. `max_memory` is in bytes, None for the route's."""
+
+    key_value: Mapping[str, Path | str] = field(repr=False)  # a URL may hold a password
+    sqlite: Mapping[str, Path]
+    providers: tuple[Provider, ...]
+    max_memory: int | None
+    remarks: tuple[str, ...]
+
+
+def default_runtime_config(base: Path, state_dir: Path | None, environ: Mapping[str, str]) -> RuntimeConfig:
+    """What Spin does without a file; `base` is the manifest's directory."""
+    state = state_dir or base / ".spin"
+    return RuntimeConfig(
+        key_value={"default": state / KEY_VALUE_FILE},
+        sqlite={"default": state / SQLITE_FILE},
+        providers=(_environment(environ, base / ".env", PREFIX),),
+        max_memory=None,
+        remarks=(),
+    )
+
+
+def read_runtime_config(
+    path: Path, base: Path, state_dir: Path | None, environ: Mapping[str, str], profile: str | None = None
+) -> RuntimeConfig:
+    """The file at `path`, over the defaults. `state_dir` goes before the file's. Raises ConfigError."""
+    top = read_toml(path)
+    written = top.text("state_dir")
+    defaults = default_runtime_config(base, state_dir or (base / written if written else None), environ)
+    remarks: list[str] = [
+        f"{path.name}: {name}: {why}" for name, why in _ELSEWHERE.items() if top.value(name) is not None
+    ]
+    config = RuntimeConfig(
+        key_value={**defaults.key_value, **dict(_key_value_stores(top, base))},
+        sqlite={**defaults.sqlite, **dict(_databases(top, base))},
+        providers=(*_providers(top, base, environ), *defaults.providers),
+        max_memory=_memory(top),
+        remarks=tuple(remarks),
+    )
+    top.close()
+    top.reading.check()
+    return config
+
+
+def _key_value_stores(top: Table, base: Path) -> Iterator[tuple[str, Path | str]]:
+    for label, table in top.tables("key_value_store"):
+        match _kind(table, "spin", "redis"):
+            case "spin":
+                yield label, base / _required(table, "path", "a store in memory would differ from process to process")
+            case "redis":
+                yield label, table.text("url", required=True)
+        table.close()
+
+
+def _databases(top: Table, base: Path) -> Iterator[tuple[str, Path]]:
+    for label, table in top.tables("sqlite_database"):
+        if _kind(table, "spin"):
+            yield label, base / _required(table, "path", "a database in memory would differ from process to process")
+            if table.flag("allow_attach_file"):
+                table.report("allow_attach_file", "other files cannot be attached here")
+        table.close()
+
+
+def _required(table: Table, name: str, why: str) -> str:
+    text = table.text(name)
+    if not text:
+        table.report("", f"needs the key {quote(name)}: {why}")
+    return text
+
+
+def _kind(table: Table, *allowed: str) -> str:
+    """The table's `type`, or nothing after reporting one that is not offered."""
+    kind = table.text("type", required=True)
+    if kind in allowed:
+        return kind
+    if kind:
+        near = did_you_mean(kind, allowed)
+        table.report("type", f"{quote(kind)} is not offered here, only {' and '.join(allowed)}{near}")
+    table.ignore(*table.data)
+    return ""
+
+
+def _memory(top: Table) -> int | None:
+    value: Any = top.value("max_instance_memory")
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    top.report("max_instance_memory", "expected a number of bytes")
+    return None
+
+
+# Where variables come from -------------------------------------------------------------------------------------------
+
+
+def _providers(top: Table, base: Path, environ: Mapping[str, str]) -> Iterator[Provider]:
+    for name in ("variables_provider", "config_provider"):
+        for table in top.array(name):
+            match _kind(table, "env", "static"):
+                case "env":
+                    dotenv = table.text("dotenv_path")
+                    prefix = table.text("prefix", PREFIX)
+                    yield _environment(environ, base / (dotenv or ".env"), prefix)
+                case "static":
+                    yield table.text_table("values").get
+            table.close()
+
+
+def _environment(environ: Mapping[str, str], dotenv: Path, prefix: str) -> Provider:
+    return from_environment({**_read_dotenv(dotenv), **environ}, prefix)
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """`NAME=value` lines, values with or without quotes. A missing file has none."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found = {}
+    for line in text.splitlines():
+        match = _DOTENV.fullmatch(line.strip())
+        if match is None or line.lstrip().startswith("#"):
+            continue
+        name, value = match[1], match[2]
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        found[name] = value[1:-1] if quoted else value.partition(" #")[0].rstrip()
+    return found
