@@ -18,7 +18,7 @@ LAYERS = [
     {"app"},
     {"last_good", "handlers"},
     {"gateway"},
-    {"answer", "admission", "body", "scripts", "routing", "build", "spin"},
+    {"answer", "admission", "body", "scripts", "routing", "build", "spin", "hostapi"},
     {"config", "engine", "cgi"},
     {"request", "stderr", "wsgi_server"},
     {"message", "errors", "version"},

@@ -7,6 +7,7 @@ number, and with sixteen more parameters the parameters do not fit in sixteen. S
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ class Written:
 
     lines: list[str] = field(default_factory=list)
     resources: dict[wit.Resource, str] = field(default_factory=dict)
+    foreign: dict[wit.Resource, str] = field(default_factory=dict)  # types of other instances, by their names outside
     _known: dict[wit.Type, str] = field(default_factory=dict)
 
     def name(self, kind: wit.Type) -> str:
@@ -73,12 +75,17 @@ class Written:
 
     def _resource(self, resource: wit.Resource) -> str:
         if resource not in self.resources:
-            self.resources[resource] = f"$r{len(self.resources)}"
-            self.lines.append(f'(export "{resource.name}" (type {self.resources[resource]} (sub resource)))')
+            name = self.resources[resource] = f"$r{len(self.resources)}"
+            bound = "(sub resource)"
+            if resource in self.foreign:
+                self.lines.append(f"(alias outer 1 {self.foreign[resource]} (type {name}o))")
+                bound = f"(eq {name}o)"
+            self.lines.append(f'(export "{resource.name}" (type {name} {bound}))')
         return self.resources[resource]
 
     def function(self, name: str, parameters: tuple[wit.Type, ...], result: wit.Type | None) -> str:
-        params = " ".join(f'(param "p{i}" {self.name(kind)})' for i, kind in enumerate(parameters))
+        names = ["self" if name.startswith("[method]") else "p0", *(f"p{i}" for i in range(1, len(parameters)))]
+        params = " ".join(f'(param "{one}" {self.name(kind)})' for one, kind in zip(names, parameters, strict=False))
         returns = "" if result is None else f"(result {self.name(result)})"
         return f'(export "{name}" (func {params} {returns}))'
 
@@ -123,8 +130,10 @@ def echo_text(kind: wit.Type) -> str:
 class Run:
     """What functions of the host look for in a run."""
 
-    def __init__(self, grants: Mapping[str, object] | None = None, deadline: float = float("inf")) -> None:
-        self.held = hostcalls.Held(grants or {}, deadline)
+    def __init__(self, grants: Mapping[str, object] | None = None, seconds: float = 60) -> None:
+        self.deadline = time.monotonic() + seconds
+        self.cpu_end = time.thread_time() + seconds
+        self.held = hostcalls.Held(grants or {}, self)
         self.failure: BaseException | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -33,9 +33,10 @@ def check_dirs(placed: Sequence[PlacedDir], reading: Reading) -> None:
             reading.report(later.setting.key, later.setting.path, message)
 
 
-def check_writable(placed: Iterable[PlacedDir], config: Config, reading: Reading) -> None:
-    """No writable directory may reach modules, scripts, this file, the cache or other guests' state."""
-    kept = _kept(config)
+def check_writable(placed: Iterable[PlacedDir], config: Config, files: Mapping[Path, str], reading: Reading) -> None:
+    """No writable directory may reach modules, scripts, this file, the cache or other guests' state: `state_dir`, and
+    `files` with what each of them is."""
+    kept = (*_kept(config), *(_Kept(what, _real(path), True) for path, what in files.items()))
     for entry in placed:
         path = _real(entry.dir.host)
         reached = [f"{verb} {one.what}" for one in kept if (verb := _reaches(path, one))]

@@ -19,11 +19,21 @@ _ABOUT = {
     "dir": "A host directory that guests see.",
     "spin": "A Spin application.",
     "engine": "Settings of the WebAssembly engine.",
+    "store": "A key-value store.",
+    "database": "A SQLite database.",
+    "variable": "A value that guests ask for by name.",
 }
 
 # Keys of which a section can be short of: the section written as a text is the value of that key.
-_SHORT = {"dir": "path", "interpreter": "module", "spin": "manifest"}
-_REQUIRED = {"dir": ["path"], "interpreter": ["module"], "spin": ["manifest"], "host": ["routes"]}
+_SHORT = {"dir": "path", "interpreter": "module", "spin": "manifest", "database": "path", "variable": "value"}
+_REQUIRED = {
+    "dir": ["path"],
+    "database": ["path"],
+    "interpreter": ["module"],
+    "spin": ["manifest"],
+    "host": ["routes"],
+}
+_EXCLUSIVE = {"store": ["path", "redis"], "variable": ["value", "file"]}
 
 
 def json_schema() -> dict[str, Any]:
@@ -55,6 +65,8 @@ def _object(place: str) -> dict[str, Any]:
     }
     if place in _REQUIRED:
         schema["required"] = _REQUIRED[place]
+    if place in _EXCLUSIVE:
+        schema["not"] = {"required": _EXCLUSIVE[place]}
     return schema
 
 

@@ -201,3 +201,31 @@ class MapOf:
             "propertyNames": {"pattern": f"^(?:{self.key.pattern})$"},
             "additionalProperties": self.value.schema(),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Names that guests use, and what each stands for: a mapping, or a list where each stands for itself. Reads to
+    `Settings`."""
+
+    item: Scalar
+    plural: str
+
+    @property
+    def noun(self) -> str:
+        return f"a list of {self.plural}, or a mapping to them"
+
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        if isinstance(node, ListNode):
+            labels = ListOf(item=self.item, plural=self.plural).read(node, path, reading)
+            places = {item.text: item for item in node.items if isinstance(item, ScalarNode)}
+            nowhere = ScalarNode("", False, node.line, node.column)
+            return {label: Setting(label, places.get(label, nowhere), path) for label in labels}
+        if isinstance(node, MapNode):
+            return MapOf(key=self.item, value=self.item, plural=self.plural).read(node, path, reading)
+        reading.report(node, path, f"expected {self.noun}, found {found(node)}{_list_hint(node)}")
+        return BROKEN
+
+    def schema(self) -> dict[str, Any]:
+        as_list = ListOf(item=self.item, plural=self.plural).schema()
+        return {"anyOf": [as_list, MapOf(key=self.item, value=self.item, plural=self.plural).schema()]}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_wasm.config.checks import check_writable
+from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Settings
 from wsgi_wasm.config.model import Config, EngineSettings
 from wsgi_wasm.config.nodes import Reading
@@ -51,7 +52,7 @@ def read_source(path: str | os.PathLike[str]) -> bytes:
 
 
 def _build(site: Settings, source: Path, reading: Reading) -> Config:
-    builder = RouteBuilder(reading)
+    builder = RouteBuilder(reading, GrantsBuilder(site, reading))
     inherited = merged(defaults_of("route"), value_of(site, "defaults"))
     routes = builder.table(value_of(site, "routes"), inherited)
     hosts = {}
@@ -70,5 +71,5 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         state_dir=value_of(site, "state_dir"),
         reload=value_of(site, "reload"),
     )
-    check_writable(builder.dirs, config, reading)
+    check_writable(builder.dirs, config, builder.grants.files, reading)
     return config

@@ -61,6 +61,53 @@ class SpinApp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyValueStore:
+    """A key-value store: a part of a SQLite file (`path`), or the keys of a Redis database (`redis`, a URL) that begin
+    with `prefix`. One of the two is None. `name` tells it from other stores in one file; `max_size` bounds the file."""
+
+    name: str
+    path: Path | None
+    redis: str | None = field(repr=False)  # may hold a password
+    prefix: str
+    max_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A SQLite database in a file of its own, which may grow to `max_size` bytes."""
+
+    path: Path
+    max_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A value, or the file that holds it; one of them is None."""
+
+    value: str | None = field(repr=False)
+    file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A server that guests may reach. `host` is a name in lower case or an address, IPv6 without brackets."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What the host's own APIs give to a guest. `key_value` and `sqlite` are by the labels that the guest uses."""
+
+    key_value: Mapping[str, KeyValueStore] = field(default_factory=dict)
+    sqlite: Mapping[str, Database] = field(default_factory=dict)
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    redis: tuple[Endpoint, ...] = ()
+    postgres: tuple[Endpoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Everything that a request to one path needs.
 
@@ -87,6 +134,7 @@ class Route:
     pass_authorization: bool
     response_fields: tuple[str, ...]
     dirs: tuple[Dir, ...]
+    grants: Grants
     document_root: str | None
     local_redirects: tuple[str, ...]
     query_args: bool

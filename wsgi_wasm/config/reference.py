@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wsgi_wasm.config.schema import GROUPS, RUNS, TABLE
+from wsgi_wasm.config.schema import GROUPS, RUNS, STORES, TABLE
 from wsgi_wasm.config.section import NO_DEFAULT, Key
 
 INTRODUCTION = """\
@@ -80,6 +80,19 @@ A Spin application is written as the path of its manifest, or as a mapping with 
 it runs here. The route's limits and `dirs` hold for each of its components, and its `env` comes to their environment.
 """
 
+STORE = """\
+A name in `key_value` leads to a mapping with these keys. A store has `path` or `redis`, or neither: `{}` is kept in
+`state_dir`, as are all such stores in one file.
+"""
+
+DATABASE = """\
+A name in `sqlite` leads to the database's file: a path, or a mapping with these keys.
+"""
+
+VARIABLE = """\
+A name in `variables` leads to its value: a text, or a mapping with one of these keys.
+"""
+
 # Needs a `directory`, or excludes what the other lines of its example have.
 _NOT_IN_EXAMPLE = frozenset({"module", "spin", "exact", "selectable"})
 
@@ -99,6 +112,13 @@ def reference() -> str:
     parts.append(_part("## Entries of `spin`", SPIN, _at("spin"), _nested("/shop:", "spin:", _at("spin"))))
     host = _at("host")
     parts.append(_part("## Hosts", HOSTS, host, _nested("hosts:", '"*.example":', host)))
+    store = [key for key in _at("store") if key.name != "path"]
+    parts.append(
+        _part("## Stores in `key_value`", STORE, _at("store"), _state(_nested("key_value:", "sessions:", store)))
+    )
+    database = _at("database")
+    parts.append(_part("## Databases in `sqlite`", DATABASE, database, _state(_nested("sqlite:", "shop:", database))))
+    parts.append(_part("## Entries of `variables`", VARIABLE, _at("variable"), ""))
     parts.append(_part("## Engine", "", _at("engine"), _nested("engine:", "", _at("engine"))))
     return "\n".join(parts)
 
@@ -146,7 +166,17 @@ def _default(key: Key) -> str:
 def _route_example(group: str, keys: list[Key]) -> str:
     lines = ["/cgi-bin:"] if group == RUNS else ["/shop:", "  module: shop.wasm"]
     lines += [f"  {key.name}: {key.example}" for key in keys if key.name not in _NOT_IN_EXAMPLE]
+    if group == STORES:
+        # What a route grants is defined at the top of the file.
+        around = ["state_dir: ./state"] + [
+            f"{name}: {TABLE.at('site')[name].example}" for name in ("key_value", "sqlite")
+        ]
+        lines = [*around, "routes:", *(f"  {line}" for line in lines)]
     return "\n".join(lines)
+
+
+def _state(example: str) -> str:
+    return f"state_dir: ./state\n{example}"
 
 
 def _nested(outer: str, inner: str, keys: list[Key]) -> str:

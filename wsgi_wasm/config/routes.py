@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wsgi_wasm.config.checks import check_dirs
+from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
 from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_of
 from wsgi_wasm.config.nodes import Reading, quote
@@ -39,6 +40,7 @@ class RouteBuilder:
     """Builds the routes of one file. `dirs` gathers each route's directories, its interpreters' among them."""
 
     reading: Reading
+    grants: GrantsBuilder
     dirs: list[PlacedDir] = field(default_factory=list)
 
     def table(self, routes: Settings, inherited: Settings, host: str | None = None) -> tuple[Route, ...]:
@@ -83,6 +85,7 @@ class RouteBuilder:
             methods=_with_head(value_of(settings, "methods")),
             env=env_of(settings),
             dirs=tuple(entry.dir for entry in placed),
+            grants=self.grants.build(settings),
             local_redirects=redirects,
             limits=Limits(**{limit: value_of(settings, limit) for limit in _LIMITS}),
             line=line,

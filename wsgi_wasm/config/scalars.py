@@ -24,6 +24,10 @@ SUFFIX = r"\.[A-Za-z0-9_+-]+"
 HOST = r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\]"
 HOST_PATH = r"[^~](?:.|\n)*"
 SPIN_VARIABLE = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
+LABEL = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+VARIABLE = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
+REDIS_URL = r"rediss?://(?:.|\n)+"
+ENDPOINT = r"(?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?"
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {
@@ -171,6 +175,37 @@ def host_name(text: str) -> str:
     if text == "*":
         raise ValueError("is no host name; the routes at the top level serve all other hosts")
     raise ValueError("is no host name; write 'shop.example', or '*.example' for every name below it")
+
+
+def label(text: str) -> str:
+    """The name of a store or database."""
+    if not re.fullmatch(LABEL, text):
+        raise ValueError("is no label; use letters, digits, '_', '-' and '.', a letter or digit first")
+    return text
+
+
+def guest_variable(text: str) -> str:
+    """The name of a variable that a guest asks the host for; not one of its environment."""
+    if not re.fullmatch(VARIABLE, text):
+        raise ValueError("is no name; use letters, digits, '_', '-' and '.', a letter first")
+    return text
+
+
+def redis_url(text: str) -> str:
+    """`redis://host`, with what else such a URL may have; `rediss://` goes through TLS."""
+    if not re.fullmatch(REDIS_URL, text):
+        raise ValueError("is no URL of Redis; write 'redis://host:6379/0'")
+    return text
+
+
+def endpoint(text: str, port: int) -> tuple[str, int]:
+    """A server's name or address with its port, which is `port` where none is written."""
+    if "://" in text:
+        raise ValueError("is a URL; write the host and its port alone")
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:]+)(?::([0-9]+))?", text)
+    if match is None or not re.fullmatch(ENDPOINT, text) or int(match[2] or port) > 65535:
+        raise ValueError(f"is no server; write a host and a port, such as 'db.example:{port}'")
+    return match[1].strip("[]").lower(), int(match[2] or port)
 
 
 def method(text: str) -> str:

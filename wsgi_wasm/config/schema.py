@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wsgi_wasm.config import scalars
-from wsgi_wasm.config.kinds import Choice, Kind, ListOf, MapOf, Scalar
+from wsgi_wasm.config.kinds import Choice, Kind, Labels, ListOf, MapOf, Scalar
 from wsgi_wasm.config.model import FEATURES, INTERFACES
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT, Key, Section, Table
@@ -24,16 +24,20 @@ TITLES = {
     "dir": "an entry of dirs",
     "spin": "spin",
     "engine": "engine",
+    "store": "a store of key_value",
+    "database": "a database of sqlite",
+    "variable": "an entry of variables",
 }
 
 # What answers a route: exactly one of them.
 TARGETS = ("module", "directory", "spin")
 
 # Groups of route keys, in the order of the reference page.
-RUNS, TOLD, FILES, ANSWERS, LIMITS = GROUPS = (
+RUNS, TOLD, FILES, STORES, ANSWERS, LIMITS = GROUPS = (
     "What runs",
     "What the guest is told",
     "What the guest sees of the disk",
+    "Stores, variables and servers",
     "Bodies, answers and redirects",
     "Limits",
 )
@@ -73,6 +77,9 @@ FIELD = Scalar(noun="a response field", parse=scalars.response_field, pattern=sc
 SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string", "number", "boolean"))
 
 PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
+LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
+REDIS_URL = Scalar(noun="a URL of Redis", parse=scalars.redis_url, pattern=scalars.REDIS_URL)
+GUEST_VARIABLE = Scalar(noun="a name", parse=scalars.guest_variable, pattern=scalars.VARIABLE)
 
 ENV = MapOf(key=VARIABLE, value=TEXT, plural="variables")
 DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path", short="path"), plural="guest paths")
@@ -87,7 +94,23 @@ SPIN_VARIABLES = MapOf(
     value=TEXT,
     plural="variables",
 )
+STORE_LABELS = Labels(item=LABEL, plural="stores")
+DATABASE_LABELS = Labels(item=LABEL, plural="databases")
+STORES_BY_NAME = MapOf(key=LABEL, value=_section("store", "a mapping"), plural="stores")
+DATABASES_BY_NAME = MapOf(
+    key=LABEL, value=_section("database", "a path or a mapping", "path", short="path"), plural="databases"
+)
+VARIABLES = MapOf(
+    key=GUEST_VARIABLE, value=_section("variable", "a text or a mapping", short="value"), plural="variables"
+)
 LIFETIME = duration("1ms", "24h")
+FILE_SIZE = size("64KiB", "1TiB")
+
+
+def _endpoints(port: int) -> ListOf:
+    server = Scalar(noun="a server", parse=lambda text: scalars.endpoint(text, port), pattern=scalars.ENDPOINT)
+    return ListOf(item=server, plural="servers")
+
 
 SITE = _section("site", "a mapping of the file's keys")
 
@@ -111,11 +134,15 @@ _key("site", "handler", _section("handler", "a mapping of route keys"), {}, "{ti
      "Route keys for scripts that Apache itself picks with `AddHandler` or `SetHandler`.")
 _key("site", "engine", _section("engine", "a mapping"), {}, "{instances: 32}",
      "Settings of the WebAssembly engine, for all routes.")
+_key("site", "key_value", STORES_BY_NAME, {}, "{sessions: {redis: \"redis://cache.example/0\"}}",
+     "Key-value stores that routes may grant. `default` need not be defined: it is kept in `state_dir`.")
+_key("site", "sqlite", DATABASES_BY_NAME, {}, "{shop: ./shop.db}",
+     "SQLite databases that routes may grant. `default` need not be defined: it is kept in `state_dir`.")
 _key("site", "cache_dir", STATE_PATH, None, "/var/cache/wsgi-wasm",
      "Where compiled modules are kept; `WSGI_WASM_CACHE` goes before it, and null means "
      "`$XDG_CACHE_HOME/wsgi-wasm`, else `~/.cache/wsgi-wasm`, else `/var/cache/wsgi-wasm`.")
 _key("site", "state_dir", STATE_PATH, None, "/var/lib/wsgi-wasm",
-     "Where guests' stored data will be kept; nothing is stored by this version.")
+     "Where guests' stores and databases are kept that have no file of their own; made when first needed.")
 _key("site", "reload", FLAG, False, "true",
      "Whether a running server takes over this file when it changes; changed modules are always taken over.")
 
@@ -165,6 +192,21 @@ _key(ANY_ROUTE, "dirs", DIRS, {}, "{/data: ./data, /out: {path: ./out, writable:
 _key(ANY_ROUTE, "document_root", DOCUMENT_ROOT, None, "/data",
      "The guest path that the paths of requests are translated to (`DOCUMENT_ROOT`, `PATH_TRANSLATED`), at or below "
      "one of `dirs`; null is `/` in a `directory` route and none elsewhere.", FILES)
+
+_key(ANY_ROUTE, "key_value", STORE_LABELS, [], "[default, sessions]",
+     "Key-value stores that the guest may open, by the labels that it uses: stores of the file's `key_value`, or a "
+     "mapping from labels to them. For components.", STORES)
+_key(ANY_ROUTE, "sqlite", DATABASE_LABELS, [], "{default: shop}",
+     "SQLite databases that the guest may open, by the labels that it uses: databases of the file's `sqlite`, or a "
+     "mapping from labels to them. For components.", STORES)
+_key(ANY_ROUTE, "variables", VARIABLES, {}, "{greeting: hello, token: {file: /run/secrets/token}}",
+     "Values that the guest may ask for by name. For components.", STORES)
+_key(ANY_ROUTE, "redis", _endpoints(6379), [], "[cache.example]",
+     "Redis servers that the guest may connect to, as `host` or `host:port`; the port is 6379 unless said. "
+     "For components.", STORES)
+_key(ANY_ROUTE, "postgres", _endpoints(5432), [], "[db.example]",
+     "PostgreSQL servers that the guest may connect to, as `host` or `host:port`; the port is 5432 unless said. "
+     "For components.", STORES)
 
 _key(ANY_ROUTE, "stream_request", FLAG, False, "true",
      "Whether the guest starts before the request body is whole; a body cut short is then no 400.", ANSWERS)
@@ -218,6 +260,21 @@ _key("spin", "state_dir", STATE_PATH, None, "/var/lib/shop",
 _key("spin", "runtime_config", STATE_PATH, None, "shop/runtime-config.toml",
      "A runtime configuration file of Spin's: stores, databases and where variables come from.")
 _key("spin", "profile", PROFILE, None, "debug", "The `[component.<id>.profile.<name>]` whose overrides are used.")
+
+_key("store", "path", HOST_PATH, NO_DEFAULT, "./sessions.db",
+     "The SQLite file; without `path` and `redis` the store is kept in `state_dir`.")
+_key("store", "redis", REDIS_URL, NO_DEFAULT, "redis://cache.example:6379/0",
+     "The Redis or Valkey database that keeps the store, for several machines.")
+_key("store", "prefix", TEXT, NO_DEFAULT, '"shop:"',
+     "What this store's keys begin with in Redis; unless said, the store's name and a colon.")
+_key("store", "max_size", FILE_SIZE, "1GiB", "64MiB", "How large the SQLite file may grow.")
+
+_key("database", "path", HOST_PATH, NO_DEFAULT, "./shop.db", "The file; this key alone may be written as a text.")
+_key("database", "max_size", FILE_SIZE, "1GiB", "64MiB", "How large the file may grow.")
+
+_key("variable", "value", TEXT, NO_DEFAULT, "hello", "The value; this key alone may be written as a text.")
+_key("variable", "file", HOST_PATH, NO_DEFAULT, "/run/secrets/token",
+     "The file that holds the value, read when the guest asks for it; a newline at its end is left out.")
 
 _key("engine", "instances", integer(1, 1000), 64, "32", "Guests that can exist at a time in one process.")
 _key("engine", "features", ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), [],

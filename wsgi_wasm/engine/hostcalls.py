@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import time
 from collections.abc import Callable, Mapping
 from ctypes import memmove, string_at
 from dataclasses import dataclass
@@ -63,20 +64,36 @@ class Interface:
     resources: tuple[wit.Resource, ...] = ()
 
 
+class Clock(Protocol):
+    """When a run must end, in seconds: `deadline` on the monotonic clock, `cpu_end` on the thread's CPU time."""
+
+    deadline: float
+    cpu_end: float
+
+
 class Held:
-    """What one run holds on the host's side. `deadline` is on the monotonic clock, in seconds."""
+    """What one run holds on the host's side."""
 
-    __slots__ = ("_apis", "_counts", "_numbers", "_objects", "context", "deadline", "grants", "scratch")
+    __slots__ = ("_apis", "_clock", "_counts", "_numbers", "_objects", "context", "grants", "scratch")
 
-    def __init__(self, grants: Mapping[str, object], deadline: float) -> None:
+    def __init__(self, grants: Mapping[str, object], clock: Clock) -> None:
         self.grants = grants
-        self.deadline = deadline
+        self._clock = clock
         self.context = 0  # of the call that is served; an address
         self.scratch = Scratch()
         self._apis: dict[Callable[[Held], Any], Any] = {}
         self._objects: dict[int, tuple[wit.Resource, Any]] = {}
         self._counts: dict[wit.Resource, int] = {}
         self._numbers = itertools.count(1)
+
+    def remaining(self) -> float:
+        """Seconds until the run's deadline. A guest cannot be stopped while it waits for the host, so that no call may
+        wait longer."""
+        return self._clock.deadline - time.monotonic()
+
+    def expired(self) -> bool:
+        """Whether the run has used up its time, for calls that compute."""
+        return self.remaining() <= 0 or time.thread_time() >= self._clock.cpu_end
 
     def api(self, begin: Callable[[Held], Any]) -> Any:
         """The object of an API in this run, made where this is its first call."""

@@ -1,0 +1,76 @@
+"""Real servers for the APIs that have one: started once for all tests, on loopback, ended by their ids."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from servers.process import ServerProcess, free_port, wait_until_answering
+
+POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@dataclass
+class Server:
+    process: ServerProcess
+    port: int
+    password: str
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.port)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("redis")
+    port = free_port()
+    argv = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--requirepass", "opensesame"]
+    process = ServerProcess(argv, output=directory / "log", cwd=directory)
+    try:
+        wait_until_answering(process, ("127.0.0.1", port), None)
+        yield Server(process, port, "opensesame")
+    finally:
+        process.stop()
+
+
+def as_postgres(*command: str) -> list[str]:
+    """The command as a user other than root, whom PostgreSQL refuses to serve."""
+    if os.getuid() != 0:
+        return list(command)
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("postgres")
+    for parent in (directory, directory.parent):
+        parent.chmod(0o755)
+    directory.parent.parent.chmod(0o755)
+    data = directory / "data"
+    data.mkdir()
+    (directory / "password").write_text("opensesame")
+    if os.getuid() == 0:
+        shutil.chown(data, "postgres")
+    made = as_postgres(
+        str(POSTGRES[-1] / "initdb"), "-D", str(data), "-U", "alice", f"--pwfile={directory / 'password'}",
+        "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C",
+    )  # fmt: skip
+    subprocess.run(made, check=True, capture_output=True, cwd="/")
+    port = free_port()
+    argv = as_postgres(
+        str(POSTGRES[-1] / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(data),
+        "-c", "fsync=off",
+    )  # fmt: skip
+    process = ServerProcess(argv, output=directory / "log", cwd=Path("/"))
+    try:
+        wait_until_answering(process, ("127.0.0.1", port), None)
+        yield Server(process, port, "opensesame")
+    finally:
+        process.stop()

@@ -1,0 +1,324 @@
+"""Key-value stores as a guest sees them, in a SQLite file and in a real Redis."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import wasmtime
+
+from hostapi.conftest import Server
+from hostapi.driver import Driver, Guest
+from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.hostapi import keyvalue
+from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY
+
+DRIVER = Driver(*keyvalue.INTERFACES)
+
+Open = Callable[..., Guest]
+
+
+def in_file(path: Path, name: str = "default", max_size: int = 1 << 24) -> KeyValueStore:
+    return KeyValueStore(name=name, path=path, redis=None, prefix="", max_size=max_size)
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], KeyValueStore]:
+    """`store(name)`: a store that nothing is in."""
+    if request.param == "sqlite":
+        return lambda name: in_file(tmp_path / "state" / "kv.db", name)
+    server: Server = request.getfixturevalue("redis_server")
+    url = f"redis://:{server.password}@127.0.0.1:{server.port}/1"
+
+    def make(name: str) -> KeyValueStore:
+        prefix = f"{tmp_path.name}*[{name}]:"  # what a pattern would take for its own
+        return KeyValueStore(name=name, path=None, redis=url, prefix=prefix, max_size=0)
+
+    return make
+
+
+@pytest.fixture
+def guest(store: Callable[[str], KeyValueStore]) -> Callable[..., Guest]:
+    """`guest()`: a guest that may open `default` and `other`; of several, each in a run of its own."""
+    grant = keyvalue.grant({name: store(name) for name in ("default", "other")})
+    return lambda **options: DRIVER.guest({"key_value": grant}, **options)
+
+
+VALUES = [b"", b"x", b"\0\xff" * 1000, b"y" * (1 << 20)]
+
+
+def test_set_and_get(guest: Open) -> None:
+    with guest() as one:
+        store = one.ok("[static]store.open", "default")
+        assert one.ok("[method]store.get", store, "nothing") is None
+        assert one.ok("[method]store.exists", store, "nothing") is False
+        for number, value in enumerate(VALUES):
+            assert one.ok("[method]store.set", store, f"key {number} ü", value) is None
+            assert one.ok("[method]store.get", store, f"key {number} ü") == value
+            assert one.ok("[method]store.exists", store, f"key {number} ü") is True
+    with guest() as another:
+        store = another.ok("[static]store.open", "default")
+        assert another.ok("[method]store.get", store, "key 1 ü") == b"x"
+        another.ok("[method]store.set", store, "key 1 ü", b"z")
+        assert another.ok("[method]store.get", store, "key 1 ü") == b"z"
+        another.ok("[method]store.delete", store, "key 1 ü")
+        another.ok("[method]store.delete", store, "key 1 ü")
+        assert another.ok("[method]store.get", store, "key 1 ü") is None
+        assert sorted(another.ok("[method]store.get-keys", store)) == ["key 0 ü", "key 2 ü", "key 3 ü"]
+
+
+def test_stores_are_apart(guest: Open) -> None:
+    with guest() as one:
+        first, second = (one.ok("[static]store.open", name) for name in ("default", "other"))
+        one.ok("[method]store.set", first, "key", b"first")
+        assert one.ok("[method]store.get", second, "key") is None
+        one.ok("[method]store.set", second, "key", b"second")
+        assert one.ok("[method]store.get", first, "key") == b"first"
+        assert one.ok("[method]store.get-keys", first) == ["key"]
+        one.ok("[method]store.delete", first, "key")
+        assert one.ok("[method]store.get", second, "key") == b"second"
+
+
+def test_both_interfaces_see_one_store(guest: Open) -> None:
+    with guest() as one:
+        store, bucket = one.ok("[static]store.open", "default"), one.ok("open", "default")
+        one.ok("[method]store.set", store, "key", b"value")
+        assert one.ok("[method]bucket.get", bucket, "key") == b"value"
+        assert one.ok("[method]bucket.exists", bucket, "key") is True
+        one.ok("[method]bucket.delete", bucket, "key")
+        assert one.ok("[method]store.exists", store, "key") is False
+        one.ok("[method]bucket.set", bucket, "a", b"")
+        assert one.ok("[method]bucket.list-keys", bucket, None) == (["a"], None)
+        assert one.error("[method]bucket.list-keys", bucket, "a")[0] == "other"
+
+
+def test_many_at_once(guest: Open) -> None:
+    with guest() as one:
+        bucket = one.ok("open", "default")
+        pairs = [(f"k{i:04}", b"v" * i) for i in range(500)]
+        one.ok("set-many", bucket, pairs)
+        assert one.ok("get-many", bucket, ["k0003", "none", "k0000"]) == [
+            ("k0003", b"vvv"),
+            ("none", None),
+            ("k0000", b""),
+        ]
+        one.ok("delete-many", bucket, [key for key, _ in pairs[1:]] + ["none"])
+        assert one.ok("[method]bucket.list-keys", bucket, None) == (["k0000"], None)
+        for nothing in (("set-many", []), ("delete-many", []), ("get-many", [])):
+            assert one.ok(nothing[0], bucket, nothing[1]) in (None, [])
+
+
+def test_increment(guest: Open) -> None:
+    with guest() as one:
+        bucket = one.ok("open", "default")
+        assert [one.ok("increment", bucket, "n", delta) for delta in (1, 41, -100, 0)] == [1, 42, -58, -58]
+        one.ok("[method]bucket.set", bucket, "text", b"no number")
+        assert one.error("increment", bucket, "text", 1)[0] == "other"
+        one.ok("increment", bucket, "most", (1 << 63) - 1)
+        assert one.error("increment", bucket, "most", 1)[0] == "other"
+        assert one.ok("increment", bucket, "most", -1) == (1 << 63) - 2
+
+
+def test_compare_and_swap(guest: Open) -> None:
+    with guest() as one, guest() as another:
+        bucket, theirs = one.ok("open", "default"), another.ok("open", "default")
+        cas = one.ok("[static]cas.new", bucket, "key")
+        assert one.ok("[method]cas.current", cas) is None
+        one.ok("swap", cas, b"1")
+        cas = one.ok("[static]cas.new", bucket, "key")
+        another.ok("[method]bucket.set", theirs, "key", b"theirs")
+        case, again = one.error("swap", cas, b"2")
+        assert case == "cas-failed"
+        assert one.ok("[method]cas.current", again) == b"theirs"
+        one.ok("swap", again, b"2")
+        assert another.ok("[method]bucket.get", theirs, "key") == b"2"
+        gone = one.ok("[static]cas.new", bucket, "key")
+        another.ok("[method]bucket.delete", theirs, "key")
+        assert one.error("swap", gone, b"3")[0] == "cas-failed"
+
+
+# What is refused -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_granted_is_denied(guest: Open) -> None:
+    with guest() as one:
+        for label in ("secret", "", "Default", "default\0", "x" * 10_000):
+            assert one.error("[static]store.open", label) == ("access-denied", None)
+            assert one.error("open", label) == ("access-denied", None)
+    with DRIVER.guest({}) as nothing:
+        assert nothing.error("[static]store.open", "default") == ("access-denied", None)
+
+
+def test_keys_are_bounded(guest: Open) -> None:
+    with guest() as one:
+        store = one.ok("[static]store.open", "default")
+        one.ok("[method]store.set", store, "k" * MAX_KEY, b"x")
+        for key in ("k" * (MAX_KEY + 1), "ü" * (MAX_KEY // 2 + 1), "k" * (1 << 20)):
+            for call in ("get", "delete", "exists"):
+                assert one.error(f"[method]store.{call}", store, key)[0] == "other"
+            assert one.error("[method]store.set", store, key, b"")[0] == "other"
+
+
+def test_handles_are_bounded_and_come_back(guest: Open) -> None:
+    with guest() as one:
+        handles = [one.ok("[static]store.open", "default") for _ in range(MAX_HANDLES)]
+        assert one.error("[static]store.open", "default") == ("store-table-full", None)
+        assert one.error("open", "default")[0] == "other"
+        one.call("[drop]store", handles.pop())
+        one.ok("[method]store.set", one.ok("[static]store.open", "default"), "key", b"")
+    with guest() as one:
+        assert one.ok("[static]store.open", "default")
+
+
+@pytest.mark.parametrize("handle", [0, 2, 77, 0xFFFFFFFF])
+def test_a_handle_that_was_never_given(guest: Open, handle: int) -> None:
+    with guest() as one:
+        assert one.ok("[static]store.open", "default") == 1
+        with pytest.raises(wasmtime.WasmtimeError):
+            one.call("[method]store.get", handle, "key")
+
+
+def test_a_handle_after_its_drop(guest: Open) -> None:
+    with guest() as one:
+        store = one.ok("[static]store.open", "default")
+        one.call("[drop]store", store)
+        with pytest.raises(wasmtime.WasmtimeError):
+            one.call("[method]store.get", store, "key")
+    assert one.run.held.count(keyvalue.STORE) == 0
+
+
+def test_answers_are_bounded(guest: Open) -> None:
+    with guest() as one:
+        bucket = one.ok("open", "default")
+        for number in range(6):
+            one.ok("[method]bucket.set", bucket, f"k{number}", b"x" * (1 << 20))
+        assert len(one.ok("get-many", bucket, ["k0", "k1"])) == 2
+        assert one.error("get-many", bucket, [f"k{n}" for n in range(6)])[0] == "other"
+        assert "4 MiB" in one.error("get-many", bucket, ["k0"] * 6)[1]
+
+
+def test_a_run_that_is_over_waits_for_nothing(guest: Open) -> None:
+    with guest(seconds=0) as late:
+        bucket = late.ok("open", "default")
+        case, value = late.call("[method]bucket.get", bucket, "key")
+        # What takes no time at all may still be answered.
+        assert (case, value) == ("ok", None) or (case, value[0]) == ("err", "other")
+
+
+# SQLite alone ----------------------------------------------------------------------------------------------------
+
+
+def count_up(path: Path, times: int) -> None:
+    grant = keyvalue.grant({"default": in_file(path)})
+    for _ in range(times // 50):
+        with DRIVER.guest({"key_value": grant}) as one:
+            bucket = one.ok("open", "default")
+            for _ in range(50):
+                one.ok("increment", bucket, "n", 1)
+                one.ok("[method]bucket.set", bucket, f"{os.getpid()}", b"x")
+
+
+def test_several_processes_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "kv.db"
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=count_up, args=(path, 250)) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0] * 6
+    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+        bucket = one.ok("open", "default")
+        assert one.ok("increment", bucket, "n", 0) == 6 * 250
+        assert len(one.ok("[method]bucket.list-keys", bucket, None)[0]) == 7
+
+
+def test_a_child_leaves_the_parents_connections_alone(tmp_path: Path) -> None:
+    """Closed by a child, a connection could take away the log that the parent still writes to."""
+    path = tmp_path / "kv.db"
+    grant = keyvalue.grant({"default": in_file(path)})
+    with DRIVER.guest({"key_value": grant}) as one:
+        one.ok("[method]store.set", one.ok("[static]store.open", "default"), "before", b"1")
+    child = os.fork()
+    if child == 0:
+        try:
+            with DRIVER.guest({"key_value": grant}) as one:
+                one.ok("[method]store.set", one.ok("[static]store.open", "default"), "child", b"2")
+            del grant
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with DRIVER.guest({"key_value": grant}) as one:
+        store = one.ok("[static]store.open", "default")
+        one.ok("[method]store.set", store, "after", b"3")
+        assert one.ok("[method]store.get-keys", store) == ["after", "before", "child"]
+    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_file_is_ours_alone_and_spins_own(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "sqlite_key_value.db"
+    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+        one.ok("[method]store.set", one.ok("[static]store.open", "default"), "k", b"v")
+        one.ok("increment", one.ok("open", "default"), "n", 258)
+        modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT store, key, value FROM spin_key_value ORDER BY key").fetchall()
+    assert rows == [("default", "k", b"v"), ("default", "n", b"\x02\x01" + bytes(6))]
+    connection.execute("INSERT INTO spin_key_value VALUES ('default', 'text', 'as text')")
+    connection.commit()
+    connection.close()
+    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+        assert one.ok("[method]store.get", one.ok("[static]store.open", "default"), "text") == b"as text"
+
+
+def test_a_full_file_is_an_error_and_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "kv.db"
+    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path, max_size=256 << 10)})}) as one:
+        store = one.ok("[static]store.open", "default")
+        results = [one.call("[method]store.set", store, f"k{n}", b"x" * 50_000)[0] for n in range(10)]
+        assert "ok" in results
+        assert results[-1] == "err"
+        one.ok("[method]store.delete", store, "k0")
+        one.ok("[method]store.set", store, "k0", b"small")
+    assert path.stat().st_size <= 256 << 10
+
+
+def test_a_writer_that_never_ends_is_waited_for_until_the_run_ends(tmp_path: Path) -> None:
+    path = tmp_path / "kv.db"
+    grant = keyvalue.grant({"default": in_file(path)})
+    with DRIVER.guest({"key_value": grant}) as one:
+        one.ok("[static]store.open", "default")
+        one.ok("[method]store.set", 1, "k", b"v")
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with DRIVER.guest({"key_value": grant}, seconds=0.3) as one:
+        store = one.ok("[static]store.open", "default")
+        assert one.ok("[method]store.get", store, "k") == b"v"
+        assert one.error("[method]store.set", store, "k", b"w")[0] == "other"
+    blocker.execute("ROLLBACK")
+    blocker.close()
+
+
+def test_a_file_that_cannot_be_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    (tmp_path / "text.db").write_text("this is no database, though it is long enough to look like one " * 20)
+    for path in (tmp_path / "file" / "kv.db", tmp_path / "text.db", tmp_path):
+        with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+            store = one.ok("[static]store.open", "default")
+            error = one.error("[method]store.get", store, "k")
+            assert error[0] == "other"
+            assert str(tmp_path) not in error[1]
+
+
+def test_a_redis_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    store = KeyValueStore(name="d", path=None, redis="redis://127.0.0.1:1/0", prefix="", max_size=0)
+    with DRIVER.guest({"key_value": keyvalue.grant({"default": store})}) as one:
+        assert one.error("[method]store.get", one.ok("[static]store.open", "default"), "k")[0] == "other"

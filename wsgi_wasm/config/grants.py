@@ -1,0 +1,121 @@
+"""What a route grants of the host's own APIs, from its keys and from the stores and databases of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsgi_wasm.config.kinds import Setting, Settings
+from wsgi_wasm.config.model import Database, Endpoint, Grants, KeyValueStore, Variable
+from wsgi_wasm.config.nodes import Reading, quote
+from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.config.settings import defaults_of, merged, value_of
+
+# Where `state_dir` keeps what has no file of its own: the names that Spin uses, whose files can be taken over.
+KEY_VALUE_FILE = "sqlite_key_value.db"
+DATABASE_FILE = "sqlite_db.db"
+
+_DEFAULT = "default"  # the store and the database that need no definition
+
+
+class GrantsBuilder:
+    """Builds the grants of one file's routes."""
+
+    def __init__(self, site: Settings, reading: Reading) -> None:
+        self._reading = reading
+        self._state_dir: Path | None = value_of(site, "state_dir")
+        self._stores: Settings = value_of(site, "key_value") or {}
+        self._databases: Settings = value_of(site, "sqlite") or {}
+        self.files: dict[Path, str] = {}  # that guests must not write to other than through the APIs: what each is
+        for setting in self._stores.values():
+            self._check_store(setting)
+
+    def build(self, settings: Settings) -> Grants:
+        """The grants of a route with these settings. What is wrong is reported where the file has it."""
+        stores = {
+            label: store
+            for label, setting in (value_of(settings, "key_value") or {}).items()
+            if (store := self._store(setting, settings["key_value"])) is not None
+        }
+        databases = {
+            label: database
+            for label, setting in (value_of(settings, "sqlite") or {}).items()
+            if (database := self._database(setting, settings["sqlite"])) is not None
+        }
+        return Grants(
+            key_value=stores,
+            sqlite=databases,
+            variables=self._variables(settings),
+            redis=tuple(Endpoint(host=host, port=port) for host, port in value_of(settings, "redis") or ()),
+            postgres=tuple(Endpoint(host=host, port=port) for host, port in value_of(settings, "postgres") or ()),
+        )
+
+    def _store(self, label: Setting, key: Setting) -> KeyValueStore | None:
+        name: str = label.value
+        if name not in self._stores and name != _DEFAULT:
+            self._report_unknown(label, key, "key_value", tuple(self._stores))
+            return None
+        written = self._stores[name].value if name in self._stores else {}
+        settings = merged(defaults_of("store"), written)
+        redis, path, prefix = (value_of(settings, key) for key in ("redis", "path", "prefix"))
+        if redis is None and path is None:
+            if "path" in written or "redis" in written:
+                return None  # it is broken, which has been reported
+            path = self._kept(KEY_VALUE_FILE, f"the store {quote(name)}", label, key)
+            if path is None:
+                return None
+        if path is not None:
+            self.files[path] = f"the store {name}"
+        prefix = f"{name}:" if prefix is None else prefix
+        return KeyValueStore(name=name, path=path, redis=redis, prefix=prefix, max_size=value_of(settings, "max_size"))
+
+    def _database(self, label: Setting, key: Setting) -> Database | None:
+        name: str = label.value
+        if name not in self._databases and name != _DEFAULT:
+            self._report_unknown(label, key, "sqlite", tuple(self._databases))
+            return None
+        settings = merged(defaults_of("database"), self._databases[name].value if name in self._databases else {})
+        path = value_of(settings, "path")
+        if path is None:
+            if name in self._databases:
+                return None
+            path = self._kept(DATABASE_FILE, f"the database {quote(name)}", label, key)
+            if path is None:
+                return None
+        self.files[path] = f"the database {name}"
+        return Database(path=path, max_size=value_of(settings, "max_size"))
+
+    def _variables(self, settings: Settings) -> dict[str, Variable]:
+        variables = {}
+        for name, setting in (value_of(settings, "variables") or {}).items():
+            value, file = value_of(setting.value, "value"), value_of(setting.value, "file")
+            if "value" in setting.value and "file" in setting.value:
+                self._report(setting, "has both 'value' and 'file'; leave one out")
+            elif not setting.value:
+                self._report(setting, "needs 'value' or 'file'")
+            elif value is not None or file is not None:
+                variables[name] = Variable(value=value, file=file)
+                if file is not None:
+                    self.files[file] = f"the file of the variable {name}"
+        return variables
+
+    def _kept(self, file: str, what: str, label: Setting, key: Setting) -> Path | None:
+        if self._state_dir is None:
+            self._report_label(label, key, f"{what} is kept in 'state_dir', which the file does not set")
+            return None
+        return self._state_dir / file
+
+    def _check_store(self, setting: Setting) -> None:
+        for first, second in (("path", "redis"), ("path", "prefix")):
+            if first in setting.value and second in setting.value:
+                self._report(setting, f"has both '{first}' and '{second}'; leave one out")
+
+    def _report_unknown(self, label: Setting, key: Setting, section: str, known: tuple[str, ...]) -> None:
+        hint = did_you_mean(label.value, known)
+        self._report_label(label, key, f"{quote(label.value)} is not in the file's '{section}'{hint}")
+
+    def _report_label(self, label: Setting, key: Setting, message: str) -> None:
+        # The place of a default is nowhere, and a default grants nothing.
+        self._reading.report(label.key if label.key.line else key.key, label.path, message)
+
+    def _report(self, setting: Setting, message: str) -> None:
+        self._reading.report(setting.key, setting.path, message)

@@ -1,0 +1,36 @@
+"""The host's own APIs for components: one module for each, listed in `APIS`.
+
+A route grants each API by its name. What it grants becomes one object per process (`ready`); of an API that nothing was
+granted of, every function answers the interface's own access-denied error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from wsgi_wasm.config.model import Grants
+from wsgi_wasm.engine.hostcalls import Interface
+from wsgi_wasm.hostapi import keyvalue
+
+
+class Api(NamedTuple):
+    """`grant` makes what the API's object of a run looks for in `Held.grants`."""
+
+    interfaces: tuple[Interface, ...]
+    grant: Callable[[Any], object]
+
+
+APIS = {
+    "key_value": Api(keyvalue.INTERFACES, keyvalue.grant),
+}
+
+INTERFACES: Mapping[str, Interface] = {
+    interface.name: interface for api in APIS.values() for interface in api.interfaces
+}
+
+
+def ready(grants: Grants) -> dict[str, object]:
+    """What a route grants, by API, for `Held`. Made once for a route, in the process that serves it; nothing is opened
+    before a guest asks for it."""
+    return {name: api.grant(getattr(grants, name)) for name, api in APIS.items()}

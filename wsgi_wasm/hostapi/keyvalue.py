@@ -1,0 +1,315 @@
+"""Key-value stores: `fermyon:spin/key-value` and `wasi:keyvalue`, one API under two names.
+
+Interfaces: spinframework/spin, wit/deps/spin@2.0.0/key-value.wit; WebAssembly/wasi-keyvalue, wit/*.wit, 0.2.0-draft2.
+A label that the route does not grant is `access-denied`, whether such a store exists or not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, Answer, TooLarge
+from wsgi_wasm.hostapi.pool import Pool
+
+log = logging.getLogger("wsgi_wasm.hostapi")
+
+API = "key_value"
+
+
+class Store(Protocol):
+    """A connection to one store. Its methods raise one of `Error`, ValueError, OverflowError or TooLarge."""
+
+    Error: tuple[type[Exception], ...]
+
+    @property
+    def usable(self) -> bool:
+        """False once the connection must not be used any more."""
+        ...
+
+    def serve(self, held: Held | None) -> None: ...
+    def close(self) -> None: ...
+    def get(self, key: str) -> bytes | None: ...
+    def set(self, key: str, value: bytes) -> None: ...
+    def delete(self, key: str) -> None: ...
+    def exists(self, key: str) -> bool: ...
+    def list_keys(self) -> Iterable[str]: ...
+    def get_many(self, keys: Sequence[str]) -> Iterable[tuple[str, bytes | None]]: ...
+    def set_many(self, pairs: Iterable[tuple[str, bytes]]) -> None: ...
+    def delete_many(self, keys: Iterable[str]) -> None: ...
+    def increment(self, key: str, delta: int) -> int: ...
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool: ...
+
+
+def connect(store: KeyValueStore) -> Store:
+    """A connection of the kind that the store needs; clients of servers are imported by those alone that use them."""
+    if store.redis is None:
+        from wsgi_wasm.hostapi.keyvalue_sqlite import SqliteStore
+
+        return SqliteStore(store)
+    from wsgi_wasm.hostapi.keyvalue_redis import RedisStore
+
+    return RedisStore(store)
+
+
+Grant = Mapping[str, Pool[Store]]  # by label
+
+
+def grant(stores: Mapping[str, KeyValueStore]) -> Grant:
+    """What a route grants, ready to be used by this process."""
+    return {label: Pool(lambda store=store: connect(store)) for label, store in stores.items()}  # type: ignore[misc]
+
+
+class KeyValue:
+    """The API in one run: at most one connection to each store, however many handles the guest has."""
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self._grant: Grant = held.grants.get(API, {})  # type: ignore[assignment]
+        self._stores: dict[str, Store] = {}
+
+    def close(self) -> None:
+        for label, store in self._stores.items():
+            store.serve(None)
+            self._grant[label].give_back(store, store.usable)
+        self._stores.clear()
+
+    def open(self, label: str, full: HostError) -> Bucket:
+        pool = self._grant.get(label)
+        if pool is None:
+            raise HostError("access-denied")
+        if self.held.count(STORE) + self.held.count(BUCKET) >= MAX_HANDLES:
+            raise full
+        return Bucket(self, label)
+
+    def store(self, label: str) -> Store:
+        """The connection to a granted store, taken at the first call."""
+        store = self._stores.get(label)
+        if store is None:
+            store = self._grant[label].take()
+            self._stores[label] = store
+            store.serve(self.held)
+        return store
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What a handle of either interface stands for."""
+
+    api: KeyValue
+    label: str
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The store, with whatever it raises as the interface's own error."""
+        try:
+            yield self.api.store(self.label)
+        except (TooLarge, ValueError, OverflowError) as error:
+            raise HostError("other", str(error)) from None
+        except HostError:
+            raise
+        except Exception as error:
+            log.warning("key-value store %r: %s: %s", self.label, type(error).__name__, error)
+            raise HostError("other", f"the store failed: {type(error).__name__}") from error
+
+
+@dataclass(slots=True)
+class Cas:
+    """A compare-and-swap on one key: `seen` is the value that must still be there."""
+
+    bucket: Bucket
+    key: str
+    seen: bytes | None
+
+
+def _checked(key: str) -> str:
+    if len(key) > MAX_KEY or len(key.encode()) > MAX_KEY:
+        raise HostError("other", f"a key has at most {MAX_KEY} bytes")
+    return key
+
+
+def _get(_api: KeyValue, bucket: Bucket, key: str) -> bytes | None:
+    _checked(key)
+    with bucket.store() as store:
+        value = store.get(key)
+        Answer().add(value)
+        return value
+
+
+def _set(_api: KeyValue, bucket: Bucket, key: str, value: bytes) -> None:
+    _checked(key)
+    with bucket.store() as store:
+        store.set(key, value)
+
+
+def _delete(_api: KeyValue, bucket: Bucket, key: str) -> None:
+    _checked(key)
+    with bucket.store() as store:
+        store.delete(key)
+
+
+def _exists(_api: KeyValue, bucket: Bucket, key: str) -> bool:
+    _checked(key)
+    with bucket.store() as store:
+        return store.exists(key)
+
+
+def _keys(_api: KeyValue, bucket: Bucket) -> list[str]:
+    with bucket.store() as store:
+        answer, keys = Answer(), []
+        for key in store.list_keys():
+            answer.add(key)
+            keys.append(key)
+        return keys
+
+
+def _list_keys(api: KeyValue, bucket: Bucket, cursor: str | None) -> tuple[list[str], str | None]:
+    # All keys come at once, so that no cursor was ever given out.
+    if cursor is not None:
+        raise HostError("other", "there is no such cursor")
+    return _keys(api, bucket), None
+
+
+def _get_many(_api: KeyValue, bucket: Bucket, keys: list[str]) -> list[tuple[str, bytes | None]]:
+    with bucket.store() as store:
+        answer, pairs = Answer(), []
+        for key, value in store.get_many([_checked(key) for key in keys]):
+            answer.add(key)
+            answer.add(value)
+            pairs.append((key, value))
+        return pairs
+
+
+def _set_many(_api: KeyValue, bucket: Bucket, pairs: list[tuple[str, bytes]]) -> None:
+    with bucket.store() as store:
+        store.set_many([(_checked(key), value) for key, value in pairs])
+
+
+def _delete_many(_api: KeyValue, bucket: Bucket, keys: list[str]) -> None:
+    with bucket.store() as store:
+        store.delete_many([_checked(key) for key in keys])
+
+
+def _increment(_api: KeyValue, bucket: Bucket, key: str, delta: int) -> int:
+    _checked(key)
+    with bucket.store() as store:
+        return store.increment(key, delta)
+
+
+def _new_cas(api: KeyValue, bucket: Bucket, key: str) -> Cas:
+    if api.held.count(CAS) >= MAX_HANDLES:
+        raise HostError("other", f"a guest has at most {MAX_HANDLES} of them")
+    return Cas(bucket, key, _get(api, bucket, key))
+
+
+def _current(api: KeyValue, cas: Cas) -> bytes | None:
+    cas.seen = _get(api, cas.bucket, cas.key)
+    return cas.seen
+
+
+def _swap(api: KeyValue, cas: Cas, value: bytes) -> None:
+    try:
+        with cas.bucket.store() as store:
+            done = store.swap(cas.key, cas.seen, value)
+        latest = None if done else _get(api, cas.bucket, cas.key)
+    except HostError as error:
+        raise HostError("store-error", (error.case, error.value)) from error
+    if not done:
+        raise HostError("cas-failed", Cas(cas.bucket, cas.key, latest))
+
+
+# --- the interfaces ----------------------------------------------------------------------------------------------
+
+STORE, BUCKET, CAS = wit.Resource("store"), wit.Resource("bucket"), wit.Resource("cas")
+
+_SPIN_ERROR = wit.variant({"store-table-full": None, "no-such-store": None, "access-denied": None, "other": wit.STRING})
+_WASI_ERROR = wit.variant({"no-such-store": None, "access-denied": None, "other": wit.STRING})
+_FULL = HostError("store-table-full")
+_WASI_FULL = HostError("other", f"a guest has at most {MAX_HANDLES} stores open")
+
+
+def _of(handle: wit.Type, error: wit.Type) -> Callable[..., Function]:
+    """Declares a function of an open store: its parameters after the handle, the ok type and what does it."""
+
+    def declare(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function:
+        return Function((handle, *parameters), wit.ResultOf(ok, error), call)
+
+    return declare
+
+
+_store = _of(wit.Borrow(STORE), _SPIN_ERROR)
+_bucket = _of(wit.Borrow(BUCKET), _WASI_ERROR)
+_VALUE = wit.OptionOf(wit.BYTES)
+_KEYS = wit.ListOf(wit.STRING)
+
+SPIN = Interface(
+    "fermyon:spin/key-value@2.0.0",
+    API,
+    KeyValue,
+    {
+        "[static]store.open": Function(
+            (wit.STRING,), wit.ResultOf(wit.Own(STORE), _SPIN_ERROR), lambda api, label: api.open(label, _FULL)
+        ),
+        "[method]store.get": _store(_get, _VALUE, wit.STRING),
+        "[method]store.set": _store(_set, None, wit.STRING, wit.BYTES),
+        "[method]store.delete": _store(_delete, None, wit.STRING),
+        "[method]store.exists": _store(_exists, wit.BOOL, wit.STRING),
+        "[method]store.get-keys": _store(_keys, _KEYS),
+    },
+    (STORE,),
+)
+
+WASI_STORE = Interface(
+    "wasi:keyvalue/store@0.2.0-draft2",
+    API,
+    KeyValue,
+    {
+        "open": Function(
+            (wit.STRING,), wit.ResultOf(wit.Own(BUCKET), _WASI_ERROR), lambda api, name: api.open(name, _WASI_FULL)
+        ),
+        "[method]bucket.get": _bucket(_get, _VALUE, wit.STRING),
+        "[method]bucket.set": _bucket(_set, None, wit.STRING, wit.BYTES),
+        "[method]bucket.delete": _bucket(_delete, None, wit.STRING),
+        "[method]bucket.exists": _bucket(_exists, wit.BOOL, wit.STRING),
+        "[method]bucket.list-keys": _bucket(
+            _list_keys, wit.record({"keys": _KEYS, "cursor": wit.OptionOf(wit.STRING)}), wit.OptionOf(wit.STRING)
+        ),
+    },
+    (BUCKET,),
+)
+
+WASI_BATCH = Interface(
+    "wasi:keyvalue/batch@0.2.0-draft2",
+    API,
+    KeyValue,
+    {
+        "get-many": _bucket(_get_many, wit.ListOf(wit.tuple_of(wit.STRING, _VALUE)), _KEYS),
+        "set-many": _bucket(_set_many, None, wit.ListOf(wit.tuple_of(wit.STRING, wit.BYTES))),
+        "delete-many": _bucket(_delete_many, None, _KEYS),
+    },
+)
+
+WASI_ATOMICS = Interface(
+    "wasi:keyvalue/atomics@0.2.0-draft2",
+    API,
+    KeyValue,
+    {
+        "increment": _bucket(_increment, wit.S64, wit.STRING, wit.S64),
+        "[static]cas.new": _bucket(_new_cas, wit.Own(CAS), wit.STRING),
+        "[method]cas.current": _of(wit.Borrow(CAS), _WASI_ERROR)(_current, _VALUE),
+        "swap": Function(
+            (wit.Own(CAS), wit.BYTES),
+            wit.ResultOf(None, wit.variant({"store-error": _WASI_ERROR, "cas-failed": wit.Own(CAS)})),
+            _swap,
+        ),
+    },
+    (CAS,),
+)
+
+INTERFACES = (SPIN, WASI_STORE, WASI_BATCH, WASI_ATOMICS)

@@ -1,0 +1,104 @@
+"""Key-value stores in Redis or Valkey, for several machines. Needs the `redis` package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.hostapi.limits import MAX_RESULT, TooLarge
+from wsgi_wasm.hostapi.redis_connection import RedisConnection, RedisError, ServerError
+
+
+class RedisStore:
+    """One store, on one connection: the keys of a database that begin with the store's prefix."""
+
+    Error: tuple[type[Exception], ...] = (RedisError,)
+
+    def __init__(self, store: KeyValueStore) -> None:
+        assert store.redis is not None
+        self._prefix = store.prefix.encode()
+        self._server = RedisConnection.from_url(urlsplit(store.redis))
+
+    @property
+    def usable(self) -> bool:
+        return self._server.usable
+
+    def serve(self, held: Held | None) -> None:
+        self._server.serve(held)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _call(self, *command: Any) -> Any:
+        return self._server.call(*command)
+
+    def _key(self, key: str) -> bytes:
+        return self._prefix + key.encode()
+
+    def get(self, key: str) -> bytes | None:
+        # A whole value would be read into memory before its size is known.
+        value: bytes = self._call(b"GETRANGE", self._key(key), 0, MAX_RESULT)
+        if len(value) > MAX_RESULT:
+            raise TooLarge
+        return value if value or self.exists(key) else None
+
+    def set(self, key: str, value: bytes) -> None:
+        self._call(b"SET", self._key(key), value)
+
+    def delete(self, key: str) -> None:
+        self._call(b"DEL", self._key(key))
+
+    def exists(self, key: str) -> bool:
+        return bool(self._call(b"EXISTS", self._key(key)))
+
+    def list_keys(self) -> Iterable[str]:
+        pattern = b"".join(b"\\" + bytes([byte]) if byte in b"*?[]\\" else bytes([byte]) for byte in self._prefix)
+        seen: set[bytes] = set()  # SCAN may name a key twice
+        cursor = b"0"
+        while True:
+            cursor, found = self._call(b"SCAN", cursor, b"MATCH", pattern + b"*", b"COUNT", 1000)
+            for key in found:
+                if key not in seen:
+                    seen.add(key)
+                    yield key[len(self._prefix) :].decode("utf-8", "replace")
+            if cursor == b"0":
+                return
+
+    def get_many(self, keys: Sequence[str]) -> Iterable[tuple[str, bytes | None]]:
+        for key in keys:
+            yield key, self.get(key)
+
+    def set_many(self, pairs: Iterable[tuple[str, bytes]]) -> None:
+        parts = [part for key, value in pairs for part in (self._key(key), value)]
+        if parts:
+            self._call(b"MSET", *parts)
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        names = [self._key(key) for key in keys]
+        if names:
+            self._call(b"DEL", *names)
+
+    def increment(self, key: str, delta: int) -> int:
+        """Raises ValueError where the value is no number, or the sum none of 64 bits."""
+        try:
+            return int(self._call(b"INCRBY", self._key(key), delta))
+        except ServerError as error:
+            raise ValueError(str(error)) from None
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        name = self._key(key)
+        try:
+            self._call(b"WATCH", name)
+            if self.get(key) != old:
+                self._call(b"UNWATCH")
+                return False
+            self._call(b"MULTI")
+            self._call(b"SET", name, new)
+            return self._call(b"EXEC") is not None
+        except BaseException:
+            # It may be in the middle of a transaction.
+            self._server.usable = False
+            raise

@@ -1,0 +1,41 @@
+"""What guests may ask of the host's APIs at a time, and what an answer may cost."""
+
+from __future__ import annotations
+
+MAX_HANDLES = 256  # that one guest may hold of a type: stores, connections
+MAX_KEY = 4096  # bytes
+MAX_RESULT = 4 << 20  # see `Answer`
+
+_TEXT_SHARE = 16  # bytes of text that cost as much as one byte of a list
+_VALUE_COST = 4
+
+
+class TooLarge(Exception):
+    """An answer is larger than `MAX_RESULT`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the answer is larger than {MAX_RESULT >> 20} MiB")
+
+
+class Answer:
+    """Counts what one answer costs while it is gathered, and raises TooLarge.
+
+    Wasmtime's interface takes 64 bytes of the host's memory for each byte of a list while it is handed over, so that
+    4 MiB of them cost 256 MiB for a moment; that is what is bounded here. Text takes a sixteenth of that, and each
+    value by itself as much as a few bytes.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_RESULT
+
+    def add(self, value: object) -> None:
+        """Count a value: text, bytes, or anything small."""
+        self.left -= _VALUE_COST
+        if isinstance(value, bytes):
+            self.left -= len(value)
+        elif isinstance(value, str):
+            self.left -= len(value) // _TEXT_SHARE
+        if self.left < 0:
+            raise TooLarge

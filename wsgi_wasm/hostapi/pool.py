@@ -1,0 +1,81 @@
+"""Connections of one process that outlive a request: taken for one, given back after it, never carried over a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+
+class Connection(Protocol):
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Connection)
+
+_KEPT = 8  # idle connections of one pool
+
+
+class Pool(Generic[C]):
+    """Connections that `connect` makes; at most a few stay open while none is in use.
+
+    How many are in use at a time is bounded by the guests that run: each takes one of each pool at most.
+    """
+
+    def __init__(self, connect: Callable[[], C]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._idle: list[C] = []
+        self._open: set[C] = set()
+        _pools.add(self)
+
+    def take(self) -> C:
+        """A connection for one thread alone. Raises what `connect` raises."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        connection = self._connect()
+        with self._lock:
+            self._open.add(connection)
+        return connection
+
+    def give_back(self, connection: C, usable: bool = True) -> None:
+        """Keep the connection for the next request, or close it where enough are kept or it is no longer usable."""
+        with self._lock:
+            if connection not in self._open:
+                return
+            if usable and len(self._idle) < _KEPT:
+                self._idle.append(connection)
+                return
+            self._open.discard(connection)
+        connection.close()
+
+    def close(self) -> None:
+        """Close what is idle; what is in use closes when it is given back."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            self._open.difference_update(idle)
+        for connection in idle:
+            connection.close()
+
+    def _forget(self) -> None:
+        _inherited.extend(self._open)
+        self._lock = threading.Lock()
+        self._idle, self._open = [], set()
+
+
+_pools: weakref.WeakSet[Pool[Any]] = weakref.WeakSet()
+
+# Connections of the parent process, which a child must neither use nor close: closing one of SQLite could take away
+# the parent's write-ahead log, and closing one of a server would say good-bye in the parent's name.
+_inherited: list[Connection] = []
+
+
+def _forget() -> None:
+    for pool in list(_pools):
+        pool._forget()
+
+
+os.register_at_fork(after_in_child=_forget)
