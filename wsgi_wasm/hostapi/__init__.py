@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wsgi_wasm.config.model import Grants
 from wsgi_wasm.engine.hostcalls import Interface
-from wsgi_wasm.hostapi import keyvalue
+from wsgi_wasm.hostapi import keyvalue, sqlite, variables
 
 
 class Api(NamedTuple):
@@ -23,6 +23,8 @@ class Api(NamedTuple):
 
 APIS = {
     "key_value": Api(keyvalue.INTERFACES, keyvalue.grant),
+    "sqlite": Api(sqlite.INTERFACES, sqlite.grant),
+    "variables": Api(variables.INTERFACES, variables.grant),
 }
 
 INTERFACES: Mapping[str, Interface] = {

@@ -18,13 +18,16 @@ _STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock; s
 class SqliteConnection:
     """A connection that no statement holds up for longer than the run that uses it may last."""
 
-    def __init__(self, path: Path, max_size: int) -> None:
+    def __init__(self, path: Path, max_size: int, cached_statements: int = 32) -> None:
         """Makes the file where there is none, readable by this user alone. Raises sqlite3.Error, OSError."""
         _make(path)
         self._held: Held | None = None
         self._busy = -1
+        self.by_host = False  # while a statement of the host's own runs, among those of a guest
         # A connection serves one thread at a time, though not always the same one.
-        self.raw = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        self.raw = sqlite3.connect(
+            path, timeout=_BUSY, isolation_level=None, check_same_thread=False, cached_statements=cached_statements
+        )
         try:
             _with_patience(self.raw, "PRAGMA journal_mode = WAL")
             # In WAL mode a crash of the machine may undo the last commits, and damages nothing.
@@ -48,7 +51,11 @@ class SqliteConnection:
         busy = int(1000 * max(0.0, min(_BUSY, remaining)))
         if busy != self._busy:
             self._busy = busy
-            self.raw.execute(f"PRAGMA busy_timeout = {busy}")
+            self.by_host = True
+            try:
+                self.raw.execute(f"PRAGMA busy_timeout = {busy}")
+            finally:
+                self.by_host = False
 
     def _interrupt(self) -> bool:
         return self._held is not None and self._held.expired()

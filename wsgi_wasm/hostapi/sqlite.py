@@ -1,0 +1,193 @@
+"""SQL databases in SQLite files: `fermyon:spin/sqlite` and `spin:sqlite`.
+
+Interfaces: spinframework/spin, wit/deps/spin@2.0.0/sqlite.wit and wit/deps/spin-sqlite@3.0.0/sqlite.wit.
+A label that the route does not grant is `access-denied`, whether such a database exists or not.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from wsgi_wasm.config.model import Database
+from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.hostapi.limits import MAX_HANDLES, Answer, TooLarge
+from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
+from wsgi_wasm.hostapi.sqlite_guard import guard
+
+log = logging.getLogger("wsgi_wasm.hostapi")
+
+API = "sqlite"
+
+Grant = Mapping[str, Database]  # by label
+
+
+def grant(databases: Grant) -> Grant:
+    """What a route grants, as it is: connections are made for one run."""
+    return databases
+
+
+class Sqlite:
+    """The API in one run: at most one connection to each database, however many handles the guest has.
+
+    A connection ends with its run, and with it what belongs to it alone: an open transaction, temporary tables,
+    pragmas. Otherwise the next request would find them.
+    """
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self._grant: Grant = held.grants.get(API, {})  # type: ignore[assignment]
+        self._connections: dict[str, SqliteConnection] = {}
+
+    def close(self) -> None:
+        connections, self._connections = self._connections, {}
+        for connection in connections.values():
+            connection.serve(None)
+            with suppress(sqlite3.Error):
+                connection.undo()
+            connection.close()
+
+    def open(self, label: str) -> Handle:
+        if label not in self._grant:
+            raise HostError("access-denied")
+        if self.held.count(CONNECTION) + self.held.count(SPIN_3_CONNECTION) >= MAX_HANDLES:
+            raise HostError("io", f"a guest has at most {MAX_HANDLES} connections open")
+        return Handle(label)
+
+    def connection(self, label: str) -> SqliteConnection:
+        """The connection to a granted database, made at the first call."""
+        connection = self._connections.get(label)
+        if connection is None:
+            database = self._grant[label]
+            connection = SqliteConnection(database.path, database.max_size, cached_statements=0)
+            self._connections[label] = connection
+            connection.raw.text_factory = lambda data: data.decode("utf-8", "replace")
+            guard(connection)
+            connection.serve(self.held)
+        return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    label: str
+
+
+_CASES: dict[type, str] = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
+
+
+def _execute(api: Sqlite, handle: Handle, statement: str, parameters: list[tuple[str, Any]]) -> Any:
+    return _with_errors(api, handle, lambda connection: _query(connection, statement, [one for _, one in parameters]))
+
+
+def _query(connection: SqliteConnection, statement: str, parameters: list[Any]) -> tuple[list[str], list[Any]]:
+    cursor = connection.raw.execute(statement, parameters)
+    try:
+        answer, rows = Answer(), []
+        columns = [column[0] for column in cursor.description or ()]
+        for column in columns:
+            answer.add(column)
+        for row in cursor:
+            for value in row:
+                answer.add(value)
+            rows.append(([(_CASES[type(value)], value) for value in row],))
+        return columns, rows
+    finally:
+        cursor.close()
+
+
+def _number(sql: str) -> Callable[[Sqlite, Handle], int]:
+    def number(api: Sqlite, handle: Handle) -> int:
+        return int(_with_errors(api, handle, lambda connection: connection.raw.execute(sql).fetchone()[0]))
+
+    return number
+
+
+def _with_errors(api: Sqlite, handle: Handle, work: Callable[[SqliteConnection], Any]) -> Any:
+    """What SQLite raises, as the interface's own error."""
+    try:
+        connection = api.connection(handle.label)
+        connection.wait_no_longer()
+        return work(connection)
+    except (TooLarge, OverflowError, UnicodeError) as error:
+        raise HostError("io", str(error)) from None
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL:
+            raise HostError("database-full") from None
+        if code == sqlite3.SQLITE_AUTH or str(error).startswith("not authorized"):
+            raise HostError("access-denied") from None
+        if code is not None and code & 0xFF in _OURS:
+            log.warning("database %r: %s", handle.label, error)
+        raise HostError("io", str(error)) from None
+    except OSError as error:
+        log.warning("database %r: %s", handle.label, error)
+        raise HostError("io", "the database cannot be opened") from None
+    except MemoryError:  # the limit that `guard` sets
+        raise HostError("io", "out of memory") from None
+    except sqlite3.Warning as error:  # several statements in one text
+        raise HostError("io", str(error)) from None
+
+
+# Errors that an operator should know of.
+_OURS = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+# --- the interfaces ----------------------------------------------------------------------------------------------
+
+CONNECTION, SPIN_3_CONNECTION = wit.Resource("connection"), wit.Resource("connection")
+
+_VALUE = wit.variant({"integer": wit.S64, "real": wit.F64, "text": wit.STRING, "blob": wit.BYTES, "null": None})
+_RESULT = wit.record(
+    {"columns": wit.ListOf(wit.STRING), "rows": wit.ListOf(wit.record({"values": wit.ListOf(_VALUE)}))}
+)
+_ERROR = wit.variant(
+    {
+        "no-such-database": None,
+        "access-denied": None,
+        "invalid-connection": None,
+        "database-full": None,
+        "io": wit.STRING,
+    }
+)
+
+
+def _functions(resource: wit.Resource) -> dict[str, Function]:
+    return {
+        "[static]connection.open": Function(
+            (wit.STRING,), wit.ResultOf(wit.Own(resource), _ERROR), lambda api, label: api.open(label)
+        ),
+        "[method]connection.execute": Function(
+            (wit.Borrow(resource), wit.STRING, wit.ListOf(_VALUE)), wit.ResultOf(_RESULT, _ERROR), _execute
+        ),
+    }
+
+
+SPIN = Interface("fermyon:spin/sqlite@2.0.0", API, Sqlite, _functions(CONNECTION), (CONNECTION,))
+
+SPIN_3 = Interface(
+    "spin:sqlite/sqlite@3.0.0",
+    API,
+    Sqlite,
+    {
+        **_functions(SPIN_3_CONNECTION),
+        "[method]connection.last-insert-rowid": Function(
+            (wit.Borrow(SPIN_3_CONNECTION),), wit.S64, _number("SELECT last_insert_rowid()")
+        ),
+        "[method]connection.changes": Function((wit.Borrow(SPIN_3_CONNECTION),), wit.U64, _number("SELECT changes()")),
+    },
+    (SPIN_3_CONNECTION,),
+)
+
+INTERFACES = (SPIN, SPIN_3)

@@ -1,0 +1,106 @@
+"""Variables: `fermyon:spin/variables` and `wasi:config/store`.
+
+Interfaces: spinframework/spin, wit/deps/spin@2.0.0/variables.wit; WebAssembly/wasi-config, wit/store.wit.
+A name that the route does not grant is undefined.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from wsgi_wasm.config.model import Variable
+from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+
+log = logging.getLogger("wsgi_wasm.hostapi")
+
+API = "variables"
+
+_MAX_FILE = 64 << 10  # bytes of a file that holds a value
+
+Grant = Mapping[str, Variable]
+
+
+def grant(variables: Grant) -> Grant:
+    """What a route grants, as it is: files are read when a guest asks, so that what has changed is seen."""
+    return variables
+
+
+class Unreadable(Exception):
+    """The file of a variable cannot be read."""
+
+
+class Variables:
+    """The API in one run."""
+
+    def __init__(self, held: Held) -> None:
+        self._grant: Grant = held.grants.get(API, {})  # type: ignore[assignment]
+
+    def names(self) -> list[str]:
+        return list(self._grant)
+
+    def get(self, name: str) -> str | None:
+        """The value, or None where the route grants none of that name. Raises Unreadable."""
+        variable = self._grant.get(name)
+        if variable is None:
+            return None
+        return variable.value if variable.file is None else _read(name, variable.file)
+
+
+def _read(name: str, file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_FILE + 1)
+        if len(data) > _MAX_FILE:
+            raise ValueError(f"is larger than {_MAX_FILE >> 10} KiB")
+        return data.decode().removesuffix("\n").removesuffix("\r")
+    except (OSError, ValueError) as error:
+        log.warning("variable %r: %s: %s", name, file, error)
+        raise Unreadable(f"the value of {name} cannot be read") from None
+
+
+def _spin_get(api: Variables, name: str) -> str:
+    try:
+        value = api.get(name)
+    except Unreadable as error:
+        raise HostError("provider", str(error)) from None
+    if value is None:
+        raise HostError("undefined", name[:200])
+    return value
+
+
+def _wasi_get(api: Variables, name: str) -> str | None:
+    try:
+        return api.get(name)
+    except Unreadable as error:
+        raise HostError("io", str(error)) from None
+
+
+def _wasi_get_all(api: Variables) -> list[tuple[str, str]]:
+    return [(name, _wasi_get(api, name) or "") for name in api.names()]
+
+
+_SPIN_ERROR = wit.variant(
+    {"invalid-name": wit.STRING, "undefined": wit.STRING, "provider": wit.STRING, "other": wit.STRING}
+)
+_WASI_ERROR = wit.variant({"upstream": wit.STRING, "io": wit.STRING})
+
+SPIN = Interface(
+    "fermyon:spin/variables@2.0.0",
+    API,
+    Variables,
+    {"get": Function((wit.STRING,), wit.ResultOf(wit.STRING, _SPIN_ERROR), _spin_get)},
+)
+
+_WASI_FUNCTIONS = {
+    "get": Function((wit.STRING,), wit.ResultOf(wit.OptionOf(wit.STRING), _WASI_ERROR), _wasi_get),
+    "get-all": Function((), wit.ResultOf(wit.ListOf(wit.tuple_of(wit.STRING, wit.STRING)), _WASI_ERROR), _wasi_get_all),
+}
+
+INTERFACES = (
+    SPIN,
+    Interface("wasi:config/store@0.2.0-draft-2024-09-27", API, Variables, _WASI_FUNCTIONS),
+    Interface("wasi:config/store@0.2.0-rc.1", API, Variables, _WASI_FUNCTIONS),
+)
