@@ -23,6 +23,7 @@ from wsgi_wasm.errors import BuildError
 
 TARGET = "wasm32-wasi"
 STACK_SIZE = 65536
+PAGE = 65536
 C_SUFFIXES = frozenset({".c"})
 CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++"})
 ALLOCATOR = Path(__file__).parent / "guestlib" / "malloc.c"
@@ -69,6 +70,34 @@ def build(
         fresh.replace(output)
     if warnings:
         log.warning("%s", warnings)
+
+
+def build_code(sources: Sequence[Path], output: Path) -> None:
+    """Compile C without any library into the core module of a component that is written as text (see
+    `component.place`). It imports its memory, of which its stack and data take the first page. Raises BuildError.
+    """
+    target = ["--target=wasm32-freestanding", "-mcpu=mvp+bulk_memory+sign_ext+mutable_globals"]
+    language = ["-std=c11", "-Oz", "-flto", "-ffreestanding", "-fno-builtin", "-nostdlib"]
+    memory = ["--import-memory", f"--initial-memory={PAGE}", f"--max-memory={256 * PAGE}", "-z,stack-size=16384"]
+    link = [f"-Wl,{option}" for option in ("--no-entry", "--strip-all", *memory)]
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
+        fresh = Path(work) / "code.wasm"
+        _zig(
+            [
+                "cc",
+                *target,
+                *language,
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                *link,
+                *(str(source) for source in sources),
+                "-o",
+                str(fresh),
+            ]
+        )
+        fresh.chmod(0o644)
+        fresh.replace(output)
 
 
 def compiler_version() -> str:

@@ -1,0 +1,42 @@
+"""Builds the adapter's code, which lies in the package ready to use: `python -m wsgi_wasm.cli.adapter`.
+
+For those who change `guestlib/adapter/*.c`. The result is the same byte for byte with the same compiler, and a test
+holds that what lies there is what the sources make.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from wsgi_wasm.build import build_code, compiler_version
+from wsgi_wasm.engine.adapter import FILES
+from wsgi_wasm.errors import BuildError
+
+COMPILER = "ziglang 0.17.1"
+
+WAIT = ("wait.c",)
+ADAPTER = (
+    *("environment.c", "errors.c", "fields.c", "outgoing.c", "request.c", "response.c", "result.c", "text.c"),
+    *WAIT,
+)
+
+
+def build_adapter(directory: Path) -> list[Path]:
+    """Compile `adapter.wasm` and `wait.wasm` into a directory. Raises BuildError."""
+    version = compiler_version()
+    if version != COMPILER:
+        raise BuildError(f"the adapter is built with {COMPILER}, and this is {version}")
+    made = []
+    for name, sources in (("adapter.wasm", ADAPTER), ("wait.wasm", WAIT)):
+        made.append(directory / name)
+        build_code([FILES / source for source in sources], made[-1])
+    return made
+
+
+if __name__ == "__main__":
+    try:
+        for path in build_adapter(FILES):
+            print(f"{path}: {path.stat().st_size} bytes")
+    except BuildError as error:
+        sys.exit(str(error))

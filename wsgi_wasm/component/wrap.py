@@ -1,0 +1,157 @@
+"""Wraps a guest so that it is a program: a component that exports `wasi:cli/run` and speaks CGI.
+
+    the world          what the host has of WASI, imported whole (world.wat)
+    the adapter        made of the world: `wasi:http/types` and what stands between guest and host (adapter.wat)
+    the guest          its imports supplied by adapter and world, the others imported under their own names
+    the driver         hands the request to the guest's handler (driver.wat)
+
+A guest that is a program already (`wasi:cli/run`) gets its polls sliced (wait.wat) and nothing else. An instance
+supplies an import of any version from 0.2.0 on: what is asked for is contained in what is there, which Wasmtime checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from wsgi_wasm.component.outline import Outline, copy_imports
+from wsgi_wasm.component.reader import FUNC_SORT, INSTANCE_SORT, TYPE_SORT
+from wsgi_wasm.component.versions import parse
+from wsgi_wasm.component.writer import Item, Writer
+from wsgi_wasm.errors import ModuleError
+
+RUN = "wasi:cli/run@0.2.0"
+
+# What the adapter stands for: its exports are those of all these interfaces.
+_BY_ADAPTER = (
+    "wasi:http/types",
+    "wasi:http/outgoing-handler",
+    "wasi:io/poll",
+    "wasi:cli/environment",
+    "wasi:cli/stdout",
+)
+
+# The adapter's imports, and where in the world each is.
+_ADAPTER_NEEDS = {
+    "error": (TYPE_SORT, "wasi:io/error", "error"),
+    "pollable": (TYPE_SORT, "wasi:io/poll", "pollable"),
+    "input-stream": (TYPE_SORT, "wasi:io/streams", "input-stream"),
+    "output-stream": (TYPE_SORT, "wasi:io/streams", "output-stream"),
+    "stream-error": (TYPE_SORT, "wasi:io/streams", "stream-error"),
+    "ready": (FUNC_SORT, "wasi:io/poll", "[method]pollable.ready"),
+    "poll-list": (FUNC_SORT, "wasi:io/poll", "poll"),
+    "timer": (FUNC_SORT, "wasi:clocks/monotonic-clock", "subscribe-duration"),
+    "write": (FUNC_SORT, "wasi:io/streams", "[method]output-stream.blocking-write-and-flush"),
+    "arguments": (FUNC_SORT, "wasi:cli/environment", "get-arguments"),
+    "environment": (FUNC_SORT, "wasi:cli/environment", "get-environment"),
+    "cwd": (FUNC_SORT, "wasi:cli/environment", "initial-cwd"),
+    "stdin": (FUNC_SORT, "wasi:cli/stdin", "get-stdin"),
+    "stdout": (FUNC_SORT, "wasi:cli/stdout", "get-stdout"),
+    "stderr": (FUNC_SORT, "wasi:cli/stderr", "get-stderr"),
+}
+
+_WAIT_NEEDS = {
+    "pollable": (TYPE_SORT, "wasi:io/poll", "pollable"),
+    "ready": (FUNC_SORT, "wasi:io/poll", "[method]pollable.ready"),
+    "poll": (FUNC_SORT, "wasi:io/poll", "poll"),
+    "timer": (FUNC_SORT, "wasi:clocks/monotonic-clock", "subscribe-duration"),
+}
+
+
+class Parts(NamedTuple):
+    """The components that go around a guest, in binary form."""
+
+    world: bytes
+    adapter: bytes
+    wait: bytes
+    driver: bytes
+
+
+class Wrapped(NamedTuple):
+    """A program, and the guest's own outline."""
+
+    component: bytes
+    interface: str  # http or cgi
+    guest: Outline
+
+
+def wrap(guest: bytes, parts: Parts) -> Wrapped:
+    """The program that a guest becomes. Raises ModuleError where it is neither handler nor program."""
+    outline = _outlined(guest)
+    handler = _exported(outline, "wasi:http/incoming-handler")
+    if handler is not None:
+        return _Wrapping(parts).handler(guest, handler)
+    run = _exported(outline, "wasi:cli/run")
+    if run is not None:
+        return _Wrapping(parts).program(guest, run)
+    listed = ", ".join(outline.exports) or "nothing"
+    raise ModuleError(
+        f"is a component that exports {listed}; a guest exports wasi:http/incoming-handler or wasi:cli/run, version 0.2"
+    )
+
+
+def _outlined(guest: bytes) -> Outline:
+    outline = copy_imports(guest, Writer())
+    later = [name for name in (*outline.exports, *(one.name for one in outline.imports)) if parse(name).is_wasi_03]
+    if later or outline.asynchronous:
+        what = later[0] if later else outline.asynchronous
+        raise ModuleError(
+            f"is a component of the WASI 0.3 generation ({what}), which the wasmtime package cannot run: its C API has "
+            "neither WASI 0.3 nor streams and futures. Build it for wasi:http 0.2: spin-sdk 3 instead of 4 and later "
+            "(Python), componentize-py with a world that exports wasi:http/incoming-handler@0.2, Rust's spin-sdk 5"
+        )
+    return outline
+
+
+def _exported(outline: Outline, stem: str) -> str | None:
+    for name, sort in outline.exports.items():
+        parsed = parse(name)
+        if parsed.stem == stem and parsed.is_wasi_02 and sort == INSTANCE_SORT:
+            return name
+    return None
+
+
+class _Wrapping:
+    """One component being written."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._writer = Writer()
+        world = copy_imports(parts.world, self._writer)
+        self._world = {parse(one.name).stem: one.item for one in world.imports}
+
+    def handler(self, guest: bytes, exported: str) -> Wrapped:
+        writer = self._writer
+        adapter = writer.instantiate(writer.add_component(self._parts.adapter), self._from_world(_ADAPTER_NEEDS))
+        outline, instance = self._guest(guest, {**self._world, **dict.fromkeys(_BY_ADAPTER, adapter)})
+        driver = writer.instantiate(
+            writer.add_component(self._parts.driver),
+            [
+                *((name, writer.alias(TYPE_SORT, adapter, name)) for name in ("incoming-request", "response-outparam")),
+                *((name, writer.alias(FUNC_SORT, adapter, name)) for name in ("request", "outparam", "finish")),
+                ("handle", writer.alias(FUNC_SORT, writer.alias(INSTANCE_SORT, instance, exported), "handle")),
+            ],
+        )
+        writer.export(RUN, writer.bundle([("run", writer.alias(FUNC_SORT, driver, "run"))]))
+        return Wrapped(writer.whole(), "http", outline)
+
+    def program(self, guest: bytes, exported: str) -> Wrapped:
+        writer = self._writer
+        wait = writer.instantiate(writer.add_component(self._parts.wait), self._from_world(_WAIT_NEEDS))
+        outline, instance = self._guest(guest, {**self._world, "wasi:io/poll": wait})
+        writer.export(RUN, writer.alias(INSTANCE_SORT, instance, exported))
+        return Wrapped(writer.whole(), "cgi", outline)
+
+    def _from_world(self, needs: Mapping[str, tuple[int, str, str]]) -> list[tuple[str, Item]]:
+        return [
+            (name, self._writer.alias(sort, self._world[where], what)) for name, (sort, where, what) in needs.items()
+        ]
+
+    def _guest(self, guest: bytes, given: Mapping[str, Item]) -> tuple[Outline, Item]:
+        def supply(name: str) -> Item | None:
+            parsed = parse(name)
+            return given.get(parsed.stem) if parsed.is_wasi_02 else None
+
+        outline = copy_imports(guest, self._writer, supply)
+        component = self._writer.add_component(guest)
+        return outline, self._writer.instantiate(component, [(one.name, one.item) for one in outline.imports])

@@ -1,0 +1,26 @@
+;; wasi:cli/run made of a guest's handler: take the request from the adapter, hand it to the guest, ask how it ended.
+(component
+  (import "incoming-request" (type $incoming-request (sub resource)))
+  (import "response-outparam" (type $response-outparam (sub resource)))
+  (import "request" (func $request (result (own $incoming-request))))
+  (import "outparam" (func $outparam (result (own $response-outparam))))
+  (import "handle" (func $handle (param "request" (own $incoming-request)) (param "response-out" (own $response-outparam))))
+  (import "finish" (func $finish (result u32)))
+  (core func $request' (canon lower (func $request)))
+  (core func $outparam' (canon lower (func $outparam)))
+  (core func $handle' (canon lower (func $handle)))
+  (core func $finish' (canon lower (func $finish)))
+  (core module $driver
+    (import "" "request" (func $request (result i32)))
+    (import "" "outparam" (func $outparam (result i32)))
+    (import "" "handle" (func $handle (param i32 i32)))
+    (import "" "finish" (func $finish (result i32)))
+    (func (export "run") (result i32)
+      (call $handle (call $request) (call $outparam))
+      (call $finish)))
+  (core instance $driver (instantiate $driver (with "" (instance
+    (export "request" (func $request'))
+    (export "outparam" (func $outparam'))
+    (export "handle" (func $handle'))
+    (export "finish" (func $finish'))))))
+  (func (export "run") (result (result)) (canon lift (core func $driver "run"))))

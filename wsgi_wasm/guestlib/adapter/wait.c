@@ -1,0 +1,57 @@
+/* `wasi:io/poll`, waiting in slices.
+ *
+ * A call of the host cannot be interrupted: a guest that waits an hour would hold its thread for an hour, past every
+ * limit, and what it has written would not be sent. The loop below comes back to WebAssembly, where the host looks at
+ * the limits and sends what there is. Slices begin at the gateway's own tick, so that output is not late, and grow.
+ */
+#include "adapter.h"
+
+#define FIRST_SLICE 10000000ull /* nanoseconds */
+#define LAST_SLICE 50000000ull
+
+/* Wait until one of `count` pollables is ready; the list has room for one more. Which ones, goes to `ready`. */
+static Text wait(Handle *pollables, uint32_t count) {
+    uint64_t slice = FIRST_SLICE;
+    Text ready;
+    for (;;) {
+        pollables[count] = host_timer(slice);
+        host_poll(pollables, count + 1, &ready);
+        host_drop_pollable(pollables[count]);
+        uint32_t *indexes = (uint32_t *)ready.at, kept = 0;
+        for (uint32_t i = 0; i < ready.size; i++)
+            if (indexes[i] != count)
+                indexes[kept++] = indexes[i];
+        ready.size = kept;
+        if (kept)
+            return ready;
+        slice = slice * 2 > LAST_SLICE ? LAST_SLICE : slice * 2;
+    }
+}
+
+EXPORT("block") void block(Handle pollable) {
+    if (!host_ready(pollable)) {
+        Handle list[2] = {pollable};
+        wait(list, 1);
+    }
+    host_drop_pollable(pollable);
+    release();
+}
+
+EXPORT("poll") Text *poll(const Handle *pollables, uint32_t count) {
+    static Text ready;
+    if (count == 0)
+        __builtin_trap(); /* as the interface says */
+    Handle *list = allocate((count + 1) * sizeof *list);
+    for (uint32_t i = 0; i < count; i++)
+        list[i] = pollables[i];
+    ready = wait(list, count);
+    for (uint32_t i = 0; i < count; i++)
+        host_drop_pollable(pollables[i]);
+    return &ready;
+}
+
+/* What the host calls when it has read a list that was returned. */
+EXPORT("release") void release_returned(const void *returned) {
+    (void)returned;
+    release();
+}
