@@ -55,7 +55,7 @@ class Serving:
         self.dropped_in = self._handler(config.handler)
 
     def _handler(self, route: Route) -> GuestHandler:
-        handler = HANDLERS["cgi" if route.interface == "auto" else route.interface](route, self.modules)
+        handler = HANDLERS[route.interface](route, self.modules)
         self.handlers.append(handler)
         return handler
 

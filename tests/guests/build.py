@@ -7,10 +7,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from wsgi_wasm.build import build_cached, cached
+from wsgi_wasm.build import build_cached, build_code, cached, compiler_version
+from wsgi_wasm.component.place import with_code
+from wsgi_wasm.engine.runtime import wat_to_wasm
 
 HERE = Path(__file__).resolve().parent
 HEADERS = (HERE / "guest.h",)
+
+# WASI versions of which there are guests: the first, the newest, and what toolchains of the last years emit
+VERSIONS = ("0.2.0", "0.2.3", "0.2.6", "0.2.10", "0.2.12")
 
 
 def cache() -> Path:
@@ -29,6 +34,20 @@ def guest(name: str) -> Path:
     if text.exists():
         return text
     return build_cached([source(name)], cache(), depends=HEADERS)
+
+
+def component(name: str, version: str = "0.2.12") -> Path:
+    """The component `components/NAME.wat` around the code of `components/NAME.c`, with imports of this WASI version."""
+    text = (HERE / "components" / f"{name}.wat").read_text("utf-8").replace("VERSION", version)
+    code = HERE / "components" / f"{name}.c"
+
+    def make(output: Path) -> None:
+        compiled = output.with_suffix(".code")
+        build_code([code], compiled)
+        output.write_bytes(with_code(wat_to_wasm(text.encode()), compiled.read_bytes()))
+
+    inputs: list[Path | str] = [compiler_version(), text, code, Path(build_code.__code__.co_filename)]
+    return cached(cache(), f"{name}-{version}.wasm", inputs, make)
 
 
 def source(name: str) -> Path:
@@ -52,7 +71,7 @@ def native(name: str) -> Path:
 
 def build_all() -> list[Path]:
     """Everything, one after the other, so that tests do not compile while they measure."""
-    return [guest(name) for name in names()]
+    return [*(guest(name) for name in names()), *(component("http", version) for version in VERSIONS)]
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.cli.terminal import size_text
 from wsgi_wasm.cli.words import plain_words
 from wsgi_wasm.config import Config, Dir, Route
+from wsgi_wasm.engine.component_facts import ComponentFacts
+from wsgi_wasm.engine.component_guest import memory_each
+from wsgi_wasm.engine.components import not_offered
 from wsgi_wasm.engine.facts import ModuleFacts
-from wsgi_wasm.engine.guest import Linked
-from wsgi_wasm.engine.modules import PREVIEW1, ModuleStore, check_facts
+from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
@@ -38,7 +40,8 @@ PREVIEW1_FUNCTIONS = frozenset(
 @dataclass(slots=True)
 class Examined:
     """A route and what was found. `imports` are those of all its modules, `memory` (bytes) the most that one of them
-    begins with; `scripts` are paths below the directory, `more_scripts` says that there are others."""
+    begins with; `scripts` are paths below the directory, `more_scripts` says that there are others. `interface` is
+    what the route's component speaks, "" for a core module."""
 
     route: Route
     imports: set[str] = field(default_factory=set)
@@ -46,6 +49,7 @@ class Examined:
     scripts: list[str] = field(default_factory=list)
     more_scripts: bool = False
     not_compiled: bool = False
+    interface: str = ""
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -55,7 +59,7 @@ class Examined:
         if self.route.spin is not None:
             return "Spin application"
         if self.route.module is not None:
-            return "core module"
+            return f"component, {self.interface}" if self.interface else "core module"
         if self.route.directory is None:
             return "dropped-in files"
         return " ".join(["directory", *self.route.interpreters])
@@ -69,15 +73,15 @@ class Modules:
         self._store = ModuleStore(directory, frozenset(config.engine.features), config.engine.instances)
         self._progress = Progress(count)
         self._compiling = compiling
-        self._known: dict[Path, Linked | str | None] = {}
+        self._known: dict[Path, AnyLinked | str | None] = {}
 
-    def load(self, path: Path) -> Linked | str | None:
+    def load(self, path: Path) -> AnyLinked | str | None:
         """The module, or what is wrong with it, or None where it is not compiled and is not to be."""
         if path not in self._known:
             self._known[path] = self._load(path)
         return self._known[path]
 
-    def _load(self, path: Path) -> Linked | str | None:
+    def _load(self, path: Path) -> AnyLinked | str | None:
         try:
             if not self._compiling:
                 return self._store.from_cache(path, path.stat())
@@ -95,7 +99,7 @@ class Modules:
         if cache is not None:
             with contextlib.suppress(OSError, CacheError):
                 facts = cache.find(cache.artefact(cache.digest(path, path.stat()), self._store.features))
-        if facts is None:
+        if not isinstance(facts, ModuleFacts):
             return ""
         wrong = []
         try:
@@ -128,6 +132,8 @@ def _examine_module(found: Examined, path: Path, name: str, modules: Modules) ->
         found.not_compiled = True
     elif isinstance(linked, str):
         found.errors.append(f"{name}: {linked}")
+    elif isinstance(linked.facts, ComponentFacts):
+        _examine_component(found, linked.facts, name)
     else:
         _examine_facts(found, linked.facts, name)
 
@@ -142,6 +148,23 @@ def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
             f"{name}: begins with {size_text(facts.memory_minimum)} of memory and the route allows "
             f"{size_text(allowed)}: set `memory: {enough}MiB` or more"
         )
+
+
+def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> None:
+    found.interface = facts.interface
+    found.imports |= {one.name for one in facts.imports}
+    found.memory = max(found.memory, facts.memory_minimum)
+    wanted = found.route.interface
+    if wanted not in ("auto", facts.interface):
+        found.errors.append(f"{name}: `interface` is {wanted}, and this component's is {facts.interface}")
+    missing = not_offered(facts)
+    if missing:
+        listed = ", ".join(one.name for one in missing)
+        found.warnings.append(f"{name}: imports what is not offered, and ends where it calls it: {listed}")
+    try:
+        memory_each(facts, found.route.limits.memory)
+    except ModuleError as error:
+        found.errors.append(f"{name}: {error}")
 
 
 def _examine_directory(found: Examined, directory: Path, modules: Modules) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
 
 # What a guest may speak; `auto` looks at the module.
-INTERFACES = ("auto", "cgi")
+INTERFACES = ("auto", "cgi", "http")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine.facts import ModuleFacts, from_json, to_json
+from wsgi_wasm.engine.adapter import adapter_digest
+from wsgi_wasm.engine.facts import Facts, from_json, to_json
 from wsgi_wasm.errors import CacheError
 
 FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
@@ -52,7 +53,7 @@ def identity(info: os.stat_result) -> str:
 
 def fingerprint(features: frozenset[str]) -> str:
     """Of everything besides the module itself that decides what its artefact is."""
-    text = f"{FORMAT} {c.VERSION} {os.uname().machine} {' '.join(sorted(features))}"
+    text = f"{FORMAT} {c.VERSION} {os.uname().machine} {adapter_digest()} {' '.join(sorted(features))}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -98,7 +99,7 @@ class Cache:
         """Where the artefact of a module is, or will be."""
         return self.directory / f"{digest}-{fingerprint(features)}.cwasm"
 
-    def find(self, artefact: Path) -> ModuleFacts | None:
+    def find(self, artefact: Path) -> Facts | None:
         """The facts of the module whose artefact is there, whole and ours; None where it has to be made.
 
         Raises CacheError for a foreign or loose file, which would otherwise be run as native code, and for one that
@@ -131,7 +132,7 @@ class Cache:
             return None
         return facts
 
-    def store(self, artefact: Path, code: bytes, facts: ModuleFacts) -> None:
+    def store(self, artefact: Path, code: bytes, facts: Facts) -> None:
         """Put an artefact in place. Raises CacheError where it cannot be written."""
         try:
             self._replace(artefact, code)
@@ -159,7 +160,7 @@ class Cache:
         _check_owner(path, path.lstat())
         return path.read_bytes()
 
-    def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: ModuleFacts) -> None:
+    def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: Facts) -> None:
         note = {"sha256": digest, "checked": identity(info), "wasmtime": c.VERSION, "facts": to_json(facts)}
         self.write(artefact.with_suffix(".json"), json.dumps(note).encode())
 

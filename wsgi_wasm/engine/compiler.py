@@ -20,10 +20,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsgi_wasm.component.reader import is_component
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.cache import Cache
+from wsgi_wasm.engine.component_compiler import compile_component
 from wsgi_wasm.engine.errors import taken
-from wsgi_wasm.engine.facts import ModuleFacts, from_json, read_facts, to_json
+from wsgi_wasm.engine.facts import Facts, from_json, read_facts, to_json
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
 from wsgi_wasm.errors import ModuleError, WsgiWasmError
 
@@ -90,12 +92,14 @@ class Compiled:
     """What compiling gives: native code and what the module says of itself."""
 
     code: bytes
-    facts: ModuleFacts
+    facts: Facts
 
 
 def compile_module(data: bytes, text: bool, features: frozenset[str]) -> Compiled:
     """Compile in this process a module in binary form, or in text form. Raises ModuleError with Wasmtime's words."""
     binary = wat_to_wasm(data) if text else data
+    if is_component(binary):
+        return Compiled(*compile_component(features, binary))
     facts = read_facts(binary)
     engine = compile_engine(features)
     module, vector = ctypes.c_void_p(), c.ByteVec()

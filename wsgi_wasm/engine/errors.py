@@ -27,6 +27,27 @@ def error_text(pointer: int) -> str:
         c.error_delete(pointer)
 
 
+# How Wasmtime words a trap inside an error, and the names in TRAPS, which logs should always use.
+_TRAP_WORDS = {
+    "call stack exhausted": TRAPS[0],
+    "out of bounds memory access": TRAPS[1],
+    "undefined element: out of bounds table access": TRAPS[3],
+    "uninitialized element": TRAPS[4],
+    "indirect call type mismatch": TRAPS[5],
+    "integer overflow": TRAPS[6],
+    "integer divide by zero": TRAPS[7],
+    "invalid conversion to integer": TRAPS[8],
+    "wasm `unreachable` instruction executed": TRAPS[9],
+}
+
+
+def component_trap(text: str) -> str:
+    """What ended a component, without the frames that it passed: its errors and traps come in one text."""
+    reason = text.rpartition(" because ")[2] if "wasm backtrace" in text else text
+    reason = reason.rpartition("wasm trap: ")[2]
+    return _TRAP_WORDS.get(reason, reason)
+
+
 def trap_text(pointer: int) -> str:
     """The name of a `wasm_trap_t`, which is freed: a known trap by its own name, else by its message."""
     code = ctypes.c_uint8()

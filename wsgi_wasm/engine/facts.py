@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wsgi_wasm.engine.component_facts import ComponentFacts, component_from_json, component_to_json
 from wsgi_wasm.errors import ModuleError
 
 PAGE = 65536
@@ -17,7 +18,6 @@ KINDS = {0: "function", 1: "table", 2: "memory", 3: "global", 4: "tag"}
 
 _MAGIC = b"\0asm"
 _MODULE_VERSION = b"\x01\0\0\0"
-_COMPONENT_VERSION = b"\x0d\0\x01\0"
 _MAX_ENTRIES = 1_000_000
 
 
@@ -45,14 +45,19 @@ class ModuleFacts:
     start_signature: str | None = None
 
 
-def to_json(facts: ModuleFacts) -> dict[str, Any]:
+Facts = ModuleFacts | ComponentFacts
+
+
+def to_json(facts: Facts) -> dict[str, Any]:
     """Facts as they lie in the cache beside the artefact."""
-    return asdict(facts)
+    return {"component": component_to_json(facts)} if isinstance(facts, ComponentFacts) else asdict(facts)
 
 
-def from_json(value: Any) -> ModuleFacts:
+def from_json(value: Any) -> Facts:
     """The reverse. Raises TypeError, KeyError or ValueError for what `to_json` did not write."""
     known = dict(value)
+    if "component" in known:
+        return component_from_json(known["component"])
     known["imports"] = [Import(**item) for item in known["imports"]]
     return ModuleFacts(**known)
 
@@ -131,8 +136,6 @@ def _check_preamble(source: bytes) -> None:
         raise ModuleError("is empty")
     if source[:4] != _MAGIC:
         raise ModuleError("is not WebAssembly: it does not begin with the bytes 00 61 73 6d")
-    if source[4:8] == _COMPONENT_VERSION:
-        raise ModuleError("is a component; this version serves core modules (build for wasm32-wasip1)")
     if source[4:8] != _MODULE_VERSION:
         raise ModuleError(f"has an unknown binary version {source[4:8].hex()}")
 

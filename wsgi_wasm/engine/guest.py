@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wsgi_wasm.engine import _capi as c
@@ -41,6 +41,10 @@ class Linked:
         self._pointer = pointer
         self._pid = os.getpid()
         self.prepared = _prepare(engine, pointer)  # wasmtime_instance_pre_t
+
+    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], grants: Mapping[str, object] = {}) -> Guest:
+        """The module with what a route grants it; host APIs are for components. Raises ModuleError."""
+        return Guest(self, limits, preopens)
 
     def __del__(self) -> None:
         # After a fork the child owns none of it; at exit of the interpreter the functions may be gone already.
@@ -83,6 +87,8 @@ def _prepare(engine: Engine, module: int) -> int:
 
 class Guest:
     """A linked module with what it is granted: arguments' storage, directories and limits of one route."""
+
+    interface = "cgi"
 
     def __init__(self, linked: Linked, limits: RunLimits, preopens: Sequence[Preopen]) -> None:
         self.linked = linked

@@ -13,12 +13,17 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from wsgi_wasm.engine import _capi as c
+from wsgi_wasm.engine import _component_capi as cc
 from wsgi_wasm.engine.cache import Cache, identity
 from wsgi_wasm.engine.compiler import CompilerEnded, compile_in_child
+from wsgi_wasm.engine.component_engine import component_engine
+from wsgi_wasm.engine.component_facts import ComponentFacts
+from wsgi_wasm.engine.components import LinkedComponent, check_component
 from wsgi_wasm.engine.errors import error_text
-from wsgi_wasm.engine.facts import ModuleFacts
+from wsgi_wasm.engine.facts import Facts, ModuleFacts
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
@@ -32,9 +37,18 @@ PREVIEW1 = "wasi_snapshot_preview1"
 
 Waiting = Callable[[float], None]
 
+AnyLinked = Linked | LinkedComponent
 
-def check_facts(facts: ModuleFacts) -> None:
-    """Raises ModuleError, naming everything that stops a module from being a CGI program."""
+
+def check_facts(facts: Facts) -> None:
+    """Raises ModuleError, naming everything that stops a module from being a guest."""
+    if isinstance(facts, ComponentFacts):
+        check_component(facts)
+    else:
+        _check_program(facts)
+
+
+def _check_program(facts: ModuleFacts) -> None:
     wrong = []
     foreign = [str(item) for item in facts.imports if item.module != PREVIEW1]
     if any(name.startswith("wasi_unstable.") for name in foreign):
@@ -60,7 +74,7 @@ class Module:
     def __init__(self, store: ModuleStore, path: Path) -> None:
         self.path = path
         self._store = store
-        self._linked: Linked | None = None
+        self._linked: AnyLinked | None = None
         self._identity = ""
         self._error = ""
         self._look_at = 0.0  # monotonic clock, seconds
@@ -68,7 +82,7 @@ class Module:
         self._compiling = False
         self._refreshing = threading.Lock()
 
-    def get(self, wait: float) -> Linked:
+    def get(self, wait: float) -> AnyLinked:
         """The module, linked. Raises ModuleError, or Unavailable where it is not compiled after `wait` seconds."""
         if time.monotonic() < self._look_at and self._linked is not None:
             return self._linked
@@ -82,7 +96,7 @@ class Module:
             raise ModuleError(self._error)
         raise Unavailable(f"{self.path} is being compiled", retry_after=5)
 
-    def load_now(self, waiting: Waiting) -> Linked:
+    def load_now(self, waiting: Waiting) -> AnyLinked:
         """Load, and compile in the foreground where needed. Raises ModuleError."""
         try:
             return self._load(self.path.stat(), waiting)
@@ -133,7 +147,7 @@ class Module:
             self._compiling = False
             self._compiled.set()
 
-    def _load(self, info: os.stat_result, waiting: Waiting) -> Linked:
+    def _load(self, info: os.stat_result, waiting: Waiting) -> AnyLinked:
         try:
             return self._store.from_cache(self.path, info) or self._store.compiled(self.path, info, waiting)
         except ModuleError as error:
@@ -196,7 +210,7 @@ class ModuleStore:
             module = self._queue.get()
             module.compile_aside()
 
-    def from_cache(self, path: Path, info: os.stat_result) -> Linked | None:
+    def from_cache(self, path: Path, info: os.stat_result) -> AnyLinked | None:
         """The module from its artefact, or None where that has to be made. Raises ModuleError, OSError."""
         if self.cache is None:
             return None
@@ -209,13 +223,13 @@ class ModuleStore:
         if facts is None:
             return None
         try:
-            return self._link(facts, lambda engine, out: _deserialize_file(engine, artefact, out))
+            return self._link(facts, lambda loader, engine, out: _load_file(loader, engine, artefact, out))
         except _Refused as error:
             log.warning("%s is compiled anew: %s", artefact, error)
             self.cache.forget(artefact)
             return None
 
-    def compiled(self, path: Path, info: os.stat_result, waiting: Waiting) -> Linked:
+    def compiled(self, path: Path, info: os.stat_result, waiting: Waiting) -> AnyLinked:
         """Compile in a child and link. Raises ModuleError."""
         if self.cache is not None and self._takes(self.cache, path, info):
             compile_in_child(path, self.features, self.cache.directory, waiting)
@@ -227,7 +241,7 @@ class ModuleStore:
         if compiled is None:
             raise ModuleError("could not be compiled")
         code = compiled.code
-        return self._link(compiled.facts, lambda engine, out: c.module_deserialize(engine, code, len(code), out))
+        return self._link(compiled.facts, lambda loader, engine, out: loader.from_bytes(engine, code, len(code), out))
 
     def _takes(self, cache: Cache, path: Path, info: os.stat_result) -> bool:
         """Whether the cache can hold this module's artefact: not if a file that is not ours is in its place."""
@@ -237,13 +251,15 @@ class ModuleStore:
             return False
         return cache.writable
 
-    def _link(self, facts: ModuleFacts, deserialize: Callable[[int, object], int | None]) -> Linked:
+    def _link(self, facts: Facts, load: Callable[[_Loader, int, object], int | None]) -> AnyLinked:
         check_facts(facts)
-        engine = runtime().engine(self.features, facts.memory_minimum, self.instances)
         pointer = ctypes.c_void_p()
-        error = deserialize(engine.pointer, ctypes.byref(pointer))
-        if error:
-            raise _Refused(error_text(error))
+        if isinstance(facts, ComponentFacts):
+            components = component_engine(self.features, facts, self.instances)
+            _accepted(load(_COMPONENTS, components.pointer, ctypes.byref(pointer)))
+            return LinkedComponent(runtime(), components, int(pointer.value or 0), facts)
+        engine = runtime().engine(self.features, facts.memory_minimum, self.instances)
+        _accepted(load(_MODULES, engine.pointer, ctypes.byref(pointer)))
         return Linked(runtime(), engine, int(pointer.value or 0), facts)
 
 
@@ -251,13 +267,29 @@ class _Refused(Exception):
     """Wasmtime would not take an artefact: damaged in a way that the digest could not show, or for another machine."""
 
 
-def _deserialize_file(engine: int, artefact: Path, out: object) -> int | None:
-    error: int | None = c.module_deserialize_file(engine, os.fsencode(artefact), out)
+def _accepted(error: int | None) -> None:
+    if error:
+        raise _Refused(error_text(error))
+
+
+class _Loader(NamedTuple):
+    """The two ways to load an artefact of one kind."""
+
+    from_file: c.Function
+    from_bytes: c.Function
+
+
+_MODULES = _Loader(c.module_deserialize_file, c.module_deserialize)
+_COMPONENTS = _Loader(cc.component_deserialize_file, cc.component_deserialize)
+
+
+def _load_file(loader: _Loader, engine: int, artefact: Path, out: object) -> int | None:
+    error: int | None = loader.from_file(engine, os.fsencode(artefact), out)
     if not error:
         return None
     # Mapping can fail where reading does not, on a file system mounted noexec for one.
     data = artefact.read_bytes()
-    second: int | None = c.module_deserialize(engine, data, len(data), out)
+    second: int | None = loader.from_bytes(engine, data, len(data), out)
     if second:
         c.error_delete(error)
         return second

@@ -8,6 +8,7 @@ import os
 import resource
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -75,19 +76,23 @@ class EngineKey:
     instances: int
 
 
-def new_config(features: frozenset[str]) -> int:
-    """A `wasm_config_t` with the features set; everything that decides whether an artefact fits is set here."""
+def new_config(features: frozenset[str], components: bool = False) -> int:
+    """A `wasm_config_t` with the features set; everything that decides whether an artefact fits is set here.
+
+    What Wasmtime puts between components copies from one memory to another, so components have several memories in a
+    module. Their number is known beforehand, and the limits count with it (`component_guest.memory_each`).
+    """
     config = int(c.config_new())
     c.config_switch(config, "epoch_interruption", True)
     for name in _ALWAYS_OFF:
-        c.config_switch(config, name, False)
+        c.config_switch(config, name, components and name == "wasm_multi_memory")
     wanted = {switch for feature in features for switch in OPTIONAL_FEATURES[feature]}
     for switch in sorted({switch for switches in OPTIONAL_FEATURES.values() for switch in switches}):
         c.config_switch(config, switch, switch in wanted)
     return config
 
 
-def _check_address_space(instances: int) -> None:
+def check_address_space(instances: int) -> None:
     """Wasmtime aborts the process when it cannot reserve its pool, so the limit is looked at before."""
     wanted = instances * SLOT_RESERVATION
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -105,7 +110,7 @@ class Engine:
     def __init__(self, key: EngineKey) -> None:
         self.key = key
         self.instances = instances = key.instances
-        _check_address_space(instances)
+        check_address_space(instances)
         config = new_config(key.features)
         pooling = c.pooling_new()
         small = key.small
@@ -151,7 +156,7 @@ class Ticker:
 
     def __init__(self) -> None:
         self.running: dict[Any, None] = {}  # of run.Run
-        self.engines: list[Engine] = []
+        self.engines: list[Any] = []
         self.asleep = True
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -188,19 +193,22 @@ class Runtime:
 
     def __init__(self) -> None:
         self.ticker = Ticker()
-        self._engines: dict[EngineKey, Engine] = {}
+        self._engines: dict[Any, Any] = {}  # Engine by EngineKey, and those for components
         self._making = threading.Lock()
 
     def engine(self, features: frozenset[str], memory_minimum: int, instances: int) -> Engine:
         """The engine for modules with these features and this much initial memory (bytes)."""
-        key = EngineKey(features, memory_minimum <= SMALL_MEMORY, instances)
+        made: Engine = self.made(EngineKey(features, memory_minimum <= SMALL_MEMORY, instances), Engine)
+        return made
+
+    def made(self, key: Any, make: Callable[[Any], Any]) -> Any:
+        """The engine of this key, made where it is not there yet."""
         engine = self._engines.get(key)
         if engine is None:
             with self._making:
                 engine = self._engines.get(key)
                 if engine is None:
-                    engine = Engine(key)
-                    self._engines[key] = engine
+                    engine = self._engines[key] = make(key)
                     self.ticker.engines = [*self._engines.values()]
         return engine
 
@@ -230,9 +238,9 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def compile_engine(features: frozenset[str]) -> int:
+def compile_engine(features: frozenset[str], components: bool = False) -> int:
     """An engine without a pool, for a process that compiles and then ends."""
-    return int(c.engine_new(new_config(features)))
+    return int(c.engine_new(new_config(features, components)))
 
 
 def wat_to_wasm(text: bytes) -> bytes:

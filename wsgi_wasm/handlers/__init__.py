@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from wsgi_wasm.handlers.auto import AutoHandler
 from wsgi_wasm.handlers.cgi import CgiHandler
 from wsgi_wasm.handlers.guest_handler import GuestHandler
+from wsgi_wasm.handlers.http import HttpHandler
 
-HANDLERS: Mapping[str, type[GuestHandler]] = {"cgi": CgiHandler}
+HANDLERS: Mapping[str, type[GuestHandler]] = {"auto": AutoHandler, "cgi": CgiHandler, "http": HttpHandler}

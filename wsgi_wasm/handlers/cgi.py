@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.cgi.metavars import MetaVariables
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.handlers.guest_handler import GuestHandler
+from wsgi_wasm.handlers.program import AnyGuest, Invocation
+from wsgi_wasm.request import LocalRedirect, Request
 
 
 class CgiHandler(GuestHandler):
     """Serves a route whose guests are CGI programs."""
 
+    interface = "cgi"
+
     def __init__(self, route: Route, modules: ModuleStore) -> None:
         super().__init__(route, modules)
         allowed = frozenset(name.lower() for name in route.response_fields)
         self._new_parser = partial(HeadParser, route.limits.max_head, allowed)
+
+    def run_guest(self, request: Request, invocation: Invocation, guest: AnyGuest) -> Iterable[bytes] | LocalRedirect:
+        """As `GuestHandler.run_guest`. Raises ModuleError for a guest of another interface."""
+        if guest.interface != self.interface:
+            wanted, found = self.interface, guest.interface
+            raise ModuleError(f"{invocation.program.module.path}: `interface` is {wanted}, and this guest's is {found}")
+        return super().run_guest(request, invocation, guest)
 
     def _environment(self, env: Mapping[str, str]) -> MetaVariables:
         route = self.route

@@ -16,11 +16,10 @@ from wsgi_wasm.answer import Answer, HeadReader
 from wsgi_wasm.body import read_body
 from wsgi_wasm.cgi.query import query_arguments
 from wsgi_wasm.config.model import Route
-from wsgi_wasm.engine.guest import Guest
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.engine.run import Input
-from wsgi_wasm.handlers.program import Environment, Invocation, Programs
+from wsgi_wasm.handlers.program import AnyGuest, Environment, Invocation, Programs
 from wsgi_wasm.request import LocalRedirect, Request
 from wsgi_wasm.stderr import ErrorLog
 from wsgi_wasm.wsgi_server import Connection
@@ -63,8 +62,11 @@ class GuestHandler:
 
     def run(self, request: Request, invocation: Invocation) -> Iterable[bytes] | LocalRedirect:
         """Body in, guest, answer out."""
+        return self.run_guest(request, invocation, invocation.program.guest(self._limits.queue_timeout))
+
+    def run_guest(self, request: Request, invocation: Invocation, guest: AnyGuest) -> Iterable[bytes] | LocalRedirect:
+        """The same with the invocation's guest in hand."""
         limits = self._limits
-        guest = invocation.program.guest(limits.queue_timeout)
         body = read_body(request.environ, limits.max_body, limits.body_timeout, self.route.stream_request)
         errors = ErrorLog(self.route.name, request.identity, limits.max_stderr)
         answer = Answer(request, self._new_parser(), Connection(request.environ), limits.send_timeout, errors)
@@ -78,14 +80,20 @@ class GuestHandler:
                 script_filename=invocation.script_filename,
                 streamed_body=body is not None,
             )
-            arguments = self._arguments(request, invocation)
+            arguments, told = self._told(request, invocation, environment)
             stdin = body.stream if body is not None else None
-            outcome = self._admitted(guest, arguments, environment, stdin, answer, request.spent)
+            outcome = self._admitted(guest, arguments, told, stdin, answer, request.spent)
         finally:
             errors.close()
             if body is not None:
                 body.close()
         return self._finish(request, outcome, answer)
+
+    def _told(
+        self, request: Request, invocation: Invocation, environment: list[bytes]
+    ) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """What the guest is told of the request, as arguments and environment."""
+        return self._arguments(request, invocation), environment
 
     def _arguments(self, request: Request, invocation: Invocation) -> tuple[bytes, ...]:
         """The guest's `argv`, its name first."""
@@ -96,7 +104,7 @@ class GuestHandler:
 
     def _admitted(
         self,
-        guest: Guest,
+        guest: AnyGuest,
         arguments: Sequence[bytes],
         environment: Sequence[bytes],
         stdin: Input | None,

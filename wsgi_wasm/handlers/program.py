@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from wsgi_wasm.config.model import Dir, Interpreter, Route
-from wsgi_wasm.engine.guest import Guest, Linked, Preopen
+from wsgi_wasm.engine.component_guest import ComponentGuest
+from wsgi_wasm.engine.components import offer
+from wsgi_wasm.engine.guest import Guest, Preopen
 from wsgi_wasm.engine.modules import Module, ModuleStore
+from wsgi_wasm.hostapi import INTERFACES, ready
 from wsgi_wasm.request import Request
 from wsgi_wasm.scripts import find_script
+
+offer(INTERFACES.values())
+
+AnyGuest = Guest | ComponentGuest
 
 MODULE_SUFFIXES = (".wasm", ".wat")
 _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
@@ -40,21 +47,28 @@ class Program:
     """A module with what one route grants it: run for every request that names it."""
 
     def __init__(
-        self, module: Module, route: Route, arguments: Sequence[str], dirs: Sequence[Dir], variables: Environment
+        self,
+        module: Module,
+        route: Route,
+        arguments: Sequence[str],
+        dirs: Sequence[Dir],
+        variables: Environment,
+        grants: Mapping[str, object],
     ) -> None:
         self.module = module
         self.variables = variables
         self.arguments = tuple(os.fsencode(text) for text in (module.path.name, *arguments))
         self._limits = route.limits
         self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in dirs)
-        self._guest: Guest | None = None
+        self._grants = grants
+        self._guest: AnyGuest | None = None
 
-    def guest(self, wait: float) -> Guest:
+    def guest(self, wait: float) -> AnyGuest:
         """The guest, linked anew when its module has changed. Raises ModuleError, Unavailable."""
-        linked: Linked = self.module.get(wait)
+        linked = self.module.get(wait)
         guest = self._guest
         if guest is None or guest.linked is not linked:
-            guest = self._guest = Guest(linked, self._limits, self._preopens)
+            guest = self._guest = linked.guest(self._limits, self._preopens, self._grants)
         return guest
 
 
@@ -77,6 +91,7 @@ class Programs:
         self._modules = modules
         self._environment = environment
         self._variables = environment(route.env)
+        self._grants = ready(route.grants)
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
         self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
@@ -109,7 +124,8 @@ class Programs:
         return Invocation(program, request.script_name, request.path_info, filename)
 
     def _direct(self, file: Path) -> Program:
-        return Program(self._modules.module(file), self._route, self._route.args, self._route.dirs, self._variables)
+        route, module = self._route, self._modules.module(file)
+        return Program(module, route, route.args, route.dirs, self._variables, self._grants)
 
     def _interpreted(self, interpreter: Interpreter, script: str) -> Program:
         arguments = [argument.replace("{script}", script) for argument in interpreter.args]
@@ -117,7 +133,8 @@ class Programs:
         # The scripts are what an interpreter reads, so it sees them as the root of its file system.
         dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
         variables = self._environment({**self._route.env, **interpreter.env})
-        return Program(self._modules.module(interpreter.module), self._route, arguments, dirs, variables)
+        module = self._modules.module(interpreter.module)
+        return Program(module, self._route, arguments, dirs, variables, self._grants)
 
     def _remembered(self, file: Path, script: str, make: Callable[[], Program]) -> Program:
         key = (file, script)

@@ -1,0 +1,226 @@
+"""Components that handle HTTP, in one process: guests written in C, at several versions of WASI."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from conftest import SiteMaker
+from guests.build import VERSIONS, component
+from wsgi_wasm.errors import Cut
+
+CUT = -1
+
+
+@pytest.fixture
+def client(make_client: SiteMaker) -> Client:
+    return site(make_client)
+
+
+def site(make_client: SiteMaker, version: str = "0.2.12", **settings: Any) -> Client:
+    return make_client({"/x": {"module": str(component("http", version)), **settings}, "/hello": {"module": "hello"}})
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_is_served(make_client: SiteMaker, version: str) -> None:
+    client = site(make_client, version)
+    response = client.get("/x/hello")
+    assert (response.status_code, response.text) == (200, "hello from wasi:http\n")
+    assert response.headers["Content-Type"] == "text/plain"
+    echoed = client.post("/x/echo", data=b"\0\xff" * 5000)
+    assert (echoed.status_code, echoed.data) == (201, b"\0\xff" * 5000)
+
+
+def test_what_a_handler_is_told(make_client: SiteMaker) -> None:
+    client = site(make_client, env={"GREETING": "grüß"}, pass_env=["SSL_*"])
+    response = client.open(
+        "/x/request?a=%FF&b",
+        method="PROPFIND",
+        base_url="https://shop.example:8443",
+        headers={"X-Test": "caf\xe9", "Authorization": "Basic x", "Connection": "keep-alive", "Proxy": "p"},
+        content_type="text/odd",
+        data=b"body",
+        environ_overrides={"SSL_PROTOCOL": "TLSv1.3", "HTTP_HOST": "shop.example:8443"},
+    )
+    lines = response.data.decode("latin-1").splitlines()
+    assert lines[:4] == ["method 9 PROPFIND", "path /x/request?a=%FF&b", "scheme 1", "authority shop.example:8443"]
+    fields = dict(line.removeprefix("header ").split("=", 1) for line in lines if line.startswith("header "))
+    assert fields == {"x-test": "caf\xe9", "content-type": "text/odd", "content-length": "4"}
+    variables = {
+        line.removeprefix("env ")
+        for line in response.data.decode("utf-8", "replace").splitlines()
+        if line.startswith("env ")
+    }
+    assert variables == {"GREETING=grüß", "SSL_PROTOCOL=TLSv1.3"}
+    assert lines[-1] == "arguments 0"
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 10_000_000])
+def test_bodies_of_any_size(make_client: SiteMaker, size: int) -> None:
+    client = site(make_client)
+    counted = client.post("/x/count", data=b"x" * size)
+    assert counted.text == f"{size} 1000\n"  # then the trailers: some, ok, ok, none
+    received = client.get(f"/x/big?{size}")
+    assert len(received.data) == size
+    assert received.data[:26] == b"abcdefghijklmnopqrstuvwxyz"[:size]
+
+
+# path, settings, status, words of the log
+ENDS: list[tuple[str, dict[str, Any], int, str]] = [
+    ("hello", {}, 200, ""),
+    ("empty", {}, 204, ""),
+    ("status?299", {}, 299, ""),
+    ("status?999", {}, 502, "not a status"),
+    ("status?99", {}, 599, ""),
+    ("status?150", {}, 502, "not a status"),
+    ("trap", {}, 502, "trapped: unreachable instruction"),
+    ("half", {}, CUT, "trapped: unreachable instruction"),
+    ("none", {}, 502, "gave no whole response"),
+    ("unfinished", {}, CUT, "gave no whole response"),
+    ("twice", {}, 502, "gave no whole response"),
+    ("error", {}, 502, "wasi:http error-code internal-error: own words"),
+    ("refused", {}, 502, "wasi:http error-code connection-refused"),
+    ("loop", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("loop", {"cpu": "100ms"}, 504, "cpu"),
+    ("loop-after", {"timeout": "200ms"}, CUT, "ran past its timeout"),
+    ("sleep", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("sleep-after", {"timeout": "200ms"}, CUT, "ran past its timeout"),
+    ("big?200000000", {"max_output": "1MiB"}, CUT, "more than max_output"),
+    ("big?5000", {"max_output": "1KiB"}, 502, "more than max_output"),
+    ("length", {}, 200, "Content-Length is 5, the body has 16 bytes"),
+    ("print", {}, 200, "printed by the guest"),
+    ("hello", {"memory": "128KiB"}, 503, "`memory` allows 128 KiB"),
+    ("hello", {"interface": "cgi"}, 503, "`interface` is cgi, and this guest's is http"),
+    ("hello", {"interface": "http"}, 200, ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "status", "words"), ENDS, ids=[f"{path}-{status}" for path, _, status, _ in ENDS]
+)
+def test_end(
+    make_client: SiteMaker,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    settings: dict[str, Any],
+    status: int,
+    words: str,
+) -> None:
+    client = site(make_client, **settings)
+    with caplog.at_level(logging.INFO, "wsgi_wasm"):
+        if status == CUT:
+            with pytest.raises(Cut):
+                client.get(f"/x/{path}")
+        else:
+            response = client.get(f"/x/{path}")
+            assert response.status_code == status
+            assert response.headers["X-Request-ID"]
+    assert words in caplog.text
+    assert client.get("/hello").status_code == 200
+
+
+def test_an_answer_streams_while_the_guest_waits(client: Client) -> None:
+    """Each piece is sent before the next is written: what WSGI's write() is given, in order."""
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        written.append(status.encode())
+        return written.append
+
+    environ = dict(client.get("/x/hello").request.environ)
+    environ["PATH_INFO"] = "/x/stream"
+    environ.pop("REQUEST_URI", None), environ.pop("RAW_URI", None)
+    rest = b"".join(client.application(environ, start_response))
+    assert written == [b"200 OK", b"piece\n", b"piece\n", b"piece\n"]
+    assert rest == b""
+
+
+def test_a_poll_says_which_is_ready(client: Client) -> None:
+    assert client.get("/x/two").text == "1 1"
+
+
+def test_a_directory_serves_both_kinds(make_client: SiteMaker, tmp_path: Path) -> None:
+    """What a guest speaks is its own: beside each other in one directory."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "handler.wasm").write_bytes(component("http").read_bytes())
+    (folder / "program.wat").write_bytes((Path(__file__).parents[1] / "guests" / "hello.wat").read_bytes())
+    client = make_client({"/bin": {"directory": str(folder)}})
+    assert client.get("/bin/handler.wasm/hello").text == "hello from wasi:http\n"
+    assert client.get("/bin/program.wat").status_code == 200
+
+
+# name and value of a response field; for `fields.append`: "-" it is taken, 0 invalid-syntax, 1 forbidden
+FIELDS: list[tuple[str, bytes, str]] = [
+    ("x-plain", b"value", "-"),
+    ("X-Upper", b"VALUE", "-"),
+    ("x-tab", b"a\tb", "-"),
+    ("x-empty", b"", "-"),
+    ("x-obs-text", b"caf\xe9 \x80\xff", "-"),
+    ("x-cr", b"a\rSet-Cookie: b=c", "0"),
+    ("x-lf", b"a\nSet-Cookie: b=c", "0"),
+    ("x-crlf", b"a\r\n\r\n<script>", "0"),
+    ("x-nul", b"a\0b", "0"),
+    ("x-delete", b"a\x7fb", "0"),
+    ("x name", b"a", "0"),
+    ("x:name", b"a", "0"),
+    ("x\r\nset-cookie", b"a", "0"),
+    ("x\0", b"a", "0"),
+    ("", b"a", "0"),
+    ("né", b"a", "0"),
+    ("transfer-encoding", b"chunked", "1"),
+    ("Transfer-Encoding", b"chunked", "1"),
+    ("CONNECTION", b"close", "1"),
+    ("keep-alive", b"1", "1"),
+    ("Proxy-Connection", b"x", "1"),
+    ("proxy-authenticate", b"x", "1"),
+    ("Upgrade", b"h2c", "1"),
+    ("host", b"evil.example", "1"),
+    ("http2-settings", b"x", "1"),
+]
+
+
+@pytest.mark.parametrize("way", ["append", "set", "from-list"])
+@pytest.mark.parametrize(("name", "value", "taken"), FIELDS, ids=[repr(name) + str(value) for name, value, _ in FIELDS])
+def test_response_fields(client: Client, way: str, name: str, value: bytes, taken: str) -> None:
+    response = client.post(f"/x/{way}", data=name.encode() + b"=" + value + b"\1")
+    assert response.status_code == 200
+    assert response.text == taken
+    assert "Set-Cookie" not in response.headers
+    arrived = response.headers.get(name) if name.isascii() else None
+    if way != "from-list":  # there the list is only tried
+        assert arrived == (value.decode("latin-1") if taken == "-" else None)
+
+
+# fields that the adapter takes and the gateway does not pass on, or answers 502 for
+HEADS: list[tuple[bytes, int, str]] = [
+    (b"status=404 Not Found\1", 200, ""),
+    (b"Status=404\1STATUS=500\1", 200, ""),
+    (b"x-sendfile=/etc/passwd\1", 200, ""),
+    (b"X-Accel-Redirect=/secret\1", 200, ""),
+    (b"date=now\1server=me\1trailer=x\1te=x\1", 200, ""),
+    (b"content-type=a/b\1Content-Type=c/d\1", 502, "Content-Type appears twice"),
+    (b"content-length=5\1content-length=6\1", 502, "two lengths"),
+    (b"content-length=+5\1", 502, "no plain number"),
+    (b"location=\1", 502, "Location is empty"),
+    (b"".join(b"x-%d=y\1" % i for i in range(60)), 200, ""),
+]
+
+
+@pytest.mark.parametrize(("pairs", "status", "words"), HEADS, ids=[repr(pairs[:24]) for pairs, _, _ in HEADS])
+def test_response_heads(
+    client: Client, caplog: pytest.LogCaptureFixture, pairs: bytes, status: int, words: str
+) -> None:
+    response = client.post("/x/append", data=pairs)
+    assert response.status_code == status
+    assert words in caplog.text
+    names = {name.lower() for name, _ in response.headers}
+    assert not names & {"status", "x-sendfile", "x-accel-redirect", "server", "te"}
+
+
+def test_views_cannot_be_changed(client: Client) -> None:
+    assert client.get("/x/immutable").text == "22"

@@ -1,0 +1,416 @@
+/* A wasi:http guest: the last segment of the path says what it does. */
+typedef unsigned u32;
+typedef unsigned long long u64;
+typedef unsigned char u8;
+#define HOST(name) __attribute__((import_module("host"), import_name(name)))
+#define MEMORY(name) __attribute__((import_module("memory"), import_name(name)))
+
+typedef struct {
+    u8 *at;
+    u32 size;
+} Text;
+typedef union {
+    u8 bytes[64];
+    u32 words[16];
+    u64 longs[8];
+} Result;
+
+MEMORY("mark") u32 mark(void);
+MEMORY("reset") void reset(u32);
+HOST("block") void block(int);
+HOST("timer") int timer(u64);
+HOST("read") void read_(int, u64, Result *);
+HOST("write") void write_(int, const void *, u32, Result *);
+HOST("fields") int fields(void);
+HOST("from-list") void from_list(const Text *, u32, Result *);
+HOST("append") void append(int, const void *, u32, const void *, u32, Result *);
+HOST("set") void set(int, const void *, u32, const Text *, u32, Result *);
+HOST("entries") void entries(int, Text *);
+HOST("method") void method(int, Result *);
+HOST("path") void path(int, Result *);
+HOST("scheme") void scheme(int, Result *);
+HOST("authority") void authority(int, Result *);
+HOST("request-headers") int request_headers(int);
+HOST("consume") void consume(int, Result *);
+HOST("body-stream") void body_stream(int, Result *);
+HOST("body-finish") int body_finish(int);
+HOST("trailers") void trailers(int, Result *);
+HOST("response") int response(int);
+HOST("status") int status(int, u32);
+HOST("response-headers") int response_headers(int);
+HOST("response-body") void response_body(int, Result *);
+HOST("body-write") void body_write(int, Result *);
+HOST("body-done") void body_done(int, int, int, Result *);
+HOST("outparam-set") void outparam_set(int, int, int, int, u64, int, int, int, int);
+HOST("environment") void environment(Text *);
+HOST("arguments") void arguments(Text *);
+HOST("stdout") int stdout_(void);
+HOST("poll") void poll(const int *, u32, Text *);
+HOST("drop-pollable") void drop_pollable(int);
+HOST("drop-input") void drop_input(int);
+HOST("drop-output") void drop_output(int);
+HOST("drop-fields") void drop_fields(int);
+
+static Text target, wanted;
+static int outparam_, request_;
+static Result r;
+
+static u32 length(const char *s) {
+    u32 n = 0;
+    while (s[n])
+        n++;
+    return n;
+}
+
+/* The path's last segment, without the query. */
+static void find_wanted(void) {
+    path(request_, &r);
+    target = (Text){(u8 *)r.words[1], r.words[2]};
+    u32 end = 0, start = 0;
+    while (end < target.size && target.at[end] != '?')
+        end++;
+    for (u32 i = 0; i < end; i++)
+        if (target.at[i] == '/')
+            start = i + 1;
+    wanted = (Text){target.at + start, end - start};
+}
+
+static int is(const char *word) {
+    if (wanted.size != length(word))
+        return 0;
+    for (u32 i = 0; i < wanted.size; i++)
+        if (wanted.at[i] != (u8)word[i])
+            return 0;
+    return 1;
+}
+
+static u32 query_number(void) {
+    u32 value = 0, i = 0;
+    while (i < target.size && target.at[i] != '?')
+        i++;
+    for (i++; i < target.size; i++)
+        if (target.at[i] >= '0' && target.at[i] <= '9')
+            value = value * 10 + target.at[i] - '0';
+    return value;
+}
+
+static void add(int headers, const char *name, const char *value) {
+    append(headers, name, length(name), value, length(value), &r);
+}
+
+/* Begin an answer; its stream, and its body for `done`. */
+static int body_;
+static int begin(u32 code, int headers) {
+    int answer = response(headers);
+    if (code != 200)
+        status(answer, code);
+    response_body(answer, &r);
+    body_ = r.words[1];
+    outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
+    body_write(body_, &r);
+    return r.words[1];
+}
+
+static void done(int stream) {
+    drop_output(stream);
+    body_done(body_, 0, 0, &r);
+}
+
+static void put_bytes(int stream, const u8 *at, u32 size) {
+    while (size) {
+        u32 n = size < 4096 ? size : 4096;
+        write_(stream, at, n, &r);
+        if (r.bytes[0])
+            return;
+        at += n;
+        size -= n;
+    }
+}
+
+static void put(int stream, const char *text) {
+    put_bytes(stream, (const u8 *)text, length(text));
+}
+
+static void put_number(int stream, u32 value) {
+    u8 digits[10];
+    int n = 10;
+    do
+        digits[--n] = '0' + value % 10;
+    while (value /= 10);
+    put_bytes(stream, digits + n, 10 - n);
+}
+
+static void sleep_ms(u64 ms) {
+    int t = timer(ms * 1000000);
+    block(t);
+    drop_pollable(t);
+}
+
+static int plain(void) {
+    int headers = fields();
+    add(headers, "content-type", "text/plain");
+    return headers;
+}
+
+static void show_request(void) {
+    int stream = begin(200, plain());
+    put(stream, "method ");
+    method(request_, &r);
+    Result found = r; /* writing uses r */
+    put_number(stream, found.bytes[0]);
+    if (found.bytes[0] == 9) {
+        put(stream, " ");
+        put_bytes(stream, (u8 *)found.words[1], found.words[2]);
+    }
+    put(stream, "\npath ");
+    put_bytes(stream, target.at, target.size);
+    scheme(request_, &r);
+    put(stream, "\nscheme ");
+    put_number(stream, r.bytes[4]);
+    authority(request_, &r);
+    put(stream, "\nauthority ");
+    put_bytes(stream, (u8 *)r.words[1], r.words[2]);
+    put(stream, "\n");
+    Text list;
+    int headers = request_headers(request_);
+    entries(headers, &list);
+    drop_fields(headers);
+    for (u32 i = 0; i < list.size; i++) {
+        Text *pair = (Text *)list.at + 2 * i;
+        put(stream, "header ");
+        put_bytes(stream, pair[0].at, pair[0].size);
+        put(stream, "=");
+        put_bytes(stream, pair[1].at, pair[1].size);
+        put(stream, "\n");
+    }
+    environment(&list);
+    for (u32 i = 0; i < list.size; i++) {
+        Text *pair = (Text *)list.at + 2 * i;
+        put(stream, "env ");
+        put_bytes(stream, pair[0].at, pair[0].size);
+        put(stream, "=");
+        put_bytes(stream, pair[1].at, pair[1].size);
+        put(stream, "\n");
+    }
+    arguments(&list);
+    put(stream, "arguments ");
+    put_number(stream, list.size);
+    put(stream, "\n");
+    done(stream);
+}
+
+static int incoming_stream(int *body) {
+    consume(request_, &r);
+    *body = r.words[1];
+    body_stream(*body, &r);
+    return r.words[1];
+}
+
+static void echo(void) {
+    int body, input = incoming_stream(&body), stream = begin(201, plain());
+    for (;;) {
+        u32 before = mark();
+        read_(input, 65536, &r);
+        if (r.bytes[0])
+            break;
+        put_bytes(stream, (u8 *)r.words[1], r.words[2]);
+        reset(before);
+    }
+    drop_input(input);
+    trailers(body_finish(body), &r);
+    done(stream);
+}
+
+/* Count the body's bytes, and say what its trailers are: some, ok, ok, none. */
+static void count(void) {
+    int body, input = incoming_stream(&body);
+    u32 total = 0;
+    for (;;) {
+        u32 before = mark();
+        read_(input, 65536, &r);
+        if (r.bytes[0])
+            break;
+        total += r.words[2];
+        reset(before);
+    }
+    drop_input(input);
+    trailers(body_finish(body), &r);
+    Result t = r;
+    int stream = begin(200, plain());
+    put_number(stream, total);
+    put(stream, " ");
+    for (int i = 0; i < 4; i++)
+        put_number(stream, t.bytes[8 * i]);
+    put(stream, "\n");
+    done(stream);
+}
+
+static void big(void) {
+    static u8 block_[4096];
+    for (u32 i = 0; i < sizeof block_; i++)
+        block_[i] = 'a' + i % 26;
+    u32 left = query_number();
+    int stream = begin(200, plain());
+    while (left) {
+        u32 n = left < sizeof block_ ? left : sizeof block_;
+        put_bytes(stream, block_, n);
+        left -= n;
+    }
+    done(stream);
+}
+
+/* The body is lines `name=value`; each becomes a response field by `append`, or the error's number on a line. */
+static void headers_from_body(int by_list) {
+    int body, input = incoming_stream(&body);
+    read_(input, 65536, &r);
+    Text text = {(u8 *)r.words[1], r.bytes[0] ? 0 : r.words[2]};
+    u8 errors[64];
+    u32 n = 0;
+    int headers = fields();
+    for (u32 i = 0; i < text.size && n < sizeof errors;) {
+        Text pair[2] = {{text.at + i, 0}};
+        while (i < text.size && text.at[i] != '=')
+            i++;
+        pair[0].size = text.at + i - pair[0].at;
+        pair[1].at = text.at + ++i;
+        while (i < text.size && text.at[i] != 1) /* byte 1 ends a pair, as values may hold any other */
+            i++;
+        pair[1].size = text.at + i++ - pair[1].at;
+        if (by_list == 1) {
+            from_list(pair, 1, &r);
+            errors[n++] = r.bytes[0] ? '0' + r.bytes[4] : '-';
+        } else if (by_list == 2) {
+            set(headers, pair[0].at, pair[0].size, &pair[1], 1, &r);
+            errors[n++] = r.bytes[0] ? '0' + r.bytes[1] : '-';
+        } else {
+            append(headers, pair[0].at, pair[0].size, pair[1].at, pair[1].size, &r);
+            errors[n++] = r.bytes[0] ? '0' + r.bytes[1] : '-';
+        }
+    }
+    int stream = begin(200, headers);
+    put_bytes(stream, errors, n);
+    done(stream);
+}
+
+/* The views that a request and a response give cannot be changed: "22". */
+static void immutable(void) {
+    u8 found[2];
+    add(request_headers(request_), "x-a", "b");
+    found[0] = r.bytes[0] ? '0' + r.bytes[1] : '-';
+    int answer = response(fields());
+    add(response_headers(answer), "x-a", "b");
+    found[1] = r.bytes[0] ? '0' + r.bytes[1] : '-';
+    int stream = begin(200, plain());
+    put_bytes(stream, found, 2);
+    done(stream);
+}
+
+static void with_status(void) {
+    int answer = response(plain()), refused = status(answer, query_number());
+    int stream = begin(refused ? 599 : query_number(), plain());
+    put(stream, "status");
+    done(stream);
+}
+
+static void wait_for_two(void) {
+    int list[2] = {timer(3600000000000ull), timer(150000000)};
+    Text ready;
+    poll(list, 2, &ready);
+    int stream = begin(200, plain());
+    put_number(stream, ready.size);
+    put(stream, " ");
+    put_number(stream, *(u32 *)ready.at);
+    done(stream);
+}
+
+__attribute__((export_name("handle"))) void handle(int request, int outparam) {
+    request_ = request;
+    outparam_ = outparam;
+    find_wanted();
+    int stream;
+    if (is("request"))
+        show_request();
+    else if (is("echo"))
+        echo();
+    else if (is("count"))
+        count();
+    else if (is("big"))
+        big();
+    else if (is("append"))
+        headers_from_body(0);
+    else if (is("from-list"))
+        headers_from_body(1);
+    else if (is("set"))
+        headers_from_body(2);
+    else if (is("immutable"))
+        immutable();
+    else if (is("status"))
+        with_status();
+    else if (is("two"))
+        wait_for_two();
+    else if (is("stream")) {
+        stream = begin(200, plain());
+        for (int i = 0; i < 3; i++) {
+            put(stream, "piece\n");
+            sleep_ms(150);
+        }
+        done(stream);
+    } else if (is("print")) {
+        int out = stdout_();
+        put(out, "printed by the guest\n");
+        drop_output(out);
+        stream = begin(200, plain());
+        put(stream, "answered\n");
+        done(stream);
+    } else if (is("length")) {
+        int headers = plain();
+        add(headers, "content-length", "5");
+        stream = begin(200, headers);
+        put(stream, "longer than five");
+        done(stream);
+    } else if (is("empty")) {
+        int answer = response(plain());
+        status(answer, 204);
+        outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
+    } else if (is("trap"))
+        __builtin_trap();
+    else if (is("half")) {
+        stream = begin(200, plain());
+        put(stream, "half");
+        sleep_ms(60);
+        __builtin_trap();
+    } else if (is("unfinished")) {
+        stream = begin(200, plain());
+        put(stream, "no end");
+        sleep_ms(60);
+    } else if (is("loop"))
+        for (volatile int i = 0;; i++)
+            ;
+    else if (is("loop-after")) {
+        stream = begin(200, plain());
+        put(stream, "then nothing");
+        for (volatile int i = 0;; i++)
+            ;
+    } else if (is("sleep"))
+        sleep_ms(3600000);
+    else if (is("sleep-after")) {
+        stream = begin(200, plain());
+        put(stream, "then nothing");
+        sleep_ms(3600000);
+    } else if (is("none"))
+        return;
+    else if (is("error"))
+        outparam_set(outparam_, 1, 38, 1, (u64)(u32) "own words", 9, 0, 0, 0);
+    else if (is("refused"))
+        outparam_set(outparam_, 1, 6, 0, 0, 0, 0, 0, 0);
+    else if (is("twice")) {
+        int first = response(plain()), second = response(plain());
+        response_body(first, &r);
+        body_write(r.words[1], &r);
+        outparam_set(outparam_, 0, second, 0, 0, 0, 0, 0, 0);
+    } else {
+        stream = begin(200, plain());
+        put(stream, "hello from wasi:http\n");
+        done(stream);
+    }
+}

@@ -1,0 +1,101 @@
+"""Engines for components: pools whose sizes follow from what an instance of a component takes.
+
+Components of like needs share an engine, so needs are rounded up to powers of two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from wsgi_wasm.engine import _capi as c
+from wsgi_wasm.engine.component_facts import ComponentFacts
+from wsgi_wasm.engine.runtime import (
+    SLOT_RESERVATION,
+    SMALL_MEMORY,
+    TABLE_ELEMENTS,
+    check_address_space,
+    new_config,
+    runtime,
+)
+from wsgi_wasm.errors import Unavailable
+
+
+def _rounded(count: int, least: int) -> int:
+    """The next power of two, from `least` on."""
+    size = least
+    while size < count:
+        size *= 2
+    return size
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentEngineKey:
+    """What distinguishes engines for components."""
+
+    features: frozenset[str]
+    small: bool
+    instances: int
+    core_instances: int
+    memories: int
+    tables: int
+
+
+class ComponentEngine:
+    """A `wasm_engine_t` with a pool for components. Never freed, as `runtime.Engine`."""
+
+    def __init__(self, key: ComponentEngineKey) -> None:
+        self.key = key
+        self.instances = instances = key.instances
+        check_address_space(instances * key.memories)
+        config = new_config(key.features, components=True)
+        pooling = c.pooling_new()
+        for name, value in {
+            "total_component_instances": instances,
+            "max_component_instance_size": 4 << 20,
+            "max_core_instances_per_component": key.core_instances,
+            "max_memories_per_component": key.memories,
+            "max_tables_per_component": key.tables,
+            "total_core_instances": instances * key.core_instances,
+            "total_memories": instances * key.memories,
+            "total_tables": instances * key.tables,
+            "max_tables_per_module": key.tables,
+            "max_memories_per_module": key.memories,
+            "table_elements": TABLE_ELEMENTS,
+            "table_keep_resident": 65536,
+            "max_core_instance_size": 4 << 20,
+            "max_memory_size": SLOT_RESERVATION,  # a route's own limit is set on its store
+            "linear_memory_keep_resident": SMALL_MEMORY if key.small else 0,
+            "max_unused_warm_slots": instances,
+            "total_gc_heaps": instances,
+        }.items():
+            c.pooling_number(pooling, name, value)
+        c.pooling_use(config, pooling)
+        c.pooling_delete(pooling)
+        self.pointer = int(c.engine_new(config))
+        self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
+        self.slots: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(instances):
+            self.slots.put(None)
+
+    def take_slot(self, timeout: float) -> Any:
+        """Leave to make one instance, after at most `timeout` seconds. Raises Unavailable."""
+        try:
+            return self.slots.get(timeout=timeout) if timeout > 0 else self.slots.get_nowait()
+        except Empty:
+            raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
+
+
+def component_engine(features: frozenset[str], facts: ComponentFacts, instances: int) -> ComponentEngine:
+    """The engine of this process for a component. Raises EngineError where its pool finds no place."""
+    key = ComponentEngineKey(
+        features,
+        facts.memory_minimum <= SMALL_MEMORY,
+        instances,
+        _rounded(facts.core_instances, 8),
+        _rounded(facts.memories, 2),
+        _rounded(facts.tables, 4),
+    )
+    made: ComponentEngine = runtime().made(key, ComponentEngine)
+    return made

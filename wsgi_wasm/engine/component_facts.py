@@ -1,0 +1,68 @@
+"""What the gateway decides by of a component: what it speaks, what it imports, and what its instances need."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wsgi_wasm.component.outline import Outline
+from wsgi_wasm.component.reader import FUNC_SORT, INSTANCE_SORT, TYPE_SORT
+from wsgi_wasm.component.versions import parse
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentImport:
+    """One import: its name, and the functions and resources that are taken from it (none where it is no instance)."""
+
+    name: str
+    functions: tuple[str, ...]
+    resources: tuple[str, ...]
+    is_instance: bool
+
+    @property
+    def is_wasi(self) -> bool:
+        """Whether WASI 0.2 has it."""
+        return parse(self.name).is_wasi_02
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentFacts:
+    """`interface` is `http` or `cgi`. `core_instances`, `memories` and `tables` are what one instance takes of a pool,
+    the adapter's among them. The guest's own memories begin with `memory_minimum` bytes, all together, and none with
+    more than `memory_largest`; those that can only be small grow to `memory_bounded` bytes, and `memories_unbounded` is
+    the number of the others (see `component.needs`)."""
+
+    interface: str
+    imports: tuple[ComponentImport, ...]
+    core_instances: int
+    memories: int
+    tables: int
+    memory_minimum: int
+    memory_bounded: int
+    memories_unbounded: int
+    memory_largest: int
+
+
+def imports_of(outline: Outline) -> tuple[ComponentImport, ...]:
+    """A component's imports."""
+    found = []
+    for one in outline.imports:
+        functions = tuple(name for name, sort in one.exports if sort == FUNC_SORT)
+        resources = tuple(name for name, sort in one.exports if sort == TYPE_SORT)
+        found.append(ComponentImport(one.name, functions, resources, one.sort == INSTANCE_SORT))
+    return tuple(found)
+
+
+def component_to_json(facts: ComponentFacts) -> dict[str, Any]:
+    """Facts as they lie in the cache beside the artefact."""
+    return asdict(facts)
+
+
+def component_from_json(value: Any) -> ComponentFacts:
+    """The reverse. Raises TypeError or KeyError for what was not written by `component_to_json`."""
+    known = dict(value)
+    known["imports"] = tuple(
+        ComponentImport(**{**one, "functions": tuple(one["functions"]), "resources": tuple(one["resources"])})
+        for one in known["imports"]
+    )
+    return ComponentFacts(**known)

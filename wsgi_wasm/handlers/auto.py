@@ -1,0 +1,26 @@
+"""The interface that a guest itself shows: components that handle HTTP, and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wsgi_wasm.config.model import Route
+from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.handlers.http import HttpHandler
+from wsgi_wasm.handlers.program import AnyGuest, Invocation
+from wsgi_wasm.request import LocalRedirect, Request
+
+
+class AutoHandler(CgiHandler):
+    """Serves a route whose guests may be either; in a directory each by itself."""
+
+    def __init__(self, route: Route, modules: ModuleStore) -> None:
+        super().__init__(route, modules)
+        self._http = HttpHandler(route, modules)
+
+    def run_guest(self, request: Request, invocation: Invocation, guest: AnyGuest) -> Iterable[bytes] | LocalRedirect:
+        """As `GuestHandler.run_guest`, the way that the guest's interface wants it."""
+        if guest.interface == "http":
+            return self._http.run_guest(request, invocation, guest)
+        return super().run_guest(request, invocation, guest)

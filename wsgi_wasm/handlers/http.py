@@ -1,0 +1,63 @@
+"""Components that export `wasi:http/incoming-handler`: the request as the adapter takes it, the answer as from a CGI
+program.
+
+What a guest is told of a request is what a CGI program is told: header fields that are kept back there are kept back
+here. Its environment holds the route's own variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from wsgi_wasm.cgi.names import is_reserved
+from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.handlers.program import Invocation
+from wsgi_wasm.request import Request
+
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class HttpHandler(CgiHandler):
+    """Serves a route whose guests speak wasi:http."""
+
+    interface = "http"
+
+    def _told(
+        self, request: Request, invocation: Invocation, environment: list[bytes]
+    ) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """Method, target, scheme, authority, then name and value of each field; and the variables."""
+        told: dict[bytes, bytes] = {}
+        own = []
+        for variable in environment:
+            name, _, value = variable.partition(b"=")
+            if is_reserved(name.decode("latin-1")):
+                told[name] = value
+            else:
+                own.append(variable)
+        authority = told.get(b"HTTP_HOST") or told[b"SERVER_NAME"] + b":" + told[b"SERVER_PORT"]
+        arguments = [told[b"REQUEST_METHOD"], _ascii(told[b"REQUEST_URI"]), told[b"REQUEST_SCHEME"], _ascii(authority)]
+        for name, value in self.fields(request, told):
+            # The engine takes text: each byte goes as one character, and the adapter makes bytes of them again.
+            arguments += (name, value if value.isascii() else value.decode("latin-1").encode())
+        return arguments, own
+
+    def fields(self, request: Request, told: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        """The request's header fields, in lower case; `told` are the meta-variables.
+
+        `Host` is the authority, and no field: that is how Wasmtime's own server has it.
+        """
+        fields = [
+            (name[5:].replace(b"_", b"-").lower(), value)
+            for name, value in told.items()
+            if name.startswith(b"HTTP_") and name != b"HTTP_HOST"
+        ]
+        for name in (b"CONTENT_TYPE", b"CONTENT_LENGTH"):
+            if name in told:
+                fields.append((name.replace(b"_", b"-").lower(), told[name]))
+        return fields
+
+
+def _ascii(value: bytes) -> bytes:
+    """What stands in a request's target, as URIs are: other bytes than printable ASCII percent-encoded."""
+    return quote(value, safe=_ASCII).encode()
