@@ -169,10 +169,14 @@ def caller_text(result: wit.Type | None) -> str:
     types = Written()
     function = types.function("f", (), result)
     lines = " ".join([*types.lines, function])
+    if result == wit.ResultOf(None, None):  # one number
+        signature, call = "(result i32)", "(i32.store8 (i32.const 64) (call $f))"
+    else:
+        signature, call = ("(param i32)", "(call $f (i32.const 64))") if result else ("", "(call $f)")
     return f"""(component (import "test:call/f" (instance $i {lines})) {MEMORY}
  (core func $f (canon lower (func $i "f") (memory $memory) (realloc $realloc)))
- (core module $code (import "i" "f" (func $f {"(param i32)" if result else ""})) (import "m" "memory" (memory 0))
-  (func (export "run") (result i32) (call $f {"(i32.const 64)" if result else ""}) (i32.load8_u (i32.const 64))))
+ (core module $code (import "i" "f" (func $f {signature})) (import "m" "memory" (memory 0))
+  (func (export "run") (result i32) {call} (i32.load8_u (i32.const 64))))
  (core instance $fs (export "f" (func $f)))
  (core instance $c (instantiate $code (with "i" (instance $fs)) (with "m" (instance $m))))
  (func (export "run") (result u8) (canon lift (core func $c "run"))))"""

@@ -176,7 +176,7 @@ def _number_of(resource: wit.Resource) -> int:
 _STOPPED = b"stopped by the host"
 
 
-def _fail(failure: BaseException) -> int:
+def fail(failure: BaseException) -> int:
     """Nothing that Python raises may cross into Wasmtime: it is kept for the caller, and the guest traps."""
     run = current.run
     if run is not None and run.failure is None:
@@ -224,7 +224,7 @@ def entry(begin: Callable[[Held], Any], function: Function) -> Any:
             if lower is not None:
                 memmove(results, pack(*lower(value, held)), v.VAL.size)
         except BaseException as failure:
-            return _fail(failure)
+            return fail(failure)
         return 0
 
     return v.HostFunction(enter)
@@ -234,7 +234,7 @@ def _on_drop(_data: int | None, _context: int, number: int) -> int:
     try:
         current.run.held.drop(number)  # type: ignore[union-attr]
     except BaseException as failure:
-        return _fail(failure)
+        return fail(failure)
     return 0
 
 

@@ -91,6 +91,7 @@ U8, U16, U32, U64 = map(Primitive, ("u8", "u16", "u32", "u64"))
 S8, S16, S32, S64 = map(Primitive, ("s8", "s16", "s32", "s64"))
 F32, F64 = map(Primitive, ("f32", "f64"))
 BYTES = ListOf(U8)
+PRIMITIVES = frozenset(one.name for one in (BOOL, CHAR, STRING, U8, U16, U32, U64, S8, S16, S32, S64, F32, F64))
 
 
 def tuple_of(*items: Type) -> TupleOf:

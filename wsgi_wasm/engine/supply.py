@@ -1,0 +1,111 @@
+"""What a component finds behind its imports: interfaces that the host offers, and refusals of those that it does not.
+
+Components import whatever their toolchain's world holds, used or not, and all of it must be there before they can be
+instantiated. A refused interface is made from the component's own types: each of its functions answers an error that
+the interface has for such cases, or ends the guest with a message that names what is not offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ctypes import memmove
+from typing import Any
+
+from wsgi_wasm.engine import _component_values as v
+from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import Interface, define, define_instance, fail
+from wsgi_wasm.engine.imports import FunctionType, Instance, difference, imports
+from wsgi_wasm.engine.lowering import Handles, Scratch, lowerer, pack
+from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.run import Stop
+from wsgi_wasm.errors import ModuleError
+
+# Cases of an error that say what has happened, the fittest first; the second kind takes a text.
+_PLAIN = ("access-denied", "denied", "not-permitted", "unauthorized", "invalid-address")
+_WITH_TEXT = ("access-denied", "connection-failed", "runtime-error", "provider", "upstream", "other", "io")
+
+
+def denial(result: wit.Type | None, text: str) -> Any:
+    """The error of this type that tells a guest that it may not; None where there is none."""
+    err = result.err if isinstance(result, wit.ResultOf) else None
+    if err == wit.STRING:
+        return text
+    if isinstance(err, wit.EnumOf):
+        return next((name for name in _PLAIN if name in err.names), None)
+    if not isinstance(err, wit.VariantOf):
+        return None
+    cases = dict(err.cases)
+    for name in _PLAIN:
+        if name in cases and cases[name] is None:
+            return name, None
+    for name in _WITH_TEXT:
+        if cases.get(name) == wit.STRING:
+            return name, text
+    return None
+
+
+class _NoHandles:
+    """An error has no resources."""
+
+    def __init__(self) -> None:
+        self.scratch = Scratch()
+
+    def give(self, value: Any, resource: wit.Resource) -> int:
+        raise AssertionError
+
+
+def _refusal(name: str, function: FunctionType) -> Any:
+    text = f"{name} is not offered here"
+    error = denial(function.result, text)
+    lower = None
+    if error is not None:
+        assert isinstance(function.result, wit.ResultOf)
+        lower = lowerer(wit.ResultOf(None, function.result.err))
+
+    def enter(_data: Any, _context: int, _type: int, _arguments: int, _n: int, results: int, _n_results: int) -> int:
+        try:
+            if lower is None:
+                raise Stop(End.STOPPED, text)
+            handles: Handles = _NoHandles()
+            memmove(results, pack(*lower(("err", error), handles)), v.VAL.size)
+        except BaseException as failure:
+            return fail(failure)
+        return 0
+
+    return v.HostFunction(enter)
+
+
+def refuse(linker: int, name: str, instance: Instance) -> list[Any]:
+    """Define an import that is not offered. What is returned must live as long as the linker. Raises ModuleError."""
+    functions = {one: _refusal(f"{name}#{one}", kind) for one, kind in instance.functions.items()}
+    # No handle is ever made, so that all such resources may be of one type.
+    kind = int(v.resource_type_new(0))
+    try:
+        define_instance(linker, name, dict.fromkeys(instance.resources, kind), functions)
+    finally:
+        v.resource_type_delete(kind)
+    return list(functions.values())
+
+
+def supply(
+    engine: int,
+    linker: int,
+    component: int,
+    offered: Mapping[str, Interface],
+    refused: Callable[[str], bool],
+) -> list[Any]:
+    """Define in a component's own linker what it imports of `offered` and of what is `refused` by name.
+
+    What is returned must live as long as the linker. Raises ModuleError where an import has other types than what the
+    host offers under its name.
+    """
+    kept: list[Any] = []
+    for name, instance in imports(engine, component, lambda name: name in offered or refused(name)).items():
+        if name not in offered:
+            kept += refuse(linker, name, instance)
+            continue
+        problem = difference(offered[name], instance)
+        if problem is not None:
+            raise ModuleError(f"it imports what the host does not have: {problem}")
+        define(linker, offered[name])
+    return kept
