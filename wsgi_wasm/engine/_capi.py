@@ -148,7 +148,7 @@ linker_define_wasi = _short("wasmtime_linker_define_wasi", c_void_p, c_void_p)
 linker_define_func = _short(
     "wasmtime_linker_define_func_unchecked",
     c_void_p,
-    *(c_void_p, c_char_p, c_size_t, c_char_p, c_size_t, c_void_p, HostFunction, c_void_p, c_void_p),
+    *(c_void_p, c_char_p, c_size_t, c_char_p, c_size_t, c_void_p, c_void_p, c_void_p, c_void_p),
 )
 linker_get = _short("wasmtime_linker_get", c_bool, c_void_p, c_void_p, c_char_p, c_size_t, c_char_p, c_size_t, c_void_p)
 linker_instantiate_pre = _short("wasmtime_linker_instantiate_pre", c_void_p, c_void_p, c_void_p, c_void_p)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from wsgi_wasm.engine import wasi
 from wsgi_wasm.engine.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.forwarding import MODULE, forwarding_of
+from wsgi_wasm.engine.native import OUTPUT_SIZE, Job, Native, address_of, native
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Client, Exited, Input, Run, RunLimits, Stop, current
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot
@@ -72,8 +74,14 @@ def _linker(engine: Engine) -> int:
     c.linker_allow_shadowing(linker, True)
     taken(c.linker_define_wasi(linker))
     for name, (entry, parameters, returns) in wasi.FUNCTIONS.items():
+        if entry is None and native is None:
+            continue  # Wasmtime's own
         text, signature = name.encode(), _functype(parameters, returns)
-        taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, entry, None, None))
+        function, data = 0 if entry is None else address_of(entry), 0
+        if native is not None:
+            # Python's function is what the native one calls for everything that it cannot do.
+            function, data = native.entries.get(name, native.in_python), function
+        taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, function, data, None))
         c.functype_delete(signature)
     engine.linker = linker
     return linker
@@ -118,6 +126,8 @@ class Guest:
         an earlier guest of the same request has used of the limits. Raises Unavailable where a directory that the
         guest is granted cannot be opened.
         """
+        if native is not None:
+            return self._run_native(native, slot, arguments, environment, stdin, client, spent)
         run = current.run = Run(slot, self.limits, client, stdin, environment, spent)
         slot.forwarding = self._forwarding
         slot.trap.value = None
@@ -138,7 +148,7 @@ class Guest:
             if not error and not slot.trap.value:
                 c.export_get(context, slot.instance_at, b"_start", 6, slot.extern_at)
                 error = c.call(context, slot.func_at, None, 0, None, 0, slot.trap_at)
-            outcome = _outcome(run, error, slot.trap.value)
+            outcome = _outcome(error, slot.trap.value, run.failure, b"".join(run.pending))
         finally:
             current.run = None
             del ticker.running[run]
@@ -148,12 +158,74 @@ class Guest:
         outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
         return outcome
 
+    def _run_native(
+        self,
+        native: Native,
+        slot: Slot,
+        arguments: Sequence[bytes],
+        environment: Sequence[bytes],
+        stdin: Input | None,
+        client: Client,
+        spent: tuple[float, float],
+    ) -> Outcome:
+        """`run` by way of native.c. A `Run` is made only where the guest needs Python."""
+        job = slot.job or self._job(slot)
+        job.prepared = self.linked.prepared
+        job.memory_limit, job.output_limit = self.limits.memory, self.limits.max_output
+        job.environment = block = b"\0".join((*environment, b""))
+        job.environment_size, job.environment_count = len(block), len(environment)
+        job.arguments = block = b"\0".join((*arguments, b""))
+        job.arguments_size, job.arguments_count = len(block), len(arguments)
+        if type(stdin) is io.BytesIO:
+            job.input = body = stdin.getvalue()
+            job.input_size = len(body)
+        else:
+            job.input, job.input_size = (b"" if stdin is None else None), 0
+        job.wasi = self._directories() if self.preopens else None
+        slot.forwarding = self._forwarding
+        running = self.linked.runtime.ticker.running
+
+        def begin() -> Run:
+            run = Run(slot, self.limits, client, stdin, environment, spent, job)
+            running[run] = None
+            return run
+
+        current.run, current.begin = None, begin
+        try:
+            native.run(job)
+            run = current.run
+            rest = ctypes.string_at(job.output, job.output_size)
+            if run is None:
+                outcome = _outcome(job.error, job.trap, Exited(job.code) if job.exited else None, rest)
+            else:
+                failure = run.failure or (Exited(job.code) if job.exited else None)
+                outcome = _outcome(job.error, job.trap, failure, b"".join((*run.pending, rest)))
+        finally:
+            running.pop(current.run, None)
+            current.run = current.begin = None
+        outcome.cpu, outcome.wall = (job.cpu_end - job.cpu_start) / 1e9, (job.wall_end - job.wall_start) / 1e9
+        return outcome
+
+    def _job(self, slot: Slot) -> Job:
+        """A job for this slot, which is of one engine for good."""
+        job = slot.job = Job()
+        slot.output = ctypes.create_string_buffer(OUTPUT_SIZE)
+        job.engine = self.linked.engine.pointer
+        job.output, job.output_capacity = ctypes.addressof(slot.output), OUTPUT_SIZE
+        job.python_epoch = address_of(wasi.ON_EPOCH)
+        return job
+
     def _grant(self, context: int, arguments: Sequence[bytes]) -> None:
-        config = c.wasi_new()
+        config = self._directories()
         values = (ctypes.c_char_p * len(arguments))(*arguments)
         if not c.wasi_argv(config, len(arguments), values):
             c.wasi_delete(config)
             raise Unavailable("an argument of the guest is not UTF-8")
+        taken(c.set_wasi(context, config))
+
+    def _directories(self) -> int:
+        """A `wasi_config_t` with what the guest sees of the disk. Raises Unavailable."""
+        config = int(c.wasi_new())
         for preopen in self.preopens:
             if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
                 c.wasi_delete(config)
@@ -161,21 +233,23 @@ class Guest:
                     f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
                     "cannot be opened"
                 )
-        taken(c.set_wasi(context, config))
+        return config
 
 
-def _outcome(run: Run, error: int | None, trap: int | None) -> Outcome:
+def _outcome(error: int | None, trap: int | None, failure: BaseException | None, rest: bytes) -> Outcome:
     """How the call ended, with the output that was not handed on yet; frees the error or the trap."""
-    outcome = Outcome(End.RETURNED)
+    if failure is None:
+        if error:
+            return Outcome(End.TRAPPED, detail=error_text(error), rest=rest)
+        if trap:
+            return Outcome(End.TRAPPED, detail=trap_text(trap), rest=rest)
+        return Outcome(End.RETURNED, rest=rest)
     if error:
-        outcome = Outcome(End.TRAPPED, detail=error_text(error))
-    elif trap:
-        outcome = Outcome(End.TRAPPED, detail=trap_text(trap))
-    if isinstance(run.failure, Exited):
-        outcome = Outcome(End.EXITED, code=run.failure.code)
-    elif isinstance(run.failure, Stop):
-        outcome = Outcome(run.failure.end, detail=run.failure.detail)
-    elif run.failure is not None:
-        outcome = Outcome(End.STOPPED, detail=str(run.failure), failure=run.failure)
-    outcome.rest = b"".join(run.pending)
-    return outcome
+        c.error_delete(error)
+    if trap:
+        c.trap_delete(trap)
+    if isinstance(failure, Exited):
+        return Outcome(End.EXITED, code=failure.code, rest=rest)
+    if isinstance(failure, Stop):
+        return Outcome(failure.end, detail=failure.detail, rest=rest)
+    return Outcome(End.STOPPED, detail=str(failure), failure=failure, rest=rest)

@@ -7,13 +7,15 @@ raise never crosses Wasmtime: `wasi` keeps it in `Run.failure` and traps the gue
 from __future__ import annotations
 
 import ctypes
+import io
 import resource
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from wsgi_wasm.engine import _capi as c
+from wsgi_wasm.engine.native import Job
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.runtime import SMALL_MEMORY, Slot, runtime
 from wsgi_wasm.errors import Unavailable
@@ -80,8 +82,8 @@ class Run:
     """State of one run, reached from the callbacks through `current`."""
 
     __slots__ = (
-        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "files", "forwarder", "limits",
-        "pending", "pending_size", "size", "slot", "stdin", "streams", "total",
+        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "files", "forwarder", "job",
+        "limits", "pending", "pending_size", "size", "slot", "stdin", "streams", "total",
     )  # fmt: skip
 
     def __init__(
@@ -92,7 +94,10 @@ class Run:
         stdin: Input | None,
         environment: Sequence[bytes],
         spent: tuple[float, float],
+        job: Job | None = None,
     ) -> None:
+        """`spent` is wall and CPU time (seconds) that is taken off the limits; `job` is the run's other half where it
+        is native, and has begun before this one was made."""
         self.slot = slot
         self.limits = limits
         self.client = client
@@ -106,8 +111,10 @@ class Run:
         self.forwarder: dict[str, ctypes.Array[ctypes.c_char]] | None = None
         self.failure: BaseException | None = None
         self.files = 0  # that the guest holds open
-        self.deadline = time.monotonic() + limits.timeout - spent[0]
-        self.cpu_end = time.thread_time() + limits.cpu - spent[1]
+        self.job = job
+        wall, cpu = started(job)
+        self.deadline = wall + limits.timeout - spent[0]
+        self.cpu_end = cpu + limits.cpu - spent[1]
 
     def memory(self, caller: int) -> int:
         """Address of the guest's memory. Slots of the pool reserve the whole 4 GiB, so it is looked up once."""
@@ -130,6 +137,14 @@ class Run:
             self.size = int(c.memory_data_size(self.context, self.slot.memory_at))
             if address + length > self.size:
                 raise Fault
+
+    def change_streams(self) -> None:
+        """From here on a standard descriptor may be something else, and a native run asks Python about each."""
+        job = self.job
+        if job is not None and not job.python_streams:
+            job.python_streams = 1
+            if job.input is not None and isinstance(self.stdin, io.BytesIO):
+                self.stdin.seek(job.input_at)
 
     def may_open(self) -> bool:
         """Whether the guest may open one more file: its own share, and what all guests together leave to the host."""
@@ -196,14 +211,39 @@ class Run:
             time.sleep(max(0.0, min(moment - now, self.deadline - now, SLEEP_SLICE)))
 
 
+def started(job: Job | None) -> tuple[float, float]:
+    """When a run began: the monotonic clock and this thread's CPU time, in seconds."""
+    if job is None:
+        return time.monotonic(), time.thread_time()
+    return job.wall_start / 1e9, job.cpu_start / 1e9
+
+
 STACK = 1 << 20  # bytes: Wasmtime lets a guest use 512 KiB, and its host functions need room below that
 SLEEP_SLICE = 0.05  # seconds between two looks at the limits while a guest sleeps
 
 
 class _Current(threading.local):
-    """The run of this thread. Made once in each thread that runs guests, which is when its stack is looked at."""
+    """The run of this thread. Made once in each thread that runs guests, which is when its stack is looked at.
+
+    `run` is None while none is there, and while a native one has not needed Python yet: `begin` then makes it.
+    """
 
     run: Run | None = None
+    begin: Callable[[], Run] | None = None
+
+    def the_run(self) -> Run:
+        """The run that this thread is in."""
+        run = self.run
+        if run is None:
+            assert self.begin is not None
+            run = self.run = self.begin()
+        return run
+
+    def keep(self, failure: BaseException) -> None:
+        """Remember what ends the run: the first that a callback raised, which is raised again outside."""
+        run = self.run
+        if run is not None and run.failure is None:
+            run.failure = failure
 
     def __init__(self) -> None:
         size = stack_size()

@@ -15,6 +15,7 @@ from typing import Any
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.errors import taken
+from wsgi_wasm.engine.native import Job, native
 from wsgi_wasm.errors import EngineError, Unavailable
 
 log = logging.getLogger("wsgi_wasm.engine")
@@ -49,8 +50,8 @@ class Slot:
     """Buffers of one running guest. A slot is taken from its pool for a run, so no other thread sees it."""
 
     __slots__ = (
-        "extern", "extern_at", "forwarding", "func_at", "instance", "instance_at", "memory", "memory_at", "trap",
-        "trap_at",
+        "extern", "extern_at", "forwarding", "func_at", "instance", "instance_at", "job", "memory", "memory_at",
+        "output", "trap", "trap_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -63,6 +64,8 @@ class Slot:
         self.func_at = self.extern_at + c.OF_EXTERN
         self.memory_at = ctypes.addressof(self.memory) + c.OF_EXTERN
         self.trap_at = ctypes.addressof(self.trap)
+        self.job: Job | None = None  # and the output that it gathers: made by the first native run
+        self.output: Any = None
         self.forwarding: Any = None  # forwarding.Forwarding while the guest has directories
 
 
@@ -133,6 +136,8 @@ class Engine:
         c.pooling_use(config, pooling)
         c.pooling_delete(pooling)
         self.pointer = int(c.engine_new(config))
+        if native is not None and native.ticks(self.pointer):
+            raise EngineError("the thread that advances the clock of guests cannot be started")
         self.linker = 0  # wasmtime_linker_t, once a module has been linked
         self.forwarding: Any = None  # forwarding.Forwarding, once a guest with directories has run
         self.slots: SimpleQueue[Slot] = SimpleQueue()

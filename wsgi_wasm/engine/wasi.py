@@ -22,6 +22,7 @@ from typing import Any
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.forwarding import FORWARDED, Arguments, forward
+from wsgi_wasm.engine.native import Take, native
 from wsgi_wasm.engine.run import Exited, Fault, Run, current
 
 SUCCESS, BADF, FAULT, INVAL, MFILE = 0, 8, 21, 28, 33
@@ -86,6 +87,7 @@ def fd_read(run: Run, caller: int, args: Arguments) -> int:
 def fd_close(run: Run, caller: int, args: Arguments) -> int:
     # A closed standard descriptor is free again: the next file that the guest opens may get its number.
     descriptor = args[0] & _U32
+    run.change_streams()
     if run.slot.forwarding is None:
         return BADF if run.streams.pop(descriptor, None) is None else SUCCESS
     errno = forward(run, caller, "fd_close", args, 1)
@@ -107,6 +109,7 @@ def path_open(run: Run, caller: int, args: Arguments) -> int:
 
 def fd_renumber(run: Run, caller: int, args: Arguments) -> int:
     source, target = args[0] & _U32, args[2] & _U32
+    run.change_streams()
     if run.slot.forwarding is None:
         errno = SUCCESS if source in run.streams and target in run.streams else BADF
     else:
@@ -223,14 +226,12 @@ def _entry(function: Callable[[Run, int, Arguments], int]) -> Any:
     """The C side of one function. Nothing that Python raises may cross into Wasmtime, whatever it is."""
 
     def enter(_data: int | None, caller: int, args: Arguments, _count: int) -> int:
-        run = current.run
         try:
-            args[0] = function(run, caller, args)  # type: ignore[arg-type]
+            args[0] = function(current.run or current.the_run(), caller, args)
         except Fault:
             args[0] = FAULT
         except BaseException as failure:
-            if run is not None and run.failure is None:
-                run.failure = failure
+            current.keep(failure)
             return int(c.trap_new(_TRAP, len(_TRAP)))
         return 0
 
@@ -238,23 +239,36 @@ def _entry(function: Callable[[Run, int, Arguments], int]) -> Any:
 
 
 def _on_epoch(_context: int, _data: int | None, delta: Any, _kind: Any) -> int:
-    run = current.run
     try:
-        run.tick()  # type: ignore[union-attr]
+        current.the_run().tick()
     except BaseException as failure:
-        if run is not None and run.failure is None:
-            run.failure = failure
+        current.keep(failure)
         return int(c.error_new(_TRAP))
     delta[0] = 1
     return 0
 
 
+def _take(address: int, size: int) -> int:
+    """What a native run has gathered; not 0 where the run must end."""
+    try:
+        current.the_run().write(1, string_at(address, size))
+    except BaseException as failure:
+        current.keep(failure)
+        return 1
+    return 0
+
+
 ON_EPOCH = c.EpochCallback(_on_epoch)
+
+if native is not None:
+    native.give_functions(Take(_take))
 
 _2, _4 = ("i32", "i32"), ("i32", "i32", "i32", "i32")
 
-# name: entry, parameters, whether it returns an errno
+# name: entry (None: only where a run is native), parameters, whether it returns an errno
 FUNCTIONS: dict[str, tuple[Any, tuple[str, ...], bool]] = {
+    "args_get": (None, _2, True),
+    "args_sizes_get": (None, _2, True),
     "environ_get": (_entry(environ_get), _2, True),
     "environ_sizes_get": (_entry(environ_sizes_get), _2, True),
     "fd_close": (_entry(fd_close), ("i32",), True),

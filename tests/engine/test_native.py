@@ -1,0 +1,71 @@
+"""The compiled form of a run: that it is there, and that it is refused where it does not fit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wsgi_wasm.engine import native
+
+SOURCE = Path(native.__file__).with_name("native.c")
+PROBE = "from wsgi_wasm.engine.native import native; print(native is not None)"
+
+
+def probe(folder: Path, **env: str) -> tuple[str, str]:
+    """Whether a copy of the package in `folder` loads its library, and what it says on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import logging; logging.basicConfig()\n" + PROBE],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(folder), "WSGI_WASM_NATIVE": "", **env},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout.strip(), done.stderr
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package without a library."""
+    ignored = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(SOURCE.parents[1], tmp_path / "wsgi_wasm", ignore=ignored)
+    return tmp_path
+
+
+def build(package: Path, source: str) -> None:
+    engine = package / "wsgi_wasm" / "engine"
+    (engine / "changed.c").write_text(source)
+    command = ["cc", "-O1", "-shared", "-fPIC", "-o", engine / "_native.so", engine / "changed.c"]
+    subprocess.run(command, check=True, timeout=60)
+
+
+@pytest.mark.skipif(not os.environ.get("WSGI_WASM_INSTALLED"), reason="run by ./run-tests, which installs the wheel")
+def test_an_installed_package_has_it() -> None:
+    assert (native.native is not None) == (os.environ.get("WSGI_WASM_NATIVE") != "0")
+
+
+def test_without_a_library_guests_run_all_the_same(package: Path) -> None:
+    assert probe(package) == ("False", "")
+
+
+def test_it_is_used_and_can_be_left_aside(package: Path) -> None:
+    build(package, SOURCE.read_text())
+    assert probe(package) == ("True", "")
+    assert probe(package, WSGI_WASM_NATIVE="0") == ("False", "")
+
+
+def test_a_library_of_other_sources_is_refused(package: Path) -> None:
+    build(package, SOURCE.read_text().replace("uint64_t handed;", "uint64_t handed, more;"))
+    loaded, said = probe(package)
+    assert loaded == "False"
+    assert "was built from other sources" in said
+    assert "install wsgi_wasm again" in said
+
+
+def test_a_file_that_is_no_library_is_named(package: Path) -> None:
+    (package / "wsgi_wasm" / "engine" / "_native.so").write_text("none")
+    loaded, said = probe(package)
+    assert loaded == "False"
+    assert "_native.so cannot be used" in said

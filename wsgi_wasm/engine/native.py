@@ -1,0 +1,135 @@
+"""The compiled form of a run (`native.c`), where it was built: found, checked and made ready here.
+
+Everything works without it. With it a common guest is served by one call that lets go of the interpreter's lock once
+and runs nothing of Python in between. It is built by `pip install` where there is a C compiler;
+`WSGI_WASM_NATIVE=0` in the environment leaves it aside.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+from ctypes import c_char_p, c_int, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any
+
+from wsgi_wasm.engine import _capi as c
+
+log = logging.getLogger("wsgi_wasm.engine")
+
+OUTPUT_SIZE = 65536  # bytes of output that are gathered before Python sees them
+
+# `struct functions` of native.c begins with these.
+_FUNCTIONS = (
+    c.store_new, c.store_context, c.store_delete, c.store_limiter, c.store_epoch_callback, c.set_epoch_deadline,
+    c.wasi_new, c.set_wasi, c.instantiate, c.export_get, c.call, c.caller_export_get, c.memory_data,
+    c.memory_data_size, c.trap_new, c.error_new, c.engine_increment_epoch,
+)  # fmt: skip
+
+# What native.c answers of WASI preview 1; it leaves to Python's function of the same name what it cannot.
+ANSWERED = (
+    "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_read", "fd_write", "proc_exit",
+)  # fmt: skip
+
+Take = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t)
+
+
+def address_of(function: Any) -> int:
+    """The address of a C function, or of a callback of ctypes, which has to outlive its use."""
+    return ctypes.cast(function, c_void_p).value or 0
+
+
+class Job(ctypes.Structure):
+    """`struct run` of native.c, which says what each field is."""
+
+    _fields_ = (
+        ("engine", c_void_p),
+        ("prepared", c_void_p),
+        ("wasi", c_void_p),
+        ("environment", c_char_p),
+        ("arguments", c_char_p),
+        ("input", c_char_p),
+        ("environment_size", c_uint64),
+        ("environment_count", c_uint64),
+        ("arguments_size", c_uint64),
+        ("arguments_count", c_uint64),
+        ("input_size", c_uint64),
+        ("memory_limit", c_uint64),
+        ("output_limit", c_uint64),
+        ("output", c_void_p),
+        ("output_capacity", c_uint64),
+        ("python_epoch", c_void_p),
+        ("output_size", c_uint64),
+        ("input_at", c_uint64),
+        ("error", c_void_p),
+        ("trap", c_void_p),
+        ("wall_start", c_int64),
+        ("cpu_start", c_int64),
+        ("wall_end", c_int64),
+        ("cpu_end", c_int64),
+        ("exited", c_uint32),
+        ("code", c_uint32),
+        ("python_streams", c_uint32),
+        ("_unused", c_uint32),
+        ("_handed", c_uint64),
+        ("_context", c_void_p),
+        ("_memory", c_void_p),
+        ("_memory_size", c_uint64),
+        ("_memory_item", c_uint8 * c.SIZEOF_EXTERN),
+        ("_start", c_uint8 * c.SIZEOF_EXTERN),
+        ("_instance", c_uint8 * c.SIZEOF_INSTANCE),
+    )
+
+
+class _Functions(ctypes.Structure):
+    """`struct functions` of native.c."""
+
+    _fields_ = (("wasmtime", c_void_p * len(_FUNCTIONS)), ("take", c_void_p))
+
+
+class Native:
+    """The library, once it is loaded and has Wasmtime's functions."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        self.run = library.wsgi_wasm_run
+        self.run.restype, self.run.argtypes = None, (ctypes.POINTER(Job),)
+        self.ticks = library.wsgi_wasm_ticks
+        self.ticks.restype, self.ticks.argtypes = c_int, (c_void_p,)
+        self.in_python = self._address("in_python")
+        self.entries = {name: self._address(name) for name in ANSWERED}
+        self._take: Any = None
+
+    def _address(self, name: str) -> int:
+        return address_of(self._library[f"wsgi_wasm_{name}"])
+
+    def give_functions(self, take: Any) -> None:
+        """Wasmtime's functions, and what takes the output that was gathered."""
+        self._take = take
+        functions = _Functions()
+        for i, function in enumerate(_FUNCTIONS):
+            functions.wasmtime[i] = address_of(function)
+        functions.take = address_of(take)
+        self._library.wsgi_wasm_functions(ctypes.byref(functions))
+        os.register_at_fork(after_in_child=self._library.wsgi_wasm_forget)
+
+
+def _find() -> Native | None:
+    if os.environ.get("WSGI_WASM_NATIVE") == "0":
+        return None
+    for path in sorted(Path(__file__).parent.glob("_native*.so")):
+        try:
+            library = ctypes.CDLL(str(path))
+            sizes = library.wsgi_wasm_sizes
+        except (OSError, AttributeError) as error:
+            log.warning("%s cannot be used, and guests run without it: %s", path, error)
+            continue
+        sizes.restype = c_size_t
+        if sizes() == ctypes.sizeof(Job) << 16 | ctypes.sizeof(_Functions):
+            return Native(library)
+        log.warning("%s was built from other sources, and guests run without it: install wsgi_wasm again", path)
+    return None
+
+
+native = _find()
