@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +226,55 @@ def test_response_heads(
 
 def test_views_cannot_be_changed(client: Client) -> None:
     assert client.get("/x/immutable").text == "22"
+
+
+def held_by_this_process() -> tuple[int, int]:
+    """Open descriptors, and pages that are resident."""
+    return len(os.listdir("/proc/self/fd")), int(Path("/proc/self/statm").read_text().split()[1])
+
+
+@pytest.mark.parametrize("path", ["hello", "trap", "none", "error"])
+def test_a_thousand_requests_leave_nothing_behind(make_client: SiteMaker, path: str) -> None:
+    """With a pool of four instances one that leaked would be missing after the fourth request."""
+    client = make_client({"/x": {"module": str(component("http"))}}, engine={"instances": 4})
+    logging.disable(logging.CRITICAL)
+    try:
+        for _ in range(50):
+            status = client.get(f"/x/{path}").status_code
+        descriptors, pages = held_by_this_process()
+        for _ in range(1000):
+            assert client.get(f"/x/{path}").status_code == status
+        after, pages_after = held_by_this_process()
+    finally:
+        logging.disable(logging.NOTSET)
+    assert after <= descriptors
+    assert pages_after - pages < 2500, "10 MB for 1,000 requests"
+
+
+def test_a_large_body_comes_from_its_file(make_client: SiteMaker) -> None:
+    """Over a megabyte a body is spooled to a file, which the guest reads by itself; none of it is left open."""
+    client = site(make_client)
+    data = bytes(range(256)) * 12_000
+    descriptors, _ = held_by_this_process()
+    for _ in range(3):
+        assert client.post("/x/echo", data=data).data == data
+    assert held_by_this_process()[0] <= descriptors + 2
+
+
+def test_requests_at_a_time(make_client: SiteMaker) -> None:
+    """Threads do not see each other's output."""
+    client = site(make_client)
+    answers: dict[int, bytes] = {}
+
+    def ask(number: int) -> None:
+        for _ in range(25):
+            answers[number] = client.post("/x/echo", data=b"%d " % number * 20_000).data
+            if answers[number] != b"%d " % number * 20_000:
+                return
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answers == {number: b"%d " % number * 20_000 for number in range(8)}

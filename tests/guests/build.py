@@ -71,7 +71,10 @@ def native(name: str) -> Path:
 
 def build_all() -> list[Path]:
     """Everything, one after the other, so that tests do not compile while they measure."""
-    return [*(guest(name) for name in names()), *(component("http", version) for version in VERSIONS)]
+    return [
+        *(guest(name) for name in names()),
+        *(component(name, version) for name in ("http", "program") for version in VERSIONS),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""Components that are programs (`wasi:cli/run`), served as CGI."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from conftest import SiteMaker
+from guests.build import VERSIONS, component
+from wsgi_wasm.errors import Cut
+
+
+def site(make_client: SiteMaker, version: str = "0.2.12", **settings: Any) -> Client:
+    return make_client({"/x": {"module": str(component("program", version)), **settings}})
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_is_served(make_client: SiteMaker, version: str) -> None:
+    client = site(make_client, version, args=["--fast"], env={"GREETING": "grüß"})
+    response = client.get("/x/path/info?a=b", headers={"X-Test": "1"})
+    assert response.status_code == 200
+    lines = response.text.splitlines()
+    assert lines[-1] == "argument --fast"
+    expected = {
+        *("GREETING=grüß", "PATH_INFO=/path/info", "QUERY_STRING=a=b", "SCRIPT_NAME=/x", "HTTP_X_TEST=1"),
+        *("REQUEST_METHOD=GET", "GATEWAY_INTERFACE=CGI/1.1"),
+    }
+    assert expected <= set(lines)
+    assert client.post("/x?echo", data=b"\0\xff" * 50_000).data == b"\0\xff" * 50_000
+
+
+def test_what_is_not_utf8_becomes_a_replacement_character(make_client: SiteMaker) -> None:
+    """docs/cgi.md: text of the Component Model cannot be anything but Unicode."""
+    client = site(make_client)
+    lines = client.get("/x/%FF/caf%C3%A9", headers={"X-Test": "caf\xe9"}).text.splitlines()
+    assert "PATH_INFO=/\N{REPLACEMENT CHARACTER}/café" in lines
+    assert "HTTP_X_TEST=caf\N{REPLACEMENT CHARACTER}" in lines
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "text", "words"),
+    [
+        ("fail", 200, "failed\n", "exited with status 1"),
+        ("exit0", 200, "before\n", ""),
+        ("exit1", 200, "before\n", "exited with status 1"),
+    ],
+)
+def test_exit_status(
+    make_client: SiteMaker, caplog: pytest.LogCaptureFixture, query: str, status: int, text: str, words: str
+) -> None:
+    with caplog.at_level(logging.INFO, "wsgi_wasm"):
+        response = site(make_client).get(f"/x?{query}")
+    assert (response.status_code, response.text) == (status, text)
+    assert words in caplog.text
+    assert ("what went wrong" in caplog.text) == (query == "fail")
+
+
+def test_a_deadline_holds_in_a_wait(make_client: SiteMaker, caplog: pytest.LogCaptureFixture) -> None:
+    """Wasmtime's own wait could not be interrupted for an hour; and what was written before it has been sent."""
+    client = site(make_client, timeout="200ms")
+    with pytest.raises(Cut):
+        client.get("/x?sleep")
+    assert "ran past its timeout" in caplog.text
+
+
+def test_the_interface_can_be_forced(make_client: SiteMaker, caplog: pytest.LogCaptureFixture) -> None:
+    assert site(make_client, interface="cgi").get("/x").status_code == 200
+    assert site(make_client, interface="http").get("/x").status_code == 503
+    assert "`interface` is http, and this guest's is cgi" in caplog.text
