@@ -17,7 +17,7 @@ from wsgi_wasm.request import WSGIApplication
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-pytest_plugins = ["servers.fixtures"]
+pytest_plugins = ["servers.fixtures", "hostapi.backends"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

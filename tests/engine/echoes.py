@@ -168,4 +168,5 @@ def call(loaded: component.Component, name: str, interfaces: Any, run: Run, *arg
     finally:
         current.run = None
         store.close()
+        linker.close()
         run.held.close()

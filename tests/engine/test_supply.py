@@ -9,10 +9,10 @@ import wasmtime
 from wasmtime import component
 
 from engine.echoes import ENGINE, MEMORY, Run, Written, address, load
-from engine.test_hostcalls import COLOUR, DESK, DESKS, OFFICE, VALUES, caller_text
+from engine.test_hostcalls import COLOUR, DESKS, OFFICE, VALUES, caller_text
 from wsgi_wasm import hostapi
 from wsgi_wasm.engine import supply, wit
-from wsgi_wasm.engine.hostcalls import Function, Interface
+from wsgi_wasm.engine.hostcalls import Function, Interface, define
 from wsgi_wasm.engine.imports import difference, imports
 from wsgi_wasm.engine.run import Stop, current
 from wsgi_wasm.errors import ModuleError
@@ -71,12 +71,18 @@ def test_what_fits_has_no_difference() -> None:
     assert difference(DESKS, read(load(OFFICE))["test:office/desks"]) is None
 
 
-def linked(text: str, offered: dict[str, Interface], refused: Any = lambda name: False) -> Any:
-    """A component's linker with what it imports, and what must be kept with it."""
+def linked(text: str, offered: dict[str, Interface]) -> tuple[component.Component, component.Linker]:
+    """A component, and a linker with what of its imports is offered and refusals of the others."""
     loaded = load(text)
     linker = component.Linker(ENGINE)
-    kept = supply.supply(address(ENGINE), address(linker), address(loaded), offered, refused)
-    return loaded, linker, kept
+    imported = read(loaded)
+    supply.check(offered, imported)
+    for name, instance in imported.items():
+        if name in offered:
+            define(address(linker), offered[name])
+        else:
+            supply.refuse(address(linker), name, instance)
+    return loaded, linker
 
 
 def test_an_interface_of_the_same_name_that_does_not_fit_is_an_error() -> None:
@@ -91,7 +97,7 @@ def cases(*plain: str, **others: wit.Type) -> wit.VariantOf:
     return wit.variant({**dict.fromkeys(plain), **{name.replace("_", "-"): kind for name, kind in others.items()}})
 
 
-TEXT = "test:call/f#f is not offered here"
+TEXT = "test:call/f f is not offered"
 DENIALS: list[tuple[wit.Type | None, Any]] = [
     (wit.ResultOf(wit.U8, cases("no-such-store", "access-denied", other=wit.STRING)), ("access-denied", None)),
     (wit.ResultOf(None, cases("invalid-address", other=wit.STRING)), ("invalid-address", None)),
@@ -112,62 +118,58 @@ def test_the_error_that_fits(result: wit.Type | None, error: Any) -> None:
     assert supply.denial(result, TEXT) == error
 
 
-def run(text: str, refused: Any) -> tuple[Run, Any]:
-    loaded, linker, kept = linked(text, {}, refused)
+@pytest.mark.parametrize(("result", "error"), DENIALS)
+def test_a_refusal_is_an_error_or_says_what_is_not_offered(result: wit.Type | None, error: Any) -> None:
+    loaded, linker = linked(caller_text(result), {})
+    ended, answer = called(loaded, linker, "run")
+    if error is None:
+        assert isinstance(ended.failure, Stop)
+        assert ended.failure.detail == "called test:call/f f, which is not offered"
+    else:
+        assert ended.failure is None
+        assert answer == 1
+
+
+def called(loaded: component.Component, linker: component.Linker, name: str) -> tuple[Run, Any]:
     store = wasmtime.Store(ENGINE)
     run = Run()
     current.run = run  # type: ignore[assignment]
     try:
-        function = linker.instantiate(store, loaded).get_func(store, "run")
+        function = linker.instantiate(store, loaded).get_func(store, name)
+        assert function is not None
         return run, function(store)
     except wasmtime.WasmtimeError:
         return run, None
     finally:
         current.run = None
         store.close()
-        del kept
+        linker.close()
 
 
-@pytest.mark.parametrize(("result", "error"), DENIALS)
-def test_a_refusal_is_an_error_or_says_what_is_not_offered(result: wit.Type | None, error: Any) -> None:
-    ended, answer = run(caller_text(result), lambda name: name == "test:call/f")
-    if error is None:
-        assert isinstance(ended.failure, Stop)
-        assert ended.failure.detail == TEXT
-    elif isinstance(result, wit.ResultOf):
-        assert ended.failure is None
-        assert answer == 1
+def test_a_linker_that_another_component_shares() -> None:
+    """It has the same names and other types: what was made for the first must not harm."""
+    first, linker = linked(caller_text(wit.ResultOf(None, wit.STRING)), {})
+    for result in (None, wit.STRING, wit.ResultOf(None, COLOUR), wit.tuple_of(wit.U64, wit.U64)):
+        store = wasmtime.Store(ENGINE)
+        function = linker.instantiate(store, load(caller_text(result))).get_func(store, "run")
+        assert function is not None
+        current.run = Run()  # type: ignore[assignment]
+        with pytest.raises(wasmtime.WasmtimeError):
+            function(store)
+        current.run = None
+        store.close()
+    assert called(first, linker, "run")[1] == 1
 
 
 def test_a_refused_resource_can_be_imported() -> None:
-    _, linker, kept = linked(OFFICE, {}, lambda name: True)
-    store = wasmtime.Store(ENGINE)
-    function = linker.instantiate(store, load(OFFICE)).get_func(store, "keep")
-    with pytest.raises(wasmtime.WasmtimeError):
-        function(store)
-    assert DESK.name == "desk"
-    store.close()
-    del kept
+    loaded, linker = linked(OFFICE, {})
+    ended, _ = called(loaded, linker, "keep")
+    assert isinstance(ended.failure, Stop)
 
 
-def test_nothing_else_is_touched() -> None:
-    loaded, linker, _ = linked(caller_text(None), {}, lambda name: False)
-    with pytest.raises(wasmtime.WasmtimeError, match="test:call/f"):
-        linker.instantiate(wasmtime.Store(ENGINE), loaded)
-
-
-def test_names_that_are_refused() -> None:
-    for name in (
-        *("fermyon:spin/llm@2.0.0", "fermyon:spin/rdbms-types@2.0.0", "spin:postgres/postgres@4.2.0"),
-        *("wasi:keyvalue/store@0.3.0", "wasi:config/store@0.1.0"),
-    ):
-        assert hostapi.is_refused(name)
-        assert hostapi.granted_by(name) is None
-    for name in ("wasi:http/types@0.2.0", "wasi:io/poll@0.2.0", "my:own/api@1.0.0", "spinning:wheel/x@1.0.0"):
-        assert not hostapi.is_refused(name)
-    for name in hostapi.INTERFACES:
-        assert not hostapi.is_refused(name)
-        assert hostapi.granted_by(name) in hostapi.APIS
+def test_names_and_what_grants_them() -> None:
+    assert {hostapi.granted_by(name) for name in hostapi.INTERFACES} == set(hostapi.APIS)
+    assert hostapi.granted_by("fermyon:spin/llm@2.0.0") is None
 
 
 def test_what_is_offered_is_what_a_component_declares() -> None:
@@ -181,5 +183,6 @@ def test_what_is_offered_is_what_a_component_declares() -> None:
         for resource in interface.resources:
             known[resource] = f"$x{len(known)}"
             parts.append(f'(alias export $i{number} "{resource.name}" (type {known[resource]}))')
-    loaded, linker, _ = linked(f"(component {' '.join(parts)} {MEMORY})", dict(hostapi.INTERFACES), hostapi.is_refused)
+    loaded, linker = linked(f"(component {' '.join(parts)} {MEMORY})", dict(hostapi.INTERFACES))
     linker.instantiate(wasmtime.Store(ENGINE), loaded)
+    linker.close()

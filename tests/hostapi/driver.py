@@ -201,6 +201,7 @@ class Guest:
 
     def __exit__(self, *_: object) -> None:
         self._store.close()
+        self._linker.close()
         self.run.held.close()
 
     def _drive(self) -> Interface:

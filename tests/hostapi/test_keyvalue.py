@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import wasmtime
 
-from hostapi.conftest import Server
+from hostapi.backends import Server
 from hostapi.driver import Driver, Guest
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.hostapi import keyvalue

@@ -160,7 +160,7 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
     missing = not_offered(facts)
     if missing:
         listed = ", ".join(one.name for one in missing)
-        found.warnings.append(f"{name}: imports what is not offered, and ends where it calls it: {listed}")
+        found.warnings.append(f"{name}: imports what is not offered, and is refused where it calls it: {listed}")
     try:
         memory_each(facts, found.route.limits.memory)
     except ModuleError as error:

@@ -7,14 +7,14 @@ the interface has for such cases, or ends the guest with a message that names wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ctypes import memmove
 from typing import Any
 
 from wsgi_wasm.engine import _component_values as v
 from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import Interface, define, define_instance, fail
-from wsgi_wasm.engine.imports import FunctionType, Instance, difference, imports
+from wsgi_wasm.engine.hostcalls import Interface, define_instance, fail
+from wsgi_wasm.engine.imports import Instance, difference
 from wsgi_wasm.engine.lowering import Handles, Scratch, lowerer, pack
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.run import Stop
@@ -54,18 +54,28 @@ class _NoHandles:
         raise AssertionError
 
 
-def _refusal(name: str, function: FunctionType) -> Any:
-    text = f"{name} is not offered here"
-    error = denial(function.result, text)
+_refusals: dict[tuple[str, wit.Type | None], Any] = {}  # callbacks live as long as the process
+
+
+def _refusal(name: str, result: wit.Type | None) -> Any:
+    made = _refusals.get((name, result))
+    if made is None:
+        made = _refusals[name, result] = _refusing(name, result)
+    return made
+
+
+def _refusing(name: str, result: wit.Type | None) -> Any:
+    error = denial(result, f"{name} is not offered")
     lower = None
     if error is not None:
-        assert isinstance(function.result, wit.ResultOf)
-        lower = lowerer(wit.ResultOf(None, function.result.err))
+        assert isinstance(result, wit.ResultOf)
+        lower = lowerer(wit.ResultOf(None, result.err))
 
-    def enter(_data: Any, _context: int, _type: int, _arguments: int, _n: int, results: int, _n_results: int) -> int:
+    def enter(_data: Any, _context: int, _type: int, _arguments: int, _n: int, results: int, n_results: int) -> int:
         try:
-            if lower is None:
-                raise Stop(End.STOPPED, text)
+            # Linkers are shared by components that import the same names, and a hostile one may mean something else.
+            if lower is None or n_results != 1:
+                raise Stop(End.STOPPED, f"called {name}, which is not offered")
             handles: Handles = _NoHandles()
             memmove(results, pack(*lower(("err", error), handles)), v.VAL.size)
         except BaseException as failure:
@@ -75,37 +85,20 @@ def _refusal(name: str, function: FunctionType) -> Any:
     return v.HostFunction(enter)
 
 
-def refuse(linker: int, name: str, instance: Instance) -> list[Any]:
-    """Define an import that is not offered. What is returned must live as long as the linker. Raises ModuleError."""
-    functions = {one: _refusal(f"{name}#{one}", kind) for one, kind in instance.functions.items()}
+def refuse(linker: int, name: str, instance: Instance) -> None:
+    """Define an imported interface that is not offered. Raises ModuleError."""
+    functions = {one: _refusal(f"{name} {one}", kind.result) for one, kind in instance.functions.items()}
     # No handle is ever made, so that all such resources may be of one type.
     kind = int(v.resource_type_new(0))
     try:
         define_instance(linker, name, dict.fromkeys(instance.resources, kind), functions)
     finally:
         v.resource_type_delete(kind)
-    return list(functions.values())
 
 
-def supply(
-    engine: int,
-    linker: int,
-    component: int,
-    offered: Mapping[str, Interface],
-    refused: Callable[[str], bool],
-) -> list[Any]:
-    """Define in a component's own linker what it imports of `offered` and of what is `refused` by name.
-
-    What is returned must live as long as the linker. Raises ModuleError where an import has other types than what the
-    host offers under its name.
-    """
-    kept: list[Any] = []
-    for name, instance in imports(engine, component, lambda name: name in offered or refused(name)).items():
-        if name not in offered:
-            kept += refuse(linker, name, instance)
-            continue
-        problem = difference(offered[name], instance)
+def check(offered: Mapping[str, Interface], imported: Mapping[str, Instance]) -> None:
+    """Raises ModuleError where a component imports an interface of the host otherwise than the host has it."""
+    for name, instance in imported.items():
+        problem = difference(offered[name], instance) if name in offered else None
         if problem is not None:
-            raise ModuleError(f"it imports what the host does not have: {problem}")
-        define(linker, offered[name])
-    return kept
+            raise ModuleError(f"imports what the host does not have: {problem}")

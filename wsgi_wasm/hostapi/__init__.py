@@ -32,16 +32,6 @@ INTERFACES: Mapping[str, Interface] = {
 }
 
 
-# What the Spin SDKs' worlds hold besides, and `wasi:keyvalue` and `wasi:config` in other versions: their functions
-# answer access-denied, so that components which import them without a use for them run.
-_REFUSED = ("fermyon:spin/", "spin:", "wasi:keyvalue/", "wasi:config/")
-
-
-def is_refused(name: str) -> bool:
-    """Whether an import of this name is answered by refusals; for `engine.supply`."""
-    return name not in INTERFACES and name.startswith(_REFUSED)
-
-
 def granted_by(name: str) -> str | None:
     """The route key that grants the interface of this name; None for one that is not offered."""
     interface = INTERFACES.get(name)
