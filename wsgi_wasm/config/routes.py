@@ -32,7 +32,10 @@ _VERBATIM = (
 )
 
 # What a Spin application's manifest decides, so that a route with one cannot.
-_NOT_WITH_SPIN = ("interface", "exact", "selectable", "args", "query_args", "document_root")
+_NOT_WITH_SPIN = (
+    *("interface", "exact", "selectable", "args", "query_args", "document_root"),
+    *("key_value", "sqlite", "variables", "redis", "postgres"),
+)
 
 
 @dataclass(slots=True)

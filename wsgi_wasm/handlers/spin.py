@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -11,9 +11,9 @@ from pathlib import Path
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import NotFound
-from wsgi_wasm.handlers import HANDLERS
 from wsgi_wasm.handlers.cgi import CgiHandler
 from wsgi_wasm.handlers.guest_handler import GuestHandler
+from wsgi_wasm.handlers.http import HttpHandler
 from wsgi_wasm.handlers.program import Invocation
 from wsgi_wasm.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.spin import Application
@@ -43,6 +43,22 @@ class WagiHandler(CgiHandler):
         return tuple(argument.encode("latin-1", "replace") for argument in arguments)
 
 
+class ComponentHandler(HttpHandler):
+    """A component that handles HTTP. Its environment is the manifest's, whatever the variables are called: a component
+    is told nothing of the request in its environment, so that no name is taken."""
+
+    def __init__(self, route: Route, modules: ModuleStore) -> None:
+        super().__init__(replace(route, env={}), modules)
+        self._own = {name.encode(): f"{name}={value}".encode() for name, value in route.env.items()}
+
+    def _told(
+        self, request: Request, invocation: Invocation, environment: list[bytes]
+    ) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        arguments, passed = super()._told(request, invocation, environment)
+        kept = [variable for variable in passed if variable.partition(b"=")[0] not in self._own]
+        return arguments, [*kept, *self._own.values()]
+
+
 class SpinHandler:
     """Serves the route that an application answers."""
 
@@ -53,7 +69,7 @@ class SpinHandler:
         self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
         self._application = application
         self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {
-            (component, wagi): HANDLERS["http"](made, modules) if wagi is None else WagiHandler(made, modules, wagi)
+            (component, wagi): ComponentHandler(made, modules) if wagi is None else WagiHandler(made, modules, wagi)
             for (component, wagi), made in application.routes.items()
         }
 

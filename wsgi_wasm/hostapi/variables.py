@@ -7,6 +7,7 @@ A name that the route does not grant is undefined.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ log = logging.getLogger("wsgi_wasm.hostapi")
 
 API = "variables"
 
+_SPIN_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MAX_FILE = 64 << 10  # bytes of a file that holds a value
 
 Grant = Mapping[str, Variable]
@@ -67,7 +69,8 @@ def _spin_get(api: Variables, name: str) -> str:
     except Unreadable as error:
         raise HostError("provider", str(error)) from None
     if value is None:
-        raise HostError("undefined", name[:200])
+        # A route may grant names that Spin does not know; of others it says first that they are none.
+        raise HostError("undefined" if _SPIN_NAME.fullmatch(name) else "invalid-name", name[:200])
     return value
 
 

@@ -3,54 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config import Config, Dir, Route, all_routes
-from wsgi_wasm.config.model import INTERFACES
-from wsgi_wasm.config.nodes import quote
-from wsgi_wasm.config.scalars import did_you_mean
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.spin.files import Files, select, snapshot
+from wsgi_wasm.spin.grants import granted
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.model import Component, Manifest, Trigger, Wagi
 from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable
 from wsgi_wasm.spin.runtime_config import RuntimeConfig, default_runtime_config, read_runtime_config
 from wsgi_wasm.spin.tables import Reading
 from wsgi_wasm.spin.told import WAGI_VARIABLES
-from wsgi_wasm.spin.variables import expand, resolve
+from wsgi_wasm.spin.variables import resolve
 
 PAGE = 1 << 16  # bytes of WebAssembly memory
-
-Store = TypeVar("Store")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grants:
-    """What one component may use beside its files: variables by name with their values, hosts in Spin's words, stores
-    and databases by label."""
-
-    variables: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
-    outbound_hosts: tuple[str, ...]
-    key_value: Mapping[str, Path | str] = field(repr=False)  # a URL may hold a password
-    sqlite: Mapping[str, Path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """One application, ready for a handler.
 
-    `routes` are by component and executor, None for that of HTTP; `grants` by component. `remarks` are sentences about
-    what it asks for and does not get, or gets in another way.
+    `routes` are by component and executor, None for that of HTTP. `remarks` are sentences about what it asks for and
+    does not get, or gets in another way.
     """
 
     manifest: Manifest
     patterns: PatternTable[Trigger]
     routes: Mapping[tuple[str, Wagi | None], Route]
-    grants: Mapping[str, Grants]
     remarks: tuple[str, ...]
 
 
@@ -90,12 +73,9 @@ def load_application(
     values = resolve(manifest, app.variables, runtime.providers, reading)
     remarks = [*manifest.remarks, *runtime.remarks]
     routes: dict[tuple[str, Wagi | None], Route] = {}
-    grants: dict[str, Grants] = {}
     for component, wagi in _used(manifest):
-        grants[component.id] = _granted(component, runtime, values, reading)
         made = _component_route(route, component, runtime)
-        if wagi is None and "http" not in INTERFACES:
-            reading.report(f"component.{component.id}", "only the Wagi executor runs in this version")
+        made = replace(made, grants=granted(component, runtime, values, reading, remarks))
         made = _as_http(made) if wagi is None else _as_wagi(made, component, reading)
         files = select(component, reading)
         _check_dirs(route, component, files, reading)
@@ -105,7 +85,7 @@ def load_application(
     reading.check()
     patterns = PatternTable((trigger.route, trigger) for trigger in manifest.triggers if trigger.route is not None)
     remarks += _about_routes(manifest, patterns)
-    return Application(manifest=manifest, patterns=patterns, routes=routes, grants=grants, remarks=tuple(remarks))
+    return Application(manifest=manifest, patterns=patterns, routes=routes, remarks=tuple(remarks))
 
 
 def _used(manifest: Manifest) -> Iterator[tuple[Component, Wagi | None]]:
@@ -128,26 +108,6 @@ def _about_routes(manifest: Manifest, patterns: PatternTable[Trigger]) -> Iterat
         yield f"component {identity}: no HTTP trigger names it"
 
 
-def _granted(component: Component, runtime: RuntimeConfig, values: Mapping[str, str], reading: Reading) -> Grants:
-    """What the manifest grants to the component, with the stores that its labels mean."""
-    place = f"component.{component.id}"
-    hosts = {str(number): host for number, host in enumerate(component.allowed_outbound_hosts)}
-    return Grants(
-        variables=_expanded(component.variables, f"{place}.variables", values, reading),
-        outbound_hosts=tuple(_expanded(hosts, f"{place}.allowed_outbound_hosts", values, reading).values()),
-        key_value=_labelled(component.key_value_stores, runtime.key_value, f"{place}.key_value_stores", reading),
-        sqlite=_labelled(component.sqlite_databases, runtime.sqlite, f"{place}.sqlite_databases", reading),
-    )
-
-
-def _labelled(labels: Sequence[str], stores: Mapping[str, Store], place: str, reading: Reading) -> dict[str, Store]:
-    for number, label in enumerate(labels):
-        if label not in stores:
-            near = did_you_mean(label, tuple(stores))
-            reading.report(f"{place}[{number}]", f"{quote(label)} is not in the runtime_config{near}")
-    return {label: stores[label] for label in labels if label in stores}
-
-
 def _component_route(route: Route, component: Component, runtime: RuntimeConfig) -> Route:
     """The component as a route of ours, within the site's limits."""
     limits = route.limits
@@ -164,16 +124,6 @@ def _component_route(route: Route, component: Component, runtime: RuntimeConfig)
         query_args=False,
         limits=limits,
     )
-
-
-def _expanded(templates: Mapping[str, str], place: str, values: Mapping[str, str], reading: Reading) -> dict[str, str]:
-    found = {}
-    for name, template in templates.items():
-        try:
-            found[name] = expand(template, values)
-        except ValueError as error:
-            reading.report(f"{place}.{name}", str(error))
-    return found
 
 
 def _as_http(route: Route) -> Route:

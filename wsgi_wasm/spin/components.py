@@ -27,7 +27,7 @@ def read_component(identity: str, table: Table, profile: str | None, remarks: li
     models = table.texts("ai_models")
     if models:
         remarks.append(f"{table.at('ai_models')}: there are no language models here; calls are answered with an error")
-    inherits = table.value("dependencies_inherit_configuration")
+    table.ignore("dependencies_inherit_configuration")
     component = Component(
         id=identity,
         source=read_source(table, "source"),
@@ -41,10 +41,8 @@ def read_component(identity: str, table: Table, profile: str | None, remarks: li
         sqlite_databases=_labels(table, "sqlite_databases"),
         dependencies=_dependencies(table, remarks),
     )
-    if component.dependencies and not inherits:
-        remarks.append(
-            f"{table.at('dependencies')}: a dependency has the permissions of the component that it is composed into"
-        )
+    if component.dependencies:
+        remarks.append(f"{table.at('dependencies')}: components are not composed in this version")
     table.close()
     return component
 

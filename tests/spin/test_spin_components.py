@@ -1,0 +1,156 @@
+"""Components of Spin's Python SDK through the gateway: what its conformance tests ask, and what a component sees."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from werkzeug.test import Client
+
+from guests.build import guest
+from spin.components import HERE, component
+from wsgi_wasm import ConfigError, create_app
+
+pytestmark = pytest.mark.timeout(600)  # componentize-py and a first compilation
+
+MANIFEST = (HERE / "conformance" / "spin.toml").read_text("utf-8")
+
+Serve = Callable[..., Client]
+
+
+@pytest.fixture(scope="module")
+def conformance() -> Path:
+    return component("conformance")
+
+
+@pytest.fixture
+def app(conformance: Path, tmp_path: Path) -> Path:
+    root = tmp_path / "app"
+    (root / "shown").mkdir(parents=True)
+    (root / "shown" / "a.txt").write_text("shown")
+    (root / "hidden.txt").write_text("hidden")
+    shutil.copyfile(conformance, root / "app.wasm")
+    (root / "spin.toml").write_text(MANIFEST)
+    return root
+
+
+@pytest.fixture
+def serve(app: Path, tmp_path: Path) -> Serve:
+    def make(mount: str = "/", **spin: Any) -> Client:
+        site = tmp_path / "site.yaml"
+        site.write_text(
+            yaml.safe_dump({"routes": {mount: {"spin": {"manifest": "app/spin.toml", **spin}, "queue_timeout": "10m"}}})
+        )
+        return Client(create_app(site))
+
+    return make
+
+
+def test_conformance(serve: Serve) -> None:
+    client = serve()
+    asked = ["/key-value", "/key-value-denied", "/sqlite", "/sqlite-denied", "/variables"]
+    answers = {path: (answer.status_code, answer.text) for path in asked for answer in [client.get(path)]}
+    assert answers == {
+        "/key-value": (200, ""),
+        "/key-value-denied": (500, "Error::AccessDenied"),
+        "/sqlite": (200, ""),
+        "/sqlite-denied": (500, "Error::AccessDenied"),
+        "/variables": (200, ""),
+    }
+
+
+@pytest.mark.parametrize("mount", ["", "/shop"])
+def test_request_shape(serve: Serve, mount: str) -> None:
+    """With headers that a client made up, which do not reach the component."""
+    answer = serve(mount or "/").get(
+        f"{mount}/base/path/end/rest?key=value",
+        headers={
+            "Host": "example.com:3000",
+            "User-Agent": "test",
+            "Accept": "*/*",
+            "X-Expected-Host": "example.com:3000",
+            "X-Expected-Base": mount or "/",
+            "Spin-Path-Info": "spoofed",
+            "Spin-Path-Match-Other": "spoofed",
+            "Spin-Component": "spoofed",
+        },
+        environ_overrides={"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "40000"},
+    )
+    assert (answer.status_code, answer.text) == (200, "")
+    assert answer.headers["Content-Length"] == "0"
+
+
+def test_what_a_component_sees(serve: Serve) -> None:
+    answer = serve("/shop").post(
+        "/shop/seen/a%20b?c=d",
+        data="sent",
+        headers={"Host": "shop.example", "Authorization": "Bearer t", "Proxy": "x", "X-Twice": "1"},
+        content_type="text/plain",
+    )
+    seen = answer.json
+    assert seen is not None
+    assert (seen["method"], seen["uri"], seen["body"]) == ("POST", "/seen/a%20b?c=d", "sent")
+    assert seen["authority"] == "shop.example"
+    fields = dict(seen["fields"])
+    assert fields["authorization"] == "Bearer t"
+    assert fields["content-type"] == "text/plain"
+    assert fields["content-length"] == "4"
+    assert "proxy" not in fields
+    assert {name: seen["environment"].get(name) for name in ("MODE", "PATH_PREFIX", "HTTP_TIMEOUT")} == {
+        "MODE": "live",
+        "PATH_PREFIX": "/x",
+        "HTTP_TIMEOUT": "3",
+    }
+    assert "timeout" not in fields, "a variable is no header"
+    assert seen["files"] == {"/shown/a.txt": "shown"}
+
+
+def test_state_lies_beside_the_manifest(serve: Serve, app: Path) -> None:
+    client = serve()
+    assert client.get("/key-value").status_code == client.get("/sqlite").status_code == 200
+    assert sorted(path.name for path in (app / ".spin").glob("*.db")) == ["sqlite_db.db", "sqlite_key_value.db"]
+    with sqlite3.connect(app / ".spin" / "sqlite_db.db") as database:
+        assert database.execute("SELECT count(*) FROM test_data").fetchone() == (2,)
+    database.close()
+
+
+def test_state_and_variables_of_the_site(serve: Serve, app: Path, tmp_path: Path) -> None:
+    (app / "runtime.toml").write_text(
+        '[key_value_store.default]\ntype = "spin"\npath = "other/kv.db"\n'
+        '[[variables_provider]]\ntype = "static"\nvalues = {plain = "provided"}\n'
+    )
+    client = serve(state_dir="state", runtime_config="app/runtime.toml")
+    (app / "other").mkdir()
+    assert client.get("/key-value").status_code == 200
+    assert client.get("/sqlite").status_code == 200
+    assert (app / "other" / "kv.db").is_file()
+    assert (tmp_path / "state" / "sqlite_db.db").is_file()
+    assert not (app / ".spin").exists()
+    assert "'<provided>', not '<value>'" in client.get("/variables").text
+    assert "'<site>', not '<value>'" in serve(variables={"plain": "site"}).get("/variables").text
+
+
+def test_labels_without_a_store(serve: Serve, app: Path) -> None:
+    (app / "spin.toml").write_text(MANIFEST.replace('["default"]', '["default", "sessions"]'))
+    with pytest.raises(ConfigError) as caught:
+        serve()
+    assert [problem.message for problem in caught.value.problems] == [
+        "component.granted.key_value_stores[1]: 'sessions' is not in the runtime_config",
+        "component.granted.sqlite_databases[1]: 'sessions' is not in the runtime_config",
+    ]
+
+
+def test_a_program_is_no_component(serve: Serve, app: Path) -> None:
+    """What the Wagi executor runs, the HTTP executor does not, and the rest of the application still answers."""
+    shutil.copyfile(guest("env"), app / "env.wasm")
+    (app / "spin.toml").write_text(
+        MANIFEST + '[[trigger.http]]\nroute = "/env"\ncomponent = "env"\n[component.env]\nsource = "env.wasm"\n'
+    )
+    client = serve()
+    assert client.get("/env").status_code == 503
+    assert client.get("/variables").status_code == 200

@@ -1,0 +1,97 @@
+"""What a manifest grants a component of the host's APIs, as a route grants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from wsgi_wasm.config.model import Database, Endpoint, Grants, KeyValueStore, Variable
+from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.spin.hosts import AllowedHost, parse_allowed_host
+from wsgi_wasm.spin.model import Component
+from wsgi_wasm.spin.runtime_config import RuntimeConfig
+from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.variables import expand
+
+MAX_SIZE = 1 << 30  # bytes of a file, as for stores and databases of the site that do not say more
+
+Store = TypeVar("Store")
+
+
+def granted(
+    component: Component, runtime: RuntimeConfig, values: Mapping[str, str], reading: Reading, remarks: list[str]
+) -> Grants:
+    """Labels lead to the stores of the runtime configuration, templates are expanded with `values`. Mistakes are
+    reported; `remarks` gathers what is not granted."""
+    place = f"component.{component.id}"
+    stores = _labelled(component.key_value_stores, runtime.key_value, f"{place}.key_value_stores", reading)
+    databases = _labelled(component.sqlite_databases, runtime.sqlite, f"{place}.sqlite_databases", reading)
+    hosts = _hosts(component, f"{place}.allowed_outbound_hosts", values, reading)
+    if any(host.scheme in ("http", "https", "*") for _, host in hosts):
+        remarks.append(f"{place}.allowed_outbound_hosts: components cannot send HTTP requests in this version")
+    return Grants(
+        key_value={label: _store(label, store) for label, store in stores.items()},
+        sqlite={label: Database(path=path, max_size=MAX_SIZE) for label, path in databases.items()},
+        variables={
+            name: Variable(value=text, file=None)
+            for name, template in component.variables.items()
+            if (text := _expanded(template, f"{place}.variables.{name}", values, reading)) is not None
+        },
+        redis=_endpoints("redis", hosts, f"{place}.allowed_outbound_hosts", remarks),
+        postgres=_endpoints("postgres", hosts, f"{place}.allowed_outbound_hosts", remarks),
+    )
+
+
+def _labelled(labels: Sequence[str], stores: Mapping[str, Store], place: str, reading: Reading) -> dict[str, Store]:
+    for number, label in enumerate(labels):
+        if label not in stores:
+            near = did_you_mean(label, tuple(stores))
+            reading.report(f"{place}[{number}]", f"{quote(label)} is not in the runtime_config{near}")
+    return {label: stores[label] for label in labels if label in stores}
+
+
+def _store(label: str, store: Path | str) -> KeyValueStore:
+    """Spin puts nothing before the keys in Redis, and the label beside those in SQLite."""
+    if isinstance(store, Path):
+        return KeyValueStore(name=label, path=store, redis=None, prefix="", max_size=MAX_SIZE)
+    return KeyValueStore(name=label, path=None, redis=store, prefix="", max_size=MAX_SIZE)
+
+
+def _hosts(
+    component: Component, place: str, values: Mapping[str, str], reading: Reading
+) -> list[tuple[str, AllowedHost]]:
+    """The entries, each with its text."""
+    found = []
+    for number, template in enumerate(component.allowed_outbound_hosts):
+        text = _expanded(template, f"{place}[{number}]", values, reading)
+        if text is None:
+            continue
+        try:
+            found.append((template, parse_allowed_host(text)))
+        except ValueError as error:
+            reading.report(f"{place}[{number}]", f"{quote(template)} {error}")
+    return found
+
+
+def _endpoints(
+    scheme: str, hosts: Sequence[tuple[str, AllowedHost]], place: str, remarks: list[str]
+) -> tuple[Endpoint, ...]:
+    found = []
+    for text, host in hosts:
+        if host.scheme != scheme:
+            continue
+        if host.endpoint is None:
+            remarks.append(f"{place}: {text} is not granted: for {scheme}, name each host with its port")
+        else:
+            found.append(Endpoint(host=host.endpoint[0], port=host.endpoint[1]))
+    return tuple(found)
+
+
+def _expanded(template: str, place: str, values: Mapping[str, str], reading: Reading) -> str | None:
+    try:
+        return expand(template, values)
+    except ValueError as error:
+        reading.report(place, str(error))
+        return None

@@ -1,0 +1,83 @@
+"""Entries of `allowed_outbound_hosts`: `https://api.example`, `redis://cache:6379`, `*://10.0.0.0/8:*`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+from wsgi_wasm.config.nodes import quote
+
+WELL_KNOWN_PORTS = {"http": 80, "https": 443, "redis": 6379, "postgres": 5432, "mysql": 3306, "mqtt": 1883}
+HIGHEST = 65535
+
+_ENTRY = re.compile(r"(\*|[A-Za-z][A-Za-z0-9+.-]*)://(.+)")
+_HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^:\[\]]+?)(?::([^:]*))?")
+_NAME = re.compile(r"\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
+
+
+class AllowedHost(NamedTuple):
+    """What may be reached. `scheme` and `host` may be `*`; `host` is a name, an address or a network, or begins with
+    `*.`; ports are the first and the last."""
+
+    scheme: str
+    host: str
+    first_port: int
+    last_port: int
+
+    @property
+    def endpoint(self) -> tuple[str, int] | None:
+        """Host and port, if the entry means exactly one server."""
+        if "*" in self.host or "/" in self.host or self.host == "self" or self.first_port != self.last_port:
+            return None
+        return self.host, self.first_port
+
+
+def parse_allowed_host(text: str) -> AllowedHost:
+    """Raises ValueError, worded to follow the quoted text."""
+    entry = _ENTRY.fullmatch(text)
+    if entry is None:
+        raise ValueError("is no 'scheme://host:port'")
+    scheme, rest = entry[1].lower(), entry[2].removesuffix("/")
+    found = _HOST_AND_PORT.fullmatch(rest)
+    if found is None:
+        raise ValueError("is no 'scheme://host:port'")
+    host = _host(found[1].strip())
+    first, last = _ports(found[2], scheme, host)
+    return AllowedHost(scheme, host, first, last)
+
+
+def _host(text: str) -> str:
+    bare = text.replace("[", "").replace("]", "")
+    try:
+        return str(ipaddress.ip_network(bare, strict=False) if "/" in bare else ipaddress.ip_address(bare))
+    except ValueError:
+        pass
+    if "/" in text:
+        raise ValueError("has a path; hosts are allowed as a whole")
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"has the host {quote(text)}, which is none")
+    return text.lower().rstrip(".")
+
+
+def _ports(text: str | None, scheme: str, host: str) -> tuple[int, int]:
+    if text is None:
+        if host in ("self", "self.alt"):
+            return 1, HIGHEST
+        if scheme not in WELL_KNOWN_PORTS:
+            raise ValueError(f"needs a port: {quote(scheme)} has none of its own")
+        return WELL_KNOWN_PORTS[scheme], WELL_KNOWN_PORTS[scheme]
+    if text == "*":
+        return 1, HIGHEST
+    low, dots, high = text.partition("..")
+    first = _port(low)
+    last = _port(high) - 1 if dots else first  # the end of a range does not belong to it
+    if last < first:
+        raise ValueError(f"has the ports {quote(text)}, which are none")
+    return first, last
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST):
+        raise ValueError(f"has the port {quote(text)}, which is none")
+    return int(text)
