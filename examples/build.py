@@ -31,6 +31,8 @@ except ModuleNotFoundError:  # run from a checkout that is not installed
     from wsgi_wasm.build import build_cached, cached
     from wsgi_wasm.errors import BuildError
 
+from componentize import javascript_component, python_component  # noqa: E402  beside this file
+
 NO_RUST = """no Rust compiler with a WASI target. One of:
     apt install rustc libstd-rust-dev-wasm32 lld-14     (Debian 12)
     rustup target add wasm32-wasip1"""
@@ -164,6 +166,17 @@ def python_guest(output: str) -> Guest:
     return Guest(output, lambda cache: cached(cache, "python.wasm", [PYTHON_PACKAGE, PYTHON_SHA256], fetch_python))
 
 
+def python_spin_guest(source: str, output: str) -> Guest:
+    packages = ("spin-sdk==3.3.1", "componentize-py==0.17.2")
+    return Guest(
+        output, lambda cache: python_component(HERE / source, "spin-http", packages, cache, "spin-python.wasm")
+    )
+
+
+def javascript_guest(source: str, world: str, output: str) -> Guest:
+    return Guest(output, lambda cache: javascript_component(HERE / source, world, cache, Path(output).name))
+
+
 EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "hello": (),
     "form-c": (c_guest("form-c/form.c", "form-c/form.wasm", FORM),),
@@ -175,6 +188,8 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "rust": (rust_guest("rust/words.rs", "rust/words.wasm"),),
     "go": (go_guest("go/digest.go", "go/digest.wasm"),),
     "python-cgi": (python_guest("python-cgi/python.wasm"),),
+    "spin-python": (python_spin_guest("spin-python/app.py", "spin-python/app.wasm"),),
+    "spin-js": (javascript_guest("spin-js/visits.js", "visits", "spin-js/visits.wasm"),),
 }
 
 

@@ -24,7 +24,8 @@ from servers.process import ServerProcess, free_port, wait_for, wait_until_answe
 from servers.server import Server
 
 EXAMPLES = PROJECT / "examples"
-NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/site.yaml"))
+SITES = {path.parent.name: path.name for name in ("site.yaml", "spin.toml") for path in EXAMPLES.glob(f"*/{name}")}
+NAMES = sorted(SITES)
 NOTHING_TO_BUILD = {"hello"}
 DOCUMENTED = "http://127.0.0.1:8000"  # in the READMEs; `serve` listens there by default
 TIMEOUT = 110  # seconds; a first compilation of CPython takes a while
@@ -81,14 +82,18 @@ def test_a_readme_has_everything(name: str) -> None:
 
     typed = [command.line for command in commands(text)]
     build = [] if name in NOTHING_TO_BUILD else [f"python examples/build.py {name}"]
-    start = [*build, f"wsgi-wasm serve examples/{name}/site.yaml"]
+    start = [*build, f"wsgi-wasm serve examples/{name}/{SITES[name]}"]
     assert typed[: len(start)] == start
     asked = typed[len(start) :]
     assert asked
     assert [line for line in asked if not (line.startswith("curl -s") and f"{DOCUMENTED}/" in line)] == []
 
-    (shown,) = blocks(text, "yaml")
-    assert yaml.safe_load(shown) == yaml.safe_load((EXAMPLES / name / "site.yaml").read_text("utf-8"))
+    written = (EXAMPLES / name / SITES[name]).read_text("utf-8")
+    if SITES[name] == "spin.toml":
+        assert blocks(text, "toml") == [written]
+    else:
+        (shown,) = blocks(text, "yaml")
+        assert yaml.safe_load(shown) == yaml.safe_load(written)
 
 
 # --- building and serving a copy of them ---
@@ -113,7 +118,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def left_behind(directory: str, names: list[str]) -> list[str]:
     """What is made by building, serving or importing, and not a source."""
-    made = [name for name in names if name.endswith(".wasm") or name == "__pycache__"]
+    made = [name for name in names if name.endswith(".wasm") or name in ("__pycache__", ".spin")]
     kept = {".gitignore"}
     return made if Path(directory).name != "data" else [name for name in names if name not in kept]
 
@@ -143,14 +148,14 @@ def serving(site: Path, log: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_site_passes_the_check(name: str, built: Path) -> None:
-    done = run("check", f"examples/{name}/site.yaml", cwd=built.parent)
+    done = run("check", f"examples/{name}/{SITES[name]}", cwd=built.parent)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_request_of_a_readme_has_the_answer_shown(name: str, built: Path, tmp_path: Path) -> None:
     asked = [command for command in commands(readme(name)) if command.line.startswith("curl ")]
-    with serving(built / name / "site.yaml", tmp_path / "serve.log") as server:
+    with serving(built / name / SITES[name], tmp_path / "serve.log") as server:
         answers = [Command(command.line, typed(command.line.replace(DOCUMENTED, server.url))) for command in asked]
         _, killed = server.stop()
     assert answers == asked
