@@ -16,7 +16,7 @@ LAYERS = [
     {"wsgi", "gunicorn", "mod_wsgi"},
     {"__init__"},
     {"app"},
-    {"last_good", "handlers"},
+    {"last_good", "handlers", "importers"},
     {"gateway"},
     {"answer", "admission", "body", "scripts", "routing", "build", "spin", "hostapi"},
     {"config", "engine", "cgi"},

@@ -32,6 +32,7 @@ COMMANDS = {
     "run": "wsgi_wasm.cli.run",
     "compile": "wsgi_wasm.cli.compile",
     "build": "wsgi_wasm.cli.build",
+    "import": "wsgi_wasm.cli.import_",
 }
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3

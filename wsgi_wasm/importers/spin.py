@@ -1,0 +1,215 @@
+"""A Spin application as routes of its own. `spin: spin.toml` runs it as it is; this is for those who want to go on
+without the manifest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+from wsgi_wasm.config.scalars import route_path, variable
+from wsgi_wasm.importers.yaml_text import Value, comment, escaped, host_path, scalar, value
+from wsgi_wasm.spin.globs import is_glob
+from wsgi_wasm.spin.manifest import read_manifest
+from wsgi_wasm.spin.model import Component, Manifest, Mount, Trigger
+from wsgi_wasm.spin.patterns import Pattern, PatternTable, parse_pattern
+from wsgi_wasm.spin.runtime_config import KEY_VALUE_FILE, SQLITE_FILE
+from wsgi_wasm.spin.variables import PREFIX, expand
+
+ABOUT = "a Spin application's manifest, spin.toml"
+
+_HEAD = (
+    "Components are not told spin-* headers by these routes, and an exact route does not take a slash at its end.",
+    "Static files, redirects and the like are better answered by the front server.",
+)
+
+
+# Keys of the site and of its routes, of a manifest's component, and Spin's file for what has no definition.
+_STORES = (("key_value", "key_value_stores", KEY_VALUE_FILE), ("sqlite", "sqlite_databases", SQLITE_FILE))
+
+
+def convert(file: Path, base: Path) -> str:
+    """See the package."""
+    manifest = read_manifest(file)
+    lines = [f"# {manifest.name}{' ' + manifest.version if manifest.version else ''}, from {file}"]
+    for text in (*_HEAD, *manifest.remarks):
+        lines += comment(text)
+    lines += _variables(manifest)
+    lines += _stores(manifest, base)
+    lines.append("routes:")
+    taken: dict[str, str] = {}
+    for trigger in _in_order(manifest):
+        lines += _route(trigger, manifest, base, taken)
+    if not taken:
+        lines[lines.index("routes:")] = "routes: {}"
+    return "\n".join(lines) + "\n"
+
+
+def _in_order(manifest: Manifest) -> Iterator[Trigger]:
+    """The triggers, the ones that go before others first: of two that become one path, the first is kept."""
+    routed = [trigger for trigger in manifest.triggers if trigger.route is not None]
+    shadowed = [lost for _, lost, _ in PatternTable((trigger.route or "", trigger) for trigger in routed).shadowed]
+    yield from sorted(
+        (trigger for trigger in routed if trigger not in shadowed),
+        key=lambda one: _plainness(parse_pattern(one.route or "")),
+    )
+    yield from shadowed
+    yield from (trigger for trigger in manifest.triggers if trigger.route is None)
+
+
+def _plainness(pattern: Pattern) -> tuple[bool, bool]:
+    named = any(segment.startswith(":") for segment in pattern.segments)
+    return named, not pattern.wild
+
+
+def _variables(manifest: Manifest) -> list[str]:
+    """What became of the application's variables, where components use them."""
+    if not any(component.variables for component in manifest.components.values()):
+        return []
+    return comment(
+        "Variables have the manifest's defaults; what had none comes from the server's environment. Other values in "
+        f"{PREFIX}_* are no longer looked at."
+    )
+
+
+def _stores(manifest: Manifest, base: Path) -> list[str]:
+    """Where the data of the application already is."""
+    state = manifest.path.parent / ".spin"
+    lines: list[str] = []
+    for key, kind, file in (
+        ("key_value", "key_value_stores", KEY_VALUE_FILE),
+        ("sqlite", "sqlite_databases", SQLITE_FILE),
+    ):
+        labels = {label: None for one in manifest.components.values() for label in getattr(one, kind)}
+        if not labels:
+            continue
+        lines.append(f"{key}:")
+        for label in labels:
+            if label == "default":
+                lines.append(f"  default: {value({'path': host_path(state / file, base)})}")
+            else:
+                lines += comment("Spin finds this in its runtime configuration: name the file or server.", "  ")
+                lines.append(f"  {scalar(label)}: {value({'path': host_path(state / f'{label}.db', base)})}")
+    return lines
+
+
+def _route(trigger: Trigger, manifest: Manifest, base: Path, taken: dict[str, str]) -> list[str]:
+    if trigger.route is None:
+        return comment(f"Trigger {trigger.id} is a private endpoint, which nothing here can call.", "  ")
+    pattern = parse_pattern(trigger.route)
+    if trigger.response is not None:
+        return comment(f"{trigger.route} has a static response of status {trigger.response.status}.", "  ")
+    path = _site_path(pattern)
+    try:
+        route_path(path)
+    except ValueError as error:
+        return comment(f"{trigger.route} has no path here: {path} {error}", "  ")
+    if path in taken:
+        return comment(f"{trigger.route} would be {path} too, which is {taken[path]}; it is left out.", "  ")
+    taken[path] = trigger.route
+    assert trigger.component is not None
+    component = manifest.components[trigger.component]
+    lines = [f"  {scalar(path)}:"]
+    if any(segment.startswith(":") for segment in pattern.segments):
+        lines += comment(f"was {trigger.route}: what the names stand for the component has to find in the path", "    ")
+    keys = dict(_keys(trigger, pattern, component, manifest, base))
+    dirs, remarks = _dirs(component, manifest.path.parent, base)
+    for remark in (*_wagi_remarks(trigger), *_component_remarks(component), *remarks):
+        lines += comment(remark, "    ")
+    if dirs:
+        keys["dirs"] = dirs
+    return [*lines, *(f"    {name}: {value(data)}" for name, data in keys.items())]
+
+
+def _site_path(pattern: Pattern) -> str:
+    """The path of the part without names, decoded."""
+    fixed = []
+    for segment in pattern.segments:
+        if segment.startswith(":"):
+            break
+        fixed.append(unquote(segment))
+    return "/" + "/".join(fixed)
+
+
+def _keys(
+    trigger: Trigger, pattern: Pattern, component: Component, manifest: Manifest, base: Path
+) -> Iterator[tuple[str, Value]]:
+    yield "module", host_path(component.source, base)
+    yield "interface", "http" if trigger.wagi is None else "cgi"
+    if not pattern.wild and not any(segment.startswith(":") for segment in pattern.segments):
+        yield "exact", True
+    if trigger.wagi is None:
+        yield "pass_authorization", True
+    else:
+        yield "query_args", True
+    environment = {name: escaped(text) for name, text in component.environment.items() if _can_be_set(name)}
+    if environment:
+        yield "env", environment
+    if component.key_value_stores:
+        yield "key_value", list(component.key_value_stores)
+    if component.sqlite_databases:
+        yield "sqlite", list(component.sqlite_databases)
+    if component.variables:
+        yield "variables", _expanded(component.variables, manifest)
+
+
+def _expanded(templates: Mapping[str, str], manifest: Manifest) -> dict[str, str]:
+    values = {
+        name: f"\0{PREFIX}_{name.upper()}\0" if variable.default is None else variable.default
+        for name, variable in manifest.variables.items()
+    }
+    return {
+        name: re.sub(r"\0([A-Z0-9_]+)\0", r"${\1}", escaped(expand(template, values)))
+        for name, template in templates.items()
+    }
+
+
+def _wagi_remarks(trigger: Trigger) -> Iterator[str]:
+    if trigger.wagi is not None and trigger.wagi.argv is not None:
+        yield f"had argv = {trigger.wagi.argv!r}; write what of it does not change into `args`"
+
+
+def _can_be_set(name: str) -> bool:
+    try:
+        return bool(variable(name))
+    except ValueError:
+        return False
+
+
+def _component_remarks(component: Component) -> Iterator[str]:
+    for name in component.environment:
+        if not _can_be_set(name):
+            yield f"had the variable {name}, which the request decides here"
+    for name, dependency in component.dependencies.items():
+        yield f"had {dependency.path.name} composed in as {name}"
+    if component.allowed_outbound_hosts:
+        yield f"was allowed the hosts {', '.join(component.allowed_outbound_hosts)}"
+
+
+def _dirs(component: Component, root: Path, base: Path) -> tuple[dict[str, str], list[str]]:
+    """Directories that stand for `files`, and what is to be said of them."""
+    dirs: dict[str, str] = {}
+    remarks = []
+    for mount in component.files:
+        found = None if component.exclude_files else _as_directory(mount, root)
+        if found is None:
+            remarks.append(f"saw {mount.source!r} as {mount.destination or '/' + mount.source!r}")
+        else:
+            dirs[found[0]] = host_path(found[1], base)
+    if component.exclude_files:
+        remarks.append(
+            f"did not see {', '.join(component.exclude_files)}: keep what it may see in a directory of its own"
+        )
+    if dirs:
+        remarks.append("sees these directories as they are, where Spin made copies")
+    return dirs, remarks
+
+
+def _as_directory(mount: Mount, root: Path) -> tuple[str, Path] | None:
+    """Guest path and directory, if the entry names everything in one directory."""
+    source = re.sub(r"/\*\*(?:/\*)?$", "", mount.source.removeprefix("./")).rstrip("/")
+    if is_glob(source) or not (root / source).is_dir():
+        return None
+    guest = mount.destination if mount.destination is not None else source
+    return "/" + guest.strip("/"), root / source
