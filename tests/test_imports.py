@@ -22,7 +22,7 @@ LAYERS = [
     {"config", "engine", "cgi"},
     {"component"},
     {"request", "stderr", "wsgi_server"},
-    {"message", "errors", "version"},
+    {"message", "errors", "free_list", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

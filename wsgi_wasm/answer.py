@@ -8,12 +8,13 @@ guest that fails then can only be cut off.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from wsgi_wasm.engine.outcome import End, Outcome
-from wsgi_wasm.errors import BadGateway, Cut, GatewayTimeout
+from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, GatewayTimeout
 from wsgi_wasm.message import Head
 from wsgi_wasm.request import REQUEST_ID_FIELD, Request
 from wsgi_wasm.stderr import ErrorLog
@@ -121,7 +122,7 @@ class Answer:
     def _start(self, fields: list[tuple[str, str]]) -> None:
         assert self.head is not None
         self.started = True
-        self._connection.set_timeout(self._send_timeout)
+        self._connection.bound_sending(self._send_timeout)
         self._write = self._request.start_response(self.head.status_line, fields)
 
     def _send(self, data: bytes) -> None:
@@ -143,7 +144,7 @@ class Answer:
         """
         failure = outcome.failure
         if isinstance(failure, ClientGone):
-            return self._hang_up("the client is gone")
+            return self._leave()
         if failure is not None and (self.started or not isinstance(failure, Exception)):
             if not isinstance(failure, Exception):
                 raise failure
@@ -182,8 +183,14 @@ class Answer:
         if outcome.end in (End.TIMEOUT, End.CPU):
             raise GatewayTimeout(f"the guest {outcome}")
         if outcome.end is End.STOPPED and self.gone():
-            return self._hang_up("the client is gone")
+            return self._leave()
         raise BadGateway(f"the guest {outcome}")
+
+    def _leave(self) -> Iterable[bytes]:
+        """End an answer that nobody waits for."""
+        if self._connection.raises:
+            raise ClientLeft(errno.ECONNRESET, "the client is gone")
+        return []
 
     def _hang_up(self, reason: str) -> Iterable[bytes]:
         """End an answer that cannot be completed, so that nobody takes it for a whole one."""

@@ -121,3 +121,7 @@ class GatewayTimeout(RequestError):
 class Cut(WsgiWasmError):
     """The answer broke off after its head went out. Under gunicorn this is raised to close the connection, so that
     the client does not take a shortened answer for a whole one."""
+
+
+class ClientLeft(Cut, ConnectionResetError):
+    """The client hung up before the end. Servers know this error and do not report it as one of the application."""

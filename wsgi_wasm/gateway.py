@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from wsgi_wasm.errors import BadGateway, Cut, MethodNotAllowed, RequestError
+from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError
 from wsgi_wasm.request import (
     REQUEST_ID_FIELD,
     Environ,
@@ -74,6 +74,9 @@ class Dispatcher:
             level = logging.INFO if error.status < 500 else logging.ERROR
             log.log(level, "%s [%s] %d: %s", handler.name, request.identity, error.status, error)
             return error_response(error, request)
+        except ClientLeft:
+            log.info("%s [%s] the client is gone", handler.name, request.identity)
+            raise
         except Cut as error:
             log.warning("%s [%s] the answer breaks off: %s", handler.name, request.identity, error)
             raise

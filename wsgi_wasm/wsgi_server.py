@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import select
+import socket
+import struct
 import sys
+from functools import lru_cache
 from typing import Any
 
 from wsgi_wasm.errors import EngineError
@@ -12,6 +15,11 @@ from wsgi_wasm.errors import EngineError
 Environ = dict[str, Any]
 
 _HANGUP = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+
+@lru_cache
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
 
 
 class Connection:
@@ -33,6 +41,18 @@ class Connection:
             self._poll = select.poll()
             self._poll.register(self._socket.fileno(), _HANGUP)
         return bool(self._poll.poll(0))
+
+    def bound_sending(self, seconds: float) -> None:
+        """Bound each wait for the client to take something."""
+        own = self._socket
+        if own is None:
+            return
+        if type(own) is socket.socket and own.gettimeout() is None:
+            # The kernel's own bound: with Python's, each send would begin with a call of poll.
+            with contextlib.suppress(OSError):
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
+        else:
+            self.set_timeout(seconds)
 
     def set_timeout(self, seconds: float) -> None:
         """Bound each wait for the client; gunicorn's own worker threads would wait for ever."""

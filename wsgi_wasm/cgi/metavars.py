@@ -20,7 +20,7 @@ _PATH_SAFE = "/!$&'()*+,;=:@~"
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 # Variables that a server sets where it knows them; they keep their names. Servers set empty ones where they do not.
-_OPTIONAL = ("AUTH_TYPE", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_PORT", "REMOTE_USER", "SERVER_ADDR")
+_OPTIONAL = frozenset({"AUTH_TYPE", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_PORT", "REMOTE_USER", "SERVER_ADDR"})
 
 # They name no field.
 _USUAL_CONNECTIONS = frozenset({"keep-alive", "Keep-Alive", "close"})
@@ -97,9 +97,6 @@ class MetaVariables:
             add(f"CONTENT_LENGTH={content_length}")
         if (content_length is not None or streamed_body) and environ.get("CONTENT_TYPE"):
             add("CONTENT_TYPE=" + environ["CONTENT_TYPE"])
-        for name in _OPTIONAL:
-            if environ.get(name):
-                add(f"{name}={environ[name]}")
         variables += self._passed(environ)
         return _encode(variables) + self._env
 
@@ -130,11 +127,16 @@ class MetaVariables:
         return variables
 
     def _passed(self, environ: Mapping[str, Any]) -> list[str]:
-        """The request headers and what `pass_env` names, as they are in the environ."""
+        """The request headers, what the server knows and what `pass_env` names, as they are in the environ."""
         prefixes = self._prefixes
         passed = [
-            prefix + value for key, value in environ.items() if (prefix := prefixes[key]) and isinstance(value, str)
+            prefix + value
+            for key, value in environ.items()
+            if (prefix := prefixes[key]) and isinstance(value, str) and (value or key not in _OPTIONAL)
         ]
+        port = environ.get("REMOTE_PORT")
+        if type(port) is int:
+            passed.append(f"REMOTE_PORT={port}")
         connection = environ.get("HTTP_CONNECTION")
         if connection and connection not in _USUAL_CONNECTIONS:
             # RFC 9110 7.6.1: what `Connection` names is meant for the server alone.
@@ -170,6 +172,8 @@ class _Prefixes(dict[str, str]):
         return abnf.HEADER_VARIABLE.fullmatch(name) is not None
 
     def _passes_variable(self, name: str) -> bool:
+        if name in _OPTIONAL:
+            return True
         # Keys with a dot (`wsgi.input`, `mod_wsgi.handler_script`) are the server's inside, and no variable names.
         if names.is_reserved(name) or name in self._env or not abnf.VARIABLE_NAME.fullmatch(name):
             return False

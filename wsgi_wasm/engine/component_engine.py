@@ -6,7 +6,6 @@ Components of like needs share an engine, so needs are rounded up to powers of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from wsgi_wasm.engine import _capi as c
@@ -20,6 +19,7 @@ from wsgi_wasm.engine.runtime import (
     runtime,
 )
 from wsgi_wasm.errors import Unavailable
+from wsgi_wasm.free_list import FreeList
 
 
 def _rounded(count: int, least: int) -> int:
@@ -75,15 +75,13 @@ class ComponentEngine:
         c.pooling_delete(pooling)
         self.pointer = int(c.engine_new(config))
         self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
-        self.slots: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(instances):
-            self.slots.put(None)
+        self.slots: FreeList[Any] = FreeList([None] * instances)
 
     def take_slot(self, timeout: float) -> Any:
         """Leave to make one instance, after at most `timeout` seconds. Raises Unavailable."""
         try:
-            return self.slots.get(timeout=timeout) if timeout > 0 else self.slots.get_nowait()
-        except Empty:
+            return self.slots.take(timeout)
+        except TimeoutError:
             raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine import wasi
@@ -21,6 +22,9 @@ from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 _KINDS = {"i32": 0, "i64": 1}
+
+
+_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ class Guest:
         self.preopens = tuple(preopens)
         self._check_memory()
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
+        self._number = next(_numbers)  # slots remember it: what a run needs of its guest is set once
+        self._constant = linked.prepared, limits.memory, limits.max_output
 
     def _check_memory(self) -> None:
         needed = self.linked.facts.memory_minimum
@@ -170,40 +176,39 @@ class Guest:
     ) -> Outcome:
         """`run` by way of native.c. A `Run` is made only where the guest needs Python."""
         job = slot.job or self._job(slot)
-        job.prepared = self.linked.prepared
-        job.memory_limit, job.output_limit = self.limits.memory, self.limits.max_output
+        if slot.guest != self._number:
+            slot.guest = self._number
+            job.prepared, job.memory_limit, job.output_limit = self._constant
+            slot.forwarding = self._forwarding
+        if slot.arguments is not arguments:
+            slot.arguments = arguments
+            job.arguments = block = b"\0".join((*arguments, b""))
+            job.arguments_size, job.arguments_count = len(block), len(arguments)
         job.environment = block = b"\0".join((*environment, b""))
         job.environment_size, job.environment_count = len(block), len(environment)
-        job.arguments = block = b"\0".join((*arguments, b""))
-        job.arguments_size, job.arguments_count = len(block), len(arguments)
-        if type(stdin) is io.BytesIO:
+        if stdin is None:
+            job.input, job.input_size = b"", 0
+        elif type(stdin) is io.BytesIO:
             job.input = body = stdin.getvalue()
             job.input_size = len(body)
         else:
-            job.input, job.input_size = (b"" if stdin is None else None), 0
+            job.input = None
         job.wasi = self._directories() if self.preopens else None
-        slot.forwarding = self._forwarding
-        running = self.linked.runtime.ticker.running
-
-        def begin() -> Run:
-            run = Run(slot, self.limits, client, stdin, environment, spent, job)
-            running[run] = None
-            return run
-
-        current.run, current.begin = None, begin
+        current.begin = slot, self.limits, client, stdin, environment, spent, job
         try:
             native.run(job)
             run = current.run
             rest = ctypes.string_at(job.output, job.output_size)
+            failure = Exited(job.code) if job.exited else None
             if run is None:
-                outcome = _outcome(job.error, job.trap, Exited(job.code) if job.exited else None, rest)
+                outcome = _outcome(job.error, job.trap, failure, rest)
             else:
-                failure = run.failure or (Exited(job.code) if job.exited else None)
-                outcome = _outcome(job.error, job.trap, failure, b"".join((*run.pending, rest)))
+                outcome = _outcome(job.error, job.trap, run.failure or failure, b"".join((*run.pending, rest)))
         finally:
-            running.pop(current.run, None)
+            if current.run is not None:
+                del self.linked.runtime.ticker.running[current.run]
             current.run = current.begin = None
-        outcome.cpu, outcome.wall = (job.cpu_end - job.cpu_start) / 1e9, (job.wall_end - job.wall_start) / 1e9
+        outcome.cpu, outcome.wall = job.cpu, job.wall
         return outcome
 
     def _job(self, slot: Slot) -> Job:

@@ -78,7 +78,8 @@ struct run {
     uint64_t output_size; /* gathered and not handed over */
     uint64_t input_at;
     void *error, *trap;
-    int64_t wall_start, cpu_start, wall_end, cpu_end; /* nanoseconds of CLOCK_MONOTONIC, and of this thread */
+    double wall_start, cpu_start; /* seconds of CLOCK_MONOTONIC, and of this thread's CPU time */
+    double wall, cpu;             /* seconds from the first instruction to the last */
     uint32_t exited, code;
     uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
     uint32_t unused;
@@ -98,11 +99,11 @@ size_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct f
 
 void wsgi_wasm_functions(const struct functions *functions) { w = *functions; }
 
-static int64_t now(clockid_t clock)
+static double now(clockid_t clock)
 {
     struct timespec t;
     clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* --- the ticker: advances the epochs while guests run --- */
@@ -400,8 +401,8 @@ void wsgi_wasm_run(struct run *r)
         begin();
         instantiate_and_call(r, context);
         ticker.running--;
-        r->cpu_end = now(CLOCK_THREAD_CPUTIME_ID);
-        r->wall_end = now(CLOCK_MONOTONIC);
+        r->cpu = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
+        r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
         current = NULL;
     }
     w.store_delete(store);

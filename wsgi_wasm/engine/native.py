@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from ctypes import c_char_p, c_int, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_char_p, c_double, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,10 @@ class Job(ctypes.Structure):
         ("input_at", c_uint64),
         ("error", c_void_p),
         ("trap", c_void_p),
-        ("wall_start", c_int64),
-        ("cpu_start", c_int64),
-        ("wall_end", c_int64),
-        ("cpu_end", c_int64),
+        ("wall_start", c_double),
+        ("cpu_start", c_double),
+        ("wall", c_double),
+        ("cpu", c_double),
         ("exited", c_uint32),
         ("code", c_uint32),
         ("python_streams", c_uint32),

@@ -11,8 +11,8 @@ import io
 import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.native import Job
@@ -215,7 +215,7 @@ def started(job: Job | None) -> tuple[float, float]:
     """When a run began: the monotonic clock and this thread's CPU time, in seconds."""
     if job is None:
         return time.monotonic(), time.thread_time()
-    return job.wall_start / 1e9, job.cpu_start / 1e9
+    return job.wall_start, job.cpu_start
 
 
 STACK = 1 << 20  # bytes: Wasmtime lets a guest use 512 KiB, and its host functions need room below that
@@ -229,14 +229,15 @@ class _Current(threading.local):
     """
 
     run: Run | None = None
-    begin: Callable[[], Run] | None = None
+    begin: tuple[Any, ...] | None = None  # the arguments of Run
 
     def the_run(self) -> Run:
         """The run that this thread is in."""
         run = self.run
         if run is None:
             assert self.begin is not None
-            run = self.run = self.begin()
+            run = self.run = Run(*self.begin)
+            runtime().ticker.running[run] = None
         return run
 
     def keep(self, failure: BaseException) -> None:

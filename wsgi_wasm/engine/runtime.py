@@ -8,15 +8,15 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.errors import taken
 from wsgi_wasm.engine.native import Job, native
 from wsgi_wasm.errors import EngineError, Unavailable
+from wsgi_wasm.free_list import FreeList
 
 log = logging.getLogger("wsgi_wasm.engine")
 
@@ -50,8 +50,8 @@ class Slot:
     """Buffers of one running guest. A slot is taken from its pool for a run, so no other thread sees it."""
 
     __slots__ = (
-        "extern", "extern_at", "forwarding", "func_at", "instance", "instance_at", "job", "memory", "memory_at",
-        "output", "trap", "trap_at",
+        "arguments", "extern", "extern_at", "forwarding", "func_at", "guest", "instance", "instance_at", "job",
+        "memory", "memory_at", "output", "trap", "trap_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -66,6 +66,8 @@ class Slot:
         self.trap_at = ctypes.addressof(self.trap)
         self.job: Job | None = None  # and the output that it gathers: made by the first native run
         self.output: Any = None
+        self.guest = 0  # the number of the guest that the job was last made ready for, and its arguments
+        self.arguments: Sequence[bytes] = ()
         self.forwarding: Any = None  # forwarding.Forwarding while the guest has directories
 
 
@@ -140,15 +142,13 @@ class Engine:
             raise EngineError("the thread that advances the clock of guests cannot be started")
         self.linker = 0  # wasmtime_linker_t, once a module has been linked
         self.forwarding: Any = None  # forwarding.Forwarding, once a guest with directories has run
-        self.slots: SimpleQueue[Slot] = SimpleQueue()
-        for _ in range(instances):
-            self.slots.put(Slot())
+        self.slots = FreeList(Slot() for _ in range(instances))
 
     def take_slot(self, timeout: float) -> Slot:
         """A free slot of the pool, after at most `timeout` seconds. Raises Unavailable."""
         try:
-            return self.slots.get(timeout=timeout) if timeout > 0 else self.slots.get_nowait()
-        except Empty:
+            return self.slots.take(timeout)
+        except TimeoutError:
             raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
 
 

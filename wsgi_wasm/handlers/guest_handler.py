@@ -120,7 +120,7 @@ class GuestHandler:
             try:
                 return guest.run(slot, arguments, environment, stdin, answer, spent)
             finally:
-                engine.slots.put(slot)
+                engine.slots.give(slot)
         finally:
             if admission is not None:
                 admission.leave()
