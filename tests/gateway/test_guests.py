@@ -295,3 +295,12 @@ def test_a_full_pool_is_503(make_client: SiteMaker) -> None:
     for thread in threads:
         thread.join(30)
     assert sorted(answers) == [503, 504, 504]
+
+
+@pytest.mark.parametrize("size", [3, 100_000, 3_000_000], ids=["bytes", "in memory", "spooled"])
+def test_a_body_goes_on_after_a_standard_descriptor_has_changed(make_client: SiteMaker, size: int) -> None:
+    body = bytes(i * i % 251 for i in range(size))
+    total = 0
+    for byte in body:
+        total = (total * 31 + byte) & 0xFFFFFFFF
+    assert make_client({"/x": {"module": "resume"}}).post("/x", data=body).text == f"{size} {total}\n"

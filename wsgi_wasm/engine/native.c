@@ -12,15 +12,17 @@
  * Addresses come from a guest. Each is a 32-bit offset into its memory, and is compared with the memory's size, in 64
  * bits, before it is used. What is wrong with a call is left to Python to say.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { SUCCESS = 0, FAULT = 21 };         /* errno of WASI preview 1 */
-enum { MAX_VECTORS = 1024, TABLE_ELEMENTS = 100000, MAX_ENGINES = 64 };
+enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
+enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, TABLE_ELEMENTS = 100000, MAX_ENGINES = 64 };
 enum { TICK = 10000000, IDLE_TICKS = 100 }; /* nanoseconds; ticks without a run before the ticker sleeps */
 
 /* wasmtime_val_raw_t: one argument or result */
@@ -82,7 +84,7 @@ struct run {
     double wall, cpu;             /* seconds from the first instruction to the last */
     uint32_t exited, code;
     uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
-    uint32_t unused;
+    int32_t input_file;      /* set by Python: the descriptor of the file that the body lies in, -1 for none */
 
     uint64_t handed;
     void *context;
@@ -233,9 +235,9 @@ static uint8_t *guest_bytes(struct run *r, void *caller, uint32_t at, uint64_t s
     return r->memory + at;
 }
 
-static void *answer(raw *arguments, int32_t errno_)
+static void *answer(raw *arguments, int32_t error)
 {
-    arguments[0].i32 = errno_;
+    arguments[0].i32 = error;
     return NULL;
 }
 
@@ -335,11 +337,28 @@ void *wsgi_wasm_fd_write(void *python, void *caller, raw *arguments, size_t coun
     return answer(arguments, SUCCESS);
 }
 
+static int64_t read_input(struct run *r, uint8_t *bytes, uint32_t size)
+{
+    int64_t got;
+    if (r->input) {
+        uint64_t left = r->input_size - r->input_at;
+        got = size < left ? size : (int64_t)left;
+        memcpy(bytes, r->input + r->input_at, (size_t)got);
+    } else {
+        do
+            got = pread(r->input_file, bytes, size, (off_t)r->input_at);
+        while (got < 0 && errno == EINTR);
+    }
+    if (got > 0)
+        r->input_at += (uint64_t)got;
+    return got;
+}
+
 void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, size_t count)
 {
     struct run *r = current;
     uint32_t vectors = (uint32_t)arguments[2].i32, total = 0;
-    if (arguments[0].i32 != 0 || r->python_streams || !r->input || vectors > MAX_VECTORS)
+    if (arguments[0].i32 != 0 || r->python_streams || !(r->input || r->input_file >= 0) || vectors > MAX_VECTORS)
         return wsgi_wasm_in_python(python, caller, arguments, count);
     uint8_t *list = guest_bytes(r, caller, (uint32_t)arguments[1].i32, sizeof(struct vector) * vectors);
     uint8_t *read_at = guest_bytes(r, caller, (uint32_t)arguments[3].i32, 4);
@@ -348,16 +367,18 @@ void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, size_t count
     for (uint32_t i = 0; i < vectors; i++) {
         struct vector v;
         memcpy(&v, list + sizeof v * i, sizeof v);
-        uint64_t left = r->input_size - r->input_at;
-        uint32_t size = v.length < left ? v.length : (uint32_t)left;
+        uint32_t size = v.length < MAX_READ ? v.length : MAX_READ;
         if (!size)
             continue;
-        uint8_t *bytes = guest_bytes(r, caller, v.address, v.length);
+        uint8_t *bytes = guest_bytes(r, caller, v.address, size);
         if (!bytes)
             return answer(arguments, FAULT);
-        memcpy(bytes, r->input + r->input_at, size);
-        r->input_at += size;
-        total += size;
+        int64_t got = read_input(r, bytes, size);
+        if (got < 0)
+            return answer(arguments, IO);
+        total += (uint32_t)got;
+        if (got < v.length)
+            break;
     }
     memcpy(read_at, &total, 4);
     return answer(arguments, SUCCESS);

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from ctypes import c_char_p, c_double, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_char_p, c_double, c_int, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class Job(ctypes.Structure):
         ("exited", c_uint32),
         ("code", c_uint32),
         ("python_streams", c_uint32),
-        ("_unused", c_uint32),
+        ("input_file", c_int32),
         ("_handed", c_uint64),
         ("_context", c_void_p),
         ("_memory", c_void_p),

@@ -143,7 +143,7 @@ class Run:
         job = self.job
         if job is not None and not job.python_streams:
             job.python_streams = 1
-            if job.input is not None and isinstance(self.stdin, io.BytesIO):
+            if isinstance(self.stdin, (io.BytesIO, io.BufferedRandom)):
                 self.stdin.seek(job.input_at)
 
     def may_open(self) -> bool:
