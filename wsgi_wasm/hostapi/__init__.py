@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wsgi_wasm.config.model import Grants
 from wsgi_wasm.engine.hostcalls import Interface
-from wsgi_wasm.hostapi import keyvalue, sqlite, variables
+from wsgi_wasm.hostapi import keyvalue, postgres, redis, sqlite, variables
 
 
 class Api(NamedTuple):
@@ -25,6 +25,8 @@ APIS = {
     "key_value": Api(keyvalue.INTERFACES, keyvalue.grant),
     "sqlite": Api(sqlite.INTERFACES, sqlite.grant),
     "variables": Api(variables.INTERFACES, variables.grant),
+    "redis": Api(redis.INTERFACES, redis.grant),
+    "postgres": Api(postgres.INTERFACES, postgres.grant),
 }
 
 INTERFACES: Mapping[str, Interface] = {

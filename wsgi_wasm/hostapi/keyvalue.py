@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.engine import wit
 from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.hostapi.keyvalue_redis import RedisStore
+from wsgi_wasm.hostapi.keyvalue_sqlite import SqliteStore
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool
 
@@ -48,14 +50,8 @@ class Store(Protocol):
 
 
 def connect(store: KeyValueStore) -> Store:
-    """A connection of the kind that the store needs; clients of servers are imported by those alone that use them."""
-    if store.redis is None:
-        from wsgi_wasm.hostapi.keyvalue_sqlite import SqliteStore
-
-        return SqliteStore(store)
-    from wsgi_wasm.hostapi.keyvalue_redis import RedisStore
-
-    return RedisStore(store)
+    """A connection of the kind that the store needs."""
+    return SqliteStore(store) if store.redis is None else RedisStore(store)
 
 
 Grant = Mapping[str, Pool[Store]]  # by label

@@ -1,4 +1,4 @@
-"""Key-value stores in Redis or Valkey, for several machines. Needs the `redis` package."""
+"""Key-value stores in Redis or Valkey, for several machines."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from urllib.parse import urlsplit
 
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.engine.hostcalls import Held
-from wsgi_wasm.hostapi.limits import MAX_RESULT, TooLarge
-from wsgi_wasm.hostapi.redis_connection import RedisConnection, RedisError, ServerError
+from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError
 
 
 class RedisStore:
     """One store, on one connection: the keys of a database that begin with the store's prefix."""
 
-    Error: tuple[type[Exception], ...] = (RedisError,)
+    Error: tuple[type[Exception], ...] = (RespError, ServerError)
 
     def __init__(self, store: KeyValueStore) -> None:
         assert store.redis is not None
         self._prefix = store.prefix.encode()
-        self._server = RedisConnection.from_url(urlsplit(store.redis))
+        self._server = RespConnection.from_url(urlsplit(store.redis))
 
     @property
     def usable(self) -> bool:
@@ -39,11 +38,8 @@ class RedisStore:
         return self._prefix + key.encode()
 
     def get(self, key: str) -> bytes | None:
-        # A whole value would be read into memory before its size is known.
-        value: bytes = self._call(b"GETRANGE", self._key(key), 0, MAX_RESULT)
-        if len(value) > MAX_RESULT:
-            raise TooLarge
-        return value if value or self.exists(key) else None
+        value: bytes | None = self._call(b"GET", self._key(key))
+        return value
 
     def set(self, key: str, value: bytes) -> None:
         self._call(b"SET", self._key(key), value)

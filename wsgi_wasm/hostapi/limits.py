@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-MAX_HANDLES = 256  # that one guest may hold of a type: stores, connections
+MAX_HANDLES = 256  # that one guest may hold of a type, where several share a connection
+MAX_CONNECTIONS = 16  # to servers, that one guest may have open of a kind
 MAX_KEY = 4096  # bytes
 MAX_RESULT = 4 << 20  # see `Answer`
 

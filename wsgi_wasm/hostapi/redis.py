@@ -1,0 +1,154 @@
+"""Redis servers that a guest connects to itself: `fermyon:spin/redis`.
+
+Interface: spinframework/spin, wit/deps/spin@2.0.0/redis.wit. An address that the route does not allow is
+`invalid-address`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from wsgi_wasm.config.model import Endpoint
+from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
+from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError, Status
+
+API = "redis"
+
+Grant = frozenset[tuple[str, int]]
+
+
+def grant(endpoints: Sequence[Endpoint]) -> Grant:
+    """The servers that a route allows, by host and port."""
+    return frozenset((endpoint.host, endpoint.port) for endpoint in endpoints)
+
+
+class Redis:
+    """The API in one run. A connection is the guest's own, and goes with its handle or with the run."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._allowed: Grant = held.grants.get(API, frozenset())  # type: ignore[assignment]
+
+    def open(self, address: str) -> RespConnection:
+        try:
+            url = urlsplit(address)
+            if ((url.hostname or "").lower(), url.port or 6379) not in self._allowed:
+                raise HostError("invalid-address")
+            connection = RespConnection.from_url(url)
+        except ValueError:
+            raise HostError("invalid-address") from None
+        if self._held.count(CONNECTION) >= MAX_CONNECTIONS:
+            raise HostError("too-many-connections")
+        connection.serve(self._held)
+        with _errors():
+            connection.connect()
+        return connection
+
+
+@contextmanager
+def _errors() -> Any:
+    """What the connection raises, as the interface's own error."""
+    try:
+        yield
+    except ServerError as error:
+        if str(error).startswith("WRONGTYPE"):
+            raise HostError("type-error") from None
+        raise HostError("other", str(error)) from None
+    except (RespError, TooLarge, UnicodeError) as error:
+        raise HostError("other", str(error)) from None
+
+
+def _command(name: str, convert: Callable[[Any], Any], *, many: bool = False) -> Callable[..., Any]:
+    """A function that is one command; with `many` its last parameter is a list of arguments."""
+
+    def run(_api: Redis, connection: RespConnection, *arguments: Any) -> Any:
+        if many:
+            arguments = (*arguments[:-1], *arguments[-1])
+        with _errors():
+            return convert(connection.call(name, *arguments))
+
+    return run
+
+
+def _nothing(_answer: Any) -> None:
+    return None
+
+
+def _bounded(answer: bytes | None) -> bytes | None:
+    Answer().add(answer)
+    return answer
+
+
+def _texts(answer: list[bytes]) -> list[str]:
+    cost, texts = Answer(), []
+    for item in answer:
+        texts.append(item.decode())
+        cost.add(texts[-1])
+    return texts
+
+
+def _execute(_api: Redis, connection: RespConnection, command: str, arguments: list[tuple[str, Any]]) -> list[Any]:
+    with _errors():
+        results: list[tuple[str, Any]] = []
+        _append(connection.call(command, *(value for _, value in arguments)), results, Answer())
+        return results
+
+
+def _append(answer: Any, results: list[tuple[str, Any]], cost: Answer) -> None:
+    """Arrays are laid out flat, as Spin has them."""
+    if isinstance(answer, list):
+        for item in answer:
+            _append(item, results, cost)
+        return
+    if isinstance(answer, ServerError):
+        raise answer
+    cost.add(answer)
+    if answer is None:
+        results.append(("nil", None))
+    elif isinstance(answer, Status):
+        results.append(("status", answer))
+    else:
+        results.append(("int64" if isinstance(answer, int) else "binary", answer))
+
+
+# --- the interface -----------------------------------------------------------------------------------------------
+
+CONNECTION = wit.Resource("connection")
+
+_ERROR = wit.variant({"invalid-address": None, "too-many-connections": None, "type-error": None, "other": wit.STRING})
+_PARAMETER = wit.variant({"int64": wit.S64, "binary": wit.BYTES})
+_RESULT = wit.variant({"nil": None, "status": wit.STRING, "int64": wit.S64, "binary": wit.BYTES})
+_STRINGS = wit.ListOf(wit.STRING)
+
+
+def _method(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function:
+    return Function((wit.Borrow(CONNECTION), *parameters), wit.ResultOf(ok, _ERROR), call)
+
+
+SPIN = Interface(
+    "fermyon:spin/redis@2.0.0",
+    API,
+    Redis,
+    {
+        "[static]connection.open": Function(
+            (wit.STRING,), wit.ResultOf(wit.Own(CONNECTION), _ERROR), lambda api, address: api.open(address)
+        ),
+        "[method]connection.publish": _method(_command("PUBLISH", _nothing), None, wit.STRING, wit.BYTES),
+        "[method]connection.get": _method(_command("GET", _bounded), wit.OptionOf(wit.BYTES), wit.STRING),
+        "[method]connection.set": _method(_command("SET", _nothing), None, wit.STRING, wit.BYTES),
+        "[method]connection.incr": _method(_command("INCR", int), wit.S64, wit.STRING),
+        "[method]connection.del": _method(_command("DEL", int, many=True), wit.U32, _STRINGS),
+        "[method]connection.sadd": _method(_command("SADD", int, many=True), wit.U32, wit.STRING, _STRINGS),
+        "[method]connection.smembers": _method(_command("SMEMBERS", _texts), _STRINGS, wit.STRING),
+        "[method]connection.srem": _method(_command("SREM", int, many=True), wit.U32, wit.STRING, _STRINGS),
+        "[method]connection.execute": _method(_execute, wit.ListOf(_RESULT), wit.STRING, wit.ListOf(_PARAMETER)),
+    },
+    (CONNECTION,),
+)
+
+INTERFACES = (SPIN,)

@@ -1,0 +1,216 @@
+"""A connection to a Redis or Valkey server: RESP2 over a socket, with a bound on every wait and every answer.
+
+Written out because the bounds are the point: an answer's size is known before it is read, a whole answer has one
+deadline however slowly it comes, and a status is told from a value. https://redis.io/docs/latest/develop/reference/protocol-spec
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from typing import Any, TypeAlias
+from urllib.parse import SplitResult, unquote
+
+from wsgi_wasm.engine.hostcalls import Held
+
+_CONNECT = 5.0  # seconds at most
+_WAIT = 30.0  # seconds at most that an answer may take
+_MAX_ANSWER = 5 << 20  # bytes
+_MAX_DEPTH = 8  # of arrays in arrays
+
+
+class RespError(Exception):
+    """The connection cannot be made or used any more."""
+
+
+class ServerError(Exception):
+    """The server's own answer `-...`; the connection is as it was."""
+
+
+class Status(str):
+    """An answer `+...`, which says how a command went and is no value."""
+
+
+Answer: TypeAlias = Any  # Status, int, bytes, None, or a list of these and of ServerError
+
+
+class RespConnection:
+    """Connects at the first call, or by `connect`."""
+
+    def __init__(
+        self, host: str, port: int, *, tls: bool, database: int, username: str | None, password: str | None
+    ) -> None:
+        self._address = (host, port)
+        self._tls = tls
+        self._hello: list[tuple[Any, ...]] = []
+        if password is not None:
+            self._hello.append(("AUTH", *([username] if username is not None else []), password))
+        if database:
+            self._hello.append(("SELECT", database))
+        self._held: Held | None = None
+        self._socket: socket.socket | None = None
+        self._unread = bytearray()
+        self._end = 0.0
+        self._left = 0
+        self.usable = True
+
+    @classmethod
+    def from_url(cls, url: SplitResult) -> RespConnection:
+        """For `redis://user:password@host:port/database`; `rediss` is TLS. Raises ValueError."""
+        if url.scheme not in ("redis", "rediss") or not url.hostname:
+            raise ValueError("is no address of Redis")
+        path = url.path.strip("/")
+        return cls(
+            url.hostname,
+            url.port or 6379,
+            tls=url.scheme == "rediss",
+            database=int(path) if path else 0,
+            username=unquote(url.username) if url.username else None,
+            password=unquote(url.password) if url.password is not None else None,
+        )
+
+    def serve(self, held: Held | None) -> None:
+        """From now on calls end when this run must end; None between runs."""
+        self._held = held
+        if held is not None and self._socket is not None and self._has_spoken():
+            # Nothing was asked, so that this is the server's good-bye.
+            self.close()
+
+    def connect(self) -> None:
+        """Raises RespError, ServerError."""
+        self._begin()
+        if self._socket is None:
+            self._open()
+
+    def call(self, *command: Any) -> Answer:
+        """The answer to one command, whose parts are bytes, text or numbers. Raises RespError, ServerError."""
+        self._begin()
+        if self._socket is None:
+            self._open()
+        return self._ask(command)
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            self._unread.clear()
+
+    # --- one exchange ---
+
+    def _begin(self) -> None:
+        remaining = _WAIT if self._held is None else min(_WAIT, self._held.remaining())
+        if remaining <= 0:
+            raise RespError("the time is up")
+        self._end = time.monotonic() + remaining
+
+    def _open(self) -> None:
+        try:
+            opened = socket.create_connection(self._address, timeout=min(_CONNECT, self._time()))
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                opened = ssl.create_default_context().wrap_socket(opened, server_hostname=self._address[0])
+        except (OSError, ValueError) as error:
+            self.usable = False
+            raise RespError(f"cannot connect: {error}") from None
+        self._socket = opened
+        for command in self._hello:
+            try:
+                self._ask(command)
+            except ServerError:
+                self.close()
+                raise
+
+    def _ask(self, command: tuple[Any, ...]) -> Answer:
+        assert self._socket is not None
+        try:
+            self._left = _MAX_ANSWER
+            self._socket.settimeout(self._time())
+            self._socket.sendall(_written(command))
+            answer = self._answer(0)
+        except (OSError, ValueError, IndexError) as error:
+            # Half an answer may be left, which the next call would take for its own.
+            self.usable = False
+            self.close()
+            raise RespError(str(error) or type(error).__name__) from None
+        except RespError:
+            self.usable = False
+            self.close()
+            raise
+        if isinstance(answer, ServerError):
+            raise answer
+        return answer
+
+    def _answer(self, depth: int) -> Answer:
+        line = self._line()
+        kind, rest = line[:1], line[1:]
+        if kind == b"+":
+            return Status(rest.decode("utf-8", "replace"))
+        if kind == b"-":
+            return ServerError(rest.decode("utf-8", "replace"))
+        number = int(rest)
+        if kind == b":":
+            return number
+        if number < 0:
+            return None
+        if kind == b"$":
+            return self._bytes(number)
+        if kind == b"*" and depth < _MAX_DEPTH:
+            return [self._answer(depth + 1) for _ in range(number)]
+        raise RespError("an answer that is none")
+
+    def _line(self) -> bytes:
+        while (end := self._unread.find(b"\r\n")) < 0:
+            if len(self._unread) > 65536:
+                raise RespError("an answer without an end")
+            self._receive(65536)
+        line = bytes(self._unread[:end])
+        del self._unread[: end + 2]
+        self._spend(end + 2)
+        return line
+
+    def _bytes(self, size: int) -> bytes:
+        self._spend(size + 2)
+        while len(self._unread) < size + 2:
+            self._receive(size + 2 - len(self._unread))
+        value = bytes(self._unread[:size])
+        del self._unread[: size + 2]
+        return value
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise RespError(f"the answer is larger than {_MAX_ANSWER >> 20} MiB")
+
+    def _receive(self, size: int) -> None:
+        assert self._socket is not None
+        self._socket.settimeout(self._time())
+        data = self._socket.recv(max(size, 4096))
+        if not data:
+            raise RespError("the server has closed the connection")
+        self._unread += data
+
+    def _time(self) -> float:
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
+            raise RespError("the time is up")
+        return remaining
+
+    def _has_spoken(self) -> bool:
+        assert self._socket is not None
+        try:
+            self._socket.settimeout(0)
+            self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except OSError:
+            return True
+        return True
+
+
+def _written(command: tuple[Any, ...]) -> bytes:
+    parts = [part if isinstance(part, bytes) else str(part).encode() for part in command]
+    pieces = [b"*%d\r\n" % len(parts)]
+    for part in parts:
+        pieces.append(b"$%d\r\n%b\r\n" % (len(part), part))
+    return b"".join(pieces)
