@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wsgi_wasm.engine.hostcalls import Held
@@ -84,7 +84,10 @@ class SqliteConnection:
 def _make(path: Path) -> None:
     # The directory may hold other guests' data: it is nobody else's to look into.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # Never opened where it is there: closing a descriptor of it would drop the locks that this process's other
+    # connections hold (fcntl(2), and sqlite.org/howtocorrupt.html 2.2).
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _with_patience(connection: sqlite3.Connection, statement: str) -> None:
