@@ -25,7 +25,7 @@ def tools() -> Any:
     return module
 
 
-def component(name: str) -> Path:
+def component(name: str, folder: Path = HERE) -> Path:
     """The component of the Spin application in the directory `name`. Raises BuildError."""
-    made = tools().python_component(HERE / name / "app.py", "spin-http", PYTHON_SDK, guest_cache(), f"{name}.wasm")
+    made = tools().python_component(folder / name / "app.py", "spin-http", PYTHON_SDK, guest_cache(), f"{name}.wasm")
     return Path(made)
