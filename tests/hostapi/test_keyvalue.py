@@ -7,7 +7,9 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import wasmtime
@@ -17,6 +19,7 @@ from hostapi.driver import Driver, Guest
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.hostapi import keyvalue
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY
+from wsgi_wasm.hostapi.resp import RespConnection
 
 DRIVER = Driver(*keyvalue.INTERFACES)
 
@@ -277,6 +280,29 @@ def test_the_file_is_ours_alone_and_spins_own(tmp_path: Path) -> None:
     connection.close()
     with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
         assert one.ok("[method]store.get", one.ok("[static]store.open", "default"), "text") == b"as text"
+
+
+def test_a_file_that_is_replaced_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "kv.db"
+    grant = keyvalue.grant({"default": in_file(path)})
+    for value in (b"1", b"2", b"3"):
+        with DRIVER.guest({"key_value": grant}) as one:
+            store = one.ok("[static]store.open", "default")
+            assert one.ok("[method]store.get", store, "key") is None
+            one.ok("[method]store.set", store, "key", value)
+        for file in tmp_path.glob("kv.db*"):
+            file.unlink()
+
+
+def test_an_idle_connection_that_the_server_closes(redis_server: Server) -> None:
+    url = f"redis://:{redis_server.password}@127.0.0.1:{redis_server.port}/5"
+    store = KeyValueStore(name="d", path=None, redis=url, prefix="idle:", max_size=0)
+    grant = keyvalue.grant({"default": store, "other": store})
+    for _ in range(2):
+        with DRIVER.guest({"key_value": grant}) as one:
+            assert one.ok("[method]store.exists", one.ok("[static]store.open", "default"), "k") is False
+        with closing(RespConnection.from_url(urlsplit(url))) as admin:
+            admin.call("CLIENT", "KILL", "TYPE", "normal")
 
 
 def test_a_full_file_is_an_error_and_stays_whole(tmp_path: Path) -> None:

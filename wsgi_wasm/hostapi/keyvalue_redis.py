@@ -28,6 +28,9 @@ class RedisStore:
     def serve(self, held: Held | None) -> None:
         self._server.serve(held)
 
+    def is_stale(self) -> bool:
+        return self._server.is_stale()
+
     def close(self) -> None:
         self._server.close()
 

@@ -40,6 +40,9 @@ class SqliteStore:
     def serve(self, held: Held | None) -> None:
         self._file.serve(held)
 
+    def is_stale(self) -> bool:
+        return self._file.is_stale()
+
     def close(self) -> None:
         self._file.close()
 

@@ -12,6 +12,10 @@ from typing import Any, Generic, Protocol, TypeVar
 class Connection(Protocol):
     def close(self) -> None: ...
 
+    def is_stale(self) -> bool:
+        """Whether an idle connection no longer leads where a new one would."""
+        ...
+
 
 C = TypeVar("C", bound=Connection)
 
@@ -33,13 +37,18 @@ class Pool(Generic[C]):
 
     def take(self) -> C:
         """A connection for one thread alone. Raises what `connect` raises."""
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
+        while (idle := self._pop()) is not None:
+            if not idle.is_stale():
+                return idle
+            self.give_back(idle, usable=False)
         connection = self._connect()
         with self._lock:
             self._open.add(connection)
         return connection
+
+    def _pop(self) -> C | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def give_back(self, connection: C, usable: bool = True) -> None:
         """Keep the connection for the next request, or close it where enough are kept or it is no longer usable."""
@@ -59,6 +68,10 @@ class Pool(Generic[C]):
             self._open.difference_update(idle)
         for connection in idle:
             connection.close()
+
+    def __del__(self) -> None:
+        # A configuration that is no longer served; in a child of its process there is nothing left to close.
+        self.close()
 
     def _forget(self) -> None:
         _inherited.extend(self._open)

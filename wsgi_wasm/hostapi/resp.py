@@ -73,9 +73,10 @@ class RespConnection:
     def serve(self, held: Held | None) -> None:
         """From now on calls end when this run must end; None between runs."""
         self._held = held
-        if held is not None and self._socket is not None and self._has_spoken():
-            # Nothing was asked, so that this is the server's good-bye.
-            self.close()
+
+    def is_stale(self) -> bool:
+        """Whether the server has said something that nobody has asked for: its good-bye."""
+        return self._socket is not None and self._has_spoken()
 
     def connect(self) -> None:
         """Raises RespError, ServerError."""

@@ -21,6 +21,8 @@ class SqliteConnection:
     def __init__(self, path: Path, max_size: int, cached_statements: int = 32) -> None:
         """Makes the file where there is none, readable by this user alone. Raises sqlite3.Error, OSError."""
         _make(path)
+        self._path = path
+        self._opened = _identity(path)
         self._held: Held | None = None
         self._busy = -1
         self.by_host = False  # while a statement of the host's own runs, among those of a guest
@@ -76,9 +78,21 @@ class SqliteConnection:
         if self.raw.in_transaction:
             self.raw.execute("ROLLBACK")
 
+    def is_stale(self) -> bool:
+        """Whether the file has been taken away, or another put in its place."""
+        try:
+            return _identity(self._path) != self._opened
+        except OSError:
+            return True
+
     def close(self) -> None:
         self.raw.set_progress_handler(None, 0)
         self.raw.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 def _make(path: Path) -> None:
