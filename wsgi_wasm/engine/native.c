@@ -25,6 +25,8 @@ enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
 enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, TABLE_ELEMENTS = 100000, MAX_ENGINES = 64 };
 enum { TICK = 10000000, IDLE_TICKS = 100 }; /* nanoseconds; ticks without a run before the ticker sleeps */
 
+enum step { PREPARE, INSTANTIATE, CALL, TEARDOWN, STEPS };
+
 /* wasmtime_val_raw_t: one argument or result */
 typedef union {
     int32_t i32;
@@ -85,6 +87,8 @@ struct run {
     uint32_t exited, code;
     uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
     int32_t input_file;      /* set by Python: the descriptor of the file that the body lies in, -1 for none */
+    double steps[STEPS]; /* seconds of each step, where Python has set `profiled` */
+    uint64_t profiled;
 
     uint64_t handed;
     void *context;
@@ -393,17 +397,29 @@ void *wsgi_wasm_proc_exit(void *python, void *caller, raw *arguments, size_t cou
 
 /* --- the run --- */
 
-static void instantiate_and_call(struct run *r, void *context)
+static void ended(struct run *r, enum step step, double *since)
+{
+    if (r->profiled) {
+        double moment = now(CLOCK_MONOTONIC);
+        r->steps[step] = moment - *since;
+        *since = moment;
+    }
+}
+
+static void instantiate_and_call(struct run *r, void *context, double *since)
 {
     r->error = w.instantiate(r->prepared, context, r->instance, &r->trap);
+    ended(r, INSTANTIATE, since);
     if (r->error || r->trap || !w.export_get(context, r->instance, "_start", 6, &r->start))
         return;
     r->error = w.call(context, r->start.of, NULL, 0, NULL, 0, &r->trap);
+    ended(r, CALL, since);
 }
 
 /* Runs a guest to its end in a store of its own. The caller frees `error` and `trap`. */
 void wsgi_wasm_run(struct run *r)
 {
+    double since = r->profiled ? now(CLOCK_MONOTONIC) : 0;
     void *store = w.store_new(r->engine, NULL, NULL), *context = w.store_context(store);
     r->output_size = r->input_at = r->handed = 0;
     r->error = r->trap = NULL;
@@ -420,11 +436,13 @@ void wsgi_wasm_run(struct run *r)
         r->wall_start = now(CLOCK_MONOTONIC);
         r->cpu_start = now(CLOCK_THREAD_CPUTIME_ID);
         begin();
-        instantiate_and_call(r, context);
+        ended(r, PREPARE, &since);
+        instantiate_and_call(r, context, &since);
         ticker.running--;
         r->cpu = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
         r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
         current = NULL;
     }
     w.store_delete(store);
+    ended(r, TEARDOWN, &since);
 }

@@ -32,6 +32,8 @@ ANSWERED = (
     "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_read", "fd_write", "proc_exit",
 )  # fmt: skip
 
+STEPS = 4  # that native.c measures of a run whose job is `profiled`: before it, instantiation, call, teardown
+
 Take = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t)
 
 
@@ -72,6 +74,8 @@ class Job(ctypes.Structure):
         ("code", c_uint32),
         ("python_streams", c_uint32),
         ("input_file", c_int32),
+        ("steps", c_double * STEPS),
+        ("profiled", c_uint64),
         ("_handed", c_uint64),
         ("_context", c_void_p),
         ("_memory", c_void_p),
@@ -93,9 +97,9 @@ class Native:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
-        self.run = library.wsgi_wasm_run
+        self.run: Any = library.wsgi_wasm_run
         self.run.restype, self.run.argtypes = None, (ctypes.POINTER(Job),)
-        self.ticks = library.wsgi_wasm_ticks
+        self.ticks: Any = library.wsgi_wasm_ticks
         self.ticks.restype, self.ticks.argtypes = c_int, (c_void_p,)
         self.in_python = self._address("in_python")
         self.entries = {name: self._address(name) for name in ANSWERED}
