@@ -150,7 +150,7 @@ class Gateway:
             if self._serving is None:
                 engine = self.config.engine
                 directory = default_directory(self.config.cache_dir, os.environ)
-                modules = ModuleStore(directory, frozenset(engine.features), engine.instances)
+                modules = ModuleStore(directory, frozenset(engine.features), engine.instances, self.config.compose)
                 self._serving = Serving(self.config, self._applications, modules, self._fallback)
             return self._serving
 
@@ -168,6 +168,7 @@ class Gateway:
                 applications = applications_of(config)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` need a restart", config.source)
+                serving.modules.compose(config.compose)
                 self._serving = serving = Serving(config, applications, serving.modules, self._fallback)
                 self.config, self._applications = config, applications
                 log.info("%s is loaded anew", config.source)

@@ -18,6 +18,7 @@ from conftest import SiteMaker
 from guests.build import guest
 from wsgi_wasm.engine.cache import Cache, default_directory
 from wsgi_wasm.engine.compiler import compile_in_child
+from wsgi_wasm.engine.source import Source
 from wsgi_wasm.errors import CacheError
 
 NO_FEATURES: frozenset[str] = frozenset()
@@ -206,7 +207,7 @@ def test_what_root_compiles_serves_another_user(cache: Path, tmp_path: Path) -> 
     """`wsgi-wasm compile` by an administrator, and then a server that runs as www-data."""
     module = tmp_path / "hello.wat"
     module.write_bytes(guest("hello").read_bytes())
-    compile_in_child(module, NO_FEATURES, cache)
+    compile_in_child(Source(module), NO_FEATURES, cache)
     for path in (cache, *(path for path in cache.iterdir() if path.suffix != ".lock")):
         mode = path.stat().st_mode
         assert mode & 0o044 == 0o044, path
@@ -250,7 +251,8 @@ def test_one_compilation_for_many_processes(cache: Path, tmp_path: Path) -> None
     cache.mkdir(mode=0o700)
     code = (
         "import sys; from pathlib import Path; from wsgi_wasm.engine.compiler import compile_in_child; "
-        "compile_in_child(Path(sys.argv[1]), frozenset(), Path(sys.argv[2]))"
+        "from wsgi_wasm.engine.source import Source; "
+        "compile_in_child(Source(Path(sys.argv[1])), frozenset(), Path(sys.argv[2]))"
     )
     command = [sys.executable, "-P", "-c", code, str(guest("hello")), str(cache)]
     children = [subprocess.Popen(command) for _ in range(4)]

@@ -36,9 +36,14 @@ def guest(name: str) -> Path:
     return build_cached([source(name)], cache(), depends=HEADERS)
 
 
+def component_text(name: str) -> str:
+    """The text of `components/NAME.wat`."""
+    return (HERE / "components" / f"{name}.wat").read_text("utf-8")
+
+
 def component(name: str, version: str = "0.2.12") -> Path:
     """The component `components/NAME.wat` around the code of `components/NAME.c`, with imports of this WASI version."""
-    text = (HERE / "components" / f"{name}.wat").read_text("utf-8").replace("VERSION", version)
+    text = component_text(name).replace("VERSION", version)
     code = HERE / "components" / f"{name}.c"
 
     def make(output: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from wsgi_wasm.cli.prepare import Prepared, modules_of_site, prepare
+from wsgi_wasm.cli.prepare import Prepared, prepare, sources_of_site
 from wsgi_wasm.cli.source import UserError, is_yaml, load_site
 from wsgi_wasm.cli.terminal import Style, plural, say, shown, size_text
 from wsgi_wasm.config import FEATURES, Config
@@ -25,10 +25,10 @@ def compile_files(options: argparse.Namespace) -> int:
     for file, config in sites:
         cache = _cache(options.cache, config)
         features = frozenset(config.engine.features) if is_yaml(file) else by_name
-        paths = modules_of_site(config)
-        if not paths:
+        sources = sources_of_site(config)
+        if not sources:
             say(f"{file}: no modules")
-        for result in prepare(paths, features, cache, force=options.force):
+        for result in prepare(sources, features, cache, force=options.force):
             failed += bool(result.error)
             _show(result)
     if failed:

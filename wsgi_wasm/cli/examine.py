@@ -70,7 +70,7 @@ class Modules:
 
     def __init__(self, config: Config, directory: Path, count: int, compiling: bool) -> None:
         self.cache_directory = directory
-        self._store = ModuleStore(directory, frozenset(config.engine.features), config.engine.instances)
+        self._store = ModuleStore(directory, frozenset(config.engine.features), config.engine.instances, config.compose)
         self._progress = Progress(count)
         self._compiling = compiling
         self._known: dict[Path, AnyLinked | str | None] = {}
@@ -84,7 +84,7 @@ class Modules:
     def _load(self, path: Path) -> AnyLinked | str | None:
         try:
             if not self._compiling:
-                return self._store.from_cache(path, path.stat())
+                return self._store.from_cache(self._store.source(path))
             with self._progress.compiling(str(path)):
                 return self._store.module(path).load_now(self._progress.waiting)
         except OSError as error:
@@ -98,7 +98,7 @@ class Modules:
         facts = None
         if cache is not None:
             with contextlib.suppress(OSError, CacheError):
-                facts = cache.find(cache.artefact(cache.digest(path, path.stat()), self._store.features))
+                facts = cache.find(cache.artefact(cache.digest(self._store.source(path)), self._store.features))
         if not isinstance(facts, ModuleFacts):
             return ""
         wrong = []

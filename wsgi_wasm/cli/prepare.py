@@ -16,6 +16,7 @@ from wsgi_wasm.config import Config, Route, all_routes
 from wsgi_wasm.engine.cache import Cache
 from wsgi_wasm.engine.compiler import compile_in_child
 from wsgi_wasm.engine.modules import Waiting, check_facts
+from wsgi_wasm.engine.source import Source
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.spin import load_application
 
@@ -51,31 +52,36 @@ def modules_of_site(config: Config) -> list[Path]:
     return list(dict.fromkeys(path for route in routes for path in modules_of(route)))
 
 
+def sources_of_site(config: Config) -> list[Source]:
+    """What each of them is made of."""
+    return [Source.of(path, config.compose) for path in modules_of_site(config)]
+
+
 def prepare(
-    paths: Iterable[Path], features: frozenset[str], cache: Cache, *, force: bool = False
+    sources: Iterable[Source], features: frozenset[str], cache: Cache, *, force: bool = False
 ) -> Iterator[Prepared]:
     """Compile what is not in `cache` (writable), one after the other: each compilation uses all cores by itself.
 
     `force` compiles what is there as well.
     """
-    todo = list(paths)
+    todo = list(sources)
     progress = Progress(len(todo))
-    for path in todo:
-        with progress.compiling(str(path)):
-            result = _prepared(path, features, cache, force, progress.waiting)
+    for source in todo:
+        with progress.compiling(str(source.path)):
+            result = _prepared(source, features, cache, force, progress.waiting)
         yield result
 
 
-def _prepared(path: Path, features: frozenset[str], cache: Cache, force: bool, waiting: Waiting) -> Prepared:
-    started = time.monotonic()
+def _prepared(source: Source, features: frozenset[str], cache: Cache, force: bool, waiting: Waiting) -> Prepared:
+    started, path = time.monotonic(), source.path
     try:
-        artefact = cache.artefact(cache.digest(path, path.stat()), features)
+        artefact = cache.artefact(cache.digest(source), features)
         if force:
             cache.forget(artefact)
         facts = cache.find(artefact)
         seconds = None
         if facts is None:
-            compile_in_child(path, features, cache.directory, waiting)
+            compile_in_child(source, features, cache.directory, waiting)
             seconds = time.monotonic() - started
             facts = cache.find(artefact)
         if facts is None:

@@ -10,7 +10,7 @@ import socket
 import sys
 
 from wsgi_wasm.cli.address import Address
-from wsgi_wasm.cli.prepare import modules_of_site, prepare
+from wsgi_wasm.cli.prepare import prepare, sources_of_site
 from wsgi_wasm.cli.source import UserError, site
 from wsgi_wasm.cli.terminal import say, shown, size_text
 from wsgi_wasm.config import Config
@@ -67,7 +67,7 @@ def _cannot_bind(address: Address, error: OSError, file: str) -> str:
 
 def compile_first(config: Config) -> None:
     """Fill the cache before the workers start. A broken module is said, and takes down its own routes alone."""
-    paths = modules_of_site(config)
+    sources = sources_of_site(config)
     directory = default_directory(config.cache_dir, os.environ)
     try:
         cache = Cache(directory)
@@ -78,7 +78,7 @@ def compile_first(config: Config) -> None:
     if not cache.writable:
         say(f"warning: cache directory {directory} is read-only: each worker compiles what is not there")
         return
-    for result in prepare(paths, frozenset(config.engine.features), cache):
+    for result in prepare(sources, frozenset(config.engine.features), cache):
         if result.error:
             say(f"error: {shown(result.path)}: {result.error}; its routes answer 503")
         elif result.seconds is not None:

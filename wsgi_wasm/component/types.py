@@ -6,7 +6,9 @@ are; only an outer alias that reaches the top level is renumbered. Component Mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Self
 
 from wsgi_wasm.component.reader import (
     COMPONENT_SORT,
@@ -39,6 +41,7 @@ class TypeCopier:
         self._types = types
         self._components = components
         self._missing = False
+        self._local: Sequence[int] | None = None
         self.exports: list[tuple[str, int]] = []
         self.asynchronous = ""
 
@@ -59,6 +62,37 @@ class TypeCopier:
             again = Reader(reader.source, start + (2 if sort == TYPE_SORT else 1), reader.end)
             mentioned = again.number()
         return None if self._missing else body, sort, mentioned
+
+    # --- the declarations of one instance type by themselves, where its own types get other indexes ---
+
+    @contextmanager
+    def inside(self, local: Sequence[int]) -> Iterator[Self]:
+        """For a while, indexes one level down are looked up in `local`, which may grow meanwhile."""
+        self._local = local
+        try:
+            yield self
+        finally:
+            self._local = None
+
+    def nested_definition(self, reader: Reader) -> bytes:
+        """A type definition one level down."""
+        return self._found(self._defined(reader, 1))
+
+    def nested_alias(self, reader: Reader) -> tuple[bytes, int]:
+        """An alias one level down, and its sort."""
+        sort = reader.peek()
+        return self._found(self._alias(reader, 1)), sort
+
+    def nested_description(self, reader: Reader) -> tuple[bytes, int]:
+        """What an export one level down is, and its sort."""
+        body, sort = self._external(reader, 1)
+        return self._found(body), sort
+
+    def _found(self, body: bytes) -> bytes:
+        if self._missing:
+            self._missing = False
+            raise ModuleError("has an import whose type depends on what is not imported")
+        return body
 
     @staticmethod
     def skip_description(reader: Reader) -> None:
@@ -94,11 +128,18 @@ class TypeCopier:
             return bytes([reader.byte()])
         if 0x40 <= first < 0x64:  # a negative number that stands for no type
             raise malformed(f"an unknown value type (0x{first:02x})", reader.position)
-        index = reader.number()
-        return type_index(self._type(index, reader) if depth == 0 else index)
+        return type_index(self._renumbered(reader.number(), reader, depth))
 
-    def _type(self, index: int, reader: Reader) -> int:
-        return self._lookup(self._types, index, reader)
+    def _renumbered(self, index: int, reader: Reader, depth: int) -> int:
+        if depth == 0:
+            return self._lookup(self._types, index, reader)
+        if self._local is None:
+            return index
+        if depth > 1:
+            raise ModuleError("has types inside an imported interface's types, which cannot be merged")
+        if index >= len(self._local):
+            raise malformed(f"index {index} names nothing", reader.position)
+        return self._local[index]
 
     def _lookup(self, items: Sequence[Item | None], index: int, reader: Reader) -> int:
         if index >= len(items):
@@ -110,8 +151,7 @@ class TypeCopier:
         return item.index
 
     def _index(self, reader: Reader, depth: int) -> bytes:
-        index = reader.number()
-        return unsigned(self._type(index, reader) if depth == 0 else index)
+        return unsigned(self._renumbered(reader.number(), reader, depth))
 
     def _optional(self, reader: Reader, depth: int) -> bytes:
         flag = reader.byte()

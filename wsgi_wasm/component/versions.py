@@ -37,3 +37,25 @@ def parse(name: str) -> InterfaceName:
     whole, _, version = name.partition("@")
     package, _, interface = whole.partition("/")
     return InterfaceName(package, interface, version)
+
+
+def compatible(wanted: str, there: str) -> bool:
+    """Whether an interface named `there` stands for one named `wanted`: the same, or a later one that contains it.
+
+    Semantic Versioning: versions of one major number, and of 0.x those of one minor number, add to each other.
+    """
+    one, other = parse(wanted), parse(there)
+    if one.stem != other.stem:
+        return False
+    if one.version == other.version:
+        return True
+    older, newer = _numbers(one.version), _numbers(other.version)
+    if older is None or newer is None or newer < older:
+        return False
+    return older[0] == newer[0] and (older[0] > 0 or (older[1] == newer[1] and older[1] > 0))
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    """The three numbers of a release; None for a pre-release, which stands for nothing but itself."""
+    parts = version.split(".")
+    return tuple(map(int, parts)) if len(parts) == 3 and all(part.isdecimal() for part in parts) else None

@@ -69,6 +69,8 @@ def _kept(config: Config) -> tuple[_Kept, ...]:
                 kept.add(_Kept(f"the state_dir of route {route.name}", _real(route.spin.state_dir), False))
         modules = [route.module, *(interpreter.module for interpreter in route.interpreters.values())]
         kept.update(_Kept(f"the module {module.name}", _real(module), True) for module in modules if module)
+    for plugs in config.compose.values():
+        kept.update(_Kept(f"the module {plug.name}", _real(plug), True) for plug in plugs.values())
     return tuple(sorted(kept, key=lambda one: (one.path, one.what)))
 
 

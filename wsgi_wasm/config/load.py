@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_wasm.config.checks import check_writable
+from wsgi_wasm.config.compose import compositions
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Settings
 from wsgi_wasm.config.model import Config, EngineSettings
@@ -66,6 +67,7 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         routes=routes,
         hosts=hosts,
         handler=builder.handler(site["handler"], inherited, routes),
+        compose=compositions(site["compose"], reading),
         engine=EngineSettings(instances=value_of(engine, "instances"), features=value_of(engine, "features")),
         cache_dir=value_of(site, "cache_dir"),
         state_dir=value_of(site, "state_dir"),

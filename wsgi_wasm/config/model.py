@@ -155,13 +155,15 @@ class EngineSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One configuration file. `hosts` has lower-case names or `*.example` patterns; `handler` holds the settings for
-    scripts that the front server picks itself, so that its `module` and `directory` are None."""
+    scripts that the front server picks itself, so that its `module` and `directory` are None. `compose` has the
+    components that are plugged into others, by the file that imports and the import."""
 
     source: Path
     routes: tuple[Route, ...]
     hosts: Mapping[str, tuple[Route, ...]]
     handler: Route
     engine: EngineSettings
+    compose: Mapping[Path, Mapping[str, Path]]
     cache_dir: Path | None
     state_dir: Path | None
     reload: bool

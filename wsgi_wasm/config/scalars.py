@@ -24,6 +24,7 @@ SUFFIX = r"\.[A-Za-z0-9_+-]+"
 HOST = r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\]"
 HOST_PATH = r"[^~](?:.|\n)*"
 SPIN_VARIABLE = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
+COMPONENT_IMPORT = r"[a-zA-Z][a-zA-Z0-9:/@.+-]{0,255}"
 LABEL = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 VARIABLE = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
 REDIS_URL = r"rediss?://(?:.|\n)+"
@@ -175,6 +176,13 @@ def host_name(text: str) -> str:
     if text == "*":
         raise ValueError("is no host name; the routes at the top level serve all other hosts")
     raise ValueError("is no host name; write 'shop.example', or '*.example' for every name below it")
+
+
+def component_import(text: str) -> str:
+    """What a component imports: an interface (`demo:api/greeter@1.0.0`), or its name alone (`greeter`)."""
+    if not re.fullmatch(COMPONENT_IMPORT, text):
+        raise ValueError("is no import; write an interface such as 'demo:api/greeter@1.0.0', or 'greeter'")
+    return text
 
 
 def label(text: str) -> str:

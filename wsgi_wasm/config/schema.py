@@ -94,6 +94,12 @@ SPIN_VARIABLES = MapOf(
     value=TEXT,
     plural="variables",
 )
+PLUGS = MapOf(
+    key=Scalar(noun="an import", parse=scalars.component_import, pattern=scalars.COMPONENT_IMPORT),
+    value=HOST_PATH,
+    plural="imports",
+)
+COMPOSITIONS = MapOf(key=HOST_PATH, value=PLUGS, plural="components")
 STORE_LABELS = Labels(item=LABEL, plural="stores")
 DATABASE_LABELS = Labels(item=LABEL, plural="databases")
 STORES_BY_NAME = MapOf(key=LABEL, value=_section("store", "a mapping"), plural="stores")
@@ -138,6 +144,9 @@ _key("site", "key_value", STORES_BY_NAME, {}, "{sessions: {redis: \"redis://cach
      "Key-value stores that routes may grant. `default` need not be defined: it is kept in `state_dir`.")
 _key("site", "sqlite", DATABASES_BY_NAME, {}, "{shop: ./shop.db}",
      "SQLite databases that routes may grant. `default` need not be defined: it is kept in `state_dir`.")
+_key("site", "compose", COMPOSITIONS, {}, "{app.wasm: {greeter: greeter.wasm}}",
+     "Components that are plugged into the imports of others, by the file that imports and by the import: an "
+     "interface, or its name alone where only one import has it; a route that names `app.wasm` runs the composition.")
 _key("site", "cache_dir", STATE_PATH, None, "/var/cache/wsgi-wasm",
      "Where compiled modules are kept; `WSGI_WASM_CACHE` goes before it, and null means "
      "`$XDG_CACHE_HOME/wsgi-wasm`, else `~/.cache/wsgi-wasm`, else `/var/cache/wsgi-wasm`.")

@@ -23,6 +23,7 @@ from pathlib import Path
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.adapter import adapter_digest
 from wsgi_wasm.engine.facts import Facts, from_json, to_json
+from wsgi_wasm.engine.source import Source, identity
 from wsgi_wasm.errors import CacheError
 
 FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
@@ -44,11 +45,6 @@ def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Pa
     if home and os.access(home, os.W_OK):
         return Path(home) / ".cache" / "wsgi-wasm"
     return Path("/var/cache/wsgi-wasm")
-
-
-def identity(info: os.stat_result) -> str:
-    """What must be unchanged for a file to count as unchanged without reading it."""
-    return f"{info.st_dev:x}-{info.st_ino:x}-{info.st_size:x}-{info.st_mtime_ns:x}-{info.st_ctime_ns:x}"
 
 
 def fingerprint(features: frozenset[str]) -> str:
@@ -81,8 +77,15 @@ class Cache:
 
     # --- digests of modules ---
 
-    def digest(self, source: Path, info: os.stat_result) -> str:
-        """SHA-256 of a module's bytes, read only if the file is not the one that was read before."""
+    def digest(self, source: Source) -> str:
+        """SHA-256 of what a module is made of; a file is read only if it is not the one that was read before.
+
+        Raises OSError.
+        """
+        return source.digest(self._digest_of)
+
+    def _digest_of(self, source: Path) -> str:
+        info = source.stat()
         note = self.directory / f"{identity(info)}.source"
         with contextlib.suppress(OSError, CacheError, ValueError):
             known = self.read(note).decode("ascii").strip()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import functools
 import hashlib
 import json
 import resource
@@ -27,6 +28,7 @@ from wsgi_wasm.engine.component_compiler import compile_component
 from wsgi_wasm.engine.errors import taken
 from wsgi_wasm.engine.facts import Facts, from_json, read_facts, to_json
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
+from wsgi_wasm.engine.source import Source
 from wsgi_wasm.errors import ModuleError, WsgiWasmError
 
 MEMORY = 8 << 30  # bytes of address space; a 36 MB module was seen to need 0.4 GiB
@@ -48,7 +50,7 @@ class CompilerEnded(ModuleError):
 
 
 def compile_in_child(
-    source: Path,
+    source: Source,
     features: frozenset[str],
     cache_directory: Path | None,
     waiting: Callable[[float], None] = lambda seconds: None,
@@ -59,7 +61,9 @@ def compile_in_child(
     """
     folders = [folder for folder in sys.path if folder]
     start = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiler import main; sys.exit(main())"
-    command = [_python(), "-I", "-c", start, str(source), "--features", ",".join(sorted(features))]
+    command = [_python(), "-I", "-c", start, str(source.path), "--features", ",".join(sorted(features))]
+    if source.plugs:
+        command += ["--plugs", json.dumps(source.to_json())]
     if cache_directory is not None:
         command += ["--cache", str(cache_directory)]
     with subprocess.Popen(
@@ -95,9 +99,13 @@ class Compiled:
     facts: Facts
 
 
-def compile_module(data: bytes, text: bool, features: frozenset[str]) -> Compiled:
-    """Compile in this process a module in binary form, or in text form. Raises ModuleError with Wasmtime's words."""
-    binary = wat_to_wasm(data) if text else data
+def compile_source(source: Source, features: frozenset[str], read: Callable[[Path], bytes]) -> Compiled:
+    """Compile in this process what `read` gives of a source's files. Raises ModuleError with Wasmtime's words."""
+
+    def binary_of(path: Path) -> bytes:
+        return wat_to_wasm(read(path)) if path.suffix == ".wat" else read(path)
+
+    binary = source.binary(binary_of)
     if is_component(binary):
         return Compiled(*compile_component(features, binary))
     facts = read_facts(binary)
@@ -123,34 +131,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("source", type=Path)
     parser.add_argument("--features", default="")
+    parser.add_argument("--plugs", type=json.loads, default=[])
     parser.add_argument("--cache", type=Path)
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError):  # where the limit inherited is lower already
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_TIME, CPU_TIME))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    source = Source.from_json(options.source, options.plugs)
     features = frozenset(filter(None, options.features.split(",")))
     try:
         if options.cache is None:
-            data = read_module(options.source)
-            compiled = compile_module(data, options.source.suffix == ".wat", features)
+            compiled = compile_source(source, features, read_module)
             header = json.dumps(to_json(compiled.facts)).encode()
             sys.stdout.buffer.write(len(header).to_bytes(8, "little") + header + compiled.code)
         else:
-            _into_cache(options.source, features, options.cache)
+            _into_cache(source, features, options.cache)
     except WsgiWasmError as error:
         print(str(error).replace("\n", " | "), file=sys.stderr)
         return 1
     return 0
 
 
-def _into_cache(source: Path, features: frozenset[str], directory: Path) -> None:
+def _into_cache(source: Source, features: frozenset[str], directory: Path) -> None:
     cache = Cache(directory)
-    data = read_module(source)
-    artefact = cache.artefact(hashlib.sha256(data).hexdigest(), features)
+    read = functools.cache(read_module)  # what is compiled must be what the digest is of
+    artefact = cache.artefact(source.digest(lambda path: hashlib.sha256(read(path)).hexdigest()), features)
     with cache.lock(artefact):
         if cache.find(artefact) is None:
-            compiled = compile_module(data, source.suffix == ".wat", features)
+            compiled = compile_source(source, features, read)
             cache.store(artefact, compiled.code, compiled.facts)
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine import _component_capi as cc
-from wsgi_wasm.engine.cache import Cache, identity
+from wsgi_wasm.engine.cache import Cache
 from wsgi_wasm.engine.compiler import CompilerEnded, compile_in_child
 from wsgi_wasm.engine.component_engine import component_engine
 from wsgi_wasm.engine.component_facts import ComponentFacts
@@ -26,6 +26,7 @@ from wsgi_wasm.engine.errors import error_text
 from wsgi_wasm.engine.facts import Facts, ModuleFacts
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.engine.source import Compositions, Source
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
 
 log = logging.getLogger("wsgi_wasm.engine")
@@ -71,8 +72,9 @@ def _check_program(facts: ModuleFacts) -> None:
 class Module:
     """One module file. `get` gives it ready to run; everything else happens aside."""
 
-    def __init__(self, store: ModuleStore, path: Path) -> None:
-        self.path = path
+    def __init__(self, store: ModuleStore, source: Source) -> None:
+        self.path = source.path
+        self.source = source
         self._store = store
         self._linked: AnyLinked | None = None
         self._identity = ""
@@ -99,27 +101,26 @@ class Module:
     def load_now(self, waiting: Waiting) -> AnyLinked:
         """Load, and compile in the foreground where needed. Raises ModuleError."""
         try:
-            return self._load(self.path.stat(), waiting)
+            return self._load(waiting)
         except OSError as error:
-            raise ModuleError(f"{self.path}: {error.strerror}") from None
+            raise ModuleError(f"{error.filename or self.path}: {error.strerror}") from None
 
     def _refresh(self) -> None:
         if not self._refreshing.acquire(timeout=RECHECK if self._linked is None else 0):
             return
         try:
-            info = self.path.stat()
-            current = identity(info)
+            current = self.source.identity()
             if current != self._identity and not self._compiling:
-                self._try_load(info, current)
+                self._try_load(current)
         except OSError as error:
-            self._fail(f"{self.path}: {error.strerror}", "")
+            self._fail(f"{error.filename or self.path}: {error.strerror}", "")
         finally:
             self._look_at = time.monotonic() + RECHECK
             self._refreshing.release()
 
-    def _try_load(self, info: os.stat_result, current: str) -> None:
+    def _try_load(self, current: str) -> None:
         try:
-            linked = self._store.from_cache(self.path, info)
+            linked = self._store.from_cache(self.source)
         except (ModuleError, CacheError) as error:
             self._fail(f"{self.path}: {error}", current)
             return
@@ -133,23 +134,23 @@ class Module:
     def compile_aside(self) -> None:
         """Run on the store's own thread."""
         try:
-            started, info = time.monotonic(), self.path.stat()
+            started, current = time.monotonic(), self.source.identity()
             try:
-                self._linked, self._error = self._load(info, _log_progress(self.path)), ""
-                self._identity = identity(info)
+                self._linked, self._error = self._load(_log_progress(self.path)), ""
+                self._identity = current
                 log.info("compiled %s in %.1f s", self.path, time.monotonic() - started)
             except (ModuleError, CacheError) as error:
                 # Without an identity it is tried again by the next request.
-                self._fail(str(error), "" if isinstance(error, CompilerEnded) else identity(info))
+                self._fail(str(error), "" if isinstance(error, CompilerEnded) else current)
         except OSError as error:
-            self._fail(f"{self.path}: {error.strerror}", "")
+            self._fail(f"{error.filename or self.path}: {error.strerror}", "")
         finally:
             self._compiling = False
             self._compiled.set()
 
-    def _load(self, info: os.stat_result, waiting: Waiting) -> AnyLinked:
+    def _load(self, waiting: Waiting) -> AnyLinked:
         try:
-            return self._store.from_cache(self.path, info) or self._store.compiled(self.path, info, waiting)
+            return self._store.from_cache(self.source) or self._store.compiled(self.source, waiting)
         except ModuleError as error:
             raise type(error)(f"{self.path}: {error}") from None
 
@@ -170,7 +171,10 @@ def _log_progress(path: Path) -> Waiting:
 class ModuleStore:
     """All modules of a process. Without a usable cache, modules are compiled for this process alone."""
 
-    def __init__(self, directory: Path, features: frozenset[str], instances: int) -> None:
+    def __init__(
+        self, directory: Path, features: frozenset[str], instances: int, compositions: Compositions = {}
+    ) -> None:
+        self._compositions = compositions
         self.features = features
         self.instances = instances
         self.cache: Cache | None = None
@@ -188,14 +192,22 @@ class ModuleStore:
     def module(self, path: Path) -> Module:
         """The entry of a path; loading it is left to `Module.get`."""
         with self._changing:
-            module = self._modules.get(path)
-            if module is None:
-                module = self._modules[path] = Module(self, path)
+            module, source = self._modules.get(path), self.source(path)
+            if module is None or module.source != source:
+                module = self._modules[path] = Module(self, source)
                 if len(self._modules) > KEPT:
                     self._modules.popitem(last=False)
             else:
                 self._modules.move_to_end(path)
         return module
+
+    def compose(self, compositions: Compositions) -> None:
+        """From now on modules are made of these plugs; those that are given out stay what they are."""
+        self._compositions = compositions
+
+    def source(self, path: Path) -> Source:
+        """What the module of a path is made of."""
+        return Source.of(path, self._compositions)
 
     def compile_aside(self, module: Module) -> None:
         """Queue a module for the one thread that compiles; each compilation uses all cores by itself."""
@@ -210,15 +222,15 @@ class ModuleStore:
             module = self._queue.get()
             module.compile_aside()
 
-    def from_cache(self, path: Path, info: os.stat_result) -> AnyLinked | None:
+    def from_cache(self, source: Source) -> AnyLinked | None:
         """The module from its artefact, or None where that has to be made. Raises ModuleError, OSError."""
         if self.cache is None:
             return None
-        artefact = self.cache.artefact(self.cache.digest(path, info), self.features)
+        artefact = self.cache.artefact(self.cache.digest(source), self.features)
         try:
             facts = self.cache.find(artefact)
         except CacheError as error:
-            log.warning("%s; %s is compiled for this process alone", error, path)
+            log.warning("%s; %s is compiled for this process alone", error, source.path)
             return None
         if facts is None:
             return None
@@ -229,24 +241,24 @@ class ModuleStore:
             self.cache.forget(artefact)
             return None
 
-    def compiled(self, path: Path, info: os.stat_result, waiting: Waiting) -> AnyLinked:
+    def compiled(self, source: Source, waiting: Waiting) -> AnyLinked:
         """Compile in a child and link. Raises ModuleError."""
-        if self.cache is not None and self._takes(self.cache, path, info):
-            compile_in_child(path, self.features, self.cache.directory, waiting)
-            linked = self.from_cache(path, info)
+        if self.cache is not None and self._takes(self.cache, source):
+            compile_in_child(source, self.features, self.cache.directory, waiting)
+            linked = self.from_cache(source)
             if linked is None:
                 raise ModuleError("changed while it was compiled")
             return linked
-        compiled = compile_in_child(path, self.features, None, waiting)
+        compiled = compile_in_child(source, self.features, None, waiting)
         if compiled is None:
             raise ModuleError("could not be compiled")
         code = compiled.code
         return self._link(compiled.facts, lambda loader, engine, out: loader.from_bytes(engine, code, len(code), out))
 
-    def _takes(self, cache: Cache, path: Path, info: os.stat_result) -> bool:
+    def _takes(self, cache: Cache, source: Source) -> bool:
         """Whether the cache can hold this module's artefact: not if a file that is not ours is in its place."""
         try:
-            cache.find(cache.artefact(cache.digest(path, info), self.features))
+            cache.find(cache.artefact(cache.digest(source), self.features))
         except CacheError:
             return False
         return cache.writable

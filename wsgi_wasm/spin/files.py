@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from wsgi_wasm.config.nodes import quote
-from wsgi_wasm.engine.cache import Cache, identity
+from wsgi_wasm.engine.cache import Cache
+from wsgi_wasm.engine.source import identity
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.spin.globs import compiled, is_glob
 from wsgi_wasm.spin.model import Component, Mount

@@ -1,0 +1,36 @@
+"""The compositions of a file: what is plugged into what, and that it does not go round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from wsgi_wasm.config.kinds import BROKEN, Setting
+from wsgi_wasm.config.nodes import Reading, quote
+
+
+def compositions(setting: Setting, reading: Reading) -> dict[Path, dict[str, Path]]:
+    """Plugs by the file that imports and the import. A component that needs itself to be made is reported."""
+    if setting.value is BROKEN:
+        return {}
+    found = {
+        reading.base / file: {name: plug.value for name, plug in plugs.value.items()}
+        for file, plugs in setting.value.items()
+    }
+    for file, plugs in setting.value.items():
+        if _needs_itself(reading.base / file, found):
+            reading.report(plugs.key, setting.path, f"{quote(file)} is plugged into itself, or into one of its plugs")
+    return found
+
+
+def _needs_itself(start: Path, found: Mapping[Path, Mapping[str, Path]]) -> bool:
+    seen: set[Path] = set()
+    left = list(found[start].values())
+    while left:
+        path = left.pop()
+        if path == start:
+            return True
+        if path not in seen:
+            seen.add(path)
+            left.extend(found.get(path, {}).values())
+    return False
