@@ -21,8 +21,8 @@ from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import HANDLERS
 from wsgi_wasm.handlers.guest_handler import GuestHandler
-from wsgi_wasm.handlers.spin import SpinHandler
-from wsgi_wasm.last_good import load_and_keep, load_or_last_good
+from wsgi_wasm.handlers.spin import BrokenApplication, SpinHandler
+from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
 from wsgi_wasm.routing import Entry, Router, RouteTable
 from wsgi_wasm.spin import Application, load_applications
@@ -65,7 +65,10 @@ class Serving:
     def _serving(self, route: Route) -> Handler:
         if route.spin is None:
             return self._handler(route)
-        handler = SpinHandler(route, self._applications[route.name], self.modules)
+        application = self._applications.get(route.name)
+        if application is None:
+            return BrokenApplication(route)
+        handler = SpinHandler(route, application, self.modules)
         self.handlers.append(handler)
         return handler
 
@@ -95,7 +98,7 @@ class Gateway:
         refuse_gevent()
         check_cache(config)
         self.config = config
-        self._applications = applications_of(config)
+        self._applications = applications_of(config, must_start=os.environ.get(ALLOWED) == "1")
         self._fallback = app or not_found
         self._serving: Serving | None = None
         self._starting = threading.Lock()
@@ -200,9 +203,16 @@ def check_cache(config: Config) -> None:
         raise ConfigError(problems)
 
 
-def applications_of(config: Config) -> dict[str, Application]:
-    """The Spin applications of a site. What they ask for and do not get is logged. Raises ConfigError."""
-    applications = load_applications(config, default_directory(config.cache_dir, os.environ))
+def applications_of(config: Config, must_start: bool = False) -> dict[str, Application]:
+    """The Spin applications of a site. What they ask for and do not get is logged.
+
+    Raises ConfigError; but where the site must start, as in a worker that replaces another (see `last_good`), mistakes
+    are logged and take down their own route.
+    """
+    mistakes: list[Problem] | None = [] if must_start else None
+    applications = load_applications(config, default_directory(config.cache_dir, os.environ), mistakes)
+    if mistakes:
+        log.error("%s", ConfigError(mistakes))
     for name, application in applications.items():
         for remark in application.remarks:
             log.warning("%s: %s: %s", name, application.manifest.path, remark)

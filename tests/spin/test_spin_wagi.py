@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from werkzeug.test import Client, EnvironBuilder
 
+from guests.build import guest
 from spin.conftest import MANIFEST
 from wsgi_wasm import ConfigError, Gateway, create_app
 
@@ -22,9 +24,9 @@ Serve = Callable[..., Client]
 def serve(app: Path, tmp_path: Path) -> Serve:
     """`serve("/mount", timeout="1s")`: the application in a site."""
 
-    def make(mount: str = "/", top: dict[str, Any] | None = None, **keys: Any) -> Client:
+    def make(mount: str = "/", top: dict[str, Any] = {}, more: dict[str, Any] = {}, **keys: Any) -> Client:
         site = tmp_path / "site.yaml"
-        site.write_text(yaml.safe_dump({"routes": {mount: {"spin": "app/spin.toml", **keys}}, **(top or {})}))
+        site.write_text(yaml.safe_dump({"routes": {mount: {"spin": "app/spin.toml", **keys}, **more}, **top}))
         return Client(create_app(site))
 
     return make
@@ -159,6 +161,19 @@ def test_a_manifest_with_mistakes_is_a_mistake_of_the_site(serve: Serve, app: Pa
     (app / "spin.toml").write_text(MANIFEST.replace("files = [", 'files = ["missing", ', 1))
     with pytest.raises(ConfigError, match=r"component.files.files\[0\]: 'missing' does not exist"):
         serve()
+
+
+def test_a_worker_that_replaces_another_starts_without_it(
+    serve: Serve, app: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or a typing mistake would end the whole server, as gunicorn does when a worker cannot start."""
+    monkeypatch.setenv("WSGI_WASM_LAST_GOOD", "1")
+    (app / "spin.toml").write_text("broken")
+    shutil.copyfile(guest("env"), app.parent / "env.wasm")
+    client = serve("/app", more={"/env": {"module": "env.wasm"}})
+    assert client.get("/app/robots.txt").status_code == 503
+    assert "SCRIPT_NAME=/env" in client.get("/env").text
+    assert "spin.toml: not TOML" in caplog.text
 
 
 def test_a_changed_manifest_is_taken_over(serve: Serve, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.modules import ModuleStore
-from wsgi_wasm.errors import NotFound
+from wsgi_wasm.errors import ModuleError, NotFound
 from wsgi_wasm.handlers.cgi import CgiHandler
 from wsgi_wasm.handlers.guest_handler import GuestHandler
 from wsgi_wasm.handlers.http import HttpHandler
@@ -104,6 +104,19 @@ class SpinHandler:
         else:
             raise NotFound(f"nothing at {WELL_KNOWN}{name}")
         return answer(request, response, self.name)
+
+
+class BrokenApplication:
+    """Stands in for an application whose manifest has mistakes, where the rest of the site has to go on."""
+
+    def __init__(self, route: Route) -> None:
+        self.name = route.name
+        self.methods: frozenset[str] | None = None
+        self.local_redirects: frozenset[str] = frozenset()
+
+    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
+        """Raises ModuleError."""
+        raise ModuleError("the manifest has mistakes, which were logged at start")
 
 
 def as_component(request: Request, target: Target, found: Found[Trigger]) -> Request:

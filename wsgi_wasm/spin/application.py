@@ -37,9 +37,15 @@ class Application:
     remarks: tuple[str, ...]
 
 
-def load_applications(config: Config, cache_directory: Path) -> dict[str, Application]:
-    """Every application of a site, by the name of its route. Raises ConfigError with the mistakes of all of them."""
-    problems: list[Problem] = []
+def load_applications(
+    config: Config, cache_directory: Path, mistakes: list[Problem] | None = None
+) -> dict[str, Application]:
+    """Every application of a site, by the name of its route.
+
+    Raises ConfigError with the mistakes of all of them; or puts them into `mistakes`, and leaves out the applications
+    that have some.
+    """
+    problems: list[Problem] = [] if mistakes is None else mistakes
     applications = {}
     for route in all_routes(config):
         if route.spin is not None:
@@ -47,7 +53,7 @@ def load_applications(config: Config, cache_directory: Path) -> dict[str, Applic
                 applications[route.name] = load_application(route, cache_directory)
             except ConfigError as error:
                 problems += error.problems
-    if problems:
+    if problems and mistakes is None:
         raise ConfigError(problems)
     return applications
 
@@ -85,13 +91,13 @@ def load_application(
     reading.check()
     patterns = PatternTable((trigger.route, trigger) for trigger in manifest.triggers if trigger.route is not None)
     remarks += _about_routes(manifest, patterns)
-    return Application(manifest=manifest, patterns=patterns, routes=routes, remarks=tuple(remarks))
+    return Application(manifest=manifest, patterns=patterns, routes=routes, remarks=tuple(dict.fromkeys(remarks)))
 
 
 def _used(manifest: Manifest) -> Iterator[tuple[Component, Wagi | None]]:
-    """Each component that a trigger names, with its executor, once."""
-    pairs = ((trigger.component, trigger.wagi) for trigger in manifest.triggers if trigger.component)
-    for identity, wagi in dict.fromkeys(pairs):
+    """Each component that a request can reach, with its executor, once."""
+    reached = (trigger for trigger in manifest.triggers if trigger.route is not None and trigger.component is not None)
+    for identity, wagi in dict.fromkeys((trigger.component or "", trigger.wagi) for trigger in reached):
         yield manifest.components[identity], wagi
 
 
