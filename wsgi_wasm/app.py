@@ -25,7 +25,7 @@ from wsgi_wasm.handlers.spin import BrokenApplication, SpinHandler
 from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
 from wsgi_wasm.routing import Entry, Router, RouteTable
-from wsgi_wasm.spin import Application, load_applications
+from wsgi_wasm.spin import Application, load_applications, with_compositions
 from wsgi_wasm.wsgi_server import refuse_gevent
 
 log = logging.getLogger("wsgi_wasm.gateway")
@@ -97,8 +97,8 @@ class Gateway:
     def __init__(self, config: Config, app: WSGIApplication | None = None) -> None:
         refuse_gevent()
         check_cache(config)
-        self.config = config
         self._applications = applications_of(config, must_start=os.environ.get(ALLOWED) == "1")
+        self.config = with_compositions(config, self._applications)
         self._fallback = app or not_found
         self._serving: Serving | None = None
         self._starting = threading.Lock()
@@ -169,6 +169,7 @@ class Gateway:
                 config = load_and_keep(self.config.source, os.environ)
                 check_cache(config)
                 applications = applications_of(config)
+                config = with_compositions(config, applications)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` need a restart", config.source)
                 serving.modules.compose(config.compose)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from werkzeug.test import Client, EnvironBuilder
 
-from guests.build import guest
+from guests.build import component_text, guest
 from spin.conftest import MANIFEST
 from wsgi_wasm import ConfigError, Gateway, create_app
 
@@ -207,6 +207,41 @@ def test_what_the_site_adds_stays_apart(serve: Serve, app: Path, tmp_path: Path)
     (app / "spin.toml").write_text(MANIFEST.replace('"args.wasm"', '"bin/args.wasm"'))
     with pytest.raises(ConfigError, match=r"dirs./b of / is writable, but contains .*/bin/args.wasm"):
         serve(dirs={"/b": {"path": "app/bin", "writable": True}})
+
+
+COMPOSED = """\
+spin_manifest_version = 2
+application = { name = "composed" }
+[[trigger.http]]
+route = "/hello"
+component = "app"
+executor = { type = "wagi", argv = "app ${ARGS}" }
+[component.app]
+source = "app.wat"
+dependencies_inherit_configuration = true
+environment = { GREETING = "Good day" }
+[component.app.dependencies]
+"demo:api/greeter@1.0.0" = { path = "greeter.wat" }
+"""
+
+
+def test_dependencies_are_composed(serve: Serve, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("app", "greeter"):
+        (app / f"{name}.wat").write_text(component_text(name))
+    (app / "spin.toml").write_text(COMPOSED)
+    assert serve().get("/hello?World&Moon").text == "Good day, World\nGood day, Moon\n"
+    monkeypatch.setattr("wsgi_wasm.app._RELOAD_EVERY", 0.0)
+    (app / "spin.toml").write_text(COMPOSED.replace("@1.0.0", ""))
+    client = serve(top={"reload": True})
+    assert client.get("/hello?World").status_code == 200
+    (app / "spin.toml").write_text(COMPOSED.replace("greeter@1.0.0", "other"))
+    assert client.get("/hello?World").status_code == 503, "what is not imported cannot be plugged"
+
+
+def test_two_components_of_one_source_compose_alike(serve: Serve, app: Path) -> None:
+    (app / "spin.toml").write_text(COMPOSED + '[component.second]\nsource = "app.wat"\n')
+    with pytest.raises(ConfigError, match=r"component.second.dependencies: differ from those of another component"):
+        serve()
 
 
 def test_it_is_noted_for_the_access_log(serve: Serve) -> None:

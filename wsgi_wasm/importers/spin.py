@@ -37,6 +37,7 @@ def convert(file: Path, base: Path) -> str:
         lines += comment(text)
     lines += _variables(manifest)
     lines += _stores(manifest, base)
+    lines += _compositions(manifest, base)
     lines.append("routes:")
     taken: dict[str, str] = {}
     for trigger in _in_order(manifest):
@@ -92,6 +93,15 @@ def _stores(manifest: Manifest, base: Path) -> list[str]:
                 lines += comment("Spin finds this in its runtime configuration: name the file or server.", "  ")
                 lines.append(f"  {scalar(label)}: {value({'path': host_path(state / f'{label}.db', base)})}")
     return lines
+
+
+def _compositions(manifest: Manifest, base: Path) -> list[str]:
+    lines = []
+    for component in manifest.components.values():
+        if component.dependencies:
+            plugs = {name: host_path(path, base) for name, path in component.dependencies.items()}
+            lines.append(f"  {scalar(host_path(component.source, base))}: {value(plugs)}")
+    return ["compose:", *lines] if lines else []
 
 
 def _route(trigger: Trigger, manifest: Manifest, base: Path, taken: dict[str, str]) -> list[str]:
@@ -181,8 +191,6 @@ def _component_remarks(component: Component) -> Iterator[str]:
     for name in component.environment:
         if not _can_be_set(name):
             yield f"had the variable {name}, which the request decides here"
-    for name, dependency in component.dependencies.items():
-        yield f"had {dependency.path.name} composed in as {name}"
     if component.allowed_outbound_hosts:
         yield f"was allowed the hosts {', '.join(component.allowed_outbound_hosts)}"
 

@@ -7,6 +7,6 @@ the request on its way. Facts come from Spin 4.1's documentation and sources.
 
 from __future__ import annotations
 
-from wsgi_wasm.spin.application import Application, load_application, load_applications
+from wsgi_wasm.spin.application import Application, load_application, load_applications, with_compositions
 
-__all__ = ["Application", "load_application", "load_applications"]
+__all__ = ["Application", "load_application", "load_applications", "with_compositions"]

@@ -27,13 +27,14 @@ PAGE = 1 << 16  # bytes of WebAssembly memory
 class Application:
     """One application, ready for a handler.
 
-    `routes` are by component and executor, None for that of HTTP. `remarks` are sentences about what it asks for and
-    does not get, or gets in another way.
+    `routes` are by component and executor, None for that of HTTP; `compose` is as in `Config`. `remarks` are sentences
+    about what it asks for and does not get, or gets in another way.
     """
 
     manifest: Manifest
     patterns: PatternTable[Trigger]
     routes: Mapping[tuple[str, Wagi | None], Route]
+    compose: Mapping[Path, Mapping[str, Path]]
     remarks: tuple[str, ...]
 
 
@@ -56,6 +57,12 @@ def load_applications(
     if problems and mistakes is None:
         raise ConfigError(problems)
     return applications
+
+
+def with_compositions(config: Config, applications: Mapping[str, Application]) -> Config:
+    """The site with what its applications compose."""
+    of_applications = {path: plugs for one in applications.values() for path, plugs in one.compose.items()}
+    return replace(config, compose={**of_applications, **config.compose})
 
 
 def load_application(
@@ -88,10 +95,13 @@ def load_application(
         if files and not reading.problems:
             made = replace(made, dirs=(*_mounted(files, cache_directory, reading), *made.dirs))
         routes[component.id, wagi] = made
+    compose = _compositions(manifest, reading)
     reading.check()
     patterns = PatternTable((trigger.route, trigger) for trigger in manifest.triggers if trigger.route is not None)
     remarks += _about_routes(manifest, patterns)
-    return Application(manifest=manifest, patterns=patterns, routes=routes, remarks=tuple(dict.fromkeys(remarks)))
+    return Application(
+        manifest=manifest, patterns=patterns, routes=routes, compose=compose, remarks=tuple(dict.fromkeys(remarks))
+    )
 
 
 def _used(manifest: Manifest) -> Iterator[tuple[Component, Wagi | None]]:
@@ -99,6 +109,17 @@ def _used(manifest: Manifest) -> Iterator[tuple[Component, Wagi | None]]:
     reached = (trigger for trigger in manifest.triggers if trigger.route is not None and trigger.component is not None)
     for identity, wagi in dict.fromkeys((trigger.component or "", trigger.wagi) for trigger in reached):
         yield manifest.components[identity], wagi
+
+
+def _compositions(manifest: Manifest, reading: Reading) -> dict[Path, Mapping[str, Path]]:
+    found: dict[Path, Mapping[str, Path]] = {}
+    for component in manifest.components.values():
+        if found.setdefault(component.source, component.dependencies) != component.dependencies:
+            reading.report(
+                f"component.{component.id}.dependencies",
+                f"differ from those of another component with the same source; make a copy of {component.source.name}",
+            )
+    return {source: dependencies for source, dependencies in found.items() if dependencies}
 
 
 def _about_routes(manifest: Manifest, patterns: PatternTable[Trigger]) -> Iterator[str]:

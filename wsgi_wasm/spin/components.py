@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.config.nodes import quote
 from wsgi_wasm.spin.legacy import outbound_hosts
-from wsgi_wasm.spin.model import Component, Dependency, Mount
+from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.sources import read_source
 from wsgi_wasm.spin.tables import Table, kind_of
 
@@ -27,7 +28,7 @@ def read_component(identity: str, table: Table, profile: str | None, remarks: li
     models = table.texts("ai_models")
     if models:
         remarks.append(f"{table.at('ai_models')}: there are no language models here; calls are answered with an error")
-    table.ignore("dependencies_inherit_configuration")
+    inherits = table.value("dependencies_inherit_configuration") is True
     component = Component(
         id=identity,
         source=read_source(table, "source"),
@@ -39,10 +40,8 @@ def read_component(identity: str, table: Table, profile: str | None, remarks: li
         allowed_outbound_hosts=(*table.texts("allowed_outbound_hosts"), *_http_hosts(table)),
         key_value_stores=_labels(table, "key_value_stores"),
         sqlite_databases=_labels(table, "sqlite_databases"),
-        dependencies=_dependencies(table, remarks),
+        dependencies=_dependencies(table, inherits, remarks),
     )
-    if component.dependencies:
-        remarks.append(f"{table.at('dependencies')}: components are not composed in this version")
     table.close()
     return component
 
@@ -117,8 +116,9 @@ def _mounts(table: Table) -> Iterator[Mount]:
             table.reading.report(place, f"expected a pattern or {{source, destination}}, found {kind_of(entry)}")
 
 
-def _dependencies(table: Table, remarks: list[str]) -> dict[str, Dependency]:
-    found: dict[str, Dependency] = {}
+def _dependencies(table: Table, inherits: bool, remarks: list[str]) -> dict[str, Path]:
+    """What is plugged into which import. A composition is one component here, and nothing in it has other rights."""
+    found: dict[str, Path] = {}
     dependencies = table.table("dependencies")
     if dependencies is None:
         return found
@@ -128,12 +128,23 @@ def _dependencies(table: Table, remarks: list[str]) -> dict[str, Dependency]:
             dependencies.report(name, 'comes from a registry; download it and write {path = "..."}')
             continue
         entry = Table(value, dependencies.at(name), table.reading)
-        entry.ignore("inherit_configuration")
         if "component" in entry:
             entry.report("component", 'is not supported; name the file, {path = "..."}')
             continue
         path = read_source(entry, "path") if "path" in entry else read_source(dependencies, name)
-        found[name] = Dependency(path=path, export=entry.text("export") or None)
-        entry.ignore("url", "digest", "package", "registry", "version")
+        found[_import_of(name, entry)] = path
+        if not inherits and entry.value("inherit_configuration") is not True:
+            remarks.append(f"{entry.path}: {path.name} gets what its component may use, where Spin gives it nothing")
+        entry.ignore("url", "digest", "package", "registry", "version", "inherit_configuration")
         entry.close()
     return found
+
+
+def _import_of(name: str, entry: Table) -> str:
+    """The import that a dependency's name means, in the words of `compose`: an interface with its version, or alone."""
+    package, slash, interface = name.partition("/")
+    if entry.text("export") not in ("", name):
+        entry.report("export", "is not supported: a component has to export what is imported, by the same name")
+    if ":" in package and not slash:
+        entry.report("", "names a whole package; name the interface, such as 'demo:api/greeter@1.0.0'")
+    return name if not slash or "@" in interface else interface

@@ -52,16 +52,8 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
-    """A component that satisfies an import of another one. `export` names what it exports for it, None for the same."""
-
-    path: Path
-    export: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One `[component.<id>]`."""
+    """One `[component.<id>]`. `dependencies` are components by the import that they satisfy, as in `compose`."""
 
     id: str
     source: Path
@@ -73,7 +65,7 @@ class Component:
     allowed_outbound_hosts: tuple[str, ...]
     key_value_stores: tuple[str, ...]
     sqlite_databases: tuple[str, ...]
-    dependencies: Mapping[str, Dependency]
+    dependencies: Mapping[str, Path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
