@@ -55,6 +55,39 @@ def test_a_good_site(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> No
     assert lines[-1] == ["site.yaml:", "3", "routes,", "0", "errors,", "0", "warnings"]
 
 
+def test_what_is_granted(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    (tmp_path / "token").write_text("hunter2")
+    site(
+        """
+        key_value: {sessions: {redis: "redis://:hunter2@cache.example/1"}}
+        state_dir: state
+        routes:
+          /x: {module: x.wat, key_value: [default, sessions], sqlite: [default], redis: ["[::1]"], postgres: [db],
+               variables: {greeting: hunter2, token: {file: token}}}
+          /y: {module: x.wat, variables: {token: {file: missing}}, sqlite: [odd]}
+        sqlite: {odd: x.wat/odd.db}
+        """
+    )
+    done = wsgi_wasm("check", "site.yaml")
+    assert done.status == 0
+    lines = [line.split() for line in done.text.splitlines()]
+    assert ["key_value", "default", "=", f"{tmp_path}/state/sqlite_key_value.db"] in lines
+    assert ["sessions", "=", "redis://cache.example/1,", "keys", "sessions:*"] in lines
+    assert ["sqlite", "default", "=", f"{tmp_path}/state/sqlite_db.db"] in lines
+    assert ["variables", "greeting"] in lines
+    assert ["token", "=", f"{tmp_path}/token"] in lines
+    assert ["redis", "[::1]:6379"] in lines
+    assert ["postgres", "db:5432"] in lines
+    assert f"warning  variable token: {tmp_path}/missing cannot be read" in done.text
+    assert f"warning  {tmp_path}/x.wat/odd.db cannot be made" in done.text
+    assert lines[-1][-2:] == ["2", "warnings"]
+    as_json = wsgi_wasm("check", "site.yaml", "--json")
+    found = json.loads(as_json.out)["routes"][0]["grants"]
+    assert found["redis"] == {"[::1]:6379": "allowed"}
+    assert "hunter2" not in done.text + as_json.text
+
+
 def test_everything_that_is_broken_is_named(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
     (tmp_path / "x.wat").write_text(printing(PLAIN, memory=40))
     (tmp_path / "bad.wat").write_text(importing("fd_sing", "fd_write_more"))

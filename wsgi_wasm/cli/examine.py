@@ -21,6 +21,7 @@ from wsgi_wasm.engine.components import not_offered
 from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.hostapi.granted import warnings
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
 
@@ -123,6 +124,7 @@ def examine(route: Route, modules: Modules) -> Examined:
     if route.directory is not None:
         _examine_directory(found, route.directory, modules)
     _examine_dirs(found, route.dirs)
+    found.warnings += warnings(route.grants)
     return found
 
 

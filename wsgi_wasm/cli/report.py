@@ -10,6 +10,7 @@ from typing import Any
 from wsgi_wasm.cli.examine import Examined
 from wsgi_wasm.cli.terminal import Style, duration_text, plural, size_text, table, wrapped
 from wsgi_wasm.config import Config, Dir, Route, target_of
+from wsgi_wasm.hostapi.granted import granted
 
 _HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", "AT ONCE*", "STATE")
 
@@ -97,6 +98,9 @@ def _details(one: Examined, style: Style) -> list[str]:
     names = _env_names(route)
     lines += wrapped("env     ", names) if names else []
     lines += wrapped("pass_env", list(route.pass_env)) if route.pass_env else []
+    for api, places in granted(route.grants).items():
+        told = [f"{name} = {place}" if place not in ("set", "allowed") else name for name, place in places.items()]
+        lines += [f"{'' if position else api:9} {text}" for position, text in enumerate(told)]
     if one.scripts:
         lines += wrapped("scripts ", [*one.scripts, *(["and more"] if one.more_scripts else [])])
     if one.imports:
@@ -173,6 +177,7 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "dirs": [{"guest": d.guest, "host": str(d.host), "writable": d.writable} for d in _all_dirs(route)],
         "env": _env_names(route),
         "pass_env": list(route.pass_env),
+        "grants": granted(route.grants),
         "imports": sorted(one.imports),
         "memory": one.memory,
         "scripts": one.scripts,
