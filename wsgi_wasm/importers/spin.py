@@ -4,11 +4,12 @@ without the manifest."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 from wsgi_wasm.config.scalars import route_path, variable
+from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.importers.yaml_text import Value, comment, escaped, host_path, scalar, value
 from wsgi_wasm.spin.globs import is_glob
 from wsgi_wasm.spin.manifest import read_manifest
@@ -161,18 +162,24 @@ def _keys(
     if component.sqlite_databases:
         yield "sqlite", list(component.sqlite_databases)
     if component.variables:
-        yield "variables", _expanded(component.variables, manifest)
+        yield "variables", _expanded(component, manifest)
 
 
-def _expanded(templates: Mapping[str, str], manifest: Manifest) -> dict[str, str]:
+def _expanded(component: Component, manifest: Manifest) -> dict[str, str]:
+    """The component's variables, with the site's way to name the server's environment. Raises ConfigError."""
     values = {
-        name: f"\0{PREFIX}_{name.upper()}\0" if variable.default is None else variable.default
-        for name, variable in manifest.variables.items()
+        name: f"\0{PREFIX}_{name.upper()}\0" if one.default is None else one.default
+        for name, one in manifest.variables.items()
     }
-    return {
-        name: re.sub(r"\0([A-Z0-9_]+)\0", r"${\1}", escaped(expand(template, values)))
-        for name, template in templates.items()
-    }
+    found = {}
+    for name, template in component.variables.items():
+        try:
+            text = escaped(expand(template, values))
+        except ValueError as error:
+            place = f"component.{component.id}.variables.{name}"
+            raise ConfigError([Problem(str(manifest.path), 0, 0, f"{place}: {error}")]) from None
+        found[name] = re.sub(r"\0([A-Z0-9_]+)\0", r"${\1}", text)
+    return found
 
 
 def _wagi_remarks(trigger: Trigger) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.config.nodes import path_of, quote
 from wsgi_wasm.spin.legacy import outbound_hosts
 from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.sources import read_source
@@ -67,14 +67,14 @@ def _environment(table: Table) -> dict[str, str]:
     found = table.text_table("environment")
     for name, value in found.items():
         if not _ENVIRONMENT.fullmatch(name) or "\0" in value:
-            table.reading.report(f"{table.at('environment')}.{name}", "cannot be a variable of an environment")
+            table.reading.report(path_of(table.at("environment"), name), "cannot be a variable of an environment")
     return found
 
 
 def _variables(table: Table) -> dict[str, str]:
     found = table.text_table("variables")
     for name in found:
-        check_variable(name, f"{table.at('variables')}.{name}", table)
+        check_variable(name, path_of(table.at("variables"), name), table)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from wsgi_wasm.config.nodes import quote
 from wsgi_wasm.spin.tables import Table
 
 _DATABASES = ("redis://*:*", "mysql://*:*", "postgres://*:*")
@@ -27,7 +28,9 @@ def converted(table: Table) -> Table:
         trigger = {}
     base = trigger.get("base", "/")
     if base != "/":
-        table.report("trigger.base", f'mount the application at {base} in the site\'s routes, and write "/" here')
+        table.report(
+            "trigger.base", f'mount the application at {quote(str(base))} in the site\'s routes, and write "/" here'
+        )
     application = {name: data[name] for name in ("name", "version", "description", "authors") if name in data}
     moved = {"spin_version", "spin_manifest_version", "trigger", "component", *application}
     components: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.config.nodes import path_of, quote
 from wsgi_wasm.config.scalars import did_you_mean, response_field
 from wsgi_wasm.spin.components import check_variable, read_component
 from wsgi_wasm.spin.legacy import converted, is_first_version
@@ -41,7 +41,7 @@ def _read(path: Path, top: Table, profile: str | None) -> Manifest:
     _check_globals(application, remarks)
     components: dict[str, Component] = {}
     tables = dict(top.tables("component"))
-    if profile is not None and not any(profile in table.data.get("profile", {}) for table in tables.values()):
+    if profile is not None and not any(profile in _profiles(table) for table in tables.values()):
         top.report("", f"no component has the profile {quote(profile)}")
     for identity, table in tables.items():
         components[identity] = read_component(identity, table, profile, remarks)
@@ -59,6 +59,11 @@ def _read(path: Path, top: Table, profile: str | None) -> Manifest:
     application.close()
     top.close()
     return manifest
+
+
+def _profiles(component: Table) -> dict[str, Any]:
+    profiles = component.data.get("profile")
+    return profiles if isinstance(profiles, dict) else {}
 
 
 def _check_globals(application: Table, remarks: list[str]) -> None:
@@ -112,9 +117,11 @@ def _trigger(
         inline = Table(component, table.at("component"), table.reading)
         components[name] = read_component(name, inline, profile, remarks)
         component = name
+    elif component is not None and not isinstance(component, str):
+        table.report("component", f"expected a component's id or a table, found {kind_of(component)}")
     elif component is not None and component not in components:
-        near = did_you_mean(str(component), tuple(components))
-        table.report("component", f"there is no [component.{component}]{near}")
+        near = did_you_mean(component, tuple(components))
+        table.report("component", f"there is no component {quote(component)}{near}")
     response = _static_response(table)
     if (component is None) == (response is None):
         table.report("", "needs exactly one of 'component' and 'static_response'")
@@ -178,7 +185,7 @@ def _static_response(table: Table) -> StaticResponse | None:
         status = None
     fields = found.text_table("headers")
     for name, value in fields.items():
-        place = f"{found.at('headers')}.{name}"
+        place = path_of(found.at("headers"), name)
         try:
             response_field(name)
         except ValueError as error:

@@ -50,7 +50,8 @@ def _remote(source: Table) -> Path:
             source.report("digest", f"{place} does not have this digest")
             return MISSING
     source.report(
-        "url", f"nothing is downloaded here: fetch {url} and put it at {places[0]}, or let `spin up` fetch it once"
+        "url",
+        f"nothing is downloaded here: fetch {quote(url)} and put it at {places[0]}, or let `spin up` fetch it once",
     )
     return MISSING
 
