@@ -209,6 +209,15 @@ def test_what_the_site_adds_stays_apart(serve: Serve, app: Path, tmp_path: Path)
         serve(dirs={"/b": {"path": "app/bin", "writable": True}})
 
 
+def test_a_module_of_spin_s_first_interface(serve: Serve, app: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (app / "args.wasm").unlink()
+    (app / "args.wat").write_text('(module (func (export "handle-http-request")) (memory (export "memory") 1))')
+    (app / "spin.toml").write_text(MANIFEST.replace("args.wasm", "args.wat"))
+    client = serve(queue_timeout="1m")
+    assert client.get("/args").status_code == 503
+    assert "a module for Spin's first interface" in caplog.text
+
+
 COMPOSED = """\
 spin_manifest_version = 2
 application = { name = "composed" }

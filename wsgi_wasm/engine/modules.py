@@ -34,6 +34,7 @@ log = logging.getLogger("wsgi_wasm.engine")
 RECHECK = 1.0  # seconds between two looks at a module's file
 KEPT = 2048  # modules kept loaded; the least recently used goes first
 
+SPIN_1 = "handle-http-request"
 PREVIEW1 = "wasi_snapshot_preview1"
 
 Waiting = Callable[[float], None]
@@ -50,6 +51,11 @@ def check_facts(facts: Facts) -> None:
 
 
 def _check_program(facts: ModuleFacts) -> None:
+    if SPIN_1 in facts.exports:
+        raise ModuleError(
+            f"exports {SPIN_1}: a module for Spin's first interface, as TinyGo and old Rust SDKs make it. Build a "
+            "component for WASI 0.2 in its place (Rust: spin-sdk 3 to 5 for wasm32-wasip2)"
+        )
     wrong = []
     foreign = [str(item) for item in facts.imports if item.module != PREVIEW1]
     if any(name.startswith("wasi_unstable.") for name in foreign):
