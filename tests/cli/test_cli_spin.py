@@ -56,7 +56,9 @@ def test_check_says_what_is_wrong(wsgi_wasm: Command, app: Path) -> None:
 
 
 def test_compile(wsgi_wasm: Command, app: Path) -> None:
-    lines = wsgi_wasm("compile", "app/spin.toml").text.splitlines()
+    lines = wsgi_wasm("compile", "app/spin.toml", "--cache", "cache").text.splitlines()
+    (copy,) = (app.parent / "cache" / "files").iterdir()
+    assert (copy / "data" / "seen.txt").read_text() == "seen.txt"
     assert [line.partition(":")[0] for line in lines] == ["app/env.wasm", "app/args.wasm", "app/files.wasm"]
 
 

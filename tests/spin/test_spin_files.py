@@ -162,6 +162,22 @@ def test_a_copy_stays_as_it_was(app: Path, tmp_path: Path) -> None:
     assert not [path for path in (cache / "files").iterdir() if path.name.startswith(".")]
 
 
+def test_who_may_read_a_copy(app: Path, tmp_path: Path) -> None:
+    """Those who may enter the cache, even if whoever fills it keeps everything to himself."""
+    before = os.umask(0o077)
+    try:
+        for mode, wanted in ((0o755, [0o755, 0o755, 0o644]), (0o700, [0o700, 0o700, 0o600])):
+            cache = tmp_path / f"cache-{mode:o}"
+            (cache / "files").mkdir(parents=True)
+            for folder in (cache, cache / "files"):
+                folder.chmod(mode)
+            place = snapshot({"deep/b": app / "b.md"}, cache)
+            found = [path.stat().st_mode & 0o777 for path in (place, place / "deep", place / "deep" / "b")]
+            assert found == wanted
+    finally:
+        os.umask(before)
+
+
 def test_a_cache_that_is_open_to_others_is_not_used(app: Path, tmp_path: Path) -> None:
     """Whoever can write there could change what components read."""
     cache = tmp_path / "cache"

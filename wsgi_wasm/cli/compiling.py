@@ -12,6 +12,7 @@ from wsgi_wasm.cli.source import UserError, is_yaml, load_site
 from wsgi_wasm.cli.terminal import Style, plural, say, shown, size_text
 from wsgi_wasm.config import FEATURES, Config
 from wsgi_wasm.engine.cache import Cache, default_directory
+from wsgi_wasm.spin import load_applications
 
 
 def compile_files(options: argparse.Namespace) -> int:
@@ -28,6 +29,7 @@ def compile_files(options: argparse.Namespace) -> int:
         sources = sources_of_site(config)
         if not sources:
             say(f"{file}: no modules")
+        load_applications(config, cache.directory)  # the copies of the components' files
         for result in prepare(sources, features, cache, force=options.force):
             failed += bool(result.error)
             _show(result)

@@ -4,13 +4,11 @@ application's manifest."""
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from wsgi_wasm.config import Config, load_config
-from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.errors import ConfigError, Problem, WsgiWasmError
 from wsgi_wasm.spin import load_applications, with_compositions
 
@@ -35,8 +33,7 @@ def load_site(file: Path) -> Config:
     """The configuration that FILE is, or the one route at / that serves it, with all defaults. The manifests of Spin
     applications are read too. Raises ConfigError."""
     config = load_config(file) if is_yaml(file) else _small_site(file)
-    applications = load_applications(config, default_directory(config.cache_dir, os.environ))
-    return with_compositions(config, applications)
+    return with_compositions(config, load_applications(config, None))
 
 
 def _small_site(file: Path) -> Config:

@@ -39,9 +39,9 @@ class Application:
 
 
 def load_applications(
-    config: Config, cache_directory: Path, mistakes: list[Problem] | None = None
+    config: Config, cache_directory: Path | None, mistakes: list[Problem] | None = None
 ) -> dict[str, Application]:
-    """Every application of a site, by the name of its route.
+    """Every application of a site, by the name of its route; `cache_directory` as in `load_application`.
 
     Raises ConfigError with the mistakes of all of them; or puts them into `mistakes`, and leaves out the applications
     that have some.

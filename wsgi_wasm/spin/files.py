@@ -142,8 +142,7 @@ def snapshot(files: Files, cache_directory: Path) -> Path:
         return _temporary(files, seal)
     made = Path(tempfile.mkdtemp(prefix=f".{seal}-", dir=home.directory))
     try:
-        _copy(files, made)
-        made.chmod(home.directory.stat().st_mode & 0o755)
+        _copy(files, made, home.directory.stat().st_mode)
         made.rename(place)
     except OSError:
         shutil.rmtree(made, ignore_errors=True)
@@ -159,7 +158,7 @@ def _temporary(files: Files, seal: str) -> Path:
     if seal not in _temporaries:
         place = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
         atexit.register(shutil.rmtree, place, ignore_errors=True)
-        _copy(files, place)
+        _copy(files, place, 0o700)
         _temporaries[seal] = place
     return _temporaries[seal]
 
@@ -172,7 +171,8 @@ def _seal(files: Files) -> str:
     return digest.hexdigest()[:32]
 
 
-def _copy(files: Files, target: Path) -> None:
+def _copy(files: Files, target: Path, mode: int) -> None:
+    """`mode` is that of the directory above: who may look in there may read the copies, whatever the umask says."""
     for name, path in files.items():
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -183,4 +183,7 @@ def _copy(files: Files, target: Path) -> None:
                 raise OSError(0, f"{path} is no longer a regular file")
             with copy.open("xb") as output:
                 shutil.copyfileobj(source, output, 1 << 20)
+        copy.chmod(0o600 | mode & 0o044)
         os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+    for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
+        folder.chmod(0o700 | mode & 0o055)
