@@ -13,6 +13,7 @@ import yaml
 from werkzeug.test import Client
 
 from guests.build import guest
+from hostapi.backends import Server
 from spin.components import HERE, component
 from wsgi_wasm import ConfigError, create_app
 
@@ -62,6 +63,20 @@ def test_conformance(serve: Serve) -> None:
         "/sqlite-denied": (500, "Error::AccessDenied"),
         "/variables": (200, ""),
     }
+
+
+def test_conformance_with_redis(serve: Serve, redis_server: Server) -> None:
+    """The host that is allowed comes from a variable, as in one of Spin's tests."""
+    client = serve(variables={"redis_port": str(redis_server.port), "redis_password": redis_server.password})
+    answers = [(answer.status_code, answer.text) for answer in map(client.get, ("/redis", "/redis-denied"))]
+    assert answers == [(200, ""), (500, "Error::InvalidAddress")]
+
+
+def test_a_store_in_redis(serve: Serve, app: Path, redis_server: Server) -> None:
+    address = f"redis://:{redis_server.password}@127.0.0.1:{redis_server.port}/5"
+    (app / "runtime.toml").write_text(f'[key_value_store.default]\ntype = "redis"\nurl = "{address}"\n')
+    assert serve(runtime_config="app/runtime.toml").get("/key-value").text == ""
+    assert not (app / ".spin").exists()
 
 
 @pytest.mark.parametrize("mount", ["", "/shop"])

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spin_sdk import key_value, sqlite, variables
+from spin_sdk import key_value, redis, sqlite, variables
 from spin_sdk.http import IncomingHandler as Handler
 from spin_sdk.http import Request, Response
 from spin_sdk.wit.imports import key_value as kv_errors
+from spin_sdk.wit.imports import redis as redis_values
 from spin_sdk.wit.imports import sqlite as sqlite_errors
 from spin_sdk.wit.imports import types as http
 from spin_sdk.wit.types import Err
@@ -92,12 +93,30 @@ def variable() -> None:
         equal(type(error_of(variables.get, name)).__name__, "Error_InvalidName", name)
 
 
+def outbound_redis() -> None:
+    with redis.open(variables.get("redis_address")) as connection:
+        connection.set("spin-example-get-set", b"Eureka!")
+        equal(connection.get("spin-example-get-set"), b"Eureka!", "get after set")
+        connection.set("spin-example-incr", b"0")
+        equal(connection.incr("spin-example-incr"), 1, "incr")
+        equal(connection.sadd("spin-example-set", ["one", "two", "three"]), 3, "sadd")
+        equal(sorted(connection.smembers("spin-example-set")), ["one", "three", "two"], "smembers")
+        equal(connection.srem("spin-example-set", ["one", "three"]), 2, "srem")
+        equal(connection.del_(["spin-example-set", "spin-example-incr"]), 2, "del")
+        message = redis_values.RedisParameter_Binary(b"Eureka!")
+        key = redis_values.RedisParameter_Binary(b"spin-example")
+        equal(connection.execute("set", [key, message]), [redis_values.RedisResult_Status("OK")], "execute set")
+        equal(connection.execute("get", [key]), [redis_values.RedisResult_Binary(b"Eureka!")], "execute get")
+
+
 CHECKS = {
     "/key-value": key_value_store,
     "/key-value-denied": key_value_denied,
     "/sqlite": database,
     "/sqlite-denied": database_denied,
     "/variables": variable,
+    "/redis": outbound_redis,
+    "/redis-denied": outbound_redis,
 }
 
 
