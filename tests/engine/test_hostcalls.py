@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
+import weakref
 from itertools import product
 from typing import Any
 
@@ -300,6 +302,22 @@ def test_what_a_run_holds_goes_with_it(name: str) -> None:
     else:
         call(loaded, name, [DESKS], Run())
     assert ENDS[name] == LOG
+
+
+def test_a_run_is_freed_at_once() -> None:
+    """A cycle would leave each request to the garbage collector."""
+    run = Run()
+    call(load(OFFICE), "keep", [DESKS], run)
+    seen = weakref.ref(run.held.api(Office))
+    run.held.close()
+    held = weakref.ref(run)
+    gc.disable()
+    try:
+        del run
+        assert held() is None
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_dropped_handles_are_forgotten() -> None:

@@ -173,9 +173,18 @@ class Driver:
     """Interfaces with the guest that drives them, compiled once."""
 
     def __init__(self, *interfaces: Interface) -> None:
-        self.interfaces = interfaces
         text, self.calls = driver_text(interfaces)
+        self.interfaces = (*interfaces, self._drive())
         self.loaded = load(text)
+
+    def _drive(self) -> Interface:
+        functions = {}
+        for call in self.calls.values():
+            functions[f"give{call.number}"] = Function((), call.given, lambda guest: guest.given)
+            functions[f"take{call.number}"] = Function(
+                (call.taken, *PADDING), None, lambda guest, taken, *_: guest.take(taken[0])
+            )
+        return Interface("test:drive/values", "drive", lambda held: held.grants["drive"], functions)
 
     def guest(self, grants: Mapping[str, object], seconds: float = 60) -> Guest:
         return Guest(self, grants, seconds)
@@ -186,11 +195,11 @@ class Guest:
 
     def __init__(self, driver: Driver, grants: Mapping[str, object], seconds: float) -> None:
         self.calls = driver.calls
-        self.run = Run(grants, seconds)
-        self._arguments: tuple[Any, ...] = ()
+        self.run = Run({**grants, "drive": self}, seconds)
+        self.given: tuple[Any, ...] = ()
         self._result: Any = None
         linker = component.Linker(ENGINE)
-        for interface in (*driver.interfaces, self._drive()):
+        for interface in driver.interfaces:
             hostcalls.define(address(linker), interface)
         self._linker = linker
         self._store = wasmtime.Store(ENGINE)
@@ -202,25 +211,17 @@ class Guest:
     def __exit__(self, *_: object) -> None:
         self._store.close()
         self._linker.close()
+        # The run holds this guest as the object of an API.
         self.run.held.close()
 
-    def _drive(self) -> Interface:
-        functions = {}
-        for call in self.calls.values():
-            functions[f"give{call.number}"] = Function(
-                (), call.given, lambda _: (*self._arguments, *bytes(len(PADDING)))
-            )
-            functions[f"take{call.number}"] = Function((call.taken, *PADDING), None, self._take)
-        return Interface("test:drive/values", "drive", lambda held: self, functions)
-
-    def _take(self, _api: Any, taken: tuple[Any, ...], *_padding: int) -> None:
-        self._result = taken[0]
+    def take(self, result: Any) -> None:
+        self._result = result
 
     def call(self, name: str, *arguments: Any) -> Any:
         """What the guest got from a function: of a result ("ok", value) or ("err", error). Raises what stopped it."""
         function = self._instance.get_func(self._store, f"run{self.calls[name].number}")
         assert function is not None
-        self._arguments, self._result = arguments, None
+        self.given, self._result = (*arguments, *bytes(len(PADDING))), None
         current.run = self.run  # type: ignore[assignment]
         try:
             function(self._store)

@@ -202,7 +202,7 @@ def test_answers_are_bounded(guest: Open) -> None:
             one.ok("[method]bucket.set", bucket, f"k{number}", b"x" * (1 << 20))
         assert len(one.ok("get-many", bucket, ["k0", "k1"])) == 2
         assert one.error("get-many", bucket, [f"k{n}" for n in range(6)])[0] == "other"
-        assert "4 MiB" in one.error("get-many", bucket, ["k0"] * 6)[1]
+        assert "3 MiB" in one.error("get-many", bucket, ["k0"] * 6)[1]
 
 
 def test_a_run_that_is_over_waits_for_nothing(guest: Open) -> None:

@@ -148,6 +148,15 @@ class Held:
             _close(value)
         for api in apis.values():
             _close(api)
+        # The run has this in it: without the way back it is freed at once.
+        self._clock, self.grants = _OVER, {}
+
+
+class _Over:
+    deadline = cpu_end = 0.0
+
+
+_OVER = _Over()
 
 
 class HostRun(Protocol):

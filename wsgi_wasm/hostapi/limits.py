@@ -5,7 +5,7 @@ from __future__ import annotations
 MAX_HANDLES = 256  # that one guest may hold of a type, where several share a connection
 MAX_CONNECTIONS = 16  # to servers, that one guest may have open of a kind
 MAX_KEY = 4096  # bytes
-MAX_RESULT = 4 << 20  # see `Answer`
+MAX_RESULT = 3 << 20  # see `Answer`
 
 _TEXT_SHARE = 16  # bytes of text that cost as much as one byte of a list
 _VALUE_COST = 4
@@ -21,9 +21,9 @@ class TooLarge(Exception):
 class Answer:
     """Counts what one answer costs while it is gathered, and raises TooLarge.
 
-    Wasmtime's interface takes 64 bytes of the host's memory for each byte of a list while it is handed over, so that
-    4 MiB of them cost 256 MiB for a moment; that is what is bounded here. Text takes a sixteenth of that, and each
-    value by itself as much as a few bytes.
+    Wasmtime's interface takes 80 bytes of the host's memory for each byte of a list while it is handed over, so that
+    3 MiB of them cost 240 MiB for a moment; that is what is bounded here. Text takes a small part of that, and each
+    value by itself as much as a few bytes. What a guest can pass in one call is bounded by Wasmtime, at 2.6 MiB.
     """
 
     __slots__ = ("left",)
