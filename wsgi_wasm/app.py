@@ -13,20 +13,23 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsgi_wasm.config import Config, Route, all_routes, target_of
 from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
-from wsgi_wasm.handlers import HANDLERS
-from wsgi_wasm.handlers.guest_handler import GuestHandler
-from wsgi_wasm.handlers.spin import BrokenApplication, SpinHandler
+from wsgi_wasm.handlers import handler_class
 from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
 from wsgi_wasm.routing import Entry, Router, RouteTable
-from wsgi_wasm.spin import Application, load_applications, with_compositions
 from wsgi_wasm.wsgi_server import refuse_gevent
+
+if TYPE_CHECKING:
+    from wsgi_wasm.handlers.guest_handler import GuestHandler
+    from wsgi_wasm.handlers.spin import SpinHandler
+    from wsgi_wasm.spin import Application
 
 log = logging.getLogger("wsgi_wasm.gateway")
 
@@ -55,7 +58,7 @@ class Serving:
         self.dropped_in = self._handler(config.handler)
 
     def _handler(self, route: Route) -> GuestHandler:
-        handler = HANDLERS[route.interface](route, self.modules)
+        handler = handler_class(route.interface)(route, self.modules)
         self.handlers.append(handler)
         return handler
 
@@ -65,6 +68,9 @@ class Serving:
     def _serving(self, route: Route) -> Handler:
         if route.spin is None:
             return self._handler(route)
+        # Most sites have none.
+        from wsgi_wasm.handlers.spin import BrokenApplication, SpinHandler
+
         application = self._applications.get(route.name)
         if application is None:
             return BrokenApplication(route)
@@ -98,7 +104,7 @@ class Gateway:
         refuse_gevent()
         check_cache(config)
         self._applications = applications_of(config, must_start=os.environ.get(ALLOWED) == "1")
-        self.config = with_compositions(config, self._applications)
+        self.config = _composed(config, self._applications)
         self._fallback = app or not_found
         self._serving: Serving | None = None
         self._starting = threading.Lock()
@@ -169,7 +175,7 @@ class Gateway:
                 config = load_and_keep(self.config.source, os.environ)
                 check_cache(config)
                 applications = applications_of(config)
-                config = with_compositions(config, applications)
+                config = _composed(config, applications)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` need a restart", config.source)
                 serving.modules.compose(config.compose)
@@ -210,6 +216,10 @@ def applications_of(config: Config, must_start: bool = False) -> dict[str, Appli
     Raises ConfigError; but where the site must start, as in a worker that replaces another (see `last_good`), mistakes
     are logged and take down their own route.
     """
+    if not any(route.spin for route in all_routes(config)):
+        return {}
+    from wsgi_wasm.spin import load_applications
+
     mistakes: list[Problem] | None = [] if must_start else None
     applications = load_applications(config, default_directory(config.cache_dir, os.environ), mistakes)
     if mistakes:
@@ -218,6 +228,14 @@ def applications_of(config: Config, must_start: bool = False) -> dict[str, Appli
         for remark in application.remarks:
             log.warning("%s: %s: %s", name, application.manifest.path, remark)
     return applications
+
+
+def _composed(config: Config, applications: Mapping[str, Application]) -> Config:
+    if not applications:
+        return config
+    from wsgi_wasm.spin import with_compositions
+
+    return with_compositions(config, applications)
 
 
 def _stamp(config: Config) -> tuple[tuple[int, ...], ...]:

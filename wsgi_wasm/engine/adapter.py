@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wsgi_wasm.component.place import with_code
-from wsgi_wasm.component.wrap import Parts
 from wsgi_wasm.engine.runtime import wat_to_wasm
+
+if TYPE_CHECKING:
+    from wsgi_wasm.component.wrap import Parts
 
 FILES = Path(__file__).parents[1] / "guestlib" / "adapter"
 
@@ -17,6 +19,9 @@ _MEMORY = b"(core module $memory)"  # where memory.wat goes
 
 def adapter_parts() -> Parts:
     """What goes around a guest. Takes some milliseconds; done only where a component is compiled."""
+    from wsgi_wasm.component.place import with_code
+    from wsgi_wasm.component.wrap import Parts
+
     return Parts(
         world=_component("world"),
         adapter=with_code(_component("adapter"), (FILES / "adapter.wasm").read_bytes()),

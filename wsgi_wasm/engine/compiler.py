@@ -21,10 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgi_wasm.component.reader import is_component
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.cache import Cache
-from wsgi_wasm.engine.component_compiler import compile_component
 from wsgi_wasm.engine.errors import taken
 from wsgi_wasm.engine.facts import Facts, from_json, read_facts, to_json
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
@@ -106,6 +104,10 @@ def compile_source(source: Source, features: frozenset[str], read: Callable[[Pat
         return wat_to_wasm(read(path)) if path.suffix == ".wat" else read(path)
 
     binary = source.binary(binary_of)
+    # Here, because this module is also loaded where nothing is compiled.
+    from wsgi_wasm.component.reader import is_component
+    from wsgi_wasm.engine.component_compiler import compile_component
+
     if is_component(binary):
         return Compiled(*compile_component(features, binary))
     facts = read_facts(binary)

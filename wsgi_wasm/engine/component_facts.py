@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wsgi_wasm.component.outline import Outline
-from wsgi_wasm.component.reader import FUNC_SORT, INSTANCE_SORT, TYPE_SORT
 from wsgi_wasm.component.versions import parse
+
+if TYPE_CHECKING:
+    from wsgi_wasm.component.outline import Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ class ComponentFacts:
 
 def imports_of(outline: Outline) -> tuple[ComponentImport, ...]:
     """A component's imports."""
+    # Only a process that compiles takes components apart.
+    from wsgi_wasm.component.reader import FUNC_SORT, INSTANCE_SORT, TYPE_SORT
+
     found = []
     for one in outline.imports:
         functions = tuple(name for name, sort in one.exports if sort == FUNC_SORT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from wsgi_wasm.component.wrap import RUN
 from wsgi_wasm.engine import _component_capi as cc
@@ -20,23 +20,18 @@ from wsgi_wasm.engine.component_guest import ComponentGuest
 from wsgi_wasm.engine.errors import taken
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.imports import Instance, imports
+from wsgi_wasm.engine.offers import offered
 from wsgi_wasm.engine.run import RunLimits
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError
 
-_offered: dict[str, hostcalls.Interface] = {}
-
 _linking = threading.Lock()
-
-
-def offer(interfaces: Iterable[hostcalls.Interface]) -> None:
-    """Let components import these interfaces of the host, from now on. Called before the first one is linked."""
-    _offered.update((interface.name, interface) for interface in interfaces)
 
 
 def not_offered(facts: ComponentFacts) -> list[ComponentImport]:
     """The imports for which there is nothing but a trap."""
-    return [one for one in facts.imports if not one.is_wasi and one.name not in _offered]
+    known = offered()
+    return [one for one in facts.imports if not one.is_wasi and one.name not in known]
 
 
 def check_component(facts: ComponentFacts) -> None:
@@ -60,16 +55,16 @@ class LinkedComponent:
         self._exported = int(cc.export_index(pointer, None, *_text(RUN)))
         self.run_index = int(cc.export_index(pointer, self._exported, b"run", 3))
         missing = tuple(not_offered(facts))
-        names = {*_offered, *(one.name for one in missing)}
+        names = {*offered(), *(one.name for one in missing)}
         imported = imports(engine.pointer, pointer, names.__contains__)
-        supply.check(_offered, imported)
+        supply.check(offered(), imported)
         self.linker = _linker(engine, missing, imported)
 
     def guest(
-        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Mapping[str, object] = {}
+        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
     ) -> ComponentGuest:
         """The component with what a route grants it. Raises ModuleError where the limits do not suffice."""
-        return ComponentGuest(self, limits, preopens, grants)
+        return ComponentGuest(self, limits, preopens, grants())
 
     def __del__(self) -> None:
         # As `guest.Linked`.
@@ -87,7 +82,7 @@ def _linker(engine: ComponentEngine, missing: tuple[ComponentImport, ...], impor
             linker = int(cc.linker_new(engine.pointer))
             cc.linker_allow_shadowing(linker, True)
             taken(cc.linker_add_wasi(linker))
-            for interface in _offered.values():
+            for interface in offered().values():
                 hostcalls.define(linker, interface)
             for one in missing:
                 supply.refuse(linker, one.name, imported[one.name])

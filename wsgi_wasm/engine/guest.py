@@ -6,7 +6,7 @@ import ctypes
 import io
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -48,7 +48,9 @@ class Linked:
         self._pid = os.getpid()
         self.prepared = _prepare(engine, pointer)  # wasmtime_instance_pre_t
 
-    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], grants: Mapping[str, object] = {}) -> Guest:
+    def guest(
+        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
+    ) -> Guest:
         """The module with what a route grants it; host APIs are for components. Raises ModuleError."""
         return Guest(self, limits, preopens)
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from wsgi_wasm.component.plug import plug
-from wsgi_wasm.component.reader import is_component
 from wsgi_wasm.errors import ModuleError
 
 Compositions = Mapping[Path, Mapping[str, Path]]
@@ -52,6 +50,10 @@ class Source:
         own = read(self.path)
         if not self.plugs:
             return own
+        # Only a process that compiles takes components apart.
+        from wsgi_wasm.component.plug import plug
+        from wsgi_wasm.component.reader import is_component
+
         plugs = {name: (source.path.name, source.binary(read)) for name, source in self.plugs}
         for name, data in ((self.path.name, own), *plugs.values()):
             if not is_component(data):

@@ -1,12 +1,24 @@
-"""What a route's guest speaks: one module for each protocol. `HANDLERS` lists them all."""
+"""What a route's guest speaks: one module for each protocol, loaded when a route asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from wsgi_wasm.handlers.auto import AutoHandler
-from wsgi_wasm.handlers.cgi import CgiHandler
-from wsgi_wasm.handlers.guest_handler import GuestHandler
-from wsgi_wasm.handlers.http import HttpHandler
+if TYPE_CHECKING:
+    from wsgi_wasm.handlers.guest_handler import GuestHandler
 
-HANDLERS: Mapping[str, type[GuestHandler]] = {"auto": AutoHandler, "cgi": CgiHandler, "http": HttpHandler}
+# interface: module and class
+HANDLERS: Mapping[str, tuple[str, str]] = {
+    "auto": ("auto", "AutoHandler"),
+    "cgi": ("cgi", "CgiHandler"),
+    "http": ("http", "HttpHandler"),
+}
+
+
+def handler_class(interface: str) -> type[GuestHandler]:
+    """The class that serves routes of this interface."""
+    module, name = HANDLERS[interface]
+    found: type[GuestHandler] = getattr(import_module(f"wsgi_wasm.handlers.{module}"), name)
+    return found

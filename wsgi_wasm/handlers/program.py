@@ -5,25 +5,34 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union
 
 from wsgi_wasm.config.model import Dir, Interpreter, Route
-from wsgi_wasm.engine.component_guest import ComponentGuest
-from wsgi_wasm.engine.components import offer
 from wsgi_wasm.engine.guest import Guest, Preopen
 from wsgi_wasm.engine.modules import Module, ModuleStore
-from wsgi_wasm.hostapi import INTERFACES, ready
+from wsgi_wasm.engine.offers import offer
 from wsgi_wasm.request import Request
 from wsgi_wasm.scripts import find_script
 
-offer(INTERFACES.values())
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.component_guest import ComponentGuest
+    from wsgi_wasm.engine.hostcalls import Interface
 
-AnyGuest = Guest | ComponentGuest
+AnyGuest = Union[Guest, "ComponentGuest"]
 
 MODULE_SUFFIXES = (".wasm", ".wat")
 _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
+
+
+def _interfaces() -> Iterable[Interface]:
+    from wsgi_wasm.hostapi import INTERFACES
+
+    return INTERFACES.values()
+
+
+offer(_interfaces)
 
 
 class Environment(Protocol):
@@ -53,7 +62,7 @@ class Program:
         arguments: Sequence[str],
         dirs: Sequence[Dir],
         variables: Environment,
-        grants: Mapping[str, object],
+        grants: Callable[[], Mapping[str, object]],
     ) -> None:
         self.module = module
         self.variables = variables
@@ -91,7 +100,7 @@ class Programs:
         self._modules = modules
         self._environment = environment
         self._variables = environment(route.env)
-        self._grants = ready(route.grants)
+        self._ready: Mapping[str, object] | None = None
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
         self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
@@ -135,6 +144,14 @@ class Programs:
         variables = self._environment({**self._route.env, **interpreter.env})
         module = self._modules.module(interpreter.module)
         return Program(module, self._route, arguments, dirs, variables, self._grants)
+
+    def _grants(self) -> Mapping[str, object]:
+        """What the route grants to host APIs; asked for by components alone."""
+        if self._ready is None:
+            from wsgi_wasm.hostapi import ready
+
+            self._ready = ready(self._route.grants)
+        return self._ready
 
     def _remembered(self, file: Path, script: str, make: Callable[[], Program]) -> Program:
         key = (file, script)
