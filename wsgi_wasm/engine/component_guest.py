@@ -168,8 +168,9 @@ class ComponentGuest:
             outcome = Outcome(End.STOPPED, detail=str(run.failure), failure=run.failure)
         run.take_errors()
         room = self.limits.max_output - run.output.taken
-        outcome.rest = run.output.take(min(run.output.waiting(), room))
-        if outcome.well and run.output.waiting():
+        waiting = run.output.waiting()
+        outcome.rest = run.output.take(min(waiting, room))
+        if outcome.well and waiting > room:
             outcome.end, outcome.detail = End.OUTPUT, f"{self.limits.max_output} bytes"
         return outcome
 

@@ -7,7 +7,9 @@ here. Its environment holds the route's own variables.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from wsgi_wasm.cgi.names import is_reserved
@@ -16,6 +18,25 @@ from wsgi_wasm.handlers.program import Invocation
 from wsgi_wasm.request import Request
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_PLAIN = re.compile(rb"[\x21-\x7e]*")
+
+
+# Clients choose the names of header fields, so what is remembered of them has a bound, in number and in length.
+_REMEMBERED = 256
+
+
+@lru_cache(_REMEMBERED)
+def _is_told(name: bytes) -> bool:
+    """Whether the request decides a variable of this name."""
+    return is_reserved(name.decode("latin-1"))
+
+
+@lru_cache(_REMEMBERED)
+def _field_name(name: bytes) -> bytes:
+    """The header field that a meta-variable stands for, b"" where it is none of the request's fields."""
+    if not name.startswith(b"HTTP_") or name == b"HTTP_HOST":
+        return b""
+    return name[5:].replace(b"_", b"-").lower()
 
 
 class HttpHandler(CgiHandler):
@@ -31,7 +52,7 @@ class HttpHandler(CgiHandler):
         own = []
         for variable in environment:
             name, _, value = variable.partition(b"=")
-            if is_reserved(name.decode("latin-1")):
+            if _is_told(name):
                 told[name] = value
             else:
                 own.append(variable)
@@ -47,11 +68,7 @@ class HttpHandler(CgiHandler):
 
         `Host` is the authority, and no field: that is how Wasmtime's own server has it.
         """
-        fields = [
-            (name[5:].replace(b"_", b"-").lower(), value)
-            for name, value in told.items()
-            if name.startswith(b"HTTP_") and name != b"HTTP_HOST"
-        ]
+        fields = [(field, value) for name, value in told.items() if (field := _field_name(name))]
         for name in (b"CONTENT_TYPE", b"CONTENT_LENGTH"):
             if name in told:
                 fields.append((name.replace(b"_", b"-").lower(), told[name]))
@@ -60,4 +77,4 @@ class HttpHandler(CgiHandler):
 
 def _ascii(value: bytes) -> bytes:
     """What stands in a request's target, as URIs are: other bytes than printable ASCII percent-encoded."""
-    return quote(value, safe=_ASCII).encode()
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_ASCII).encode()
