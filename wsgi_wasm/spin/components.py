@@ -13,8 +13,8 @@ from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.sources import read_source
 from wsgi_wasm.spin.tables import Table, kind_of
 
-KEBAB = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z][A-Za-z0-9]*)*")
-SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z][A-Za-z0-9]*)*")
+KEBAB = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
+SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*")
 VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _ENVIRONMENT = re.compile(r"[^=\0]+")
 

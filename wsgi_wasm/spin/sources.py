@@ -36,7 +36,7 @@ def read_source(table: Table, name: str) -> Path:
 
 def _remote(source: Table) -> Path:
     url, digest = source.text("url"), source.text("digest", required=True)
-    source.ignore("export")
+    source.ignore("export", "inherit_configuration")
     match = _DIGEST.fullmatch(digest)
     if match is None:
         if digest:
@@ -57,7 +57,7 @@ def _remote(source: Table) -> Path:
 
 
 def _registry(source: Table) -> Path:
-    source.ignore("registry", "export")
+    source.ignore("registry", "export", "inherit_configuration")
     package, version = source.text("package"), source.text("version")
     what = f"{package}@{version}" if package else version
     source.report(
