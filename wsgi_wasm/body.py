@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
+import threading
 import time
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout
+from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout, Unavailable
 from wsgi_wasm.wsgi_server import Connection, Environ
 
 SPOOL_SIZE = 1 << 20  # bytes; a larger body goes to an unlinked temporary file
+KEPT_SIZE = 16 << 20  # bytes of it that a thread keeps for the next one
 _CHUNK = 1 << 16
 _MAX_DIGITS = 18
+
+
+def _nothing() -> None: ...
 
 
 class Body(NamedTuple):
     """A request body ready for the guest. `length` is None where it is not known (streamed and chunked)."""
 
-    stream: BinaryIO | StreamedBody
+    stream: io.BytesIO | io.FileIO | StreamedBody
     length: int | None
-
-    def close(self) -> None:
-        """Give back the spool file, if there is one."""
-        self.stream.close()
+    close: Callable[[], None] = _nothing  # gives back the spool file, where there is one
 
 
 def announced_length(environ: Environ) -> int | None:
@@ -60,7 +64,7 @@ def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bo
 
 def _spool(source: Any, length: int | None, max_body: int, connection: Connection, body_timeout: float) -> Body:
     deadline = time.monotonic() + body_timeout
-    spool: BinaryIO = io.BytesIO()
+    spool: io.BytesIO | Spool = io.BytesIO()
     received = 0
     try:
         while length is None or received < length:
@@ -81,14 +85,65 @@ def _spool(source: Any, length: int | None, max_body: int, connection: Connectio
     except BaseException:
         spool.close()
         raise
+    if isinstance(spool, Spool):
+        spool.whole()
+        return Body(spool.file, received, spool.close)
     spool.seek(0)
     return Body(spool, received)
 
 
-def _to_file(spool: io.BytesIO) -> BinaryIO:
-    file: BinaryIO = tempfile.TemporaryFile(prefix="wsgi-wasm-body-")  # noqa: SIM115
-    file.write(spool.getbuffer())
-    return file
+class Spool:
+    """An unlinked file that bodies are written to, one after the other.
+
+    A thread keeps one: writing over pages that are there takes a fifth of what new ones take. It is cut to each body's
+    length before a guest reads it, so nothing of an earlier body is left in it. It has no buffer of Python's, which
+    could outlive that.
+    """
+
+    def __init__(self) -> None:
+        self.file: io.FileIO = tempfile.TemporaryFile(prefix="wsgi-wasm-body-", buffering=0)  # noqa: SIM115
+        self._process = os.getpid()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """All of `data`, at the end of what has been written."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self.file.write(left) :]
+        except OSError as error:
+            # A full disk, or a file size limit of the process.
+            raise Unavailable(f"the body finds no place in {tempfile.gettempdir()}: {error.strerror}") from error
+
+    def begin(self) -> bool:
+        """Before a body; False in a child after a fork, whose parent writes to the same file."""
+        self.file.seek(0)
+        return self._process == os.getpid()
+
+    def whole(self) -> None:
+        """The body is all there."""
+        self.file.truncate()
+        self.file.seek(0)
+
+    def close(self) -> None:
+        """After the body: keep the file for the next one, if it is not too large to keep."""
+        if self.file.seek(0, io.SEEK_END) > KEPT_SIZE:
+            self.file.truncate(0)
+        _spare.spool = self
+
+
+class _Spare(threading.local):
+    spool: Spool | None = None
+
+
+_spare = _Spare()
+
+
+def _to_file(memory: io.BytesIO) -> Spool:
+    spool, _spare.spool = _spare.spool, None
+    if spool is None or not spool.begin():
+        spool = Spool()
+    spool.write(memory.getbuffer())
+    return spool
 
 
 def _read(source: Any, size: int) -> bytes:
@@ -119,6 +174,3 @@ class StreamedBody:
         if self._open_ended and self._left <= 0:
             raise BodyTooLarge("the body is over max_body")
         return data
-
-    def close(self) -> None:
-        """Nothing to give back: the server owns the source."""

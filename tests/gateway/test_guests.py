@@ -3,8 +3,11 @@ tests/servers/test_hostile.py."""
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +23,7 @@ from guests.build import guest
 from wsgi_wasm.errors import Cut
 
 CUT = -1
+CHUNKED = {"Transfer-Encoding": "chunked"}
 
 # guest, query, settings of the route, status (CUT: the answer breaks off), words of the log
 ENDS: list[tuple[str, str, dict[str, Any], int, str]] = [
@@ -300,7 +304,38 @@ def test_a_full_pool_is_503(make_client: SiteMaker) -> None:
 @pytest.mark.parametrize("size", [3, 100_000, 3_000_000], ids=["bytes", "in memory", "spooled"])
 def test_a_body_goes_on_after_a_standard_descriptor_has_changed(make_client: SiteMaker, size: int) -> None:
     body = bytes(i * i % 251 for i in range(size))
+    assert make_client({"/x": {"module": "resume"}}).post("/x", data=body).text == digest(body)
+
+
+def digest(body: bytes) -> str:
+    """What the guest `resume` says of a body."""
     total = 0
     for byte in body:
         total = (total * 31 + byte) & 0xFFFFFFFF
-    assert make_client({"/x": {"module": "resume"}}).post("/x", data=body).text == f"{size} {total}\n"
+    return f"{len(body)} {total}\n"
+
+
+def test_of_an_earlier_body_nothing_is_left(make_client: SiteMaker) -> None:
+    """Spooled bodies of one thread go to one file."""
+    client = make_client({"/x": {"module": "resume", "max_body": "4MB"}})
+    bodies = [bytes([value]) * size for value, size in ((1, 3_000_000), (2, 1_100_000), (3, 2_000_000), (4, 5))]
+    for body in bodies:
+        assert client.post("/x", data=body).text == digest(body)
+    # One that is refused when a part of it has been written, and a guest that does not read its own.
+    assert client.post("/x", input_stream=io.BytesIO(bytes(5_000_000)), headers=CHUNKED).status_code == 413
+    assert client.post("/x", data=bodies[1]).text == digest(bodies[1])
+
+
+def test_a_full_disk_is_503(make_client: SiteMaker, caplog: pytest.LogCaptureFixture) -> None:
+    client = make_client({"/x": {"module": "resume"}})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+        response = client.post("/x", data=bytes(3_000_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert response.status_code == 503
+    assert "the body finds no place in" in caplog.text
+    assert client.post("/x", data=bytes(3_000_000)).status_code == 200

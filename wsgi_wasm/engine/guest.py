@@ -195,7 +195,7 @@ class Guest:
             job.input_size = len(body)
         else:
             job.input = None
-            job.input_file = stdin.fileno() if isinstance(stdin, io.BufferedRandom) else -1
+            job.input_file = stdin.fileno() if isinstance(stdin, io.FileIO) else -1
         job.wasi = self._directories() if self.preopens else None
         current.begin = slot, self.limits, client, stdin, environment, spent, job
         try:

@@ -143,7 +143,7 @@ class Run:
         job = self.job
         if job is not None and not job.python_streams:
             job.python_streams = 1
-            if isinstance(self.stdin, (io.BytesIO, io.BufferedRandom)):
+            if isinstance(self.stdin, (io.BytesIO, io.FileIO)):
                 self.stdin.seek(job.input_at)
 
     def may_open(self) -> bool:
