@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from servers.client import get
 from servers.process import ServerProcess, free_port, wait_until_answering
 from servers.server import Server
+from spin.components import HERE, component
 from spin.conftest import MANIFEST, write_app
 
 from .conftest import Command, command_line
@@ -53,6 +55,27 @@ def test_check_says_what_is_wrong(wsgi_wasm: Command, app: Path) -> None:
     assert (
         wsgi_wasm("check", "nothing/spin.toml").err == "nothing/spin.toml: cannot be read: No such file or directory\n"
     )
+
+
+@pytest.mark.timeout(300)
+def test_check_knows_what_a_component_imports(wsgi_wasm: Command, app: Path) -> None:
+    """Spin's SDK for Python imports all of Spin's interfaces, used or not."""
+    shutil.copyfile(component("conformance"), app / "app.wasm")
+    shutil.copyfile(HERE / "conformance" / "spin.toml", app / "spin.toml")
+    done = wsgi_wasm("check", "--json", "app/spin.toml")
+    assert done.status == 0
+    routes = {route["path"]: route for route in json.loads(done.text)["routes"]}
+    (warning,) = routes["/[granted]"]["warnings"]
+    missing = warning.partition("calls it: ")[2].split(", ")
+    kinds = ("llm", "mqtt", "mysql", "postgres", "rdbms-types")
+    assert sorted(missing) == [f"fermyon:spin/{kind}@2.0.0" for kind in kinds]
+
+
+def test_check_knows_what_an_executor_runs(wsgi_wasm: Command, app: Path) -> None:
+    (app / "spin.toml").write_text(MANIFEST.replace('{ type = "wagi" }', '{ type = "http" }'))
+    done = wsgi_wasm("check", "app/spin.toml")
+    assert done.status == 1
+    assert "`interface` is http, and " in done.text
 
 
 def test_compile(wsgi_wasm: Command, app: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import wsgi_wasm.handlers.program  # noqa: F401  offers the host's APIs to components
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
@@ -143,6 +144,8 @@ def _examine_module(found: Examined, path: Path, name: str, modules: Modules) ->
 def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
     found.imports |= {item.name if item.module == PREVIEW1 else str(item) for item in facts.imports}
     found.memory = max(found.memory, facts.memory_minimum)
+    if found.route.interface == "http":
+        found.errors.append(f"{name}: `interface` is http, and this is a core module, a program")
     allowed = found.route.limits.memory
     if facts.memory_minimum > allowed:
         enough = -(-facts.memory_minimum // (1 << 20))
