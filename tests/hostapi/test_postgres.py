@@ -19,12 +19,24 @@ from wsgi_wasm.hostapi import postgres
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS
 
 DRIVER = Driver(postgres.SPIN_3)
+DRIVER_2 = Driver(postgres.SPIN_2_TYPES, postgres.SPIN_2)
 
 OPEN = "[static]connection.open"
 
 
-def allowing(port: int, host: str = "127.0.0.1") -> dict[str, object]:
-    return {"postgres": postgres.grant([Endpoint(host=host, port=port)])}
+granted: list[postgres.Servers] = []
+
+
+def allowing(port: int) -> dict[str, object]:
+    granted.append(postgres.grant([Endpoint(host="127.0.0.1", port=port)]))
+    return {"postgres": granted[-1]}
+
+
+@pytest.fixture(autouse=True)
+def _idle_connections_are_closed() -> Iterator[None]:
+    yield
+    while granted:
+        granted.pop().close()
 
 
 class Session:
@@ -200,6 +212,49 @@ def test_connections_are_bounded(postgres_server: Server, address: str) -> None:
         assert "at most" in guest.error(OPEN, address)[1]
         guest.call("[drop]connection", handles[0])
         assert guest.ok(OPEN, address)
+
+
+def test_a_connection_is_kept_and_nothing_of_the_run(postgres_server: Server, address: str) -> None:
+    grants = allowing(postgres_server.port)
+
+    def session() -> Session:
+        return Session(DRIVER.guest(grants), address)
+
+    first = session()
+    pid = first.value("SELECT pg_backend_pid()")
+    first.execute("CREATE TEMP TABLE mine (v int)")
+    first.execute("SET search_path = nowhere")
+    first.query("SELECT pg_advisory_lock(1)")
+    first.execute("BEGIN")
+    first.execute("CREATE TABLE public.half_done (v int)")
+    first.guest.__exit__()
+    second = session()
+    assert second.value("SELECT pg_backend_pid()") == pid
+    assert second.error("SELECT * FROM mine")[0] == "query-failed"
+    assert second.error("SELECT * FROM public.half_done")[0] == "query-failed"
+    assert second.value("SHOW search_path") == ("str", '"$user", public')
+    assert second.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == ("int64", 0)
+    # While it is in use, and with another password, there is no other way to it.
+    third = session()
+    assert third.value("SELECT pg_backend_pid()") != pid
+    assert third.guest.error(OPEN, address.replace(postgres_server.password, "wrong"))[0] == "connection-failed"
+    second.guest.__exit__()
+    third.execute("SELECT pg_terminate_backend($1)", ("int32", pid[1]))
+    fourth = session()
+    assert fourth.value("SELECT pg_backend_pid()") != pid
+    for one in (third, fourth):
+        one.guest.__exit__()
+
+
+def test_version_2(postgres_server: Server, address: str) -> None:
+    with DRIVER_2.guest(allowing(postgres_server.port)) as guest:
+        session = Session(guest, address)
+        assert session.value("SELECT $1::int", ("int32", 7)) == ("int32", 7)
+        columns, rows = session.query("SELECT 'x'::text AS t, now() AS n")
+        assert columns == [("t", "str"), ("n", "other")]
+        assert rows == [[("str", "x"), ("unsupported", None)]]
+        assert session.error("SELECT $1::bigint", ("uint32", 7))[0] == "bad-parameter"
+        assert session.execute("SET application_name = 'x'") == 0
 
 
 @contextmanager

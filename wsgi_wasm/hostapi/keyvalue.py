@@ -55,12 +55,12 @@ def connect(store: KeyValueStore) -> Store:
     return SqliteStore(store) if store.redis is None else RedisStore(store)
 
 
-Grant = Mapping[str, Pool[Store]]  # by label
+Grant = Mapping[str, tuple[KeyValueStore, Pool[Store]]]  # by label
 
 
 def grant(stores: Mapping[str, KeyValueStore]) -> Grant:
     """What a route grants, ready to be used by this process."""
-    return {label: Pool(lambda store=store: connect(store)) for label, store in stores.items()}  # type: ignore[misc]
+    return {label: (store, Pool()) for label, store in stores.items()}
 
 
 class KeyValue:
@@ -74,12 +74,11 @@ class KeyValue:
     def close(self) -> None:
         for label, store in self._stores.items():
             store.serve(None)
-            self._grant[label].give_back(store, store.usable)
+            self._grant[label][1].give_back(store, store.usable)
         self._stores.clear()
 
     def open(self, label: str, full: HostError) -> Bucket:
-        pool = self._grant.get(label)
-        if pool is None:
+        if label not in self._grant:
             raise HostError("access-denied")
         if self.held.count(STORE) + self.held.count(BUCKET) >= MAX_HANDLES:
             raise full
@@ -89,7 +88,8 @@ class KeyValue:
         """The connection to a granted store, taken at the first call."""
         store = self._stores.get(label)
         if store is None:
-            store = self._grant[label].take()
+            granted, pool = self._grant[label]
+            store = pool.take(lambda: connect(granted))
             self._stores[label] = store
             store.serve(self.held)
         return store

@@ -23,25 +23,24 @@ _KEPT = 8  # idle connections of one pool
 
 
 class Pool(Generic[C]):
-    """Connections that `connect` makes; at most a few stay open while none is in use.
+    """Connections to one place; at most a few stay open while none is in use.
 
     How many are in use at a time is bounded by the guests that run: each takes one of each pool at most.
     """
 
-    def __init__(self, connect: Callable[[], C]) -> None:
-        self._connect = connect
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[C] = []
         self._open: set[C] = set()
         _pools.add(self)
 
-    def take(self) -> C:
-        """A connection for one thread alone. Raises what `connect` raises."""
+    def take(self, connect: Callable[[], C]) -> C:
+        """A connection for one thread alone: an idle one, or what `connect` makes. Raises what `connect` raises."""
         while (idle := self._pop()) is not None:
             if not idle.is_stale():
                 return idle
             self.give_back(idle, usable=False)
-        connection = self._connect()
+        connection = connect()
         with self._lock:
             self._open.add(connection)
         return connection

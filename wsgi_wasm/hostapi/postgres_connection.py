@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import socket
 import struct
+import time
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from psycopg import conninfo, pq
 from wsgi_wasm.engine.hostcalls import Held
 
 _CONNECT = 5.0  # seconds at most
+_RESET = 2.0  # seconds at most, between two runs
 _MAX_RECEIVED = 32 << 20  # bytes of one answer, which the client library gathers before anybody can look at it
 _INTERVAL = 0.1  # seconds between two looks at the clock while a server is silent
 
@@ -60,7 +63,7 @@ def options(address: str) -> dict[str, Any]:
 class _Connection(psycopg.Connection[Any]):
     """Looks at the clock and at the size of the answer whenever the client library waits."""
 
-    held: Held | None = None
+    end = math.inf  # on the monotonic clock
     received = 0
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
@@ -73,16 +76,11 @@ class _Connection(psycopg.Connection[Any]):
                 wanted = inner.send(ready)
             except StopIteration as end:
                 return end.value
-            self._check()
+            if time.monotonic() >= self.end:
+                raise TooLate("the time is up")
+            if received_by(self.pgconn.socket) - self.received > _MAX_RECEIVED:
+                raise TooLate(f"the answer is larger than {_MAX_RECEIVED >> 20} MiB")
             ready = yield wanted
-
-    def _check(self) -> None:
-        if self.held is None:
-            return
-        if self.held.remaining() <= 0:
-            raise TooLate("the time is up")
-        if received_by(self.pgconn.socket) - self.received > _MAX_RECEIVED:
-            raise TooLate(f"the answer is larger than {_MAX_RECEIVED >> 20} MiB")
 
 
 def received_by(descriptor: int) -> int:
@@ -93,7 +91,7 @@ def received_by(descriptor: int) -> int:
 
 
 class PostgresConnection:
-    """A guest's connection. Each statement is a transaction, unless the guest begins one itself."""
+    """One run's connection at a time. Each statement is a transaction, unless the guest begins one itself."""
 
     def __init__(self, options: dict[str, Any], held: Held) -> None:
         """Connects. Raises psycopg.Error, TooLate."""
@@ -102,21 +100,29 @@ class PostgresConnection:
             raise TooLate("the time is up")
         given = {**options, **_OURS, "connect_timeout": math.ceil(min(_CONNECT, remaining))}
         self._raw = _Connection.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
-        self._raw.held = held
+        self._held: Held | None = None
+
+    def serve(self, held: Held) -> None:
+        """From now on statements end when this run must end. Raises psycopg.Error, TooLate."""
         self._held = held
+        # The server would otherwise go on for nobody. A guest that undoes this is stopped by the clock here.
+        self.run(f"SET statement_timeout = {max(1, int(held.remaining() * 1000))}", ())
 
     def run(self, statement: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
         """The cursor after one statement. Raises psycopg.Error, TooLate."""
-        raw = self._raw
+        assert self._held is not None
         remaining = self._held.remaining()
         if remaining <= 0:
             raise TooLate("the time is up")
+        return self._run(statement, parameters, remaining)
+
+    def _run(self, statement: str, parameters: Sequence[Any], seconds: float) -> psycopg.Cursor[Any]:
+        raw = self._raw
         try:
+            raw.end = time.monotonic() + seconds
             raw.received = received_by(raw.pgconn.socket)
-            # The server would go on for nobody; a guest that undoes this is stopped by the clock here.
-            raw.execute(f"SET statement_timeout = {max(1, int(remaining * 1000))}")
             return raw.execute(statement, parameters)
-        except TooLate:
+        except (TooLate, OSError):
             self.close()
             raise
         except psycopg.Error:
@@ -124,6 +130,25 @@ class PostgresConnection:
                 # The server waits for what no guest can send it, the data of a COPY.
                 self.close()
             raise
+
+    def reset(self) -> bool:
+        """Leave nothing of a run for the next: settings, temporary tables, locks. False where that fails."""
+        self._held = None
+        try:
+            if self._raw.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                self._run("ROLLBACK", (), _RESET)
+            self._run("DISCARD ALL", (), _RESET)
+        except (psycopg.Error, TooLate, OSError):
+            return False
+        return True
+
+    def is_stale(self) -> bool:
+        """Whether the server has something to say that nobody has asked for: its good-bye."""
+        if self._raw.closed:
+            return True
+        poll = select.poll()
+        poll.register(self._raw.pgconn.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         # Not politely: a server that does not answer must not be waited for.
