@@ -13,6 +13,7 @@ import pytest
 import yaml
 from werkzeug.test import Client, EnvironBuilder
 
+from cli.programs import printing
 from guests.build import component_text, guest
 from spin.conftest import MANIFEST
 from wsgi_wasm import ConfigError, Gateway, create_app
@@ -207,6 +208,28 @@ def test_what_the_site_adds_stays_apart(serve: Serve, app: Path, tmp_path: Path)
     (app / "spin.toml").write_text(MANIFEST.replace('"args.wasm"', '"bin/args.wasm"'))
     with pytest.raises(ConfigError, match=r"dirs./b of / is writable, but contains .*/bin/args.wasm"):
         serve(dirs={"/b": {"path": "app/bin", "writable": True}})
+
+
+def test_several_applications_and_hosts(serve: Serve) -> None:
+    hosts = {"shop.example": {"routes": {"/": {"spin": "app/spin.toml", "env": {"OWN": "host"}}}}}
+    client = serve("/a", more={"/b": {"spin": "app/spin.toml", "env": {"OWN": "b"}}}, top={"hosts": hosts})
+
+    def told(path: str, host: str = "localhost") -> tuple[str, str]:
+        found = variables(client.get(path, headers={"Host": host}).text)
+        return found["OWN"], found["X_BASE_PATH"]
+
+    assert told("/a/env/1") == ("manifest", "/a")
+    assert told("/b/env/1") == ("b", "/b")
+    assert told("/env/1", "shop.example") == ("host", "/")
+    assert client.get("/a/env/1", headers={"Host": "shop.example"}).status_code == 404
+
+
+def test_a_program_redirects_within_its_application(serve: Serve, app: Path) -> None:
+    """The target is looked up by its decoded path, as the raw one is that of the request before."""
+    (app / "args.wat").write_text(printing("Location: /shop/robots.txt\\n\\n"))
+    (app / "spin.toml").write_text(MANIFEST.replace("args.wasm", "args.wat"))
+    answer = serve("/shop", queue_timeout="1m").get("/shop/args")
+    assert (answer.status_code, answer.text) == (200, "Disallow: ä\n")
 
 
 def test_a_module_of_spin_s_first_interface(serve: Serve, app: Path, caplog: pytest.LogCaptureFixture) -> None:
