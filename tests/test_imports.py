@@ -18,11 +18,11 @@ LAYERS = [
     {"app"},
     {"last_good", "handlers", "importers"},
     {"gateway"},
-    {"answer", "admission", "body", "scripts", "routing", "build", "spin", "hostapi"},
+    {"answer", "admission", "body", "scripts", "routing", "build", "build_python", "spin", "hostapi"},
     {"config", "engine", "cgi"},
     {"component"},
     {"request", "stderr", "wsgi_server"},
-    {"message", "errors", "free_list", "version"},
+    {"message", "errors", "free_list", "places", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
@@ -34,6 +34,8 @@ LEAVES = {"wsgi_wasm.cgi.names"}
 def modules() -> dict[str, Path]:
     found = {}
     for path in ROOT.rglob("*.py"):
+        if path.is_relative_to(ROOT / "guestlib"):
+            continue  # runs in guests
         parts = path.relative_to(ROOT.parent).with_suffix("").parts
         name = ".".join(parts)
         found[name.removesuffix(".__init__") if name != "wsgi_wasm.__init__" else name] = path

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.config import Config, Route, all_routes, target_of
-from wsgi_wasm.engine.cache import default_directory
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
 from wsgi_wasm.handlers import handler_class
 from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
+from wsgi_wasm.places import default_directory
 from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
 from wsgi_wasm.routing import Entry, Router, RouteTable
 from wsgi_wasm.wsgi_server import refuse_gevent

@@ -16,10 +16,11 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
-from wsgi_wasm.engine.cache import Cache, default_directory
+from wsgi_wasm.engine.cache import Cache
 from wsgi_wasm.engine.compiler import compile_in_child
 from wsgi_wasm.engine.source import Source
 from wsgi_wasm.errors import CacheError
+from wsgi_wasm.places import default_directory
 
 NO_FEATURES: frozenset[str] = frozenset()
 

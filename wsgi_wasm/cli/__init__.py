@@ -32,6 +32,7 @@ COMMANDS = {
     "run": "wsgi_wasm.cli.run",
     "compile": "wsgi_wasm.cli.compile",
     "build": "wsgi_wasm.cli.build",
+    "build-python": "wsgi_wasm.cli.build_python",
     "import": "wsgi_wasm.cli.import_",
 }
 

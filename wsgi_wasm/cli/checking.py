@@ -18,9 +18,10 @@ from wsgi_wasm.cli.source import load_site
 from wsgi_wasm.config import Config, Route, all_routes
 from wsgi_wasm.engine import _capi
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
-from wsgi_wasm.engine.cache import Cache, default_directory
+from wsgi_wasm.engine.cache import Cache
 from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.gunicorn import time_warnings
+from wsgi_wasm.places import default_directory
 from wsgi_wasm.spin import load_application
 
 _GUNICORN_DEFAULTS = SimpleNamespace(timeout=30, graceful_timeout=30)  # seconds

@@ -23,6 +23,7 @@ from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.hostapi.granted import warnings
+from wsgi_wasm.places import missing
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
 
@@ -90,7 +91,7 @@ class Modules:
             with self._progress.compiling(str(path)):
                 return self._store.module(path).load_now(self._progress.waiting)
         except OSError as error:
-            return error.strerror or str(error)
+            return missing(path, error.strerror or str(error))
         except (ModuleError, CacheError) as error:
             return self._wrong_imports(path) or plain_words(str(error).removeprefix(f"{path}: "))
 

@@ -18,6 +18,7 @@ from wsgi_wasm.engine.compiler import compile_in_child
 from wsgi_wasm.engine.modules import Waiting, check_facts
 from wsgi_wasm.engine.source import Source
 from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.places import missing
 from wsgi_wasm.spin import load_application
 
 MOST_SCRIPTS = 1000  # programs of one directory route that are compiled ahead
@@ -89,6 +90,6 @@ def _prepared(source: Source, features: frozenset[str], cache: Cache, force: boo
         check_facts(facts)
         return Prepared(path, artefact.stat().st_size, seconds)
     except OSError as error:
-        return Prepared(path, error=error.strerror or str(error))
+        return Prepared(path, error=missing(path, error.strerror or str(error)))
     except (ModuleError, CacheError) as error:
         return Prepared(path, error=plain_words(str(error)))

@@ -36,7 +36,11 @@ class Progress:
 
     def waiting(self, seconds: float) -> None:
         """Called about once a second with the seconds that have passed."""
-        line = f"[{self._position}/{self._count}] compiling {self._what}: {seconds:.0f} s"
+        self.doing(f"compiling {self._what}", seconds)
+
+    def doing(self, what: str, seconds: float) -> None:
+        """The same for what comes before a compilation."""
+        line = f"[{self._position}/{self._count}] {what}: {seconds:.0f} s"
         if self._terminal:
             sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()

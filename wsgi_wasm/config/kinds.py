@@ -113,6 +113,26 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathOrName:
+    """A host path, or one of a few names, each of which reads to itself (a `str`, where a path is a `Path`)."""
+
+    path: Scalar
+    names: tuple[str, ...]
+
+    @property
+    def noun(self) -> str:
+        return f"{self.path.noun} or {', '.join(self.names)}"
+
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        if isinstance(node, ScalarNode) and node.text in self.names:
+            return node.text
+        return self.path.read(node, path, reading)
+
+    def schema(self) -> dict[str, Any]:
+        return self.path.schema()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListOf:
     """A list without repetitions; `unique=False` allows them."""
 

@@ -17,6 +17,7 @@ from wsgi_wasm.config.routes import RouteBuilder
 from wsgi_wasm.config.schema import SITE
 from wsgi_wasm.config.settings import defaults_of, merged, value_of
 from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.places import default_directory
 
 
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
@@ -53,7 +54,8 @@ def read_source(path: str | os.PathLike[str]) -> bytes:
 
 
 def _build(site: Settings, source: Path, reading: Reading) -> Config:
-    builder = RouteBuilder(reading, GrantsBuilder(site, reading))
+    cache = default_directory(value_of(site, "cache_dir"), reading.environ)
+    builder = RouteBuilder(reading, GrantsBuilder(site, reading), cache)
     inherited = merged(defaults_of("route"), value_of(site, "defaults"))
     routes = builder.table(value_of(site, "routes"), inherited)
     hosts = {}

@@ -26,7 +26,7 @@ routes:
     module: hello.wasm
   /cgi-bin:
     directory: cgi-bin
-    interpreters: {.py: python.wasm}
+    interpreters: {.py: python}
 ```
 
 `conf/site.yaml` shows every key with its default, and `conf/site.schema.json` lets editors complete and check keys.

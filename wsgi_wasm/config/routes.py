@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from wsgi_wasm.config.checks import check_dirs
 from wsgi_wasm.config.grants import GrantsBuilder
@@ -11,6 +12,7 @@ from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_o
 from wsgi_wasm.config.nodes import Reading, quote
 from wsgi_wasm.config.schema import TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
+from wsgi_wasm.places import PYTHON, python_interpreter
 
 _LIMITS = tuple(Limits.__dataclass_fields__)
 
@@ -40,10 +42,12 @@ _NOT_WITH_SPIN = (
 
 @dataclass(slots=True)
 class RouteBuilder:
-    """Builds the routes of one file. `dirs` gathers each route's directories, its interpreters' among them."""
+    """Builds the routes of one file. `cache` is where an interpreter of ours lies; `dirs` gathers each route's
+    directories, its interpreters' among them."""
 
     reading: Reading
     grants: GrantsBuilder
+    cache: Path
     dirs: list[PlacedDir] = field(default_factory=list)
 
     def table(self, routes: Settings, inherited: Settings, host: str | None = None) -> tuple[Route, ...]:
@@ -110,7 +114,7 @@ class RouteBuilder:
             module = value_of(own, "module")
             if module is not None:
                 interpreters[suffix] = Interpreter(
-                    module=module,
+                    module=python_interpreter(self.cache) if module == PYTHON else module,
                     args=value_of(own, "args"),
                     env=env_of(own),
                     dirs=tuple(entry.dir for entry in dirs),

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from wsgi_wasm.config import scalars
-from wsgi_wasm.config.kinds import Choice, Kind, Labels, ListOf, MapOf, Scalar
+from wsgi_wasm.config.kinds import Choice, Kind, Labels, ListOf, MapOf, PathOrName, Scalar
 from wsgi_wasm.config.model import FEATURES, INTERFACES
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT, Key, Section, Table
+from wsgi_wasm.places import PYTHON
 
 # The sections of a file, as messages call them.
 TITLES = {
@@ -86,7 +87,7 @@ DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path"
 ROUTES = MapOf(key=ROUTE_PATH, value=_section("route", "a mapping of route keys"), plural="route paths")
 INTERPRETERS = MapOf(
     key=SUFFIX,
-    value=_section("interpreter", "a module's path or a mapping", "module", short="module"),
+    value=_section("interpreter", "a module's path, python or a mapping", "module", short="module"),
     plural="suffixes",
 )
 SPIN_VARIABLES = MapOf(
@@ -168,7 +169,7 @@ _key("route", "spin", _section("spin", "a manifest's path or a mapping", "manife
      RUNS)
 _key("route defaults", "index", ListOf(item=FILE_NAME, plural="file names"), ["index.wasm"], "[index.wasm, index.py]",
      "Files to look for, in order, where the path names a directory; for `directory` routes.", RUNS)
-_key("route defaults", "interpreters", INTERPRETERS, {}, "{.py: python.wasm}",
+_key("route defaults", "interpreters", INTERPRETERS, {}, "{.py: python}",
      "Modules that run scripts, by the script's suffix; other suffixes than these, `.wasm` and `.wat` are "
      "not served; for `directory` routes.", RUNS)
 _key(ANY_ROUTE, "interface", Choice(allowed=INTERFACES), "auto", "cgi",
@@ -252,12 +253,14 @@ _key(ANY_ROUTE, "send_timeout", LIFETIME, "60s", "30s",
 _key("dir", "path", HOST_PATH, NO_DEFAULT, "./out", "The host directory; this key alone may be written as a text.")
 _key("dir", "writable", FLAG, False, "true", "Whether guests may change what is in it.")
 
-_key("interpreter", "module", HOST_PATH, NO_DEFAULT, "python.wasm",
-     "The interpreter's module; this key alone may be written as a text.")
+_key("interpreter", "module", PathOrName(path=HOST_PATH, names=(PYTHON,)), NO_DEFAULT, "python",
+     "The interpreter's module, or `python` for the one that `wsgi-wasm build-python` makes (write `./python` for a "
+     "file of that name); this key alone may be written as a text.")
 _key("interpreter", "args", ListOf(item=SCRIPT_ARG, plural="texts", unique=False), ["{script}"], '[-I, "{script}"]',
      "Arguments after the program's name; `{script}` is the script's guest path.")
-_key("interpreter", "env", ENV, {}, "{PYTHONHOME: /usr}", "Variables for this interpreter, besides the route's `env`.")
-_key("interpreter", "dirs", DIRS, {}, "{/usr: ./python/usr}",
+_key("interpreter", "env", ENV, {}, "{LUA_PATH: /lib/?.lua}",
+     "Variables for this interpreter, besides the route's `env`.")
+_key("interpreter", "dirs", DIRS, {}, "{/lib: ./lua/lib}",
      "Host directories for this interpreter, besides the route's `dirs`.")
 
 _key("spin", "manifest", HOST_PATH, NO_DEFAULT, "shop/spin.toml",

@@ -17,7 +17,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from wsgi_wasm.engine import _capi as c
@@ -31,20 +31,6 @@ FORMAT = 1  # raised when the engine's settings or this layout change in a way t
 
 # What root compiles is meant for a server that runs as another user, and others may then read it.
 _SHARED_DIRECTORY, _SHARED_FILE = (0o055, 0o044) if os.geteuid() == 0 else (0, 0)
-
-
-def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Path:
-    """Where artefacts go: WSGI_WASM_CACHE, else `cache_dir`, else the user's cache, else /var/cache/wsgi-wasm."""
-    if environ.get("WSGI_WASM_CACHE"):
-        return Path(environ["WSGI_WASM_CACHE"])
-    if configured is not None:
-        return configured
-    if environ.get("XDG_CACHE_HOME"):
-        return Path(environ["XDG_CACHE_HOME"]) / "wsgi-wasm"
-    home = environ.get("HOME")
-    if home and os.access(home, os.W_OK):
-        return Path(home) / ".cache" / "wsgi-wasm"
-    return Path("/var/cache/wsgi-wasm")
 
 
 def fingerprint(features: frozenset[str]) -> str:

@@ -25,6 +25,7 @@ from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.engine.source import Compositions, Source
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
+from wsgi_wasm.places import missing
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.components import LinkedComponent
@@ -112,7 +113,7 @@ class Module:
         try:
             return self._load(waiting)
         except OSError as error:
-            raise ModuleError(f"{error.filename or self.path}: {error.strerror}") from None
+            raise ModuleError(_unreadable(self.path, error)) from None
 
     def _refresh(self) -> None:
         if not self._refreshing.acquire(timeout=RECHECK if self._linked is None else 0):
@@ -122,7 +123,7 @@ class Module:
             if current != self._identity and not self._compiling:
                 self._try_load(current)
         except OSError as error:
-            self._fail(f"{error.filename or self.path}: {error.strerror}", "")
+            self._fail(_unreadable(self.path, error), "")
         finally:
             self._look_at = time.monotonic() + RECHECK
             self._refreshing.release()
@@ -152,7 +153,7 @@ class Module:
                 # Without an identity it is tried again by the next request.
                 self._fail(str(error), "" if isinstance(error, CompilerEnded) else current)
         except OSError as error:
-            self._fail(f"{error.filename or self.path}: {error.strerror}", "")
+            self._fail(_unreadable(self.path, error), "")
         finally:
             self._compiling = False
             self._compiled.set()
@@ -167,6 +168,12 @@ class Module:
         if error != self._error:
             log.error("%s%s", error, "; the last good one goes on serving" if self._linked else "")
         self._error, self._identity = error, current
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    """What keeps a module's file, or one that belongs to it, from being read."""
+    file = Path(os.fsdecode(error.filename)) if error.filename else path
+    return f"{file}: {missing(file, error.strerror or str(error))}"
 
 
 def _log_progress(path: Path) -> Waiting:

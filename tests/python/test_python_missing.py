@@ -1,0 +1,60 @@
+"""What is said where the interpreter has not been built."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client
+
+from wsgi_wasm.build_python import build_python
+from wsgi_wasm.cli import main
+from wsgi_wasm.config import load_config
+from wsgi_wasm.errors import BuildError
+from wsgi_wasm.places import python_interpreter
+
+SITE = "routes:\n  /s: {directory: scripts, interpreters: {.py: python, .six: ./python}}\n"
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without it, which is the site's."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("WSGI_WASM_CACHE", str(cache))
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "a.py").touch()
+    return cache
+
+
+def test_the_name_is_no_path(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE + "cache_dir: kept\n", encoding="utf-8")
+    (route,) = load_config(tmp_path / "site.yaml", {}).routes
+    assert route.interpreters[".py"].module == python_interpreter(tmp_path / "kept")
+    assert route.interpreters[".six"].module == tmp_path / "python"
+    (route,) = load_config(tmp_path / "site.yaml", {"WSGI_WASM_CACHE": "/elsewhere"}).routes
+    assert route.interpreters[".py"].module == python_interpreter(Path("/elsewhere"))
+
+
+@pytest.mark.parametrize("command", ["check", "compile"])
+def test_commands_say_what_to_do(command: str, empty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "site.yaml").write_text(SITE.replace(", .six: ./python", ""), encoding="utf-8")
+    assert main([command, str(tmp_path / "site.yaml")]) == 1
+    assert f"has not been built: run `wsgi-wasm build-python --cache {empty}`" in capsys.readouterr().out
+
+
+def test_so_does_the_log(
+    empty: Path, tmp_path: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client({"/": {"directory": str(tmp_path / "scripts"), "interpreters": {".py": "python"}}})
+    with caplog.at_level(logging.ERROR, "wsgi_wasm"):
+        assert client.get("/a.py").status_code == 503
+    assert "run `wsgi-wasm build-python" in caplog.text
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(BuildError, match="componentize-py"):
+        build_python(tmp_path)
+    assert list(tmp_path.iterdir()) == []
