@@ -149,6 +149,7 @@ def javascript_guest(source: str, world: str, output: str) -> Guest:
 
 EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "hello": (),
+    "visits": (),
     "form-c": (c_guest("form-c/form.c", "form-c/form.wasm", FORM),),
     "guestbook-c": (c_guest("guestbook-c/guestbook.c", "guestbook-c/guestbook.wasm", FORM),),
     "cgi-bin": tuple(

@@ -9,7 +9,8 @@ import wasmtime
 from wasmtime import component
 
 from engine.echoes import ENGINE, MEMORY, Run, Written, address, load
-from engine.test_hostcalls import COLOUR, DESKS, OFFICE, VALUES, caller_text
+from engine.test_host_resources import DESKS, OFFICE
+from engine.test_hostcalls import COLOUR, VALUES, caller_text
 from wsgi_wasm import hostapi
 from wsgi_wasm.engine import supply, wit
 from wsgi_wasm.engine.hostcalls import Function, Interface, define

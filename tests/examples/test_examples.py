@@ -26,7 +26,11 @@ from servers.server import Server
 EXAMPLES = PROJECT / "examples"
 SITES = {path.parent.name: path.name for name in ("site.yaml", "spin.toml") for path in EXAMPLES.glob(f"*/{name}")}
 NAMES = sorted(SITES)
-BUILT_OTHERWISE: dict[str, list[str]] = {"hello": [], "python-cgi": ["wsgi-wasm build-python"]}
+BUILT_OTHERWISE: dict[str, list[str]] = {
+    "hello": [],
+    "visits": [],
+    "python-cgi": ["wsgi-wasm build-python"],
+}
 DOCUMENTED = "http://127.0.0.1:8000"  # in the READMEs; `serve` listens there by default
 TIMEOUT = 110  # seconds; a first compilation of CPython takes a while
 NOBODY = 65534

@@ -100,3 +100,12 @@ def test_a_trap_leaves_nothing_behind(site: Site, tmp_path: Path) -> None:
     client = site(interface, {**texts_at, **padded}, begin, sqlite=["default"], timeout="5s")
     assert [client.get("/x").status_code for _ in range(3)] == [502] * 3
     assert texts(site(*SQLITE, sqlite=["default"]), 1) == ["1"]
+
+
+@pytest.mark.parametrize("limit", ["timeout", "cpu"])
+def test_a_guest_that_only_calls_the_host_is_stopped(site: Site, limit: str) -> None:
+    interface, texts_at, _ = KEY_VALUE
+    forever = f"""{programs.opening(7)}
+   (loop $again (call $exists (local.get $h) (i32.const 1100) (i32.const 4) (i32.const 320)) (br $again))"""
+    client = site(interface, texts_at, forever, key_value=["default"], **{limit: "500ms"})
+    assert client.get("/x").status_code == 504

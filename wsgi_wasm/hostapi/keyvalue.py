@@ -7,52 +7,21 @@ A label that the route does not grant is `access-denied`, whether such a store e
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.engine import wit
 from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
-from wsgi_wasm.hostapi.keyvalue_redis import RedisStore
-from wsgi_wasm.hostapi.keyvalue_sqlite import SqliteStore
+from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool
 
 log = logging.getLogger("wsgi_wasm.hostapi")
 
 API = "key_value"
-
-
-class Store(Protocol):
-    """A connection to one store. Its methods raise one of `Error`, ValueError, OverflowError or TooLarge."""
-
-    Error: tuple[type[Exception], ...]
-
-    @property
-    def usable(self) -> bool:
-        """False once the connection must not be used any more."""
-        ...
-
-    def serve(self, held: Held | None) -> None: ...
-    def is_stale(self) -> bool: ...
-    def close(self) -> None: ...
-    def get(self, key: str) -> bytes | None: ...
-    def set(self, key: str, value: bytes) -> None: ...
-    def delete(self, key: str) -> None: ...
-    def exists(self, key: str) -> bool: ...
-    def list_keys(self) -> Iterable[str]: ...
-    def get_many(self, keys: Sequence[str]) -> Iterable[tuple[str, bytes | None]]: ...
-    def set_many(self, pairs: Iterable[tuple[str, bytes]]) -> None: ...
-    def delete_many(self, keys: Iterable[str]) -> None: ...
-    def increment(self, key: str, delta: int) -> int: ...
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool: ...
-
-
-def connect(store: KeyValueStore) -> Store:
-    """A connection of the kind that the store needs."""
-    return SqliteStore(store) if store.redis is None else RedisStore(store)
 
 
 Grant = Mapping[str, tuple[KeyValueStore, Pool[Store]]]  # by label
