@@ -51,7 +51,7 @@ def test_the_range_of_wasmtime_is_the_same_everywhere() -> None:
 
 
 # The adapter's code; tests/component/test_adapter.py holds that it is what its sources make.
-BUILT_AND_COMPARED = {f"wsgi_wasm/guestlib/adapter/{name}.wasm" for name in ("adapter", "wait")}
+BUILT_AND_COMPARED = {f"wsgi_wasm/guestlib/adapter/{name}.wasm" for name in ("adapter", "outbound", "wait")}
 
 
 def test_no_binaries_in_the_repository() -> None:

@@ -15,20 +15,24 @@ from wsgi_wasm.errors import BuildError
 
 COMPILER = "ziglang 0.17.1"
 
-WAIT = ("wait.c",)
-ADAPTER = (
+COMMON = (
     *("environment.c", "errors.c", "fields.c", "outgoing.c", "request.c", "response.c", "result.c", "text.c"),
-    *WAIT,
+    "wait.c",
 )
+CODE = {
+    "adapter.wasm": (*COMMON, "refuse.c"),
+    "outbound.wasm": (*COMMON, "outbound.c"),
+    "wait.wasm": ("wait.c",),
+}
 
 
 def build_adapter(directory: Path) -> list[Path]:
-    """Compile `adapter.wasm` and `wait.wasm` into a directory. Raises BuildError."""
+    """Compile all of the code into a directory. Raises BuildError."""
     version = compiler_version()
     if version != COMPILER:
         raise BuildError(f"the adapter is built with {COMPILER}, and this is {version}")
     made = []
-    for name, sources in (("adapter.wasm", ADAPTER), ("wait.wasm", WAIT)):
+    for name, sources in CODE.items():
         made.append(directory / name)
         build_code([FILES / source for source in sources], made[-1])
     return made

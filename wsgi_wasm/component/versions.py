@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 # Versions 0.2.0 to 0.2.12 of WASI each contain the ones before; pre-releases (0.2.0-rc-...) do not.
-_WASI_02 = re.compile(r"0\.2\.\d{1,4}")
+_WASI_02 = re.compile(r"0\.2\.[0-9]+")
 
 
 class InterfaceName(NamedTuple):

@@ -22,14 +22,19 @@ from wsgi_wasm.errors import ModuleError
 
 RUN = "wasi:cli/run@0.2.0"
 
+OUTGOING = "wasi:http/outgoing-handler"
+
 # What the adapter stands for: its exports are those of all these interfaces.
 _BY_ADAPTER = (
     "wasi:http/types",
-    "wasi:http/outgoing-handler",
+    OUTGOING,
     "wasi:io/poll",
     "wasi:cli/environment",
     "wasi:cli/stdout",
 )
+
+# What a program that makes requests needs of it; it keeps its own arguments and output.
+_FOR_CLIENTS = ("wasi:http/types", OUTGOING, "wasi:io/poll")
 
 # The adapter's imports, and where in the world each is.
 _ADAPTER_NEEDS = {
@@ -59,10 +64,12 @@ _WAIT_NEEDS = {
 
 
 class Parts(NamedTuple):
-    """The components that go around a guest, in binary form."""
+    """The components that go around a guest, in binary form; two of them differ for guests that make requests."""
 
     world: bytes
     adapter: bytes
+    world_outbound: bytes
+    adapter_outbound: bytes
     wait: bytes
     driver: bytes
 
@@ -78,16 +85,21 @@ class Wrapped(NamedTuple):
 def wrap(guest: bytes, parts: Parts) -> Wrapped:
     """The program that a guest becomes. Raises ModuleError where it is neither handler nor program."""
     outline = _outlined(guest)
+    stems = {parse(one.name).stem for one in outline.imports}
     handler = _exported(outline, "wasi:http/incoming-handler")
     if handler is not None:
-        return _Wrapping(parts).handler(guest, handler)
+        return _Wrapping(parts, outbound=OUTGOING in stems).handler(guest, handler)
     run = _exported(outline, "wasi:cli/run")
     if run is not None:
-        return _Wrapping(parts).program(guest, run)
+        return _Wrapping(parts, outbound=OUTGOING in stems).program(guest, run, client=any(map(_is_http, stems)))
     listed = ", ".join(outline.exports) or "nothing"
     raise ModuleError(
         f"is a component that exports {listed}; a guest exports wasi:http/incoming-handler or wasi:cli/run, version 0.2"
     )
+
+
+def _is_http(stem: str) -> bool:
+    return stem.startswith("wasi:http/")
 
 
 def _outlined(guest: bytes) -> Outline:
@@ -114,15 +126,16 @@ def _exported(outline: Outline, stem: str) -> str | None:
 class _Wrapping:
     """One component being written."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, outbound: bool) -> None:
         self._parts = parts
+        self._outbound = outbound
         self._writer = Writer()
-        world = copy_imports(parts.world, self._writer)
+        world = copy_imports(parts.world_outbound if outbound else parts.world, self._writer)
         self._world = {parse(one.name).stem: one.item for one in world.imports}
 
     def handler(self, guest: bytes, exported: str) -> Wrapped:
         writer = self._writer
-        adapter = writer.instantiate(writer.add_component(self._parts.adapter), self._from_world(_ADAPTER_NEEDS))
+        adapter = self._adapter()
         outline, instance = self._guest(guest, {**self._world, **dict.fromkeys(_BY_ADAPTER, adapter)})
         driver = writer.instantiate(
             writer.add_component(self._parts.driver),
@@ -135,12 +148,25 @@ class _Wrapping:
         writer.export(RUN, writer.bundle([("run", writer.alias(FUNC_SORT, driver, "run"))]))
         return Wrapped(writer.whole(), "http", outline)
 
-    def program(self, guest: bytes, exported: str) -> Wrapped:
+    def program(self, guest: bytes, exported: str, client: bool) -> Wrapped:
+        """`client` says that the program makes HTTP requests, or could."""
         writer = self._writer
-        wait = writer.instantiate(writer.add_component(self._parts.wait), self._from_world(_WAIT_NEEDS))
-        outline, instance = self._guest(guest, {**self._world, "wasi:io/poll": wait})
+        if client:
+            given = dict.fromkeys(_FOR_CLIENTS, self._adapter())
+        else:
+            wait = writer.instantiate(writer.add_component(self._parts.wait), self._from_world(_WAIT_NEEDS))
+            given = {"wasi:io/poll": wait}
+        outline, instance = self._guest(guest, {**self._world, **given})
         writer.export(RUN, writer.alias(INSTANCE_SORT, instance, exported))
         return Wrapped(writer.whole(), "cgi", outline)
+
+    def _adapter(self) -> Item:
+        code = self._parts.adapter_outbound if self._outbound else self._parts.adapter
+        needed = self._from_world(_ADAPTER_NEEDS)
+        if self._outbound:
+            whole = (one.name for one in copy_imports(code, Writer()).imports if one.sort == INSTANCE_SORT)
+            needed += [(name, self._world[parse(name).stem]) for name in whole]
+        return self._writer.instantiate(self._writer.add_component(code), needed)
 
     def _from_world(self, needs: Mapping[str, tuple[int, str, str]]) -> list[tuple[str, Item]]:
         return [
@@ -150,7 +176,10 @@ class _Wrapping:
     def _guest(self, guest: bytes, given: Mapping[str, Item]) -> tuple[Outline, Item]:
         def supply(name: str) -> Item | None:
             parsed = parse(name)
-            return given.get(parsed.stem) if parsed.is_wasi_02 else None
+            if (parsed.stem in given or _is_http(parsed.stem)) and not (parsed.is_wasi_02 and parsed.stem in given):
+                # The engine would match `@0.2.0+x` with its own, past what stands between the guest and it.
+                raise ModuleError(f"imports {name}, which is not offered; {parsed.stem} is there as 0.2.0 to 0.2.12")
+            return given.get(parsed.stem)
 
         outline = copy_imports(guest, self._writer, supply)
         component = self._writer.add_component(guest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsgi_wasm.config.kinds import Setting, Settings
-from wsgi_wasm.config.model import Database, Endpoint, Grants, KeyValueStore, Variable
+from wsgi_wasm.config.model import Database, Endpoint, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.nodes import Reading, quote
 from wsgi_wasm.config.scalars import did_you_mean
 from wsgi_wasm.config.settings import defaults_of, merged, value_of
@@ -47,6 +47,12 @@ class GrantsBuilder:
             variables=self._variables(settings),
             redis=tuple(Endpoint(host=host, port=port) for host, port in value_of(settings, "redis") or ()),
             postgres=tuple(Endpoint(host=host, port=port) for host, port in value_of(settings, "postgres") or ()),
+            outbound=Outbound(
+                hosts=value_of(settings, "allowed_outbound_hosts") or (),
+                timeout=value_of(settings, "outbound_timeout"),
+                max_bytes=value_of(settings, "max_outbound"),
+                concurrency=value_of(settings, "outbound_concurrency"),
+            ),
         )
 
     def _store(self, label: Setting, key: Setting) -> KeyValueStore | None:

@@ -97,6 +97,35 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedHost:
+    """What may be reached. `scheme` and `host` may be `*`; `host` is a name, an address or a network, or begins with
+    `*.`; ports are the first and the last."""
+
+    scheme: str
+    host: str
+    first_port: int
+    last_port: int
+
+    @property
+    def endpoint(self) -> tuple[str, int] | None:
+        """Host and port, if the entry means exactly one server."""
+        if "*" in self.host or "/" in self.host or self.host == "self" or self.first_port != self.last_port:
+            return None
+        return self.host, self.first_port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound:
+    """HTTP requests that a guest may make: where to, the longest that one may take (seconds), the most bytes of its
+    body and of its answer, and how many at a time in one process."""
+
+    hosts: tuple[AllowedHost, ...] = ()
+    timeout: float = 30.0
+    max_bytes: int = 100 << 20
+    concurrency: int = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """What the host's own APIs give to a guest. `key_value` and `sqlite` are by the labels that the guest uses."""
 
@@ -105,6 +134,7 @@ class Grants:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     redis: tuple[Endpoint, ...] = ()
     postgres: tuple[Endpoint, ...] = ()
+    outbound: Outbound = field(default_factory=Outbound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

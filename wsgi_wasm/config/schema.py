@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wsgi_wasm.config import scalars
+from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.kinds import Choice, Kind, Labels, ListOf, MapOf, PathOrName, Scalar
 from wsgi_wasm.config.model import FEATURES, INTERFACES
 from wsgi_wasm.config.quantities import duration, integer, size
@@ -81,6 +82,8 @@ PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
 LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
 REDIS_URL = Scalar(noun="a URL of Redis", parse=scalars.redis_url, pattern=scalars.REDIS_URL)
 GUEST_VARIABLE = Scalar(noun="a name", parse=scalars.guest_variable, pattern=scalars.VARIABLE)
+
+ALLOWED_HOST = Scalar(noun="an allowed host", parse=parse_allowed_host, pattern=r"[^:]+://.+")
 
 ENV = MapOf(key=VARIABLE, value=TEXT, plural="variables")
 DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path", short="path"), plural="guest paths")
@@ -217,6 +220,17 @@ _key(ANY_ROUTE, "redis", _endpoints(6379), [], "[cache.example]",
 _key(ANY_ROUTE, "postgres", _endpoints(5432), [], "[db.example]",
      "PostgreSQL servers that the guest may connect to, as `host` or `host:port`; the port is 5432 unless said. "
      "For components.", STORES)
+
+_key(ANY_ROUTE, "allowed_outbound_hosts", ListOf(item=ALLOWED_HOST, plural="hosts"), [],
+     '["https://*.example", "http://10.1.0.0/16:8080"]',
+     "Where the guest may send HTTP requests, as `scheme://host:port` in Spin's words; a name that leads to a private "
+     "or local address is refused unless an entry names that address or its network. For components.", STORES)
+_key(ANY_ROUTE, "outbound_timeout", LIFETIME, "30s", "5s",
+     "The longest that such a request may take with its answer; it never outlives the guest.", STORES)
+_key(ANY_ROUTE, "max_outbound", size("1KiB", "1TiB"), "100MiB", "10MiB",
+     "The largest body of such a request, and of its answer; over it the connection is cut.", STORES)
+_key(ANY_ROUTE, "outbound_concurrency", integer(1, 1000), 16, "4",
+     "Such requests of this route at a time in one process.", STORES)
 
 _key(ANY_ROUTE, "stream_request", FLAG, False, "true",
      "Whether the guest starts before the request body is whole; a body cut short is then no 400.", ANSWERS)

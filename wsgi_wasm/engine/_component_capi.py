@@ -27,6 +27,7 @@ linker_new = _short("wasmtime_component_linker_new", c_void_p, c_void_p)
 linker_allow_shadowing = _short("wasmtime_component_linker_allow_shadowing", None, c_void_p, c_bool)
 linker_delete = _short("wasmtime_component_linker_delete", None, c_void_p)
 linker_add_wasi = _short("wasmtime_component_linker_add_wasip2", c_void_p, c_void_p)
+linker_add_http = _short("wasmtime_component_linker_add_wasi_http", c_void_p, c_void_p)
 instantiate = _long("wasmtime_component_linker_instantiate", c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
 
 # calling
@@ -35,6 +36,7 @@ call = _long("wasmtime_component_func_call", c_void_p, c_void_p, c_void_p, c_voi
 error_exit_status = _short("wasmtime_error_exit_status", c_bool, c_void_p, c_void_p)
 
 # WASI
+set_http = _short("wasmtime_context_set_wasi_http", None, c_void_p)
 wasi_env = _short("wasi_config_set_env", c_bool, c_void_p, c_size_t, c_void_p, c_void_p)
 wasi_stdin_bytes = _short("wasi_config_set_stdin_bytes", None, c_void_p, c_void_p)
 wasi_stdin_file = _short("wasi_config_set_stdin_file", c_bool, c_void_p, c_char_p)

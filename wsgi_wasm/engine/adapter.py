@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).parents[1] / "guestlib" / "adapter"
 
+_INCLUDED = re.compile(rb"^ *(?:\(core instance \$native\)\n *)?;;; (\w+)\.wat$", re.MULTILINE)
 _MEMORY = b"(core module $memory)"  # where memory.wat goes
 
 
@@ -23,16 +25,25 @@ def adapter_parts() -> Parts:
     from wsgi_wasm.component.wrap import Parts
 
     return Parts(
-        world=_component("world"),
-        adapter=with_code(_component("adapter"), (FILES / "adapter.wasm").read_bytes()),
-        wait=with_code(_component("wait"), (FILES / "wait.wasm").read_bytes()),
-        driver=_component("driver"),
+        world=_component("world", outbound=False),
+        adapter=with_code(_component("adapter", outbound=False), _code("adapter")),
+        world_outbound=_component("world", outbound=True),
+        adapter_outbound=with_code(_component("adapter", outbound=True), _code("outbound")),
+        wait=with_code(_component("wait", outbound=False), _code("wait")),
+        driver=_component("driver", outbound=False),
     )
 
 
-def _component(name: str) -> bytes:
-    text = (FILES / f"{name}.wat").read_bytes()
-    return wat_to_wasm(text.replace(_MEMORY, (FILES / "memory.wat").read_bytes()))
+def _code(name: str) -> bytes:
+    return (FILES / f"{name}.wasm").read_bytes()
+
+
+def _component(name: str, outbound: bool) -> bytes:
+    """A component's binary form. What a line `;;; outbound.wat` stands for is in it only where guests make requests."""
+    text = (FILES / f"{name}.wat").read_bytes().replace(_MEMORY, (FILES / "memory.wat").read_bytes())
+    if outbound:
+        text = _INCLUDED.sub(lambda found: (FILES / f"{found[1].decode()}.wat").read_bytes(), text)
+    return wat_to_wasm(text)
 
 
 @cache

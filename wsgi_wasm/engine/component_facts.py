@@ -43,6 +43,11 @@ class ComponentFacts:
     memories_unbounded: int
     memory_largest: int
 
+    @property
+    def outbound(self) -> bool:
+        """Whether it can make HTTP requests of its own."""
+        return any(parse(one.name).stem == "wasi:http/outgoing-handler" for one in self.imports)
+
 
 def imports_of(outline: Outline) -> tuple[ComponentImport, ...]:
     """A component's imports."""

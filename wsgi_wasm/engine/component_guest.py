@@ -94,6 +94,7 @@ class ComponentGuest:
     ) -> None:
         self.linked = linked
         self.interface = linked.facts.interface
+        self._outbound = linked.facts.outbound
         self.limits = limits
         self.preopens = tuple(preopens)
         self.grants = grants
@@ -123,6 +124,8 @@ class ComponentGuest:
             facts = linked.facts
             c.store_limiter(store, self.memory, TABLE_ELEMENTS, facts.core_instances, facts.tables, facts.memories)
             self._grant(context, run, arguments, environment, stdin)
+            if self._outbound:
+                cc.set_http(context)
             c.set_epoch_deadline(context, 1)
             c.store_epoch_callback(store, wasi.ON_EPOCH, None, None)
             outcome = self._outcome(run, *self._call(context))

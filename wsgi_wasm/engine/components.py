@@ -82,6 +82,7 @@ def _linker(engine: ComponentEngine, missing: tuple[ComponentImport, ...], impor
             linker = int(cc.linker_new(engine.pointer))
             cc.linker_allow_shadowing(linker, True)
             taken(cc.linker_add_wasi(linker))
+            taken(cc.linker_add_http(linker))  # for the adapter; no guest gets at it
             for interface in offered().values():
                 hostcalls.define(linker, interface)
             for one in missing:

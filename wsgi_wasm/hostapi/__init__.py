@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wsgi_wasm.config.model import Grants
 from wsgi_wasm.engine.hostcalls import Interface
-from wsgi_wasm.hostapi import keyvalue, postgres, redis, sqlite, variables
+from wsgi_wasm.hostapi import keyvalue, outbound, postgres, redis, sqlite, variables
 
 
 class Api(NamedTuple):
@@ -26,6 +26,7 @@ APIS = {
     "sqlite": Api(sqlite.INTERFACES, sqlite.grant),
     "variables": Api(variables.INTERFACES, variables.grant),
     "redis": Api(redis.INTERFACES, redis.grant),
+    "outbound": Api(outbound.INTERFACES, outbound.grant),
     "postgres": Api(postgres.INTERFACES, postgres.grant),
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from wsgi_wasm.config.model import Database, Endpoint, Grants, KeyValueStore, Variable
+from wsgi_wasm.config.allowed_hosts import parse_allowed_host
+from wsgi_wasm.config.model import AllowedHost, Database, Endpoint, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.nodes import quote
 from wsgi_wasm.config.scalars import did_you_mean
-from wsgi_wasm.spin.hosts import AllowedHost, parse_allowed_host
 from wsgi_wasm.spin.model import Component
 from wsgi_wasm.spin.runtime_config import RuntimeConfig
 from wsgi_wasm.spin.tables import Reading
@@ -21,7 +22,12 @@ Store = TypeVar("Store")
 
 
 def granted(
-    component: Component, runtime: RuntimeConfig, values: Mapping[str, str], reading: Reading, remarks: list[str]
+    component: Component,
+    runtime: RuntimeConfig,
+    limits: Outbound,
+    values: Mapping[str, str],
+    reading: Reading,
+    remarks: list[str],
 ) -> Grants:
     """Labels lead to the stores of the runtime configuration, templates are expanded with `values`. Mistakes are
     reported; `remarks` gathers what is not granted."""
@@ -29,8 +35,6 @@ def granted(
     stores = _labelled(component.key_value_stores, runtime.key_value, f"{place}.key_value_stores", reading)
     databases = _labelled(component.sqlite_databases, runtime.sqlite, f"{place}.sqlite_databases", reading)
     hosts = _hosts(component, f"{place}.allowed_outbound_hosts", values, reading)
-    if any(host.scheme in ("http", "https", "*") for _, host in hosts):
-        remarks.append(f"{place}.allowed_outbound_hosts: components cannot send HTTP requests in this version")
     return Grants(
         key_value={label: _store(label, store) for label, store in stores.items()},
         sqlite={label: Database(path=path, max_size=MAX_SIZE) for label, path in databases.items()},
@@ -40,6 +44,7 @@ def granted(
             if (text := _expanded(template, f"{place}.variables.{name}", values, reading)) is not None
         },
         redis=_endpoints("redis", hosts, f"{place}.allowed_outbound_hosts", remarks),
+        outbound=replace(limits, hosts=tuple(host for _, host in hosts if host.scheme in ("http", "https", "*"))),
         postgres=_endpoints("postgres", hosts, f"{place}.allowed_outbound_hosts", remarks),
     )
 

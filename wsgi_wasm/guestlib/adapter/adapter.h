@@ -81,7 +81,7 @@ void fields_add(Fields *fields, Text name, Text value);
 Handle fields_view(const Fields *fields); /* a handle that cannot change them */
 Fields *fields_of(Handle handle);
 
-/* --- messages.c, response.c, outgoing.c --- */
+/* --- request.c, response.c --- */
 
 /* A variant whose last case has a string: `method`, `scheme`. */
 typedef struct {
@@ -99,8 +99,21 @@ struct Response;
 /* An `outgoing-body` or `incoming-body`. */
 typedef struct {
     struct Response *response; /* that it belongs to, if it is the one to the client */
-    void *outbound;            /* the request that it belongs to, if it is one of the guest's own */
+    Handle native;             /* the host's own body, if it belongs to a request of the guest's own */
+    bool outbound;             /* whether it does */
     bool taken;                /* its stream has been handed out */
 } Body;
 
-Handle outgoing_body(struct Response *response, void *outbound);
+Handle outgoing_body(struct Response *response, Handle native);
+Handle incoming_body(Handle native);
+
+/* --- outbound.c or refuse.c: bodies of the guest's own requests --- */
+
+enum { DENIED = 15, BODY_SIZE = 17 }; /* error-code: HTTP-request-denied, HTTP-request-body-size */
+
+bool outbound_write(Handle body, Handle *stream);
+Result *outbound_finish(Handle body);
+Handle outbound_stream(Handle body); /* 0 where it has been taken */
+Handle outbound_trailers(Handle body);
+Handle outbound_trailers_subscribe(Handle trailers);
+Result *outbound_trailers_get(Handle trailers);

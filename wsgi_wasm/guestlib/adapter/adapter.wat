@@ -21,6 +21,8 @@
   (import "stdout" (func $stdout (result (own $output-stream))))
   (import "stderr" (func $stderr (result (own $output-stream))))
 
+  ;;; outbound.wat
+
   (core module $memory)
   (core instance $memory (instantiate $memory))
   (alias core export $memory "memory" (core memory $m))
@@ -94,8 +96,12 @@
     (export "new-outgoing-body" (func $new-outgoing-body))
     (export "rep-outgoing-body" (func $rep-outgoing-body)))
 
+  (core instance $native)
+  ;;; native.wat
+
   (core module $code)
   (core instance $c (instantiate $code
+    (with "native" (instance $native))
     (with "env" (instance $memory))
     (with "memory" (instance $memory))
     (with "host" (instance $host))

@@ -1,24 +1,5 @@
-/* The guest's own requests: `outgoing-request`, `request-options`, `outgoing-handler`, `incoming-response`.
- *
- * They can be made and filled in; `handle` refuses them all.
- */
-#include "adapter.h"
-
-typedef struct {
-    Named method, scheme;
-    Text target, authority;
-    bool has_scheme, has_target, has_authority, has_body;
-    Fields *headers;
-} Outgoing;
-
-typedef struct {
-    bool set;
-    uint64_t nanoseconds;
-} Timeout;
-
-typedef struct {
-    Timeout connect, first_byte, between_bytes;
-} Options;
+/* The guest's own requests while they are made: `outgoing-request` and `request-options`. */
+#include "outgoing.h"
 
 IMPORT("resource", "new-outgoing-request") Handle new_outgoing_request(Outgoing *request);
 IMPORT("resource", "new-request-options") Handle new_request_options(Options *options);
@@ -34,17 +15,7 @@ EXPORT("outgoing-request.body") Result *outgoing_take_body(Outgoing *request) {
     if (request->has_body)
         return result_error();
     request->has_body = true;
-    return result_handle(outgoing_body(0, request));
-}
-
-bool outbound_body_stream(void *outbound, Handle *stream) {
-    (void)outbound, (void)stream;
-    return false;
-}
-
-bool outbound_body_finish(void *outbound) {
-    (void)outbound;
-    return true;
+    return result_handle(outgoing_body(0, outbound_body(request)));
 }
 
 EXPORT("outgoing-request.method") Result *outgoing_method(const Outgoing *request) {
@@ -156,37 +127,4 @@ EXPORT("request-options.set-between-bytes-timeout")
 bool options_set_between(Options *options, bool some, uint64_t value) {
     options->between_bytes = (Timeout){some, value};
     return false;
-}
-
-EXPORT("handle") Result *handle(Handle request, bool has_options, Handle options) {
-    (void)request, (void)has_options, (void)options;
-    zeroed()->bytes[0] = 1;
-    result.bytes[8] = 15; /* HTTP-request-denied */
-    return &result;
-}
-
-/* No guest has one of these, as no request is answered. */
-EXPORT("incoming-response.status") uint32_t answer_status(const void *answer) {
-    (void)answer;
-    __builtin_trap();
-}
-
-EXPORT("incoming-response.headers") Handle answer_headers(const void *answer) {
-    (void)answer;
-    __builtin_trap();
-}
-
-EXPORT("incoming-response.consume") Result *answer_consume(const void *answer) {
-    (void)answer;
-    __builtin_trap();
-}
-
-EXPORT("future-incoming-response.subscribe") Handle future_subscribe(const void *future) {
-    (void)future;
-    __builtin_trap();
-}
-
-EXPORT("future-incoming-response.get") Result *future_get(const void *future) {
-    (void)future;
-    __builtin_trap();
 }

@@ -14,6 +14,7 @@ typedef struct {
 
 typedef struct {
     bool taken;
+    Handle native; /* the host's own, of an answer to the guest's own request */
 } Trailers;
 
 IMPORT("host", "arguments") void host_arguments(Text *list);
@@ -91,36 +92,41 @@ EXPORT("incoming-request.consume") Result *request_consume(Request *request) {
     if (request->consumed)
         return result_error();
     request->consumed = true;
+    return result_handle(incoming_body(0));
+}
+
+Handle incoming_body(Handle native) {
     Body *body = allocate(sizeof *body);
-    *body = (Body){0};
+    *body = (Body){.native = native, .outbound = native != 0};
     keep();
-    return result_handle(new_incoming_body(body));
+    return new_incoming_body(body);
 }
 
 EXPORT("incoming-body.stream") Result *body_stream(Body *body) {
     if (body->taken)
         return result_error();
     body->taken = true;
-    return result_handle(host_stdin());
+    return result_handle(body->outbound ? outbound_stream(body->native) : host_stdin());
 }
 
 /* Trailers of a request are the server's: there are none here. */
 EXPORT("incoming-body.finish") Handle body_finish(Handle handle) {
-    (void)incoming_body_rep(handle);
+    Body *body = incoming_body_rep(handle);
     Trailers *trailers = allocate(sizeof *trailers);
-    *trailers = (Trailers){0};
+    *trailers = (Trailers){.native = body->outbound ? outbound_trailers(body->native) : 0};
     keep();
     return new_future_trailers(trailers);
 }
 
 EXPORT("future-trailers.subscribe") Handle trailers_subscribe(const Trailers *trailers) {
-    (void)trailers;
-    return host_timer(0);
+    return trailers->native ? outbound_trailers_subscribe(trailers->native) : host_timer(0);
 }
 
 EXPORT("future-trailers.get") Result *trailers_get(Trailers *trailers) {
     /* option<result<result<option<trailers>, error-code>>>, each layer aligned to 8: some, then ok and ok and none, or
      * an error where they have been taken. */
+    if (trailers->native)
+        return outbound_trailers_get(trailers->native);
     zeroed()->bytes[0] = 1;
     result.bytes[8] = trailers->taken;
     trailers->taken = true;

@@ -24,8 +24,6 @@ IMPORT("resource", "rep-outgoing-body") Body *outgoing_body_rep(Handle handle);
 IMPORT("resource", "new-response-outparam") Handle new_response_outparam(void *nothing);
 
 Text error_name(uint32_t code);
-bool outbound_body_stream(void *outbound, Handle *stream);
-bool outbound_body_finish(void *outbound);
 
 static Response *sent;  /* the response whose head is out */
 static bool given;      /* the guest has given that response to its outparam */
@@ -100,9 +98,9 @@ EXPORT("outgoing-response.headers") Handle response_headers(const Response *resp
     return fields_view(response->headers);
 }
 
-Handle outgoing_body(Response *response, void *outbound) {
+Handle outgoing_body(Response *response, Handle native) {
     Body *body = allocate(sizeof *body);
-    *body = (Body){.response = response, .outbound = outbound};
+    *body = (Body){.response = response, .native = native, .outbound = response == 0};
     keep();
     return new_outgoing_body(body);
 }
@@ -120,7 +118,7 @@ EXPORT("outgoing-body.write") Result *body_write(Body *body) {
         return result_error();
     body->taken = true;
     if (body->outbound)
-        return outbound_body_stream(body->outbound, &stream) ? result_handle(stream) : result_error();
+        return outbound_write(body->native, &stream) ? result_handle(stream) : result_error();
     if (!sent)
         send_head(body->response);
     return sent == body->response && !failed ? result_handle(host_stdout()) : result_error();
@@ -131,14 +129,10 @@ EXPORT("outgoing-body.finish") Result *body_done(Handle handle, int32_t has_trai
     (void)has_trailers;
     (void)trailers;
     Body *body = outgoing_body_rep(handle);
-    zeroed();
-    if (body->response)
-        body->response->finished = true;
-    else if (!outbound_body_finish(body->outbound)) {
-        result.bytes[0] = 1;
-        result.bytes[8] = 17; /* HTTP-request-body-size */
-    }
-    return &result;
+    if (body->outbound)
+        return outbound_finish(body->native);
+    body->response->finished = true;
+    return zeroed();
 }
 
 /* The second argument is result<outgoing-response, error-code>: its case, then the handle or the number of the error,

@@ -11,7 +11,7 @@
     (export "[method]pollable.ready" (func (param "self" (borrow $pollable)) (result bool)))
     (export "[method]pollable.block" (func (param "self" (borrow $pollable))))
     (export "poll" (func (param "in" (list (borrow $pollable))) (result (list u32))))))
-  (alias export $poll "pollable" (type $io-pollable))
+  (alias export $poll "pollable" (type $pollable))
 
   (import "wasi:io/streams@0.2.12" (instance $streams
     (export "error" (type $error (eq $io-error)))
@@ -19,7 +19,7 @@
     (export "stream-error" (type $stream-error (eq $stream-error')))
     (export "input-stream" (type $input (sub resource)))
     (export "output-stream" (type $output (sub resource)))
-    (export "pollable" (type $pollable (eq $io-pollable)))
+    (export "pollable" (type $p (eq $pollable)))
     (type $bytes (result (list u8) (error $stream-error)))
     (type $count (result u64 (error $stream-error)))
     (type $done (result (error $stream-error)))
@@ -31,7 +31,7 @@
       (func (param "self" (borrow $input)) (param "len" u64) (result $count)))
     (export "[method]input-stream.blocking-skip"
       (func (param "self" (borrow $input)) (param "len" u64) (result $count)))
-    (export "[method]input-stream.subscribe" (func (param "self" (borrow $input)) (result (own $pollable))))
+    (export "[method]input-stream.subscribe" (func (param "self" (borrow $input)) (result (own $p))))
     (export "[method]output-stream.check-write" (func (param "self" (borrow $output)) (result $count)))
     (export "[method]output-stream.write"
       (func (param "self" (borrow $output)) (param "contents" (list u8)) (result $done)))
@@ -39,7 +39,7 @@
       (func (param "self" (borrow $output)) (param "contents" (list u8)) (result $done)))
     (export "[method]output-stream.flush" (func (param "self" (borrow $output)) (result $done)))
     (export "[method]output-stream.blocking-flush" (func (param "self" (borrow $output)) (result $done)))
-    (export "[method]output-stream.subscribe" (func (param "self" (borrow $output)) (result (own $pollable))))
+    (export "[method]output-stream.subscribe" (func (param "self" (borrow $output)) (result (own $p))))
     (export "[method]output-stream.write-zeroes"
       (func (param "self" (borrow $output)) (param "len" u64) (result $done)))
     (export "[method]output-stream.blocking-write-zeroes-and-flush"
@@ -52,14 +52,14 @@
   (alias export $streams "output-stream" (type $output-stream))
 
   (import "wasi:clocks/monotonic-clock@0.2.12" (instance
-    (export "pollable" (type $pollable (eq $io-pollable)))
+    (export "pollable" (type $p (eq $pollable)))
     (type $u64 u64)
     (export "instant" (type $instant (eq $u64)))
     (export "duration" (type $duration (eq $u64)))
     (export "now" (func (result $instant)))
     (export "resolution" (func (result $duration)))
-    (export "subscribe-instant" (func (param "when" $instant) (result (own $pollable))))
-    (export "subscribe-duration" (func (param "when" $duration) (result (own $pollable))))))
+    (export "subscribe-instant" (func (param "when" $instant) (result (own $p))))
+    (export "subscribe-duration" (func (param "when" $duration) (result (own $p))))))
 
   (import "wasi:cli/environment@0.2.12" (instance
     (export "get-environment" (func (result (list (tuple string string)))))
@@ -73,4 +73,7 @@
     (export "get-stdout" (func (result (own $output))))))
   (import "wasi:cli/stderr@0.2.12" (instance
     (export "output-stream" (type $output (eq $output-stream)))
-    (export "get-stderr" (func (result (own $output)))))))
+    (export "get-stderr" (func (result (own $output))))))
+
+  ;;; outbound.wat
+)

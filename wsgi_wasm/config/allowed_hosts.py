@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import NamedTuple
 
+from wsgi_wasm.config.model import AllowedHost
 from wsgi_wasm.config.nodes import quote
 
 WELL_KNOWN_PORTS = {"http": 80, "https": 443, "redis": 6379, "postgres": 5432, "mysql": 3306, "mqtt": 1883}
@@ -14,23 +14,6 @@ HIGHEST = 65535
 _ENTRY = re.compile(r"(\*|[A-Za-z][A-Za-z0-9+.-]*)://(.+)")
 _HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^:\[\]]+?)(?::([^:]*))?")
 _NAME = re.compile(r"\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
-
-
-class AllowedHost(NamedTuple):
-    """What may be reached. `scheme` and `host` may be `*`; `host` is a name, an address or a network, or begins with
-    `*.`; ports are the first and the last."""
-
-    scheme: str
-    host: str
-    first_port: int
-    last_port: int
-
-    @property
-    def endpoint(self) -> tuple[str, int] | None:
-        """Host and port, if the entry means exactly one server."""
-        if "*" in self.host or "/" in self.host or self.host == "self" or self.first_port != self.last_port:
-            return None
-        return self.host, self.first_port
 
 
 def parse_allowed_host(text: str) -> AllowedHost:
@@ -44,7 +27,7 @@ def parse_allowed_host(text: str) -> AllowedHost:
         raise ValueError("is no 'scheme://host:port'")
     host = _host(found[1].strip())
     first, last = _ports(found[2], scheme, host)
-    return AllowedHost(scheme, host, first, last)
+    return AllowedHost(scheme=scheme, host=host, first_port=first, last_port=last)
 
 
 def _host(text: str) -> str:

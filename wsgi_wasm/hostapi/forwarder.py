@@ -1,0 +1,255 @@
+"""Passes guests' HTTP requests on: a server on the loopback address that Wasmtime's client connects to.
+
+That client has no place where a connection could be judged, so it gets no other one to connect to. A request names its
+ticket before the path; the forwarder resolves the destination's name, looks at each address, connects, with TLS where
+that is asked for, and passes bytes on in both directions. What goes wrong before there is an answer is answered with
+the status 599, the ticket's word and the number of a case of `error-code` (wasi:http/types).
+
+One thread with an event loop per process, begun by the first request that needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from wsgi_wasm.hostapi.destinations import Destination
+
+log = logging.getLogger("wsgi_wasm.guest")
+
+_MAX_HEAD = 128 * 1024  # bytes of a request's head
+_PIECE = 65536
+_CONNECT = 10.0  # seconds for one address
+
+# cases of error-code
+DNS_ERROR, UNAVAILABLE, PROHIBITED, REFUSED, TERMINATED, TIMEOUT = 1, 3, 4, 6, 7, 8
+TLS_ERROR, CERTIFICATE_ERROR, RESPONSE_TIMEOUT = 12, 13, 33
+
+# Fields of a request that are the forwarder's to write; the connection to it says nothing of the one that it makes.
+_OWN_FIELDS = (b"host", b"connection", b"keep-alive", b"proxy-connection", b"upgrade")
+
+
+class _Failed(Exception):
+    """The request has no answer; `code` is a case of error-code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One request that may be made, once. `admit_address` judges what the name resolves to; `deadline` is on the
+    monotonic clock; `end` is called when it is over, or will never be."""
+
+    destination: Destination
+    admit_address: Callable[[Destination, str], bool]
+    deadline: float
+    max_bytes: int
+    end: Callable[[], None]
+    word: str = field(default_factory=lambda: secrets.token_hex(16))
+    task: asyncio.Task[None] | None = None
+
+
+class Forwarder:
+    """The server of this process."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Ticket] = {}
+        self._tls: ssl.SSLContext | None = None
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._run, args=(listener,), name="wsgi_wasm-outbound", daemon=True).start()
+
+    def _run(self, listener: socket.socket) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(asyncio.start_server(self._serve, sock=listener, limit=_MAX_HEAD))
+        self._loop.run_forever()
+
+    def expect(self, ticket: Ticket) -> None:
+        """Serve the request that names this ticket."""
+        self._waiting[ticket.word] = ticket
+
+    def forget(self, tickets: Iterable[Ticket]) -> None:
+        """End what is under way of these, and expect none of them any more."""
+        for ticket in tickets:
+            if self._waiting.pop(ticket.word, None) is not None:
+                ticket.end()
+            else:
+                self._loop.call_soon_threadsafe(_cancel, ticket)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection from Wasmtime's client; other processes may connect too, and know no word."""
+        ticket = None
+        try:
+            async with asyncio.timeout(_CONNECT):
+                head = await reader.readuntil(b"\r\n\r\n")
+            method, word, target, fields = _parsed(head)
+            ticket = self._waiting.pop(word, None)
+            if ticket is not None:
+                ticket.task = asyncio.current_task()
+                await self._forward(ticket, _rewritten(method, target, fields, ticket.destination), reader, writer)
+        except (OSError, ValueError, EOFError, asyncio.LimitOverrunError, TimeoutError) as error:
+            log.debug("a forwarded request ended: %r", error)
+        finally:
+            if ticket is not None:
+                ticket.task = None
+                ticket.end()
+            writer.transport.abort() if writer.transport.is_closing() else writer.close()
+
+    async def _forward(
+        self, ticket: Ticket, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        answered = False
+        try:
+            async with asyncio.timeout(max(0.0, ticket.deadline - time.monotonic())):
+                upstream, sender = await self._connect(ticket)
+                try:
+                    sender.write(head)
+                    async with asyncio.TaskGroup() as group:
+                        sending = group.create_task(_pass_on(reader, sender, ticket.max_bytes))
+                        first = await upstream.read(_PIECE)
+                        if not first:
+                            raise _Failed(TERMINATED, "the server closed the connection without an answer")
+                        answered = True
+                        writer.write(first)
+                        await _pass_on(upstream, writer, ticket.max_bytes - len(first))
+                        sending.cancel()
+                finally:
+                    sender.transport.abort()
+        except* _Failed as failures:
+            failure = next(_flat(failures))
+            log.info("a request to %s failed: %s", ticket.destination.host, failure)
+            await _say(writer, ticket.word, failure.code)
+        except* TimeoutError:
+            if answered:
+                writer.transport.abort()
+            else:
+                await _say(writer, ticket.word, RESPONSE_TIMEOUT)
+        except* OSError:
+            if answered:
+                writer.transport.abort()
+            else:
+                await _say(writer, ticket.word, TERMINATED)
+
+    async def _connect(self, ticket: Ticket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the first address that may be used and takes it. Raises _Failed."""
+        scheme, host, port = ticket.destination
+        try:
+            found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise _Failed(DNS_ERROR, f"its name is not resolved: {error}") from None
+        addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+        admitted = [address for address in addresses if ticket.admit_address(ticket.destination, address)]
+        if not admitted:
+            raise _Failed(PROHIBITED, f"its address is not allowed: {', '.join(addresses)}")
+        failure = _Failed(UNAVAILABLE, "it has no address")
+        for address in admitted:
+            try:
+                async with asyncio.timeout(_CONNECT):
+                    # The address, never the name again: it could resolve to another one now.
+                    return await asyncio.open_connection(
+                        address,
+                        port,
+                        ssl=self._tls_context() if scheme == "https" else None,
+                        server_hostname=host if scheme == "https" else None,
+                        limit=_PIECE,
+                    )
+            except ssl.SSLCertVerificationError as error:
+                raise _Failed(CERTIFICATE_ERROR, str(error)) from None
+            except ssl.SSLError as error:
+                raise _Failed(TLS_ERROR, str(error)) from None
+            except ConnectionRefusedError:
+                failure = _Failed(REFUSED, "it refused the connection")
+            except TimeoutError:
+                failure = _Failed(TIMEOUT, "it took no connection in time")
+            except OSError as error:
+                failure = _Failed(UNAVAILABLE, str(error))
+        raise failure
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+
+def _cancel(ticket: Ticket) -> None:
+    if ticket.task is not None:
+        ticket.task.cancel()
+
+
+def _flat(failures: ExceptionGroup[_Failed]) -> Iterator[_Failed]:
+    for failure in failures.exceptions:
+        if isinstance(failure, ExceptionGroup):
+            yield from _flat(failure)
+        else:
+            yield failure
+
+
+async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int) -> None:
+    """Bytes from one side to the other as they come, up to `most`: then both connections go."""
+    while data := await source.read(_PIECE):
+        most -= len(data)
+        if most < 0:
+            raise ConnectionAbortedError("more bytes than allowed")
+        target.write(data)
+        await target.drain()
+
+
+async def _say(writer: asyncio.StreamWriter, word: str, code: int) -> None:
+    """What the adapter makes an error-code of."""
+    with contextlib.suppress(OSError):
+        field = f"wsgi-wasm-error: {word} {code}"
+        writer.write(f"HTTP/1.1 599 -\r\n{field}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+        await writer.drain()
+
+
+def _parsed(head: bytes) -> tuple[bytes, str, bytes, list[bytes]]:
+    """Method, the ticket's word, the target without it, and the lines of the fields. Raises ValueError."""
+    line, *fields = head[:-4].split(b"\r\n")
+    method, target, _ = line.split(b" ")
+    slash = target.index(b"/", 1)
+    return method, target[1:slash].decode("ascii"), target[slash:], fields
+
+
+def _rewritten(method: bytes, target: bytes, fields: Iterable[bytes], to: Destination) -> bytes:
+    """The head of the request to the server itself."""
+    kept = [line for line in fields if line.partition(b":")[0].strip().lower() not in _OWN_FIELDS]
+    host = f"[{to.host}]" if ":" in to.host else to.host
+    port = "" if to.port == {"http": 80, "https": 443}[to.scheme] else f":{to.port}"
+    own = [f"host: {host}{port}".encode(), b"connection: close"]
+    return b"\r\n".join([b"%s %s HTTP/1.1" % (method, target), *own, *kept, b"", b""])
+
+
+_forwarder: Forwarder | None = None
+_beginning = threading.Lock()
+
+
+def forwarder() -> Forwarder:
+    """This process's forwarder."""
+    global _forwarder
+    if _forwarder is None:
+        with _beginning:
+            if _forwarder is None:
+                _forwarder = Forwarder()
+    return _forwarder
+
+
+def _forget() -> None:
+    """After a fork: its thread does not exist in the child."""
+    global _forwarder, _beginning
+    _forwarder = None
+    _beginning = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,112 @@
+"""HTTP requests that a guest makes: the gateway's word on each, before it goes to the forwarder.
+
+The adapter asks here (`guestlib/adapter/outbound.c`): it gives scheme and authority, and gets the forwarder's address
+and a word that stands for the destination. What is not allowed gets the number of a case of `error-code`
+(wasi:http/types).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from wsgi_wasm.config.model import Outbound
+from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.hostapi.destinations import Destinations, destination
+
+if TYPE_CHECKING:
+    from wsgi_wasm.hostapi.forwarder import Forwarder, Ticket
+
+API = "outbound"
+
+CONNECTION_LIMIT, DENIED, URI_INVALID = 11, 15, 19  # cases of error-code
+
+
+class Policy:
+    """What a route grants, and how many of its requests are under way in this process."""
+
+    def __init__(self, outbound: Outbound) -> None:
+        self.limits = outbound
+        self.destinations = Destinations(outbound.hosts)
+        self._under_way = 0
+        self._counting = threading.Lock()
+
+    def begin(self) -> bool:
+        """Count one more request; False where there are enough."""
+        with self._counting:
+            if self._under_way >= self.limits.concurrency:
+                return False
+            self._under_way += 1
+            return True
+
+    def end(self) -> None:
+        """One less."""
+        with self._counting:
+            self._under_way -= 1
+
+
+def grant(outbound: Outbound) -> Policy:
+    """What `Held.grants` has for this API."""
+    return Policy(outbound)
+
+
+class Requests:
+    """The API in one run."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        policy = held.grants.get(API)
+        self._policy = policy if isinstance(policy, Policy) else Policy(Outbound())
+        self._forwarder: Forwarder | None = None
+        self._tickets: list[Ticket] = []
+
+    def admit(self, scheme: str, authority: str) -> tuple[str, str]:
+        """The forwarder's address, and the word. Raises HostError with a number of error-code."""
+        wanted = destination(scheme.lower(), authority)
+        if wanted is None:
+            raise HostError("denied", URI_INVALID)
+        policy = self._policy
+        if not policy.destinations.admit(wanted):
+            raise HostError("denied", DENIED)
+        if not policy.begin():
+            raise HostError("denied", CONNECTION_LIMIT)
+        try:
+            from wsgi_wasm.hostapi import forwarder  # asyncio takes 40 ms of CPU, and most guests never get here
+
+            self._forwarder = self._forwarder or forwarder.forwarder()
+            ticket = forwarder.Ticket(
+                wanted, policy.destinations.admit_address, self._deadline(), policy.limits.max_bytes, policy.end
+            )
+            self._forwarder.expect(ticket)
+        except BaseException:
+            policy.end()
+            raise
+        self._tickets.append(ticket)
+        return self._forwarder.address, ticket.word
+
+    def _deadline(self) -> float:
+        """When a request that begins now must be over, on the monotonic clock."""
+        return time.monotonic() + max(0.0, min(self._policy.limits.timeout, self._held.remaining()))
+
+    def close(self) -> None:
+        """The guest has ended: so have its requests."""
+        if self._forwarder is not None:
+            self._forwarder.forget(self._tickets)
+
+
+INTERFACES = (
+    Interface(
+        name="wsgi-wasm:gateway/outbound@1.0.0",
+        api=API,
+        begin=Requests,
+        functions={
+            "admit": Function(
+                (wit.STRING, wit.STRING),
+                wit.ResultOf(wit.tuple_of(wit.STRING, wit.STRING), wit.U8),
+                Requests.admit,
+            )
+        },
+    ),
+)
