@@ -130,3 +130,15 @@ def test_a_handle_of_another_type_is_refused() -> None:
     functions = {**OFFICE_FUNCTIONS, "use": Function((wit.Borrow(LAMP),), wit.U32, lambda office, lamp: 1)}
     with pytest.raises(Mismatch):
         call(load(OFFICE), "all", [Interface("test:office/desks", "o", Office, functions, (DESK,))], Run(), 1)
+
+
+def test_what_cannot_be_closed_keeps_nothing_open(caplog: pytest.LogCaptureFixture) -> None:
+    class Stuck(Office):
+        def close(self) -> None:
+            raise OSError("stuck")
+
+    LOG.clear()
+    run = Run()
+    call(load(OFFICE), "keep", [Interface(DESKS.name, "office", Stuck, OFFICE_FUNCTIONS, (DESK,))], run)
+    assert LOG == ["closed"]
+    assert "stuck" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -139,6 +140,21 @@ def test_compare_and_swap(guest: Open) -> None:
         gone = one.ok("[static]cas.new", bucket, "key")
         another.ok("[method]bucket.delete", theirs, "key")
         assert one.error("swap", gone, b"3")[0] == "cas-failed"
+
+
+def test_threads_lose_nothing(guest: Open) -> None:
+    def count() -> None:
+        for _ in range(10):
+            with guest() as one:
+                bucket = one.ok("open", "default")
+                for _ in range(10):
+                    one.ok("increment", bucket, "n", 1)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(count) for _ in range(8)]:
+            done.result()
+    with guest() as one:
+        assert one.ok("increment", one.ok("open", "default"), "n", 0) == 800
 
 
 # What is refused -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import logging
 import time
 from collections.abc import Callable, Mapping
 from ctypes import memmove, string_at
@@ -25,6 +26,8 @@ from wsgi_wasm.engine.errors import taken
 from wsgi_wasm.engine.lifting import Lifter, Mismatch, lifter
 from wsgi_wasm.engine.lowering import Lowerer, Scratch, lowerer, pack
 from wsgi_wasm.engine.run import current
+
+log = logging.getLogger("wsgi_wasm.engine")
 
 
 class HostError(Exception):
@@ -141,7 +144,7 @@ class Held:
         _close(self._forget(number))
 
     def close(self) -> None:
-        """Let go of everything, once the guest has ended. Raises nothing that an object's own `close` does not."""
+        """Let go of everything, once the guest has ended."""
         objects, self._objects = self._objects, {}
         apis, self._apis = self._apis, {}
         for _, value in objects.values():
@@ -169,7 +172,11 @@ class HostRun(Protocol):
 def _close(value: Any) -> None:
     close = getattr(value, "close", None)
     if close is not None:
-        close()
+        try:
+            close()
+        except Exception:
+            # The others must be closed all the same, and the request has its answer.
+            log.exception("closing %s", type(value).__name__)
 
 
 _numbers: dict[wit.Resource, int] = {}
