@@ -41,6 +41,36 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process.stop()
 
 
+@dataclass
+class TlsServer:
+    port: int
+    authority: Path  # the certificate that vouches for it
+
+
+@pytest.fixture(scope="session")
+def redis_tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
+    """A Redis for TLS alone, as `localhost`."""
+    directory = tmp_path_factory.mktemp("redis-tls")
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    made = [
+        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+        *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)),
+    ]
+    subprocess.run(made, check=True, capture_output=True)
+    port = free_port()
+    argv = [
+        *("redis-server", "--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", ""),
+        *("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)),
+        *("--tls-auth-clients", "no"),
+    ]
+    process = ServerProcess(argv, output=directory / "log", cwd=directory)
+    try:
+        wait_until_answering(process, ("127.0.0.1", port), None)
+        yield TlsServer(port, certificate)
+    finally:
+        process.stop()
+
+
 def as_postgres(*command: str) -> list[str]:
     """The command as a user other than root, whom PostgreSQL refuses to serve."""
     if os.getuid() != 0:

@@ -191,6 +191,7 @@ def test_only_what_is_allowed(postgres_server: Server, address: str, tmp_path: P
             assert guest.error(OPEN, one)[0] == "connection-failed", one
         assert "password" in guest.error(OPEN, address.replace(password, "wrong"))[1]
         assert guest.ok(OPEN, f"host=127.0.0.1 port={port} {rest} sslmode=prefer")
+        assert "SSL" in guest.error(OPEN, f"host=127.0.0.1 port={port} {rest} sslmode=require")[1]
     with DRIVER.guest({}) as guest:
         assert guest.error(OPEN, address)[0] == "connection-failed"
 

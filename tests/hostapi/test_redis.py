@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hostapi.backends import Server
+from hostapi.backends import Server, TlsServer
 from hostapi.driver import Driver, Guest
 from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.hostapi import redis
@@ -147,6 +147,24 @@ def test_connections_are_bounded_and_close(redis_server: Server, address: str) -
             if clients() == before:
                 break
         assert clients() == before
+
+
+def test_tls(redis_tls_server: TlsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = redis_tls_server.port
+    grants: dict[str, object] = {
+        "redis": redis.grant([Endpoint(host=host, port=port) for host in ("localhost", "127.0.0.1")])
+    }
+    with DRIVER.guest(grants) as guest:
+        assert "certificate" in guest.error(OPEN, f"rediss://localhost:{port}")[1]
+    monkeypatch.setenv("SSL_CERT_FILE", str(redis_tls_server.authority))
+    with DRIVER.guest(grants) as guest:
+        session = Session(guest, f"rediss://localhost:{port}")
+        session.ok("set", "key", b"x" * 100_000)
+        assert session.ok("get", "key") == b"x" * 100_000
+        # Another name than the certificate's, and no TLS at all.
+        assert "certificate" in guest.error(OPEN, f"rediss://127.0.0.1:{port}")[1]
+        plain = Session(guest, f"redis://localhost:{port}")
+        assert plain.error("get", "key")[0] == "other"
 
 
 # Servers that mean no good ---------------------------------------------------------------------------------------
