@@ -190,6 +190,7 @@ class Answer:
         """End an answer that nobody waits for."""
         if self._connection.raises:
             raise ClientLeft(errno.ECONNRESET, "the client is gone")
+        log.warning("[%s] the client is gone", self._request.identity)
         return []
 
     def _hang_up(self, reason: str) -> Iterable[bytes]:

@@ -75,7 +75,7 @@ class Dispatcher:
             log.log(level, "%s [%s] %d: %s", handler.name, request.identity, error.status, error)
             return error_response(error, request)
         except ClientLeft:
-            log.info("%s [%s] the client is gone", handler.name, request.identity)
+            log.warning("%s [%s] the client is gone", handler.name, request.identity)
             raise
         except Cut as error:
             log.warning("%s [%s] the answer breaks off: %s", handler.name, request.identity, error)

@@ -114,9 +114,15 @@ def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
 def test_an_interrupt_is_quiet(tmp_path: Path) -> None:
     fifo = tmp_path / "site.yaml"
     os.mkfifo(fifo)
-    with subprocess.Popen(
-        command_line("check", "site.yaml"), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
-    ) as process:
+    # Where the tests themselves run in the background, they have inherited that interrupts are ignored, as would it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command_line("check", "site.yaml"), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         assert process.stderr is not None
         writing = os.open(fifo, os.O_WRONLY)  # returns once the command reads, and so is past its start
         try:
