@@ -58,7 +58,7 @@ def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bo
     connection = Connection(environ)
     if streamed:
         connection.set_timeout(body_timeout)
-        return Body(StreamedBody(source, length, max_body), length)
+        return Body(StreamedBody(source, length, max_body, connection), length)
     return _spool(source, length, max_body, connection, body_timeout)
 
 
@@ -160,8 +160,9 @@ def _read(source: Any, size: int) -> bytes:
 class StreamedBody:
     """The body as it comes (`stream_request`): the guest waits for the client, and its clock stands still meanwhile."""
 
-    def __init__(self, source: Any, length: int | None, max_body: int) -> None:
+    def __init__(self, source: Any, length: int | None, max_body: int, connection: Connection) -> None:
         self._source = source
+        self._connection = connection
         self._left = max_body + 1 if length is None else length
         self._open_ended = length is None
 
@@ -174,3 +175,7 @@ class StreamedBody:
         if self._open_ended and self._left <= 0:
             raise BodyTooLarge("the body is over max_body")
         return data
+
+    def stop(self) -> None:
+        """Nobody wants the rest: a `read` that waits returns at once, where the server shows its socket."""
+        self._connection.stop_reading()

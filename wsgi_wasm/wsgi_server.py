@@ -54,6 +54,12 @@ class Connection:
         else:
             self.set_timeout(seconds)
 
+    def stop_reading(self) -> None:
+        """Take nothing more from the client; the connection ends with the answer."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RD)
+
     def set_timeout(self, seconds: float) -> None:
         """Bound each wait for the client; gunicorn's own worker threads would wait for ever."""
         if self._socket is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -278,3 +279,97 @@ def test_requests_at_a_time(make_client: SiteMaker) -> None:
     for thread in threads:
         thread.join(60)
     assert answers == {number: b"%d " % number * 20_000 for number in range(8)}
+
+
+class Sending:
+    """`wsgi.input` of a client that sends piece by piece, each when the one before has been echoed."""
+
+    def __init__(self, pieces: list[bytes], after: BaseException | None = None) -> None:
+        self.pieces = pieces
+        self.after = after
+        self.echoed = threading.Semaphore(1)
+
+    def read(self, size: int = -1) -> bytes:
+        assert self.echoed.acquire(timeout=20), "the piece before did not come back"
+        if self.pieces:
+            return self.pieces.pop(0)
+        if self.after is not None:
+            raise self.after
+        return b""
+
+
+def streamed(client: Client, path: str, body: Sending, length: int | None) -> tuple[list[bytes], str]:
+    """What is written of the answer, and its status."""
+    written: list[bytes] = []
+    statuses: list[str] = []
+
+    def write(data: bytes) -> None:
+        written.append(data)
+        body.echoed.release()
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        statuses.append(status)
+        return write
+
+    environ = {**client.get("/x/hello").request.environ, "REQUEST_METHOD": "POST", "PATH_INFO": path}
+    environ.pop("REQUEST_URI"), environ.pop("RAW_URI")
+    environ["wsgi.input"] = body
+    if length is None:
+        environ["HTTP_TRANSFER_ENCODING"] = "chunked"
+    else:
+        environ["CONTENT_LENGTH"] = str(length)
+    written += client.application(environ, start_response)
+    return written, statuses[0]
+
+
+@pytest.mark.parametrize("length", [15, None])
+def test_a_body_streams_in_while_the_answer_streams_out(make_client: SiteMaker, length: int | None) -> None:
+    """`stream_request`: the client sends the second piece when it has the first one back."""
+    client = site(make_client, stream_request=True)
+    written, status = streamed(client, "/x/echo", Sending([b"one, ", b"two, ", b"three"]), length)
+    assert status == "201 Created"
+    assert b"".join(written) == b"one, two, three"
+    assert written[:2] == [b"one, ", b"two, "]
+
+
+def test_waiting_for_the_client_does_not_count(make_client: SiteMaker) -> None:
+    client = site(make_client, stream_request=True, timeout="300ms")
+
+    class Slow(Sending):
+        def read(self, size: int = -1) -> bytes:
+            time.sleep(0.25)
+            return super().read(size)
+
+    written, status = streamed(client, "/x/echo", Slow([b"one, ", b"two, ", b"three"]), 15)
+    assert (status, b"".join(written)) == ("201 Created", b"one, two, three")
+
+
+@pytest.mark.parametrize(
+    ("body", "length", "status"),
+    [
+        (Sending([b"x" * 10], TimeoutError()), 20, "408"),
+        (Sending([b"x" * 10], OSError("reset")), 20, "400"),
+        (Sending([b"x" * 600_000, b"x" * 600_000]), None, "413"),
+    ],
+)
+def test_a_streamed_body_that_breaks_off(
+    make_client: SiteMaker, body: Sending, length: int | None, status: str
+) -> None:
+    """The guest, which has counted what came and answered, does not know: the answer is not the client's to have."""
+    client = site(make_client, stream_request=True, max_body="1MiB")
+    body.echoed.release(5)
+    _, answered = streamed(client, "/x/count", body, length)
+    assert answered.startswith(status)
+
+
+def test_a_guest_that_wants_no_body_ends_its_feeder(make_client: SiteMaker) -> None:
+    client = site(make_client, stream_request=True)
+    counts = []
+    for _ in range(3):
+        body = Sending([b"x" * 2000] * 1000)
+        body.echoed.release(2000)
+        _, status = streamed(client, "/x/hello", body, 2_000_000)
+        assert status == "200 OK"
+        assert body.pieces
+        counts.append((threading.active_count(), held_by_this_process()[0]))
+    assert counts[2] <= counts[1] <= counts[0]

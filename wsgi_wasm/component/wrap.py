@@ -23,6 +23,8 @@ from wsgi_wasm.errors import ModuleError
 RUN = "wasi:cli/run@0.2.0"
 
 OUTGOING = "wasi:http/outgoing-handler"
+STREAMS = "wasi:io/streams"
+BLOCKING_READ = "[method]input-stream.blocking-read"
 
 # What the adapter stands for: its exports are those of all these interfaces.
 _BY_ADAPTER = (
@@ -44,6 +46,8 @@ _ADAPTER_NEEDS = {
     "output-stream": (TYPE_SORT, "wasi:io/streams", "output-stream"),
     "stream-error": (TYPE_SORT, "wasi:io/streams", "stream-error"),
     "ready": (FUNC_SORT, "wasi:io/poll", "[method]pollable.ready"),
+    "read": (FUNC_SORT, "wasi:io/streams", "[method]input-stream.read"),
+    "subscribe": (FUNC_SORT, "wasi:io/streams", "[method]input-stream.subscribe"),
     "poll-list": (FUNC_SORT, "wasi:io/poll", "poll"),
     "timer": (FUNC_SORT, "wasi:clocks/monotonic-clock", "subscribe-duration"),
     "write": (FUNC_SORT, "wasi:io/streams", "[method]output-stream.blocking-write-and-flush"),
@@ -55,7 +59,20 @@ _ADAPTER_NEEDS = {
     "stderr": (FUNC_SORT, "wasi:cli/stderr", "get-stderr"),
 }
 
+_STREAMS_NEEDS = {
+    "error": (TYPE_SORT, "wasi:io/error", "error"),
+    "pollable": (TYPE_SORT, "wasi:io/poll", "pollable"),
+    "input-stream": (TYPE_SORT, "wasi:io/streams", "input-stream"),
+    "output-stream": (TYPE_SORT, "wasi:io/streams", "output-stream"),
+    "stream-error": (TYPE_SORT, "wasi:io/streams", "stream-error"),
+}
+
 _WAIT_NEEDS = {
+    "error": (TYPE_SORT, "wasi:io/error", "error"),
+    "input-stream": (TYPE_SORT, "wasi:io/streams", "input-stream"),
+    "stream-error": (TYPE_SORT, "wasi:io/streams", "stream-error"),
+    "read": (FUNC_SORT, "wasi:io/streams", "[method]input-stream.read"),
+    "subscribe": (FUNC_SORT, "wasi:io/streams", "[method]input-stream.subscribe"),
     "pollable": (TYPE_SORT, "wasi:io/poll", "pollable"),
     "ready": (FUNC_SORT, "wasi:io/poll", "[method]pollable.ready"),
     "poll": (FUNC_SORT, "wasi:io/poll", "poll"),
@@ -71,6 +88,7 @@ class Parts(NamedTuple):
     world_outbound: bytes
     adapter_outbound: bytes
     wait: bytes
+    streams: bytes
     driver: bytes
 
 
@@ -132,11 +150,13 @@ class _Wrapping:
         self._writer = Writer()
         world = copy_imports(parts.world_outbound if outbound else parts.world, self._writer)
         self._world = {parse(one.name).stem: one.item for one in world.imports}
+        self._streams = next(one for one in world.imports if parse(one.name).stem == STREAMS).exports
 
     def handler(self, guest: bytes, exported: str) -> Wrapped:
         writer = self._writer
         adapter = self._adapter()
-        outline, instance = self._guest(guest, {**self._world, **dict.fromkeys(_BY_ADAPTER, adapter)})
+        given = {**self._world, **dict.fromkeys(_BY_ADAPTER, adapter), STREAMS: self._waiting_streams(adapter)}
+        outline, instance = self._guest(guest, given)
         driver = writer.instantiate(
             writer.add_component(self._parts.driver),
             [
@@ -152,11 +172,12 @@ class _Wrapping:
         """`client` says that the program makes HTTP requests, or could."""
         writer = self._writer
         if client:
-            given = dict.fromkeys(_FOR_CLIENTS, self._adapter())
+            wait = self._adapter()
+            given = dict.fromkeys(_FOR_CLIENTS, wait)
         else:
             wait = writer.instantiate(writer.add_component(self._parts.wait), self._from_world(_WAIT_NEEDS))
             given = {"wasi:io/poll": wait}
-        outline, instance = self._guest(guest, {**self._world, **given})
+        outline, instance = self._guest(guest, {**self._world, **given, STREAMS: self._waiting_streams(wait)})
         writer.export(RUN, writer.alias(INSTANCE_SORT, instance, exported))
         return Wrapped(writer.whole(), "cgi", outline)
 
@@ -167,6 +188,16 @@ class _Wrapping:
             whole = (one.name for one in copy_imports(code, Writer()).imports if one.sort == INSTANCE_SORT)
             needed += [(name, self._world[parse(name).stem]) for name in whole]
         return self._writer.instantiate(self._writer.add_component(code), needed)
+
+    def _waiting_streams(self, wait: Item) -> Item:
+        """`wasi:io/streams` of the host, but for the read that waits."""
+        writer, needed = self._writer, self._from_world(_STREAMS_NEEDS)
+        for name, sort in self._streams:
+            kind, _, method = name.removeprefix("[method]").partition("-stream.")
+            if sort == FUNC_SORT:
+                here, what = (wait, "blocking-read") if name == BLOCKING_READ else (self._world[STREAMS], name)
+                needed.append((f"{kind}-{method}", writer.alias(FUNC_SORT, here, what)))
+        return writer.instantiate(writer.add_component(self._parts.streams), needed)
 
     def _from_world(self, needs: Mapping[str, tuple[int, str, str]]) -> list[tuple[str, Item]]:
         return [

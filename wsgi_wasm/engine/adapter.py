@@ -30,6 +30,7 @@ def adapter_parts() -> Parts:
         world_outbound=_component("world", outbound=True),
         adapter_outbound=with_code(_component("adapter", outbound=True), _code("outbound")),
         wait=with_code(_component("wait", outbound=False), _code("wait")),
+        streams=_component("streams", outbound=False),
         driver=_component("driver", outbound=False),
     )
 

@@ -13,7 +13,7 @@ import io
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine import _component_capi as cc
@@ -22,6 +22,7 @@ from wsgi_wasm.engine import wasi
 from wsgi_wasm.engine.component_engine import ComponentEngine
 from wsgi_wasm.engine.component_facts import ComponentFacts
 from wsgi_wasm.engine.errors import component_trap, error_text, taken
+from wsgi_wasm.engine.feeder import Feeder, Source
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.hostcalls import Held
 from wsgi_wasm.engine.outcome import End, Outcome
@@ -48,7 +49,7 @@ class Linked(Protocol):
 class ComponentRun(Run):
     """State of one run; what the guest has written lies in the thread's files until `flush`."""
 
-    __slots__ = ("errors", "held", "output")
+    __slots__ = ("_ticked", "errors", "feeder", "held", "output")
 
     def __init__(
         self,
@@ -60,6 +61,16 @@ class ComponentRun(Run):
         super().__init__(None, limits, client, None, (), spent)  # type: ignore[arg-type]
         self.output, self.errors = outputs.begin()
         self.held = Held(grants, self)
+        self.feeder: Feeder | None = None
+        self._ticked = time.monotonic()
+
+    def tick(self) -> None:
+        """As `Run.tick`. Time in which the guest waits for the client's body does not count."""
+        now = time.monotonic()
+        if self.feeder is not None and self.feeder.guest_waits():
+            self.deadline += now - self._ticked
+        self._ticked = now
+        super().tick()
 
     def flush(self) -> None:
         """Hand on what is new. Raises Stop where there is more output than allowed."""
@@ -134,6 +145,8 @@ class ComponentGuest:
             del ticker.running[run]
             c.store_delete(store)
             run.held.close()
+            if run.feeder is not None:
+                run.feeder.end()
             run.output.end()
             run.errors.end()
         outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
@@ -165,6 +178,8 @@ class ComponentGuest:
             outcome = Outcome(End.STOPPED, detail="gave no whole response")
         else:
             outcome = Outcome(End.RETURNED if well else End.EXITED, code=0 if well else 1)
+        if run.failure is None and run.feeder is not None:
+            run.failure = run.feeder.failure  # the guest has taken a body that broke off for a whole one
         if isinstance(run.failure, Stop):
             outcome = Outcome(run.failure.end, detail=run.failure.detail)
         elif run.failure is not None:
@@ -210,7 +225,7 @@ class ComponentGuest:
         if not (cc.wasi_stdout_file(config, run.output.path) and cc.wasi_stderr_file(config, run.errors.path)):
             raise Unavailable("/proc is not there, which components need for their output")
         if stdin is not None:
-            _give_input(config, stdin)
+            _give_input(config, stdin, run)
         for preopen in self.preopens:
             if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
                 raise Unavailable(
@@ -246,8 +261,14 @@ def _utf8(data: bytes) -> bytes:
     return data if data.isascii() else data.decode("utf-8", "replace").encode()
 
 
-def _give_input(config: int, stdin: Input) -> None:
-    """The request's body: a file by its path, anything else as bytes."""
+def _give_input(config: int, stdin: Input, run: ComponentRun) -> None:
+    """The request's body: a file by its path, one that is still coming through a pipe, anything else as bytes."""
+    if hasattr(stdin, "stop"):
+        run.feeder = Feeder(cast("Source", stdin))
+        if not cc.wasi_stdin_file(config, run.feeder.path):
+            raise Unavailable("the request's body finds no way into the guest")
+        run.feeder.begin()
+        return
     if isinstance(stdin, io.BytesIO) or not isinstance(stdin, io.IOBase):
         data = stdin.getvalue() if isinstance(stdin, io.BytesIO) else _read_all(stdin)
         vector = c.ByteVec()

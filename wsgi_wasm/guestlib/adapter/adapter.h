@@ -38,6 +38,9 @@ IMPORT("host", "poll") void host_poll(const Handle *pollables, uint32_t count, T
 IMPORT("host", "ready") int32_t host_ready(Handle pollable);
 IMPORT("host", "timer") Handle host_timer(uint64_t nanoseconds);
 IMPORT("host", "drop-pollable") void host_drop_pollable(Handle pollable);
+IMPORT("host", "read") void host_read(Handle stream, uint64_t size, void *got);
+IMPORT("host", "drop-input") void host_drop_input(Handle stream);
+IMPORT("host", "subscribe") Handle host_subscribe(Handle stream);
 
 /* --- result.c: where results are laid out --- */
 

@@ -12,6 +12,9 @@
   (import "ready" (func $ready (param "self" (borrow $pollable)) (result bool)))
   (import "poll-list" (func $poll (param "in" (list (borrow $pollable))) (result (list u32))))
   (import "timer" (func $timer (param "when" u64) (result (own $pollable))))
+  (import "read" (func $read (param "self" (borrow $input-stream)) (param "len" u64)
+    (result (result (list u8) (error $stream-error)))))
+  (import "subscribe" (func $subscribe (param "self" (borrow $input-stream)) (result (own $pollable))))
   (import "write" (func $write (param "self" (borrow $output-stream)) (param "contents" (list u8))
     (result (result (error $stream-error)))))
   (import "arguments" (func $arguments (result (list string))))
@@ -39,6 +42,9 @@
   (core func $lowered-stdout (canon lower (func $stdout)))
   (core func $lowered-stderr (canon lower (func $stderr)))
   (core func $drop-pollable (canon resource.drop $pollable))
+  (core func $lowered-read (canon lower (func $read) (memory $m) (realloc $realloc)))
+  (core func $lowered-subscribe (canon lower (func $subscribe)))
+  (core func $drop-input (canon resource.drop $input-stream))
   (core func $drop-output (canon resource.drop $output-stream))
   (core func $drop-error (canon resource.drop $io-error))
   (core instance $host
@@ -54,7 +60,10 @@
     (export "stderr" (func $lowered-stderr))
     (export "drop-pollable" (func $drop-pollable))
     (export "drop-output" (func $drop-output))
-    (export "drop-error" (func $drop-error)))
+    (export "drop-error" (func $drop-error))
+    (export "read" (func $lowered-read))
+    (export "subscribe" (func $lowered-subscribe))
+    (export "drop-input" (func $drop-input)))
 
   ;; --- resources: each handle stands for the address of a struct ---
   (type $fields' (resource (rep i32)))
@@ -112,6 +121,7 @@
   (export $pollable' "pollable" (type $pollable))
   (export $input-stream' "input-stream" (type $input-stream))
   (export $output-stream' "output-stream" (type $output-stream))
+  (export $stream-error'' "stream-error" (type $stream-error))
   (type $duration' u64)
   (export $duration "duration" (type $duration'))
   (type $method' (variant (case "get") (case "head") (case "post") (case "put") (case "delete") (case "connect")
@@ -337,6 +347,10 @@
   (func (export "[method]pollable.block") (param "self" (borrow $pollable')) (canon lift (core func $c "block")))
   (func (export "poll") (param "in" (list (borrow $pollable'))) (result (list u32))
     (canon lift (core func $c "poll") (memory $m) (realloc $realloc) (post-return (core func $c "release"))))
+
+  (func (export "blocking-read") (param "self" (borrow $input-stream')) (param "len" u64)
+    (result (result (list u8) (error $stream-error'')))
+    (canon lift (core func $c "blocking-read") (memory $m) (post-return (core func $c "release"))))
 
   ;; --- wasi:cli/environment and stdout: what a guest prints is for the log ---
   (func (export "get-environment") (result (list (tuple string string)))

@@ -9,6 +9,8 @@
 #define FIRST_SLICE 10000000ull /* nanoseconds */
 #define LAST_SLICE 50000000ull
 
+#define PIECE 65536 /* bytes that one read takes at most */
+
 /* Wait until one of `count` pollables is ready; the list has room for one more. Which ones, goes to `ready`. */
 static Text wait(Handle *pollables, uint32_t count) {
     uint64_t slice = FIRST_SLICE;
@@ -35,6 +37,22 @@ EXPORT("block") void block(Handle pollable) {
     }
     host_drop_pollable(pollable);
     release();
+}
+
+/* `input-stream.blocking-read`, which waits too: for a client that sends its body slowly, or a server that answers so.
+ * result<list<u8>, stream-error>: its case, then the list, or the error with its handle. */
+EXPORT("blocking-read") uint32_t *blocking_read(Handle stream, uint64_t size) {
+    static uint32_t got[3];
+    for (;;) {
+        host_read(stream, size < PIECE ? size : PIECE, got);
+        if ((uint8_t)got[0] || got[2] || size == 0) {
+            host_drop_input(stream); /* what was lent for this call */
+            return got;
+        }
+        Handle list[2] = {host_subscribe(stream)};
+        wait(list, 1);
+        host_drop_pollable(list[0]);
+    }
 }
 
 EXPORT("poll") Text *poll(const Handle *pollables, uint32_t count) {

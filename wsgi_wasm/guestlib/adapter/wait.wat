@@ -1,9 +1,16 @@
-;; wasi:io/poll for programs (wasi:cli/run): the host's pollables, waited for in slices. See wait.c.
+;; Waiting for programs (wasi:cli/run): wasi:io/poll and input-stream.blocking-read, in slices. See wait.c.
 (component
+  (import "error" (type $io-error (sub resource)))
+  (import "input-stream" (type $input-stream (sub resource)))
+  (type $stream-error' (variant (case "last-operation-failed" (own $io-error)) (case "closed")))
+  (import "stream-error" (type $stream-error (eq $stream-error')))
   (import "pollable" (type $pollable (sub resource)))
   (import "ready" (func $ready (param "self" (borrow $pollable)) (result bool)))
   (import "poll" (func $poll (param "in" (list (borrow $pollable))) (result (list u32))))
   (import "timer" (func $timer (param "when" u64) (result (own $pollable))))
+  (import "read" (func $read (param "self" (borrow $input-stream)) (param "len" u64)
+    (result (result (list u8) (error $stream-error)))))
+  (import "subscribe" (func $subscribe (param "self" (borrow $input-stream)) (result (own $pollable))))
 
   (core module $memory)
   (core instance $memory (instantiate $memory))
@@ -12,11 +19,18 @@
   (core func $lowered-ready (canon lower (func $ready)))
   (core func $lowered-timer (canon lower (func $timer)))
   (core func $drop-pollable (canon resource.drop $pollable))
+  (core func $lowered-read
+    (canon lower (func $read) (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (core func $lowered-subscribe (canon lower (func $subscribe)))
+  (core func $drop-input (canon resource.drop $input-stream))
   (core instance $host
     (export "poll" (func $lowered-poll))
     (export "ready" (func $lowered-ready))
     (export "timer" (func $lowered-timer))
-    (export "drop-pollable" (func $drop-pollable)))
+    (export "drop-pollable" (func $drop-pollable))
+    (export "read" (func $lowered-read))
+    (export "subscribe" (func $lowered-subscribe))
+    (export "drop-input" (func $drop-input)))
 
   (core module $code)
   (core instance $code (instantiate $code
@@ -30,4 +44,10 @@
     (canon lift (core func $code "block")))
   (func (export "poll") (param "in" (list (borrow $pollable'))) (result (list u32))
     (canon lift (core func $code "poll") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))
+      (post-return (core func $code "release"))))
+  (export $input-stream' "input-stream" (type $input-stream))
+  (export $stream-error'' "stream-error" (type $stream-error))
+  (func (export "blocking-read") (param "self" (borrow $input-stream')) (param "len" u64)
+    (result (result (list u8) (error $stream-error'')))
+    (canon lift (core func $code "blocking-read") (memory (core memory $memory "memory"))
       (post-return (core func $code "release")))))

@@ -1,0 +1,81 @@
+"""Feeds a component the request's body while the client sends it (`stream_request`).
+
+A component's standard input is a stream of Wasmtime's, which reads a file: here a pipe, that a thread fills. While the
+guest waits for the client its clock stands still, as it does for core modules.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import os
+import termios
+import threading
+from typing import Protocol
+
+PIECE = 2048  # bytes: servers wait until as many are there as they are asked for
+
+
+class Source(Protocol):
+    """A body that is still coming; what `read` raises ends the run and is raised again after it."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, b"" at the end."""
+
+    def stop(self) -> None:
+        """Have a `read` that waits for the client return at once, where that can be done."""
+
+
+class Feeder:
+    """One body on its way into one guest. `path` opens the guest's end, once; then `begin`."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._out, self._in = os.pipe2(os.O_CLOEXEC)
+        self.path = f"/proc/self/fd/{self._out}".encode()
+        self.failure: BaseException | None = None
+        self._waiting = False  # for the client
+        self._thread = threading.Thread(target=self._feed, name="wsgi_wasm-body", daemon=True)
+
+    def begin(self) -> None:
+        """The guest has its end open; when that is closed, writing fails, and the feeder stops."""
+        os.close(self._out)
+        self._out = -1
+        self._thread.start()
+
+    def guest_waits(self) -> bool:
+        """Whether there is nothing for the guest to read, because the client has not sent it yet."""
+        if not self._waiting:
+            return False
+        unread = array.array("i", [0])
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._in, termios.FIONREAD, unread)
+        return unread[0] == 0
+
+    def end(self) -> None:
+        """After the run: nothing reads from the server's source any more when this returns."""
+        if self._out >= 0:
+            os.close(self._out)
+            os.close(self._in)
+            return
+        if self._thread.is_alive():
+            self._source.stop()
+        self._thread.join()
+
+    def _feed(self) -> None:
+        try:
+            while True:
+                self._waiting = True
+                data = self._source.read(PIECE)
+                self._waiting = False
+                if not data:
+                    break
+                while data:
+                    data = data[os.write(self._in, data) :]
+        except BrokenPipeError:
+            pass  # the guest has ended, or does not want more
+        except BaseException as failure:
+            self.failure = failure
+        finally:
+            os.close(self._in)
