@@ -38,9 +38,10 @@ def tools(*arguments: str) -> str:
 
 
 def test_the_composition_equals_that_of_wasm_tools(tmp_path: Path) -> None:
-    """Compared: everything that is imported and exported. `wac plug` (wac-cli 0.12.0) gives the same lines, also for version 1.2.0 of the plug.
+    """Compared: everything that is imported and exported.
 
-    Both import `wasi:cli/environment` with one function each: it is imported once, with both.
+    `wac plug` (wac-cli 0.12.0) gives the same lines for these two components, and for a plug that exports 1.2.0. Both
+    import `wasi:cli/environment` with one function each: it is imported once, with both.
     """
     (tmp_path / "app.wasm").write_bytes(built("app"))
     (tmp_path / "greeter.wasm").write_bytes(built("greeter", "1.0.0"))
