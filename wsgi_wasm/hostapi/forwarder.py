@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from wsgi_wasm.hostapi.destinations import Destination
 
@@ -36,6 +37,9 @@ TLS_ERROR, CERTIFICATE_ERROR, RESPONSE_TIMEOUT = 12, 13, 33
 
 # Fields of a request that are the forwarder's to write; the connection to it says nothing of the one that it makes.
 _OWN_FIELDS = (b"host", b"connection", b"keep-alive", b"proxy-connection", b"upgrade")
+
+
+_LENGTH = b"wsgi-wasm-length:"  # what the adapter calls `content-length`
 
 
 class _Failed(Exception):
@@ -98,7 +102,9 @@ class Forwarder:
             ticket = self._waiting.pop(word, None)
             if ticket is not None:
                 ticket.task = asyncio.current_task()
-                await self._forward(ticket, _rewritten(method, target, fields, ticket.destination), reader, writer)
+                fields, length = _without_length(fields)
+                head = _rewritten(method, target, fields, ticket.destination, length)
+                await self._forward(ticket, head, length, reader, writer)
         except (OSError, ValueError, EOFError, asyncio.LimitOverrunError, TimeoutError) as error:
             log.debug("a forwarded request ended: %r", error)
         finally:
@@ -108,7 +114,12 @@ class Forwarder:
             writer.transport.abort() if writer.transport.is_closing() else writer.close()
 
     async def _forward(
-        self, ticket: Ticket, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        ticket: Ticket,
+        head: bytes,
+        length: int | None,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         answered = False
         try:
@@ -117,7 +128,8 @@ class Forwarder:
                 try:
                     sender.write(head)
                     async with asyncio.TaskGroup() as group:
-                        sending = group.create_task(_pass_on(reader, sender, ticket.max_bytes))
+                        body = _pass_on if length is None else partial(_pass_chunks, length=length)
+                        sending = group.create_task(body(reader, sender, ticket.max_bytes))
                         first = await upstream.read(_PIECE)
                         if not first:
                             raise _Failed(TERMINATED, "the server closed the connection without an answer")
@@ -206,6 +218,28 @@ async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, m
         await target.drain()
 
 
+async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int, length: int) -> None:
+    """A body that comes in chunks (RFC 9112 7.1) and goes on as `length` bytes, no more and no fewer."""
+    if length > most:
+        raise ConnectionAbortedError("more bytes than allowed")
+    left = length
+    try:
+        while size := int((await source.readuntil(b"\r\n")).partition(b";")[0], 16):
+            left -= size
+            if left < 0:
+                raise ConnectionAbortedError("the body is longer than its length")
+            while size:
+                data = await source.readexactly(min(size, _PIECE))
+                size -= len(data)
+                target.write(data)
+                await target.drain()
+            await source.readexactly(2)
+    except (ValueError, EOFError, asyncio.LimitOverrunError) as error:
+        raise ConnectionAbortedError(f"the body breaks off: {error}") from None
+    if left:
+        raise ConnectionAbortedError("the body is shorter than its length")
+
+
 async def _say(writer: asyncio.StreamWriter, word: str, code: int) -> None:
     """What the adapter makes an error-code of."""
     with contextlib.suppress(OSError):
@@ -222,12 +256,26 @@ def _parsed(head: bytes) -> tuple[bytes, str, bytes, list[bytes]]:
     return method, target[1:slash].decode("ascii"), target[slash:], fields
 
 
-def _rewritten(method: bytes, target: bytes, fields: Iterable[bytes], to: Destination) -> bytes:
+def _without_length(fields: Iterable[bytes]) -> tuple[list[bytes], int | None]:
+    """The lines without the one in which the adapter gives the body's length, and that. Raises ValueError."""
+    lengths = [line.partition(b":")[2].strip() for line in fields if line.lower().startswith(_LENGTH)]
+    if not lengths:
+        return list(fields), None
+    (text,) = lengths
+    if not text.isdigit():
+        raise ValueError(f"{text!r} is no length")
+    own = (_LENGTH, b"transfer-encoding:")
+    return [line for line in fields if not line.lower().startswith(own)], int(text)
+
+
+def _rewritten(method: bytes, target: bytes, fields: Iterable[bytes], to: Destination, length: int | None) -> bytes:
     """The head of the request to the server itself."""
     kept = [line for line in fields if line.partition(b":")[0].strip().lower() not in _OWN_FIELDS]
     host = f"[{to.host}]" if ":" in to.host else to.host
     port = "" if to.port == {"http": 80, "https": 443}[to.scheme] else f":{to.port}"
     own = [f"host: {host}{port}".encode(), b"connection: close"]
+    if length is not None:
+        own.append(b"content-length: %d" % length)
     return b"\r\n".join([b"%s %s HTTP/1.1" % (method, target), *own, *kept, b"", b""])
 
 

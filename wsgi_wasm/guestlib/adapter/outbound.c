@@ -57,17 +57,19 @@ NATIVE("rep-request-options") Options *request_options_rep(Handle handle);
 
 enum { URI_INVALID = 19, PROTOCOL_ERROR = 35, INTERNAL_ERROR = 38 }; /* of error-code */
 
-static const Text error_field = WORD("wsgi-wasm-error");
+static const Text error_field = WORD("wsgi-wasm-error"), length_field = WORD("wsgi-wasm-length");
 
 /* --- making the host's own request --- */
 
+/* The length of a body goes under another name, so that the host's client takes it for one of unknown length: of others
+ * it drops its end as soon as they are whole, and guests that look at the stream once more find it closed. */
 static Handle request_of(Outgoing *request) {
     if (request->native)
         return request->native;
     Text *entries = allocate(2 * request->headers->count * sizeof *entries);
     uint32_t count = 0;
     for (Field *field = request->headers->first; field && count < request->headers->count; field = field->next) {
-        entries[2 * count] = field->name;
+        entries[2 * count] = same_name(field->name, WORD("content-length")) ? length_field : field->name;
         entries[2 * count + 1] = field->value;
         count++;
     }

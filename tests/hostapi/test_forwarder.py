@@ -1,0 +1,75 @@
+"""A guest's request body on its way through the forwarder: in chunks from the engine, by its length to the server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from wsgi_wasm.hostapi.forwarder import _pass_chunks, _without_length
+
+
+class Target:
+    """Stands where the connection to the server would."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    async def drain(self) -> None:
+        """Nothing holds this one up."""
+
+
+def passed(data: bytes, length: int, most: int = 1000) -> bytes:
+    target = Target()
+
+    async def run() -> None:
+        source = asyncio.StreamReader(limit=100)
+        source.feed_data(data)
+        source.feed_eof()
+        await _pass_chunks(source, target, most, length)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    return target.data
+
+
+@pytest.mark.parametrize(
+    ("data", "body"),
+    [
+        (b"0\r\n\r\n", b""),
+        (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
+        (b"3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", b"hello"),
+        (b"A\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
+    ],
+)
+def test_chunks_become_a_body(data: bytes, body: bytes) -> None:
+    assert passed(data, len(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("data", "length", "message"),
+    [
+        (b"5\r\nhello\r\n0\r\n\r\n", 4, "longer"),
+        (b"5\r\nhello\r\n0\r\n\r\n", 6, "shorter"),
+        (b"5\r\nhel", 5, "breaks off"),
+        (b"", 5, "breaks off"),
+        (b"zz\r\n", 5, "breaks off"),
+        (b"1" * 200, 5, "breaks off"),
+        (b"5\r\nhello\r\n0\r\n\r\n", 1001, "more bytes than allowed"),
+    ],
+)
+def test_a_body_that_is_not_what_was_said(data: bytes, length: int, message: str) -> None:
+    """It must never leave bytes that the server takes for the next request."""
+    with pytest.raises(ConnectionAbortedError, match=message):
+        passed(data, length)
+
+
+def test_the_length_among_the_fields() -> None:
+    fields = [b"Transfer-Encoding: chunked", b"a: b", b"WSGI-Wasm-Length: 12"]
+    assert _without_length(fields) == ([b"a: b"], 12)
+    assert _without_length(fields[:2]) == (fields[:2], None)
+    for wrong in ([fields[2], fields[2]], [b"wsgi-wasm-length: -1"], [b"wsgi-wasm-length: "]):
+        with pytest.raises(ValueError, match=r"length|unpack"):
+            _without_length(wrong)
