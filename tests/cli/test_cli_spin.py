@@ -27,13 +27,14 @@ def test_run(wsgi_wasm: Command, app: Path) -> None:
 
 
 def test_check(wsgi_wasm: Command, app: Path) -> None:
+    (app / "spin.toml").write_text(MANIFEST + '[component.unused]\nsource = "unused.wasm"\n')
     done = wsgi_wasm("check", "app/spin.toml")
     assert done.status == 0
     lines = done.text.splitlines()
     rows = {line.split()[1]: " ".join(line.split()[2:5]) for line in lines if line.startswith("*  ")}
     assert rows["/"] == "Spin application app/spin.toml"
     assert rows["/[env]"] == "core module env.wasm"
-    assert any("a private endpoint is never reached" in line for line in lines)
+    assert any("component unused: no HTTP trigger names it" in line for line in lines)
 
     routes = json.loads(wsgi_wasm("check", "--json", "app/spin.toml").text)["routes"]
     assert [route["path"] for route in routes] == ["/", "/[env]", "/[args]", "/[args]", "/[files]"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,94 @@ def test_conformance(serve: Serve) -> None:
         "/sqlite-denied": (500, "Error::AccessDenied"),
         "/variables": (200, ""),
     }
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the body that it got."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("X-From", "the echo service")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def echo_port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_conformance_of_outbound_http(serve: Serve, echo_port: int) -> None:
+    """A pattern for every host does not lead to this machine, as it does under Spin: that has to be named."""
+    client = serve(variables={"echo_port": str(echo_port)})
+    answers = [(answer.status_code, answer.text) for answer in map(client.get, ("/outbound", "/outbound-denied"))]
+    assert answers[0] == (200, "")
+    assert answers[1][0] == 500
+    assert "ErrorCode_" in answers[1][1]
+
+
+def test_components_call_each_other(serve: Serve) -> None:
+    """Also a private endpoint, which answers nobody else; and nothing of the caller's request goes along."""
+    client = serve("/shop")
+    answer = client.post(
+        "/shop/chain/back.spin.internal/seen/a%20b?c=d", data="sent", headers={"Authorization": "Bearer t"}
+    )
+    seen = answer.json
+    assert seen is not None
+    assert (seen["method"], seen["uri"], seen["body"]) == ("POST", "/seen/a%20b?c=d", "sent")
+    assert seen["authority"] == "back.spin.internal"
+    assert seen["environment"]["MODE"] == "back"
+    fields = dict(seen["fields"])
+    assert fields["x-test"] == "1"
+    assert "authorization" not in fields
+    told = {name.removeprefix("spin-"): value for name, value in fields.items() if name.startswith("spin-")}
+    assert told == {
+        "path-info": "/seen/a%20b",
+        "full-url": "http://back.spin.internal/seen/a%20b?c=d",
+        "matched-route": "/...",
+        "base-path": "/",
+        "raw-component-route": "/...",
+        "component-route": "",
+        "client-addr": "0.0.0.0:0",
+    }
+    assert client.get("/shop/back").status_code == 404
+
+
+def test_a_large_body_goes_through_a_neighbour(serve: Serve) -> None:
+    text = "0123456789abcdef" * 20_000
+    seen = serve().post("/chain/back.spin.internal/seen/", data=text).json
+    assert seen is not None
+    assert seen["body"] == text
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("nobody.spin.internal", "there is none of that name"),
+        ("denied.spin.internal", "it is not allowed"),
+        ("back.spin.internal:81", "another port is not allowed"),
+    ],
+)
+def test_neighbours_that_are_not_there(serve: Serve, host: str, why: str) -> None:
+    answer = serve().get(f"/chain/{host}/seen/")
+    assert (answer.status_code, answer.text) == (500, "Error::ErrorCode_HttpRequestDenied"), why
+
+
+def test_every_host_is_no_neighbour(serve: Serve, app: Path) -> None:
+    """A pattern that is meant for the outside does not open private endpoints."""
+    (app / "spin.toml").write_text(MANIFEST.replace('"http://back.spin.internal"', '"http://*"'))
+    assert serve().get("/chain/back.spin.internal/seen/").status_code == 500
+    (app / "spin.toml").write_text(MANIFEST.replace('"http://back.spin.internal"', '"http://*.spin.internal"'))
+    assert serve().get("/chain/back.spin.internal/seen/").status_code == 200
 
 
 def test_conformance_with_redis(serve: Serve, redis_server: Server) -> None:

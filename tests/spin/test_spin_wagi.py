@@ -147,7 +147,6 @@ def test_what_is_not_carried_out_is_logged(serve: Serve, app: Path, caplog: pyte
         client = serve()
     said = " ".join(caplog.messages)
     assert "trigger robots: the later trigger second has the route /robots.txt too" in said
-    assert "trigger args-http-trigger: a private endpoint is never reached" in said
     assert "routes below /.well-known/spin/ are Spin's own" in said
     assert "component unused: no HTTP trigger names it" in said
     assert client.get("/robots.txt").text == "second"

@@ -90,8 +90,15 @@ class Invocation(NamedTuple):
     script_filename: str | None
 
 
+def _as_it_is(granted: Mapping[str, object]) -> None:
+    """Nothing is added."""
+
+
 class Programs:
-    """The programs of one route. `environment` makes what their environment is built with, from an `env`."""
+    """The programs of one route. `environment` makes what their environment is built with, from an `env`.
+
+    `when_ready` is called with what is granted to host APIs, once, for what only a handler can add.
+    """
 
     def __init__(
         self, route: Route, modules: ModuleStore, environment: Callable[[Mapping[str, str]], Environment]
@@ -101,6 +108,7 @@ class Programs:
         self._environment = environment
         self._variables = environment(route.env)
         self._ready: Mapping[str, object] | None = None
+        self.when_ready: Callable[[Mapping[str, object]], None] = _as_it_is
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
         self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
@@ -150,7 +158,9 @@ class Programs:
         if self._ready is None:
             from wsgi_wasm.hostapi import ready
 
-            self._ready = ready(self._route.grants)
+            granted = ready(self._route.grants)
+            self.when_ready(granted)
+            self._ready = granted
         return self._ready
 
     def _remembered(self, file: Path, script: str, make: Callable[[], Program]) -> Program:

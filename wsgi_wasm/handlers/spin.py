@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from socket import socket
+from urllib.parse import unquote_to_bytes
 
-from wsgi_wasm.config.model import Route
+from wsgi_wasm.config.model import AllowedHost, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
+from wsgi_wasm.gateway import Dispatcher, not_found
 from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.handlers.chaining import serve
 from wsgi_wasm.handlers.guest_handler import GuestHandler
 from wsgi_wasm.handlers.http import HttpHandler
 from wsgi_wasm.handlers.program import Invocation
-from wsgi_wasm.request import REQUEST_ID_FIELD, LocalRedirect, Request
+from wsgi_wasm.hostapi.destinations import Destination, Destinations
+from wsgi_wasm.hostapi.outbound import Policy, Within
+from wsgi_wasm.request import REQUEST_ID_FIELD, Environ, LocalRedirect, Request, StartResponse
+from wsgi_wasm.routing import Router, RouteTable
 from wsgi_wasm.spin import Application
 from wsgi_wasm.spin.model import StaticResponse, Trigger, Wagi
-from wsgi_wasm.spin.patterns import WELL_KNOWN, Found
+from wsgi_wasm.spin.patterns import WELL_KNOWN, Found, PatternTable
 from wsgi_wasm.spin.told import Target, target_of, wagi_arguments, with_headers, with_variables
 
+INTERNAL = ".spin.internal"  # the end of a component's name as a host
 _BODYLESS = frozenset({204, 205, 304})
 
 
@@ -47,8 +56,10 @@ class ComponentHandler(HttpHandler):
     """A component that handles HTTP. Its environment is the manifest's, whatever the variables are called: a component
     is told nothing of the request in its environment, so that no name is taken."""
 
-    def __init__(self, route: Route, modules: ModuleStore) -> None:
+    def __init__(self, route: Route, modules: ModuleStore, within: Within) -> None:
         super().__init__(replace(route, env={}), modules)
+        self._within = within
+        self._programs.when_ready = self._add_neighbours
         self._own = {name.encode(): f"{name}={value}".encode() for name, value in route.env.items()}
 
     def _told(
@@ -57,6 +68,59 @@ class ComponentHandler(HttpHandler):
         arguments, passed = super()._told(request, invocation, environment)
         kept = [variable for variable in passed if variable.partition(b"=")[0] not in self._own]
         return arguments, [*kept, *self._own.values()]
+
+    def _add_neighbours(self, granted: Mapping[str, object]) -> None:
+        policy = granted["outbound"]
+        assert isinstance(policy, Policy)
+        policy.within = self._within
+
+
+class Neighbours:
+    """The components of an application as servers for each other: `http://<component>.spin.internal`, which leads to
+    private endpoints too. It stays within this process."""
+
+    def __init__(self, application: Application, handlers: Mapping[tuple[str, Wagi | None], GuestHandler]) -> None:
+        # The first trigger that names a component says which executor runs it.
+        self._triggers = {one.component: one for one in reversed(application.manifest.triggers) if one.component}
+        self._handlers = handlers
+        self._dispatcher = Dispatcher(Router(RouteTable(()), {}), not_found)
+
+    def of(self, allowed: Iterable[AllowedHost]) -> Within:
+        """What a component may reach whose manifest allows these hosts: those that it names, and no wider pattern."""
+        destinations = Destinations(entry for entry in allowed if entry.host.endswith(INTERNAL))
+
+        def within(wanted: Destination) -> Callable[[socket], None] | None:
+            if not wanted.host.endswith(INTERNAL):
+                return None
+            if not destinations.admit(wanted):
+                raise LookupError(wanted.host)
+            trigger = self._triggers[wanted.host.removesuffix(INTERNAL)]
+            return lambda connection: serve(connection, partial(self._answer, trigger))
+
+        return within
+
+    def _answer(self, trigger: Trigger, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """PEP 3333. The component sees a route of `/...`, whatever its own are."""
+        path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
+        request = Request.arrived(environ, start_response, "", path_info)
+        target = target_of(environ, "", path_info)
+        found = PatternTable([("/...", trigger)]).match(target.path)
+        assert found is not None
+        assert trigger.component is not None
+        told = as_program if trigger.wagi is not None else as_component
+        handler = self._handlers[trigger.component, trigger.wagi]
+        return self._dispatcher.answer(Neighbour(handler), told(request, target, found))
+
+
+class Neighbour:
+    """A component for another one. The site's `methods` are about requests from outside."""
+
+    methods: frozenset[str] | None = None
+    local_redirects: frozenset[str] = frozenset()
+
+    def __init__(self, handler: GuestHandler) -> None:
+        self.name = handler.name
+        self.serve = handler.serve
 
 
 class SpinHandler:
@@ -68,10 +132,14 @@ class SpinHandler:
         self.methods = frozenset(route.methods) if route.methods is not None else None
         self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
         self._application = application
-        self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {
-            (component, wagi): ComponentHandler(made, modules) if wagi is None else WagiHandler(made, modules, wagi)
-            for (component, wagi), made in application.routes.items()
-        }
+        self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {}
+        neighbours = Neighbours(application, self._handlers)
+        for (component, wagi), made in application.routes.items():
+            if wagi is None:
+                handler: GuestHandler = ComponentHandler(made, modules, neighbours.of(made.grants.outbound.hosts))
+            else:
+                handler = WagiHandler(made, modules, wagi)
+            self._handlers[component, wagi] = handler
 
     def modules(self) -> list[Path]:
         """The components' files."""

@@ -53,13 +53,15 @@ class _Failed(Exception):
 @dataclass(eq=False, slots=True)
 class Ticket:
     """One request that may be made, once. `admit_address` judges what the name resolves to; `deadline` is on the
-    monotonic clock; `end` is called when it is over, or will never be."""
+    monotonic clock; `end` is called when it is over, or will never be. `within` serves it in this process, on a socket
+    and a thread of its own; None is for a server elsewhere."""
 
     destination: Destination
     admit_address: Callable[[Destination, str], bool]
     deadline: float
     max_bytes: int
     end: Callable[[], None]
+    within: Callable[[socket.socket], None] | None = None
     word: str = field(default_factory=lambda: secrets.token_hex(16))
     task: asyncio.Task[None] | None = None
 
@@ -157,6 +159,10 @@ class Forwarder:
     async def _connect(self, ticket: Ticket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the first address that may be used and takes it. Raises _Failed."""
         scheme, host, port = ticket.destination
+        if ticket.within is not None:
+            ours, theirs = socket.socketpair()
+            threading.Thread(target=ticket.within, args=(theirs,), name="wsgi_wasm-within", daemon=True).start()
+            return await asyncio.open_connection(sock=ours, limit=_PIECE)
         try:
             found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:

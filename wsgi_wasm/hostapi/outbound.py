@@ -9,26 +9,39 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.config.model import Outbound
 from wsgi_wasm.engine import wit
 from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
-from wsgi_wasm.hostapi.destinations import Destinations, destination
+from wsgi_wasm.hostapi.destinations import Destination, Destinations, destination
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from wsgi_wasm.hostapi.forwarder import Forwarder, Ticket
 
 API = "outbound"
 
 CONNECTION_LIMIT, DENIED, URI_INVALID = 11, 15, 19  # cases of error-code
 
+Within = Callable[[Destination], "Callable[[socket], None] | None"]
+
+
+def _elsewhere(wanted: Destination) -> None:
+    """Nothing is served within this process."""
+
 
 class Policy:
-    """What a route grants, and how many of its requests are under way in this process."""
+    """What a route grants, and how many of its requests are under way in this process.
+
+    `within` gives what serves a destination in this process, None for one elsewhere; LookupError denies it.
+    """
 
     def __init__(self, outbound: Outbound) -> None:
         self.limits = outbound
+        self.within: Within = _elsewhere
         self.destinations = Destinations(outbound.hosts)
         self._under_way = 0
         self._counting = threading.Lock()
@@ -70,6 +83,10 @@ class Requests:
         policy = self._policy
         if not policy.destinations.admit(wanted):
             raise HostError("denied", DENIED)
+        try:
+            within = policy.within(wanted)
+        except LookupError:
+            raise HostError("denied", DENIED) from None
         if not policy.begin():
             raise HostError("denied", CONNECTION_LIMIT)
         try:
@@ -77,7 +94,7 @@ class Requests:
 
             self._forwarder = self._forwarder or forwarder.forwarder()
             ticket = forwarder.Ticket(
-                wanted, policy.destinations.admit_address, self._deadline(), policy.limits.max_bytes, policy.end
+                wanted, policy.destinations.admit_address, self._deadline(), policy.limits.max_bytes, policy.end, within
             )
             self._forwarder.expect(ticket)
         except BaseException:

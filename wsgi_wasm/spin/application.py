@@ -105,9 +105,9 @@ def load_application(
 
 
 def _used(manifest: Manifest) -> Iterator[tuple[Component, Wagi | None]]:
-    """Each component that a request can reach, with its executor, once."""
-    reached = (trigger for trigger in manifest.triggers if trigger.route is not None and trigger.component is not None)
-    for identity, wagi in dict.fromkeys((trigger.component or "", trigger.wagi) for trigger in reached):
+    """Each component that a trigger names, with its executor, once."""
+    pairs = ((trigger.component, trigger.wagi) for trigger in manifest.triggers if trigger.component is not None)
+    for identity, wagi in dict.fromkeys(pairs):
         yield manifest.components[identity], wagi
 
 
@@ -126,9 +126,7 @@ def _about_routes(manifest: Manifest, patterns: PatternTable[Trigger]) -> Iterat
     for text, lost, taker in patterns.shadowed:
         yield f"trigger {lost.id}: the later trigger {taker.id} has the route {text} too and takes its requests"
     for trigger in manifest.triggers:
-        if trigger.route is None:
-            yield f"trigger {trigger.id}: a private endpoint is never reached: components cannot call each other here"
-        elif f"{trigger.route}/".startswith(WELL_KNOWN):
+        if trigger.route is not None and f"{trigger.route}/".startswith(WELL_KNOWN):
             yield f"trigger {trigger.id}: routes below {WELL_KNOWN} are Spin's own, so {trigger.route} is never reached"
     used = {trigger.component for trigger in manifest.triggers}
     for identity in manifest.components.keys() - used:

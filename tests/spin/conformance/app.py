@@ -12,7 +12,7 @@ from typing import Any
 
 from spin_sdk import key_value, redis, sqlite, variables
 from spin_sdk.http import IncomingHandler as Handler
-from spin_sdk.http import Request, Response
+from spin_sdk.http import Request, Response, send
 from spin_sdk.wit.imports import key_value as kv_errors
 from spin_sdk.wit.imports import redis as redis_values
 from spin_sdk.wit.imports import sqlite as sqlite_errors
@@ -109,12 +109,21 @@ def outbound_redis() -> None:
         equal(connection.execute("get", [key]), [redis_values.RedisResult_Binary(b"Eureka!")], "execute get")
 
 
+def outbound() -> None:
+    answer = send(Request("POST", variables.get("echo"), {"x-test": "1"}, b"Hello, world!"))
+    equal(answer.status, 200, "status")
+    equal(answer.headers["x-from"], "the echo service", "a field of the answer")
+    equal(answer.body, b"Hello, world!", "body")
+
+
 CHECKS = {
     "/key-value": key_value_store,
     "/key-value-denied": key_value_denied,
     "/sqlite": database,
     "/sqlite-denied": database_denied,
     "/variables": variable,
+    "/outbound": outbound,
+    "/outbound-denied": outbound,
     "/redis": outbound_redis,
     "/redis-denied": outbound_redis,
 }
@@ -134,6 +143,9 @@ class IncomingHandler(Handler):
             return self.seen(request)
         check = CHECKS.get(request.uri.partition("?")[0])
         try:
+            if request.uri.startswith("/chain/"):
+                host, _, path = request.uri.removeprefix("/chain/").partition("/")
+                return send(Request(request.method, f"http://{host}/{path}", {"x-test": "1"}, request.body))
             if check is None:
                 self.shape(request)
             else:
