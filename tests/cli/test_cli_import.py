@@ -96,6 +96,7 @@ source = "shop.wasm"
 files = [{ source = "static", destination = "/" }]
 environment = { YES = "yes", EMPTY = "", ODD = "a: ${b} #" }
 key_value_stores = ["default", "more"]
+allowed_outbound_hosts = ["https://*.example", "http://self", "redis://cache:6379", "https://{{ host }}"]
 sqlite_databases = ["default"]
 [component.shop.variables]
 url = "https://{{ host }}/{{ token }}"
@@ -116,4 +117,6 @@ url = "https://{{ host }}/{{ token }}"
     assert shop.grants.key_value["default"].path == tmp_path / "app/.spin/sqlite_key_value.db"
     assert shop.grants.sqlite["default"].path == tmp_path / "app/.spin/sqlite_db.db"
     assert shop.grants.variables["url"].value == "https://a${b}/s3cret"
+    assert [(host.scheme, host.host) for host in shop.grants.outbound.hosts] == [("https", "*.example")]
+    assert "was allowed the hosts http://self, redis://cache:6379, https://{{ host }}" in text
     assert "/only/:x would be /only too" in text

@@ -36,7 +36,7 @@ _VERBATIM = (
 # What a Spin application's manifest decides, so that a route with one cannot.
 _NOT_WITH_SPIN = (
     *("interface", "exact", "selectable", "args", "query_args", "document_root"),
-    *("key_value", "sqlite", "variables", "redis", "postgres"),
+    *("key_value", "sqlite", "variables", "redis", "postgres", "allowed_outbound_hosts"),
 )
 
 

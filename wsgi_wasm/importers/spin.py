@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.scalars import route_path, variable
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.importers.yaml_text import Value, comment, escaped, host_path, scalar, value
@@ -161,6 +163,9 @@ def _keys(
         yield "key_value", list(component.key_value_stores)
     if component.sqlite_databases:
         yield "sqlite", list(component.sqlite_databases)
+    hosts = _http_hosts(component)
+    if hosts:
+        yield "allowed_outbound_hosts", hosts
     if component.variables:
         yield "variables", _expanded(component, manifest)
 
@@ -182,6 +187,17 @@ def _expanded(component: Component, manifest: Manifest) -> dict[str, str]:
     return found
 
 
+def _http_hosts(component: Component) -> list[str]:
+    """Entries of `allowed_outbound_hosts` that a route can have as they are."""
+    found = []
+    for text in component.allowed_outbound_hosts:
+        with suppress(ValueError):
+            host = parse_allowed_host(text)
+            if host.scheme in ("http", "https", "*") and host.host != "self":
+                found.append(text)
+    return found
+
+
 def _wagi_remarks(trigger: Trigger) -> Iterator[str]:
     if trigger.wagi is not None and trigger.wagi.argv is not None:
         yield f"had argv = {trigger.wagi.argv!r}; write what of it does not change into `args`"
@@ -198,8 +214,9 @@ def _component_remarks(component: Component) -> Iterator[str]:
     for name in component.environment:
         if not _can_be_set(name):
             yield f"had the variable {name}, which the request decides here"
-    if component.allowed_outbound_hosts:
-        yield f"was allowed the hosts {', '.join(component.allowed_outbound_hosts)}"
+    others = [host for host in component.allowed_outbound_hosts if host not in _http_hosts(component)]
+    if others:
+        yield f"was allowed the hosts {', '.join(others)}"
 
 
 def _dirs(component: Component, root: Path, base: Path) -> tuple[dict[str, str], list[str]]:
