@@ -22,11 +22,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 try:
-    from wsgi_wasm.build import build_cached, cached
+    from wsgi_wasm.build import build_cached, build_code, cached, compiler_version
+    from wsgi_wasm.component.place import with_code
+    from wsgi_wasm.engine.runtime import wat_to_wasm
     from wsgi_wasm.errors import BuildError
 except ModuleNotFoundError:  # run from a checkout that is not installed
     sys.path.insert(0, str(HERE.parent))
-    from wsgi_wasm.build import build_cached, cached
+    from wsgi_wasm.build import build_cached, build_code, cached, compiler_version
+    from wsgi_wasm.component.place import with_code
+    from wsgi_wasm.engine.runtime import wat_to_wasm
     from wsgi_wasm.errors import BuildError
 
 from componentize import javascript_component, python_component  # noqa: E402  beside this file
@@ -74,6 +78,21 @@ def programs(name: str) -> list[str]:
 
 def c_guest(source: str, output: str, depends: tuple[Path, ...] = ()) -> Guest:
     return Guest(output, lambda cache: build_cached([HERE / source], cache, depends=depends))
+
+
+def component_guest(source: str, text: str, output: str) -> Guest:
+    """A component around C code that uses no library, written as text."""
+
+    def make(cache: Path) -> Path:
+        def compose(fresh: Path) -> None:
+            code = fresh.with_suffix(".code")
+            build_code([HERE / source], code)
+            fresh.write_bytes(with_code(wat_to_wasm((HERE / text).read_bytes()), code.read_bytes()))
+
+        inputs: list[Path | str] = [compiler_version(), HERE / source, HERE / text]
+        return cached(cache, Path(output).name, inputs, compose)
+
+    return Guest(output, make)
 
 
 def rust_compiler() -> tuple[str, str]:
@@ -150,6 +169,8 @@ def javascript_guest(source: str, world: str, output: str) -> Guest:
 EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "hello": (),
     "visits": (),
+    "composed": (),
+    "http-c": (component_guest("http-c/upper.c", "http-c/upper.wat", "http-c/upper.wasm"),),
     "form-c": (c_guest("form-c/form.c", "form-c/form.wasm", FORM),),
     "guestbook-c": (c_guest("guestbook-c/guestbook.c", "guestbook-c/guestbook.wasm", FORM),),
     "cgi-bin": tuple(

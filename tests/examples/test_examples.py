@@ -27,6 +27,7 @@ EXAMPLES = PROJECT / "examples"
 SITES = {path.parent.name: path.name for name in ("site.yaml", "spin.toml") for path in EXAMPLES.glob(f"*/{name}")}
 NAMES = sorted(SITES)
 BUILT_OTHERWISE: dict[str, list[str]] = {
+    "composed": [],
     "hello": [],
     "visits": [],
     "python-cgi": ["wsgi-wasm build-python"],

@@ -1,0 +1,58 @@
+;; Exports demo:api/greeter: `greet` puts a word before a name, GREETING of its environment or "Hello".
+(component
+  (import "wasi:cli/environment@0.2.3" (instance $environment
+    (export "get-environment" (func (result (list (tuple string string)))))))
+  (core module $memory
+    (memory (export "memory") 1)
+    (global $next (mut i32) (i32.const 4096))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (global.set $next (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+      (global.get $next)
+      (global.set $next (i32.add (global.get $next) (local.get 3)))))
+  (core instance $m (instantiate $memory))
+  (alias core export $m "memory" (core memory $memory))
+  (alias core export $m "realloc" (core func $realloc))
+  (core func $get (canon lower (func $environment "get-environment") (memory $memory) (realloc $realloc)))
+  (core module $code
+    (import "m" "memory" (memory 1))
+    (import "m" "realloc" (func $realloc (param i32 i32 i32 i32) (result i32)))
+    (import "host" "get" (func $get (param i32)))
+    (data (i32.const 64) "GREETING")
+    (data (i32.const 80) "Hello")
+    (data (i32.const 96) ", ")
+    ;; whether the text at $at is GREETING
+    (func $is-greeting (param $at i32) (param $size i32) (result i32)
+      (if (result i32) (i32.eq (local.get $size) (i32.const 8))
+        (then (i64.eq (i64.load (local.get $at)) (i64.load (i32.const 64))))
+        (else (i32.const 0))))
+    (func (export "greet") (param $name i32) (param $size i32) (result i32)
+      (local $word i32) (local $length i32) (local $entry i32) (local $left i32) (local $out i32)
+      (call $get (i32.const 16))
+      (local.set $word (i32.const 80))
+      (local.set $length (i32.const 5))
+      (local.set $entry (i32.load (i32.const 16)))
+      (local.set $left (i32.load (i32.const 20)))
+      (block $done
+        (loop $next
+          (br_if $done (i32.eqz (local.get $left)))
+          (if (call $is-greeting (i32.load (local.get $entry)) (i32.load offset=4 (local.get $entry)))
+            (then
+              (local.set $word (i32.load offset=8 (local.get $entry)))
+              (local.set $length (i32.load offset=12 (local.get $entry)))))
+          (local.set $entry (i32.add (local.get $entry) (i32.const 16)))
+          (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+          (br $next)))
+      (local.set $out (call $realloc (i32.const 0) (i32.const 0) (i32.const 1)
+        (i32.add (i32.const 2) (i32.add (local.get $length) (local.get $size)))))
+      (memory.copy (local.get $out) (local.get $word) (local.get $length))
+      (i32.store16 (i32.add (local.get $out) (local.get $length)) (i32.load16_u (i32.const 96)))
+      (memory.copy (i32.add (i32.add (local.get $out) (local.get $length)) (i32.const 2)) (local.get $name) (local.get $size))
+      (i32.store (i32.const 32) (local.get $out))
+      (i32.store (i32.const 36) (i32.add (i32.const 2) (i32.add (local.get $length) (local.get $size))))
+      (i32.const 32)))
+  (core instance $code (instantiate $code
+    (with "m" (instance $m)) (with "host" (instance (export "get" (func $get))))))
+  (func $greet (param "name" string) (result string)
+    (canon lift (core func $code "greet") (memory $memory) (realloc $realloc)))
+  (instance $greeter (export "greet" (func $greet)))
+  (export "demo:api/greeter@1.2.0" (instance $greeter)))
