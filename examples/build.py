@@ -180,6 +180,7 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "rust": (rust_guest("rust/words.rs", "rust/words.wasm"),),
     "go": (go_guest("go/digest.go", "go/digest.wasm"),),
     "python-cgi": (),
+    "wws-go": (go_guest("wws-go/src/visits.go", "wws-go/project/visits/[name].wasm"),),
     "spin-python": (python_spin_guest("spin-python/app.py", "spin-python/app.wasm"),),
     "spin-js": (javascript_guest("spin-js/visits.js", "visits", "spin-js/visits.wasm"),),
 }

@@ -18,7 +18,7 @@ LAYERS = [
     {"app"},
     {"last_good", "handlers", "importers"},
     {"gateway"},
-    {"answer", "admission", "body", "scripts", "routing", "build", "build_python", "spin", "hostapi"},
+    {"answer", "admission", "body", "scripts", "routing", "build", "build_python", "spin", "hostapi", "wws"},
     {"config", "engine", "cgi"},
     {"component"},
     {"request", "stderr", "wsgi_server"},

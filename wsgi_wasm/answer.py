@@ -35,8 +35,8 @@ class HeadReader(Protocol):
     def feed(self, data: bytes) -> Head | None:
         """The head once it is whole, else None; not called again after that. Raises BadGateway."""
 
-    def finish(self) -> None:
-        """The output has ended. Raises BadGateway unless the head is whole."""
+    def finish(self) -> Head | None:
+        """The output has ended: the head, where only the end decides what it is. Raises BadGateway where it is none."""
 
 
 class ClientGone(Exception):
@@ -86,6 +86,16 @@ class Answer:
                 return b""
             self._take_head(head)
             data = self._parser.body
+        return self._counted(data)
+
+    def _body_at_end(self) -> bytes:
+        head = self._parser.finish()
+        if head is None:
+            return b""
+        self._take_head(head)
+        return self._counted(self._parser.body)
+
+    def _counted(self, data: bytes) -> bytes:
         self.length += len(data)
         if self._left is not None:
             if len(data) > self._left:
@@ -155,7 +165,8 @@ class Answer:
             return self._broken_off(outcome)
         body = self._body_of(outcome.rest)
         if self.head is None:
-            self._parser.finish()
+            body = self._body_at_end()
+        if self.head is None:
             raise BadGateway("the guest ended before its head was whole")
         if self.started:
             return [*self._kept, body] if body or self._kept else []

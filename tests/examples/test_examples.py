@@ -125,7 +125,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def left_behind(directory: str, names: list[str]) -> list[str]:
     """What is made by building, serving or importing, and not a source."""
-    made = [name for name in names if name.endswith(".wasm") or name in ("__pycache__", ".spin")]
+    made = [name for name in names if name.endswith(".wasm") or name in ("__pycache__", ".spin", "state")]
     kept = {".gitignore"}
     return made if Path(directory).name != "data" else [name for name in names if name not in kept]
 

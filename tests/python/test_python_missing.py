@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from werkzeug.test import Client
 
+from servers.packages import package_parent
 from wsgi_wasm.build_python import build_python
-from wsgi_wasm.cli import main
 from wsgi_wasm.config import load_config
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.places import python_interpreter
@@ -38,10 +41,13 @@ def test_the_name_is_no_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "compile"])
-def test_commands_say_what_to_do(command: str, empty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_say_what_to_do(command: str, empty: Path, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE.replace(", .six: ./python", ""), encoding="utf-8")
-    assert main([command, str(tmp_path / "site.yaml")]) == 1
-    assert f"has not been built: run `wsgi-wasm build-python --cache {empty}`" in capsys.readouterr().out
+    argv = [sys.executable, "-m", "wsgi_wasm", command, str(tmp_path / "site.yaml")]
+    environment = {**os.environ, "PYTHONPATH": str(package_parent())}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"has not been built: run `wsgi-wasm build-python --cache {empty}`" in done.stdout
 
 
 def test_so_does_the_log(

@@ -12,6 +12,9 @@ _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # field-content of RFC 9110 5.5 with its white space: visible characters, SP, HT, and obs-text (0x80 to 0xFF).
 _VALUE = r"[\t -~\x80-\xff]*"
 
+FIELD_NAME = re.compile(_TOKEN)
+FIELD_VALUE = re.compile(_VALUE)
+
 # End of a head: an empty line after another one. Lines end in LF or CRLF, also mixed (RFC 3875 6.2: NL).
 HEAD_END = re.compile(rb"\n\r?\n")
 

@@ -22,6 +22,7 @@ from wsgi_wasm.engine.components import not_offered
 from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.handlers.workers import Project, sidecar_of
 from wsgi_wasm.hostapi.granted import warnings
 from wsgi_wasm.places import missing
 
@@ -161,7 +162,8 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
     found.imports |= {one.name for one in facts.imports}
     found.memory = max(found.memory, facts.memory_minimum)
     wanted = found.route.interface
-    if wanted not in ("auto", facts.interface):
+    spoken = "cgi" if wanted in ("wws", "raw") else wanted  # to the engine they are programs like any other
+    if spoken not in ("auto", facts.interface):
         found.errors.append(f"{name}: `interface` is {wanted}, and this component's is {facts.interface}")
     missing = not_offered(facts)
     if missing:
@@ -173,6 +175,22 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
         found.errors.append(f"{name}: {error}")
 
 
+def _scripts(found: Examined, root: Path) -> Iterable[Path]:
+    suffixes = (*MODULE_SUFFIXES, *found.route.interpreters)
+    if found.route.interface != "wws":
+        return scripts_below(root, suffixes)
+    workers = [root / file for file in Project(root, suffixes).layout().files]
+    for beside in (worker.with_suffix(".toml") for worker in workers):
+        if beside.exists():
+            try:
+                ignored = sidecar_of(beside).ignored
+            except ModuleError as error:
+                found.errors.append(str(error))
+            else:
+                found.warnings += [f"{beside}: {name} is not offered" for name in ignored]
+    return workers
+
+
 def _examine_directory(found: Examined, directory: Path, modules: Modules) -> None:
     wrong = _unusable(directory)
     if wrong:
@@ -180,7 +198,7 @@ def _examine_directory(found: Examined, directory: Path, modules: Modules) -> No
         return
     interpreters = found.route.interpreters
     root = Path(os.path.realpath(directory))
-    scripts = list(islice(scripts_below(root, (*MODULE_SUFFIXES, *interpreters)), MOST_SCRIPTS + 1))
+    scripts = list(islice(_scripts(found, root), MOST_SCRIPTS + 1))
     found.more_scripts = len(scripts) > MOST_SCRIPTS
     for path in scripts[:MOST_SCRIPTS]:
         name = str(path.relative_to(root))

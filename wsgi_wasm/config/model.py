@@ -10,7 +10,7 @@ from pathlib import Path
 FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
 
 # What a guest may speak; `auto` looks at the module.
-INTERFACES = ("auto", "cgi", "http")
+INTERFACES = ("auto", "cgi", "http", "wws", "raw")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +163,7 @@ class Route:
     pass_headers: tuple[str, ...]
     pass_authorization: bool
     response_fields: tuple[str, ...]
+    content_type: str
     dirs: tuple[Dir, ...]
     grants: Grants
     document_root: str | None

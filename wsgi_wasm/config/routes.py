@@ -27,6 +27,7 @@ _VERBATIM = (
     "pass_headers",
     "pass_authorization",
     "response_fields",
+    "content_type",
     "document_root",
     "query_args",
     "stream_request",
@@ -172,8 +173,11 @@ def _spin_app(settings: Settings | None) -> SpinApp | None:
     if settings is None:
         return None
     settings = merged(defaults_of("spin"), settings)
+    manifest = value_of(settings, "manifest")
+    if manifest is None:
+        return None  # it is broken, which has been reported
     return SpinApp(
-        manifest=value_of(settings, "manifest"),
+        manifest=manifest,
         runtime_config=value_of(settings, "runtime_config"),
         state_dir=value_of(settings, "state_dir"),
         profile=value_of(settings, "profile"),

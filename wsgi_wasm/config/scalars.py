@@ -19,6 +19,7 @@ TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 METHOD = r"[A-Z0-9!#$%&'*+.^_`|~-]+"
 CLEAN_PATH = r"/|(?:/[^/]+)+"
 ROUTE_PATH = r"/|(?:/[^/?#]+)+"
+FIELD_VALUE = r"[!-~](?:[ -~]{0,254}[!-~])?"
 FILE_NAME = r"[^./][^/]*"
 SUFFIX = r"\.[A-Za-z0-9_+-]+"
 HOST = r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\]"
@@ -142,6 +143,13 @@ def host_path(text: str) -> str:
         raise ValueError("is empty; write '.' for this file's own directory")
     if text.startswith("~"):
         raise ValueError("starts with '~', which is not expanded; write the whole path, or '${HOME}/...'")
+    return text
+
+
+def field_value(text: str) -> str:
+    """The value of a response field, printable ASCII."""
+    if not re.fullmatch(FIELD_VALUE, text):
+        raise ValueError("is no field value; write up to 256 printable characters, such as 'text/plain'")
     return text
 
 

@@ -75,6 +75,7 @@ METHOD = Scalar(noun="a request method", parse=scalars.method, pattern=scalars.M
 VARIABLE = Scalar(noun="a variable name", parse=scalars.variable, pattern=scalars.NAME)
 PATTERN = Scalar(noun="a variable name or pattern", parse=scalars.variable_pattern, pattern=scalars.NAME_PATTERN)
 HEADER = Scalar(noun="a request header", parse=scalars.request_header, pattern=scalars.TOKEN)
+FIELD_VALUE = Scalar(noun="a field value", parse=scalars.field_value, pattern=scalars.FIELD_VALUE)
 FIELD = Scalar(noun="a response field", parse=scalars.response_field, pattern=scalars.TOKEN)
 SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string", "number", "boolean"))
 
@@ -176,7 +177,8 @@ _key("route defaults", "interpreters", INTERPRETERS, {}, "{.py: python}",
      "Modules that run scripts, by the script's suffix; other suffixes than these, `.wasm` and `.wat` are "
      "not served; for `directory` routes.", RUNS)
 _key(ANY_ROUTE, "interface", Choice(allowed=INTERFACES), "auto", "cgi",
-     "What the guest speaks; `auto` looks at the module.", RUNS)
+     "What the guest speaks; `auto` looks at the module and finds `cgi` or `http`. `wws` is the JSON of Wasm Workers "
+     "Server; what a `raw` guest prints is the body.", RUNS)
 _key(ANY_ROUTE, "methods", ListOf(item=METHOD, plural="request methods", at_least=1, nullable=True), None,
      "[GET, POST]", "Allowed request methods, others get 405; GET brings HEAD, and null allows any.", RUNS)
 _key("route", "exact", FLAG, False, "true", "Whether only the path itself matches, nothing below it.", RUNS)
@@ -208,7 +210,8 @@ _key(ANY_ROUTE, "document_root", DOCUMENT_ROOT, None, "/data",
 
 _key(ANY_ROUTE, "key_value", STORE_LABELS, [], "[default, sessions]",
      "Key-value stores that the guest may open, by the labels that it uses: stores of the file's `key_value`, or a "
-     "mapping from labels to them. For components.", STORES)
+     "mapping from labels to them. For components, and for workers (`interface: wws`), whose namespaces they are.",
+     STORES)
 _key(ANY_ROUTE, "sqlite", DATABASE_LABELS, [], "{default: shop}",
      "SQLite databases that the guest may open, by the labels that it uses: databases of the file's `sqlite`, or a "
      "mapping from labels to them. For components.", STORES)
@@ -236,6 +239,8 @@ _key(ANY_ROUTE, "stream_request", FLAG, False, "true",
      "Whether the guest starts before the request body is whole; a body cut short is then no 400.", ANSWERS)
 _key(ANY_ROUTE, "response_fields", ListOf(item=FIELD, plural="response fields"), [], "[X-Sendfile]",
      "Response fields to let through that are normally dropped because front servers obey them.", ANSWERS)
+_key(ANY_ROUTE, "content_type", FIELD_VALUE, "text/html; charset=utf-8", "text/plain",
+     "The type of what guests print, where `interface` is `raw`; others say it themselves.", ANSWERS)
 _key(ANY_ROUTE, "local_redirects", ListOf(item=ROUTE_PATH, plural="route paths", nullable=True), None, "[/shop, /cart]",
      "Routes of the same host that a `Location: /path` may lead to inside the server, past its access rules; "
      "null means the route itself, and for `handler` none.", ANSWERS)

@@ -14,6 +14,8 @@ HANDLERS: Mapping[str, tuple[str, str]] = {
     "auto": ("auto", "AutoHandler"),
     "cgi": ("cgi", "CgiHandler"),
     "http": ("http", "HttpHandler"),
+    "wws": ("wws", "WwsHandler"),
+    "raw": ("raw", "RawHandler"),
 }
 
 

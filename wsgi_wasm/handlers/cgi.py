@@ -11,7 +11,7 @@ from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.handlers.guest_handler import GuestHandler
-from wsgi_wasm.handlers.program import AnyGuest, Invocation
+from wsgi_wasm.handlers.program import AnyGuest, Invocation, Program
 from wsgi_wasm.request import LocalRedirect, Request
 
 
@@ -27,10 +27,13 @@ class CgiHandler(GuestHandler):
 
     def run_guest(self, request: Request, invocation: Invocation, guest: AnyGuest) -> Iterable[bytes] | LocalRedirect:
         """As `GuestHandler.run_guest`. Raises ModuleError for a guest of another interface."""
-        if guest.interface != self.interface:
-            wanted, found = self.interface, guest.interface
-            raise ModuleError(f"{invocation.program.module.path}: `interface` is {wanted}, and this guest's is {found}")
+        self._check(guest, invocation.program)
         return super().run_guest(request, invocation, guest)
+
+    def _check(self, guest: AnyGuest, program: Program) -> None:
+        if guest.interface != self.interface:
+            wanted, found = self.route.interface, guest.interface
+            raise ModuleError(f"{program.module.path}: `interface` is {wanted}, and this guest's is {found}")
 
     def _environment(self, env: Mapping[str, str]) -> MetaVariables:
         route = self.route

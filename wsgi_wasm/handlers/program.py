@@ -142,7 +142,7 @@ class Programs:
 
     def _direct(self, file: Path) -> Program:
         route, module = self._route, self._modules.module(file)
-        return Program(module, route, route.args, route.dirs, self._variables, self._grants)
+        return Program(module, route, route.args, route.dirs, self._variables, self.grants)
 
     def _interpreted(self, interpreter: Interpreter, script: str) -> Program:
         arguments = [argument.replace("{script}", script) for argument in interpreter.args]
@@ -151,9 +151,9 @@ class Programs:
         dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
         variables = self._environment({**self._route.env, **interpreter.env})
         module = self._modules.module(interpreter.module)
-        return Program(module, self._route, arguments, dirs, variables, self._grants)
+        return Program(module, self._route, arguments, dirs, variables, self.grants)
 
-    def _grants(self) -> Mapping[str, object]:
+    def grants(self) -> Mapping[str, object]:
         """What the route grants to host APIs; asked for by components alone."""
         if self._ready is None:
             from wsgi_wasm.hostapi import ready

@@ -1,0 +1,303 @@
+"""Project folders of Wasm Workers Server: which worker a path names, and what its sidecar gives it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from guests.build import guest
+from python.cases import interpreter
+from servers.packages import package_parent
+from wsgi_wasm.wws.layout import Layout
+from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
+
+FILES = [
+    "index.wasm",
+    "about.wasm",
+    "api/index.wasm",
+    "api/v2/ping.wasm",
+    "api/[id].wasm",
+    "api/[id]/fixed.wasm",
+    "api/[id]/[other].wasm",
+    "[lang]/about.wasm",
+    "docs/[...page].wasm",
+    "docs/[...page]/index.py",
+    "docs/deep/[...rest].wasm",
+    "docs/intro.wasm",
+    "_libs/helper.wasm",
+    "api/_private.wasm",
+    "public/app.wasm",
+    "deep/public/app.wasm",
+    ".wws/runtimes/a.wasm",
+    "caf\xe9.wasm",
+    "with.dots.wasm",
+    "[not a name].wasm",
+]
+PATHS: dict[str, tuple[str, dict[str, str]] | None] = {
+    "/": ("index.wasm", {}),
+    "": ("index.wasm", {}),
+    "/index": None,
+    "/about": ("about.wasm", {}),
+    "/about/": ("about.wasm", {}),
+    "/about.wasm": None,
+    "/en/about": ("[lang]/about.wasm", {"lang": "en"}),
+    "/api": ("api/index.wasm", {}),
+    "/api/v2/ping": ("api/v2/ping.wasm", {}),
+    "/api/7": ("api/[id].wasm", {"id": "7"}),
+    "/api/a b\xe9": ("api/[id].wasm", {"id": "a b\xe9"}),
+    "/api/7/fixed": ("api/[id]/fixed.wasm", {"id": "7"}),
+    "/api/7/8": ("api/[id]/[other].wasm", {"id": "7", "other": "8"}),
+    "/api/7/8/9": None,
+    "/docs": None,
+    "/docs/intro": ("docs/intro.wasm", {}),
+    "/docs/a": ("docs/[...page].wasm", {"page": "a"}),
+    "/docs/a/b/c": ("docs/[...page].wasm", {"page": "a/b/c"}),
+    "/docs/deep": ("docs/[...page].wasm", {"page": "deep"}),
+    "/docs/deep/x/y": ("docs/deep/[...rest].wasm", {"rest": "x/y"}),
+    "/_libs/helper": None,
+    "/api/_private": ("api/[id].wasm", {"id": "_private"}),
+    "/public/app": None,
+    "/deep/public/app": None,
+    "/caf\xe9": ("caf\xe9.wasm", {}),
+    "/with.dots": ("with.dots.wasm", {}),
+    "/[not a name]": ("[not a name].wasm", {}),
+    "/[lang]/about": ("[lang]/about.wasm", {"lang": "[lang]"}),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_paths(path: str) -> None:
+    for files in (FILES, FILES[::-1]):
+        assert Layout(files).find(path) == PATHS[path]
+
+
+SIDECARS: dict[str, tuple[str, Sidecar | str]] = {
+    "all": (
+        'name = "x"\nversion = "1"\n[vars]\nA = "b"\nTOKEN = "$SECRET"\nPRICE = "$5 off"\n'
+        '[[folders]]\nfrom = "./_assets"\nto = "/mnt"\n[[folders]]\nfrom = "../x"\nto = "y"\n'
+        '[data.kv]\nnamespace = "shop"\n[features.http_requests]\nallowed_hosts = ["a"]\n',
+        Sidecar(
+            {"A": "b", "TOKEN": "s3", "PRICE": "$5 off"},
+            (("./_assets", "/mnt"), ("../x", "/y")),
+            "shop",
+            ("features.http_requests",),
+        ),
+    ),
+    "least": ('version = "1"', Sidecar()),
+    "number": ("version = 1", Sidecar()),
+    "no-version": ('name = "x"', "no version"),
+    "empty": ("", "no version"),
+    "no-toml": ("version =", "Invalid value"),
+    "not-utf-8": ("version = '\udcff'", "utf-8"),
+    "unset": ('version = "1"\nvars.A = "$NOT_SET"', "NOT_SET is not set"),
+    "vars-a-list": ('version = "1"\nvars = []', "vars is no table"),
+    "a-number": ('version = "1"\nvars.A = 1', "vars.A is no text"),
+    "a-nul": ('version = "1"\nvars.A = "\\u0000"', "vars.A is no text"),
+    "folders-a-table": ('version = "1"\n[folders]\nfrom = "a"', "folders is no list"),
+    "folders-of-texts": ('version = "1"\nfolders = ["a"]', "folders is no list"),
+    "a-folder-without-to": ('version = "1"\n[[folders]]\nfrom = "a"', "folders[0].to is no text"),
+    "kv-a-text": ('version = "1"\ndata.kv = "a"', "kv is no table"),
+    "namespace-a-number": ('version = "1"\ndata.kv.namespace = 1', "data.kv.namespace is no text"),
+}
+
+
+@pytest.mark.parametrize("name", SIDECARS)
+def test_sidecars(name: str) -> None:
+    text, expected = SIDECARS[name]
+    data = text.encode("utf-8", "surrogateescape")
+    if isinstance(expected, Sidecar):
+        assert read_sidecar(data, {"SECRET": "s3"}) == expected
+        return
+    with pytest.raises(SidecarError) as caught:
+        read_sidecar(data, {})
+    assert expected in str(caught.value)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    for name in ("index.wasm", "user/[id].wasm", "files/[...path].wasm", "_hidden.wasm", "public/x.wasm"):
+        put(folder / name)
+    return folder
+
+
+def put(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(guest("worker"), file)
+
+
+def asked(client: Client, path: str, **options: Any) -> dict[str, Any]:
+    """What the worker was given."""
+    answer = client.open(path, **options)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = json.loads(answer.data)
+    return told
+
+
+def test_a_project(project: Path, make_client: Callable[..., Client]) -> None:
+    client = make_client({"/app": {"directory": str(project), "interface": "wws"}})
+    told = asked(
+        client, "/app/user/J%C3%BCrgen?a=1", method="POST", data="body", headers={"X-Thing": "a", "Accept": "b"}
+    )
+    assert told["url"] == "http://localhost/app/user/J%C3%BCrgen?a=1"
+    assert (told["method"], told["body"], told["kv"]) == ("POST", "body", {})
+    assert told["params"] == {"id": "J\xfcrgen"}
+    assert told["headers"].items() >= {"x-thing": "a", "accept": "b", "content-length": "4"}.items()
+    assert "base64" not in told
+    assert asked(client, "/app/files/a/b/c")["params"] == {"path": "a/b/c"}
+    for path in ("/app", "/app/", "/app/user/1/"):
+        assert client.get(path).status_code == 200
+    for path in ("/app/_hidden", "/app/public/x", "/app/nothing", "/app/user", "/app/index.wasm", "/app/%ff/x"):
+        assert client.get(path).status_code == 404
+
+
+def test_what_a_worker_is_not_told(project: Path, make_client: Callable[..., Client]) -> None:
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    told = asked(client, "/", headers={"Authorization": "Bearer x", "Proxy": "http://evil", "Connection": "close"})
+    assert told["headers"].keys().isdisjoint({"authorization", "proxy", "connection"})
+
+
+def test_bodies_and_fields_that_are_not_text(project: Path, make_client: Callable[..., Client]) -> None:
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    told = asked(client, "/", method="POST", data=b"\xff\x00", headers={"X-Name": "caf\xe9"})
+    assert (told["body"], told["base64"]) == ("/wA=", True)
+    assert told["headers"]["x-name"] == "caf\xe9"
+    assert (
+        asked(client, "/", method="POST", data='\x00\x1f"\\\u2028\U0001f600')["body"] == '\x00\x1f"\\\u2028\U0001f600'
+    )
+
+
+def test_a_sidecar(project: Path, make_client: Callable[..., Client]) -> None:
+    (project / "env.py").write_text(
+        "import os, json\n" + PRINTS.format("dict(os.environ), os.listdir('/mnt')"), "utf-8"
+    )
+    (project / "_assets").mkdir()
+    (project / "_assets" / "a.txt").touch()
+    (project / "env.toml").write_text(
+        'version = "1"\n[vars]\nCOLOUR = "blue"\n[[folders]]\nfrom = "./_assets"\nto = "/mnt"\n', encoding="utf-8"
+    )
+    interpreter()
+    route = {"directory": str(project), "interface": "wws", "interpreters": {".py": "python"}, "env": {"A": "1"}}
+    client = make_client({"/": {**route, "queue_timeout": "60s"}})
+    assert json.loads(client.get("/env").data) == [{"COLOUR": "blue", "A": "1"}, ["a.txt"]]
+    (project / "env.toml").write_text('version = "1"\nvars.HTTP_X = "1"\n', encoding="utf-8")
+    assert client.get("/env").status_code == 503
+    assert client.get("/").status_code == 200
+
+
+PRINTS = "print(json.dumps({{'data': json.dumps([{}]), 'headers': {{}}, 'status': 200, 'kv': {{}}}}))\n"
+
+
+def test_a_worker_in_python(project: Path, make_client: Callable[..., Client]) -> None:
+    interpreter()
+    script = "import sys, json\nrequest = json.load(sys.stdin)\n"
+    (project / "hello" / "[name]").mkdir(parents=True)
+    (project / "hello" / "[name]" / "index.py").write_text(script + PRINTS.format("request['params']"), "utf-8")
+    route = {"directory": str(project), "interface": "wws", "interpreters": {".py": "python"}}
+    client = make_client({"/": {**route, "queue_timeout": "60s"}})
+    assert json.loads(client.get("/hello/Ada").data) == [{"name": "Ada"}]
+
+
+def test_the_project_changes(
+    project: Path, make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsgi_wasm.handlers.workers.RECHECK", 0.0)
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    assert client.get("/new/thing").status_code == 404
+    put(project / "new" / "thing.wasm")
+    assert client.get("/new/thing").status_code == 200
+    (project / "new" / "thing.wasm").unlink()
+    assert client.get("/new/thing").status_code == 404
+
+
+def test_links_that_leave_the_project(project: Path, tmp_path: Path, make_client: Callable[..., Client]) -> None:
+    put(tmp_path / "outside.wasm")
+    (project / "linked.wasm").symlink_to(tmp_path / "outside.wasm")
+    (project / "own.wasm").symlink_to("index.wasm")
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    assert client.get("/linked").status_code == 404
+    assert client.get("/own").status_code == 200
+
+
+def test_check_reads_sidecars(project: Path, tmp_path: Path) -> None:
+    (project / "index.toml").write_text('version = "1"\n[features.http_requests]\n', encoding="utf-8")
+    (project / "user" / "[id].toml").write_text("vars = 1", encoding="utf-8")
+    (tmp_path / "site.yaml").write_text("routes: {/: {directory: project, interface: wws}}", encoding="utf-8")
+    command = [sys.executable, "-m", "wsgi_wasm", "check", "site.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(package_parent())}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "features.http_requests is not offered" in done.stdout
+    assert "[id].toml: no version" in done.stdout
+    assert "_hidden" not in done.stdout
+
+
+# --- keys and values ---
+
+
+@pytest.fixture
+def keeping(project: Path, tmp_path: Path, make_client: Callable[..., Client]) -> Client:
+    """`/a` and `/b` keep the namespace `shop`, `/` the namespace `default`, which is another."""
+    for name in ("a", "b"):
+        put(project / f"{name}.wasm")
+        (project / f"{name}.toml").write_text('version = "1"\ndata.kv.namespace = "shop"\n', encoding="utf-8")
+    route = {"directory": str(project), "interface": "wws", "key_value": ["default", "shop"]}
+    stores = {"shop": {"path": str(tmp_path / "shop.db")}}
+    return make_client({"/": route}, state_dir=str(tmp_path / "state"), key_value=stores)
+
+
+def test_pairs_are_kept(keeping: Client) -> None:
+    assert asked(keeping, "/a")["kv"] == {}
+    asked(keeping, "/a?set=one")
+    assert asked(keeping, "/b")["kv"] == {"one": "3"}
+    asked(keeping, "/b?set=three")
+    assert asked(keeping, "/a")["kv"] == {"one": "3", "three": "5"}
+    assert asked(keeping, "/")["kv"] == {}
+    asked(keeping, "/a?drop")
+    assert asked(keeping, "/b")["kv"] == {}
+
+
+def test_requests_at_the_same_time_keep_each_others_pairs(keeping: Client) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    asked(keeping, "/a")
+    with ThreadPoolExecutor(4) as threads:
+        paths = ["/a?set=slow1", "/a?set=slow22", "/b?set=quick", "/b?set=other"]
+        list(threads.map(lambda path: asked(keeping, path), paths))
+    assert asked(keeping, "/a")["kv"] == {"slow1": "5", "slow22": "6", "quick": "5", "other": "5"}
+
+
+def test_a_namespace_that_is_not_granted(
+    project: Path, tmp_path: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}}, state_dir=str(tmp_path / "state"))
+    with caplog.at_level(logging.WARNING, "wsgi_wasm"):
+        asked(client, "/?set=a")
+    assert "kv of 'default' is not kept: name it in `key_value`" in caplog.text
+    assert asked(client, "/")["kv"] == {}
+
+
+def test_a_refused_answer_keeps_nothing(keeping: Client, project: Path) -> None:
+    (project / "bad.wat").write_text(BAD, encoding="utf-8")
+    assert keeping.get("/bad").status_code == 502
+    assert asked(keeping, "/")["kv"] == {}
+
+
+# prints an answer with a pair and a status that is none
+BAD = r"""(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\10\00\00\00\34\00\00\00")
+  (data (i32.const 16) "{\"data\":\"\",\"headers\":{},\"status\":1,\"kv\":{\"a\":\"bcdef\"}}")
+  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+"""
