@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guests.build import guest
+from guests.build import component, component_text, guest
 from wsgi_wasm.cli.examine import PREVIEW1_FUNCTIONS
 from wsgi_wasm.cli.words import plain_words
 from wsgi_wasm.engine.advisories import ADVISORIES, NOT_ON_PYPI, concerning
@@ -86,6 +86,56 @@ def test_what_is_granted(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -
     found = json.loads(as_json.out)["routes"][0]["grants"]
     assert found["redis"] == {"[::1]:6379": "allowed"}
     assert "hunter2" not in done.text + as_json.text
+
+
+def test_what_a_component_is_and_may(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    for name in ("app", "greeter"):
+        (tmp_path / f"{name}.wat").write_text(component_text(name))
+    (tmp_path / "odd.wat").write_text(
+        """(component (import "a:b/c@1.0.0" (instance (export "f" (func))))
+           (core module $m (func (export "run") (result i32) (i32.const 0)))
+           (core instance $i (instantiate $m))
+           (func $run (result (result)) (canon lift (core func $i "run")))
+           (instance $r (export "run" (func $run))) (export "wasi:cli/run@0.2.0" (instance $r)))"""
+    )
+    (tmp_path / "empty.wat").write_text(
+        """(component (component $e) (instance $i (instantiate $e)) (export "wasi:cli/run@0.2.0" (instance $i)))"""
+    )
+    site(
+        f"""
+        routes:
+          /app: {{module: app.wat}}
+          /handler: {{module: {component("http")}, allowed_outbound_hosts: ["https://*.example", "*://10.0.0.0/8:80..90"]}}
+          /cgi: {{module: {component("http")}, interface: cgi}}
+          /memory: {{module: {component("http")}, memory: 128KiB}}
+          /odd: {{module: odd.wat}}
+          /empty: {{module: empty.wat}}
+          /core: {{module: {guest("hello")}, interface: http}}
+        compose: {{app.wat: {{greeter: greeter.wat}}}}
+        """
+    )
+    done = wsgi_wasm("check", "site.yaml", "--json")
+    assert done.status == 1
+    routes = {route["path"]: route for route in json.loads(done.out)["routes"]}
+    assert routes["/app"]["kind"] == "component, cgi"
+    assert routes["/app"]["composed"] == {"greeter": f"{tmp_path}/greeter.wat"}
+    assert "wasi:cli/environment@0.2.3" in routes["/app"]["imports"]
+    assert "demo:api/greeter@1.0.0" not in routes["/app"]["imports"]
+    assert routes["/handler"]["kind"] == "component, http"
+    assert routes["/handler"]["grants"]["outbound"] == {
+        "https://*.example:443": "allowed",
+        "*://10.0.0.0/8:80..90": "allowed",
+    }
+    assert "wasi:http/types@0.2.12" in routes["/handler"]["imports"]
+    assert any("this component's is http" in text for text in routes["/cgi"]["errors"])
+    assert any("`memory` allows 128 KiB" in text for text in routes["/memory"]["errors"])
+    assert any("imports what is not offered" in text and "a:b/c@1.0.0" in text for text in routes["/odd"]["warnings"])
+    assert any("a core module" in text for text in routes["/core"]["errors"])
+    assert any("without the function run" in text for text in routes["/empty"]["errors"])
+    assert routes["/core"]["interface"] is None
+    assert [routes[path]["errors"] for path in ("/app", "/handler", "/odd")] == [[], [], []]
+    text = wsgi_wasm("check", "site.yaml").text
+    assert f"composed greeter = {tmp_path}/greeter.wat" in text
 
 
 def test_everything_that_is_broken_is_named(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ PREVIEW1_FUNCTIONS = frozenset(
 class Examined:
     """A route and what was found. `imports` are those of all its modules, `memory` (bytes) the most that one of them
     begins with; `scripts` are paths below the directory, `more_scripts` says that there are others. `interface` is
-    what the route's component speaks, "" for a core module."""
+    what the route's component speaks, "" for a core module; `plugs` are the components in it, by import."""
 
     route: Route
     imports: set[str] = field(default_factory=set)
@@ -54,6 +54,7 @@ class Examined:
     more_scripts: bool = False
     not_compiled: bool = False
     interface: str = ""
+    plugs: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -84,6 +85,10 @@ class Modules:
         if path not in self._known:
             self._known[path] = self._load(path)
         return self._known[path]
+
+    def plugs(self, path: Path) -> dict[str, str]:
+        """What is plugged into a component, by import."""
+        return {name: str(source.path) for name, source in self._store.source(path).plugs}
 
     def _load(self, path: Path) -> AnyLinked | str | None:
         try:
@@ -138,6 +143,7 @@ def _examine_module(found: Examined, path: Path, name: str, modules: Modules) ->
     elif isinstance(linked, str):
         found.errors.append(f"{name}: {linked}")
     elif isinstance(linked.facts, ComponentFacts):
+        found.plugs |= modules.plugs(path)
         _examine_component(found, linked.facts, name)
     else:
         _examine_facts(found, linked.facts, name)

@@ -98,6 +98,7 @@ def _details(one: Examined, style: Style) -> list[str]:
     names = _env_names(route)
     lines += wrapped("env     ", names) if names else []
     lines += wrapped("pass_env", list(route.pass_env)) if route.pass_env else []
+    lines += [f"composed {name} = {path}" for name, path in one.plugs.items()]
     for api, places in granted(route.grants).items():
         told = [f"{name} = {place}" if place not in ("set", "allowed") else name for name, place in places.items()]
         lines += [f"{'' if position else api:9} {text}" for position, text in enumerate(told)]
@@ -178,6 +179,8 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "env": _env_names(route),
         "pass_env": list(route.pass_env),
         "grants": granted(route.grants),
+        "interface": one.interface or None,
+        "composed": one.plugs,
         "imports": sorted(one.imports),
         "memory": one.memory,
         "scripts": one.scripts,

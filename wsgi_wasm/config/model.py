@@ -106,6 +106,13 @@ class AllowedHost:
     first_port: int
     last_port: int
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if (self.first_port, self.last_port) == (1, 65535):
+            return f"{self.scheme}://{host}:*"
+        last = f"..{self.last_port + 1}" if self.last_port > self.first_port else ""
+        return f"{self.scheme}://{host}:{self.first_port}{last}"
+
     @property
     def endpoint(self) -> tuple[str, int] | None:
         """Host and port, if the entry means exactly one server."""

@@ -53,7 +53,9 @@ class LinkedComponent:
         self.facts = facts
         self.run_index = 0
         self._exported = int(cc.export_index(pointer, None, *_text(RUN)))
-        self.run_index = int(cc.export_index(pointer, self._exported, b"run", 3))
+        self.run_index = cc.export_index(pointer, self._exported, b"run", 3) or 0
+        if not self.run_index:
+            raise ModuleError("exports wasi:cli/run without the function run")
         missing = tuple(not_offered(facts))
         names = {*offered(), *(one.name for one in missing)}
         imported = imports(engine.pointer, pointer, names.__contains__)

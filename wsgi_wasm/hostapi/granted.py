@@ -19,6 +19,7 @@ def granted(grants: Grants) -> dict[str, dict[str, str]]:
         "variables": {name: str(one.file) if one.file else "set" for name, one in grants.variables.items()},
         "redis": {_server(one): "allowed" for one in grants.redis},
         "postgres": {_server(one): "allowed" for one in grants.postgres},
+        "outbound": {str(host): "allowed" for host in grants.outbound.hosts},
     }
     return {api: found for api, found in every.items() if found}
 
