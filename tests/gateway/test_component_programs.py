@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import Client
 
 from conftest import SiteMaker
-from guests.build import VERSIONS, component
+from guests.build import VERSIONS, component, component_text
 from wsgi_wasm.errors import Cut
 
 
@@ -70,3 +72,19 @@ def test_the_interface_can_be_forced(make_client: SiteMaker, caplog: pytest.LogC
     assert site(make_client, interface="cgi").get("/x").status_code == 200
     assert site(make_client, interface="http").get("/x").status_code == 503
     assert "`interface` is http, and this guest's is cgi" in caplog.text
+
+
+def test_a_component_cannot_take_all_descriptors(
+    make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It opens 400 files and waits for ever: at the next tick it is stopped, and they are closed."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_text("x")
+    (tmp_path / "files.wat").write_text(component_text("files"))
+    route = {"module": str(tmp_path / "files.wat"), "dirs": {"/data": str(tmp_path / "data")}, "timeout": "60s"}
+    client = make_client({"/x": route})
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        assert client.get("/x").status_code == 502
+    assert caplog.text.count("holds more than 256 files open") == 3
+    assert len(os.listdir("/proc/self/fd")) <= before + 8

@@ -25,10 +25,11 @@ from wsgi_wasm.engine.errors import component_trap, error_text, taken
 from wsgi_wasm.engine.feeder import Feeder, Source
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.open_files import open_below
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.output_file import PIECE, outputs
-from wsgi_wasm.engine.run import Client, Input, Run, RunLimits, Stop, current
-from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
+from wsgi_wasm.engine.run import MAX_FILES, Client, Input, Run, RunLimits, Stop, current
+from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime, runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 PAGE = 65536
@@ -49,7 +50,7 @@ class Linked(Protocol):
 class ComponentRun(Run):
     """State of one run; what the guest has written lies in the thread's files until `flush`."""
 
-    __slots__ = ("_ticked", "errors", "feeder", "held", "output")
+    __slots__ = ("_ticked", "directories", "errors", "feeder", "held", "output")
 
     def __init__(
         self,
@@ -57,11 +58,13 @@ class ComponentRun(Run):
         client: Client,
         spent: tuple[float, float],
         grants: Mapping[str, object],
+        directories: tuple[str, ...],
     ) -> None:
         super().__init__(None, limits, client, None, (), spent)  # type: ignore[arg-type]
         self.output, self.errors = outputs.begin()
         self.held = Held(grants, self)
         self.feeder: Feeder | None = None
+        self.directories = directories  # that it may open files in; runs of one route have the same tuple
         self._ticked = time.monotonic()
 
     def tick(self) -> None:
@@ -70,7 +73,15 @@ class ComponentRun(Run):
         if self.feeder is not None and self.feeder.guest_waits():
             self.deadline += now - self._ticked
         self._ticked = now
+        if self.directories:
+            self._look_at_files()
         super().tick()
+
+    def _look_at_files(self) -> None:
+        """Raises Stop where the guest, or all guests of its route together, hold more than their share."""
+        sharing = sum(getattr(run, "directories", None) is self.directories for run in list(runtime().ticker.running))
+        if open_below(self.directories, MAX_FILES) > MAX_FILES * sharing:
+            raise Stop(End.STOPPED, f"holds more than {MAX_FILES} files open")
 
     def flush(self) -> None:
         """Hand on what is new. Raises Stop where there is more output than allowed."""
@@ -108,6 +119,7 @@ class ComponentGuest:
         self._outbound = linked.facts.outbound
         self.limits = limits
         self.preopens = tuple(preopens)
+        self._directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
         self.grants = grants
         self.memory = memory_each(linked.facts, limits.memory)
 
@@ -121,7 +133,7 @@ class ComponentGuest:
         spent: tuple[float, float] = (0.0, 0.0),
     ) -> Outcome:
         """Run the guest to its end on this thread, in a fresh store: as `guest.Guest.run`."""
-        run = ComponentRun(self.limits, client, spent, self.grants)
+        run = ComponentRun(self.limits, client, spent, self.grants, self._directories)
         current.run = run
         linked = self.linked
         ticker = linked.runtime.ticker
