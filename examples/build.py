@@ -162,6 +162,15 @@ def python_spin_guest(source: str, output: str) -> Guest:
     )
 
 
+def python_guest(source: str, world: str, output: str) -> Guest:
+    def make(cache: Path) -> Path:
+        app = HERE / source
+        packages = ("componentize-py==0.25.1",)
+        return python_component(app, world, packages, cache, Path(output).name, app.parent / "wit")
+
+    return Guest(output, make)
+
+
 def javascript_guest(source: str, world: str, output: str) -> Guest:
     return Guest(output, lambda cache: javascript_component(HERE / source, world, cache, Path(output).name))
 
@@ -171,6 +180,8 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "visits": (),
     "composed": (),
     "http-c": (component_guest("http-c/upper.c", "http-c/upper.wat", "http-c/upper.wasm"),),
+    "http-python": (python_guest("http-python/digest.py", "digest", "http-python/digest.wasm"),),
+    "http-js": (javascript_guest("http-js/words.js", "words", "http-js/words.wasm"),),
     "form-c": (c_guest("form-c/form.c", "form-c/form.wasm", FORM),),
     "guestbook-c": (c_guest("guestbook-c/guestbook.c", "guestbook-c/guestbook.wasm", FORM),),
     "cgi-bin": tuple(

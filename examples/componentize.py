@@ -33,7 +33,8 @@ def python_component(
 ) -> Path:
     """`app` is a module with the world's exports; `packages` are pinned, componentize-py among them.
 
-    `wit` is the directory of the world's definition where none of the packages brings it. Raises BuildError.
+    `wit` is the directory of the world's definition, without WASI's own interfaces, where none of the packages brings
+    it. Raises BuildError.
     """
     inputs: list[Path | str] = [
         *_sources(app.parent, "*.py"),
@@ -46,9 +47,9 @@ def python_component(
         tools = _python_environment(cache, packages)
         # The packages' own definitions are found through the Python on PATH.
         path = f"{tools / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-        definition = ["--wit-path", wit] if wit else []
-        command = [tools / "bin" / "componentize-py", *definition, "--world", world, "componentize"]
         with tempfile.TemporaryDirectory() as work:  # it imports the application, which leaves __pycache__
+            definition = ["--wit-path", _definition(wit, BROUGHT_WASI, cache, Path(work))] if wit else []
+            command = [tools / "bin" / "componentize-py", *definition, "--world", world, "componentize"]
             shutil.copytree(app.parent, Path(work) / "app", ignore=shutil.ignore_patterns("*.wasm", ".spin"))
             arguments = ["--python-path", Path(work) / "app", app.stem, "--output", fresh]
             _run([*command, *arguments], PATH=path, VIRTUAL_ENV=str(tools))
@@ -72,20 +73,30 @@ def javascript_component(app: Path, world: str, cache: Path, output: str) -> Pat
     inputs = [*_sources(app.parent, "*.js"), *_sources(wit, "*.wit"), world, *JS_PACKAGES, JS_WASI]
 
     def make(fresh: Path) -> None:
-        tools = _environment(cache, "javascript", JS_PACKAGES, _install_javascript) / "node_modules"
+        tools = _javascript_packages(cache)
         node = shutil.which("node") or str(Path(sys.executable).parent / "node")
         with tempfile.TemporaryDirectory() as work:
-            definition = Path(work) / "wit"
-            shutil.copytree(wit, definition)
-            for package in (tools / "@bytecodealliance/jco/lib/wit/builtin" / BROUGHT_WASI).iterdir():
-                target = definition / "deps" / package.name
-                target.mkdir(parents=True)
-                text = (package / "package.wit").read_text("utf-8")
-                (target / "package.wit").write_text(text.replace(BROUGHT_WASI, JS_WASI), encoding="utf-8")
+            definition = _definition(wit, JS_WASI, cache, Path(work))
             command = tools / "@bytecodealliance/componentize-js/src/cli.js"
             _run([node, command, app, "--wit", definition, "--world-name", world, "--out", fresh])
 
     return cached(cache, output, inputs, make)
+
+
+def _definition(wit: Path, version: str, cache: Path, work: Path) -> Path:
+    """A copy of `wit` with WASI's own interfaces of this version beside it."""
+    definition = work / "wit"
+    shutil.copytree(wit, definition)
+    for package in (_javascript_packages(cache) / "@bytecodealliance/jco/lib/wit/builtin" / BROUGHT_WASI).iterdir():
+        target = definition / "deps" / package.name
+        target.mkdir(parents=True)
+        text = (package / "package.wit").read_text("utf-8")
+        (target / "package.wit").write_text(text.replace(BROUGHT_WASI, version), encoding="utf-8")
+    return definition
+
+
+def _javascript_packages(cache: Path) -> Path:
+    return _environment(cache, "javascript", JS_PACKAGES, _install_javascript) / "node_modules"
 
 
 def _install_javascript(place: Path) -> None:
