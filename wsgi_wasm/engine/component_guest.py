@@ -59,10 +59,11 @@ class ComponentRun(Run):
         spent: tuple[float, float],
         grants: Mapping[str, object],
         directories: tuple[str, ...],
+        calls_host: bool,
     ) -> None:
         super().__init__(None, limits, client, None, (), spent)  # type: ignore[arg-type]
         self.output, self.errors = outputs.begin()
-        self.held = Held(grants, self)
+        self.held = Held(grants, self) if calls_host else None
         self.feeder: Feeder | None = None
         self.directories = directories  # that it may open files in; runs of one route have the same tuple
         self._ticked = time.monotonic()
@@ -117,6 +118,8 @@ class ComponentGuest:
         self.linked = linked
         self.interface = linked.facts.interface
         self._outbound = linked.facts.outbound
+        # What is imported beside WASI is functions of the host; so is what lets the adapter make requests.
+        self._calls_host = self._outbound or not all(one.is_wasi for one in linked.facts.imports)
         self.limits = limits
         self.preopens = tuple(preopens)
         self._directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
@@ -133,7 +136,7 @@ class ComponentGuest:
         spent: tuple[float, float] = (0.0, 0.0),
     ) -> Outcome:
         """Run the guest to its end on this thread, in a fresh store: as `guest.Guest.run`."""
-        run = ComponentRun(self.limits, client, spent, self.grants, self._directories)
+        run = ComponentRun(self.limits, client, spent, self.grants, self._directories, self._calls_host)
         current.run = run
         linked = self.linked
         ticker = linked.runtime.ticker
@@ -156,7 +159,8 @@ class ComponentGuest:
             current.run = None
             del ticker.running[run]
             c.store_delete(store)
-            run.held.close()
+            if run.held is not None:
+                run.held.close()
             if run.feeder is not None:
                 run.feeder.end()
             run.output.end()

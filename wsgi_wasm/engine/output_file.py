@@ -24,7 +24,7 @@ class OutputFile:
 
     def __init__(self, name: str) -> None:
         self._descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-        self.path = f"/proc/self/fd/{self._descriptor}".encode()
+        self.path = f"/proc/{os.getpid()}/fd/{self._descriptor}".encode()  # `self` would be one link more to follow
         self.taken = 0  # bytes that have been read
         self._punched = 0
 
