@@ -1,4 +1,4 @@
-/* The same program natively under mod_cgid and as a guest: one line, from one variable. */
+/* One line, from one variable: the least that a CGI program does. */
 #include <stdio.h>
 #include <stdlib.h>
 
