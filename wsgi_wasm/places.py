@@ -34,6 +34,11 @@ def python_interpreter(cache: Path) -> Path:
     return cache / f"{PYTHON}-{_python_digest()}.wasm"
 
 
+def is_python_interpreter(path: Path) -> bool:
+    """Whether a module is that one."""
+    return path.name == python_interpreter(path.parent).name
+
+
 @functools.cache
 def _python_digest() -> str:
     """Of what it is made from: another version of this package may need another interpreter."""
@@ -45,6 +50,6 @@ def _python_digest() -> str:
 
 def missing(path: Path, reason: str) -> str:
     """Why a module cannot be read, and what to do about it where it is the interpreter that we make ourselves."""
-    if path.name == python_interpreter(path.parent).name and not path.exists():
+    if is_python_interpreter(path) and not path.exists():
         return f"the interpreter {PYTHON!r} has not been built: run `wsgi-wasm build-python --cache {path.parent}`"
     return reason

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -29,6 +30,7 @@ class Case:
     writable: bool = False
     method: str = "GET"
     path: str = ""
+    raw_path: str = ""  # the same as it is sent, percent-encoded
     query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     data: str = ""
@@ -43,6 +45,11 @@ class Case:
     written: dict[str, str] = field(default_factory=dict)
     native: bool = True
     why: str = ""
+
+    @property
+    def target(self) -> str:
+        """The path behind the script's as it is sent."""
+        return self.raw_path or quote(self.path)
 
     @property
     def sent(self) -> bytes:

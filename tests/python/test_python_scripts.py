@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from werkzeug.test import Client
@@ -47,11 +48,13 @@ def test_script(case: Case, tmp_path: Path, serve: Callable[..., Client], caplog
     client = serve(folder, env=case.env, dirs=dirs, interpreters=interpreters)
     with caplog.at_level(logging.INFO, "wsgi_wasm"):
         answer = client.open(
-            f"/{case.at}{case.path}",
+            f"/{case.at}{case.target}",
             method=case.method,
             query_string=case.query,
             headers=case.headers,
             data=case.sent or None,
+            # the client would decode it as UTF-8
+            environ_overrides={"PATH_INFO": unquote(f"/{case.at}{case.target}", "latin-1")},
         )
     said = [record.getMessage() for record in caplog.records]
     assert answer.status_code == case.status, said

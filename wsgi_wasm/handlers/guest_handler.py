@@ -19,7 +19,8 @@ from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.engine.run import Input
-from wsgi_wasm.handlers.program import AnyGuest, Environment, Invocation, Programs
+from wsgi_wasm.handlers.environment import Environment
+from wsgi_wasm.handlers.program import AnyGuest, Invocation, Programs
 from wsgi_wasm.request import LocalRedirect, Request
 from wsgi_wasm.stderr import ErrorLog
 from wsgi_wasm.wsgi_server import Connection

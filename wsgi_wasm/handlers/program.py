@@ -7,12 +7,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 from wsgi_wasm.config.model import Dir, Interpreter, Route
 from wsgi_wasm.engine.guest import Guest, Preopen
 from wsgi_wasm.engine.modules import Module, ModuleStore
 from wsgi_wasm.engine.offers import offer
+from wsgi_wasm.handlers.environment import ByteVariables, Environment
+from wsgi_wasm.places import is_python_interpreter
 from wsgi_wasm.request import Request
 from wsgi_wasm.scripts import find_script
 
@@ -33,23 +35,6 @@ def _interfaces() -> Iterable[Interface]:
 
 
 offer(_interfaces)
-
-
-class Environment(Protocol):
-    """Makes the environment of one request. `cgi.metavars.MetaVariables` is the usual one, and says what is what."""
-
-    def build(
-        self,
-        environ: Mapping[str, Any],
-        *,
-        script_name: str,
-        path_info: str,
-        request_id: str,
-        content_length: int | None,
-        script_filename: str | None,
-        streamed_body: bool,
-    ) -> list[bytes]:
-        """`NAME=value`, each name once. Raises BadRequest."""
 
 
 class Program:
@@ -150,6 +135,8 @@ class Programs:
         # The scripts are what an interpreter reads, so it sees them as the root of its file system.
         dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
         variables = self._environment({**self._route.env, **interpreter.env})
+        if is_python_interpreter(interpreter.module):
+            variables = ByteVariables(variables)
         module = self._modules.module(interpreter.module)
         return Program(module, self._route, arguments, dirs, variables, self.grants)
 

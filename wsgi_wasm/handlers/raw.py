@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from wsgi_wasm.answer import Answer
 from wsgi_wasm.config.model import Route
@@ -15,6 +14,7 @@ from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.engine.run import Input
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.handlers.environment import OwnVariables
 from wsgi_wasm.handlers.guest_handler import GuestHandler
 from wsgi_wasm.handlers.program import AnyGuest
 from wsgi_wasm.message import Head
@@ -42,17 +42,6 @@ class RawHandler(GuestHandler):
         if guest.interface != "cgi":
             raise ModuleError(f"`interface` is raw, and this guest's is {guest.interface}")
         return super()._admitted(guest, arguments, environment, None, answer, spent)
-
-
-class OwnVariables:
-    """An environment of a route's own variables and nothing else."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]
-
-    def build(self, environ: Mapping[str, Any], **request: Any) -> list[bytes]:
-        """As `Environment.build`."""
-        return self._env
 
 
 class EveryByte:

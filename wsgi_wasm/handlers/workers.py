@@ -16,7 +16,8 @@ from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.model import Dir, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
-from wsgi_wasm.handlers.program import MODULE_SUFFIXES, Environment, Invocation, Program, Programs
+from wsgi_wasm.handlers.environment import Environment
+from wsgi_wasm.handlers.program import MODULE_SUFFIXES, Invocation, Program, Programs
 from wsgi_wasm.request import Request
 from wsgi_wasm.wws.layout import Layout, is_worker
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar

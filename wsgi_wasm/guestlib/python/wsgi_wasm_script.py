@@ -13,6 +13,7 @@ import random
 import sys
 import time
 import types
+import urllib.parse
 import uuid
 import warnings
 
@@ -22,6 +23,8 @@ from wit_world import exports
 from wit_world.imports import environment
 
 USAGE = 2  # exit status, as the native interpreter's
+
+CARRIER = b"WSGI_WASM_BYTES"  # values that are not UTF-8
 
 WITHOUT_EFFECT = {"-B", "-E", "-q", "-s"}  # what they ask for is so in any case, or cannot be
 
@@ -64,7 +67,13 @@ def _run(arguments: list[str]) -> int:
 def _set_environment(variables: list[tuple[str, str]]) -> None:
     # Not by `update`, which tells the C library of each one: a third of a short script's time, and nothing there asks.
     encode = os.environ.encodekey
-    os.environ._data.update({encode(name): encode(value) for name, value in variables})
+    data = os.environ._data
+    data.update({encode(name): encode(value) for name, value in variables})
+    carried = data.pop(CARRIER, None)
+    if carried is not None:  # see ByteVariables in wsgi_wasm/handlers/environment.py
+        for pair in carried.split(b"&"):
+            name, _, value = pair.partition(b"=")
+            data[name] = urllib.parse.unquote_to_bytes(value)
 
 
 def _open_streams() -> None:

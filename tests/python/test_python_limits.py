@@ -1,0 +1,81 @@
+"""Limits and streaming for scripts under `interpreters: {.py: python}`, in a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from python.cases import interpreter
+from servers.client import Connection, Truncated, get
+from servers.fixtures import serve
+from servers.process import wait_for
+from servers.server import Server
+
+HEAD = 'print("Content-Type: text/plain\\n", flush=True)\n'
+
+SCRIPTS = {
+    # Goes on when the test has read the first line: the order is certain, whatever the time.
+    "stream.py": HEAD
+    + """
+import os, time
+print("first", flush=True)
+for _ in range(2000):
+    if os.path.exists("/gate/open"):
+        break
+    time.sleep(0.01)
+print("second")
+""",
+    "loop.py": "while True: pass\n",
+    "sleep.py": "import time\ntime.sleep(600)\n",
+    "flood.py": HEAD + "while True: print('x' * 10000)\n",
+    "fine.py": HEAD + "print('fine')\n",
+}
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gate")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Server]:
+    interpreter()
+    folder = tmp_path_factory.mktemp("python")
+    (folder / "scripts").mkdir()
+    for name, text in SCRIPTS.items():
+        (folder / "scripts" / name).write_text(text, encoding="utf-8")
+    route = {"directory": "scripts", "interpreters": {".py": "python"}, "dirs": {"/gate": str(gate)}}
+    quick = {**route, "timeout": "500ms", "max_output": "1MiB"}
+    site = folder / "site.yaml"
+    site.write_text(yaml.safe_dump({"routes": {"/s": route, "/quick": quick}}), encoding="utf-8")
+    cache = interpreter().parent
+    with serve("gunicorn-gthread", site, folder, ready="/nothing", cache=cache) as server:
+        wait_for("the interpreter to be compiled", lambda: get(server.address, "/s/fine.py").status != 503)
+        yield server
+
+
+def test_lines_come_as_they_are_flushed(server: Server, gate: Path) -> None:
+    with Connection(server.address) as connection:
+        connection.send_request("GET", "/s/stream.py")
+        pieces = connection.pieces(connection.read_head())
+        assert next(pieces)[1] == b"first\n"
+        (gate / "open").touch()
+        assert b"".join(piece for _, piece in pieces) == b"second\n"
+
+
+@pytest.mark.parametrize("name", ["loop.py", "sleep.py"])
+def test_a_script_that_does_not_end_is_ended(name: str, server: Server) -> None:
+    assert get(server.address, f"/quick/{name}").status == 504
+    assert get(server.address, "/quick/fine.py").text == "fine\n"
+
+
+def test_a_flood_is_cut_off(server: Server) -> None:
+    with Connection(server.address) as connection:
+        connection.send_request("GET", "/quick/flood.py")
+        with pytest.raises(Truncated) as cut:
+            connection.read_answer()
+    assert 0 < len(cut.value.body) <= 1 << 20
+    assert get(server.address, "/quick/fine.py").text == "fine\n"
