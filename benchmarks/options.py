@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks import BUILD
 from benchmarks.subjects import HOMES, NO_LOAD, OTHERS, PROBES, SERVERS, cells, foreign, subjects
@@ -48,8 +49,10 @@ def _positive(text: str) -> int:
 
 def _rival(text: str) -> tuple[str, str]:
     name, found, url = text.partition("=")
-    if not found or not name or not url.startswith("http://"):
-        raise argparse.ArgumentTypeError("must be NAME=http://HOST:PORT/PATH")
+    # The load goes to nobody else: a server elsewhere has not agreed to it, and its CPU time cannot be seen from here.
+    here = urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    if not found or not name or not url.startswith("http://") or not here:
+        raise argparse.ArgumentTypeError("must be NAME=http://127.0.0.1:PORT/PATH, a server of this machine")
     return name, url
 
 

@@ -55,3 +55,9 @@ def test_unknown_names_are_refused() -> None:
     done = suite("--servers", "nginx")
     assert done.returncode == 2
     assert "no nginx; there are gunicorn-sync" in done.stderr
+
+
+def test_load_goes_to_this_machine_alone() -> None:
+    done = suite("--no-install", "--list", "--rival", "elsewhere=http://192.0.2.1/")
+    assert done.returncode == 2
+    assert "a server of this machine" in done.stderr
