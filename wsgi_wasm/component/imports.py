@@ -30,7 +30,7 @@ from wsgi_wasm.component.reader import (
     malformed,
     sections,
 )
-from wsgi_wasm.component.types import TypeCopier, extern_name
+from wsgi_wasm.component.types import TypeCopier, extern_name, skip_parts
 from wsgi_wasm.component.writer import Item, Writer
 from wsgi_wasm.errors import ModuleError
 
@@ -152,14 +152,7 @@ class Reading:
         form = reader.byte()
         if form == 0:
             reader.number()
-        for _ in range(reader.count()):
-            if form == 0:
-                reader.name()
-            else:
-                extern_name(reader)
-            if reader.byte() == CORE_SORT:
-                reader.byte()
-            reader.number()
+        skip_parts(reader, named=form == 0)
         self._spaces[INSTANCE_SORT].append(None)
 
     def _import(self, reader: Reader) -> Generator[PendingImport, Item | None, None]:

@@ -22,7 +22,7 @@ from wsgi_wasm.component.reader import (
     malformed,
     sections,
 )
-from wsgi_wasm.component.types import TypeCopier, extern_name
+from wsgi_wasm.component.types import TypeCopier, extern_name, skip_parts
 from wsgi_wasm.errors import ModuleError
 
 PAGE = 65536
@@ -134,14 +134,7 @@ def _instance(reader: Reader, scope: _Scope) -> Needs:
     taken = Needs()
     if form == 0:
         taken = _looked_up(scope.components, reader.number(), reader).plus(Needs(component_instances=1))
-    for _ in range(reader.count()):
-        if form == 0:
-            reader.name()
-        else:
-            extern_name(reader)
-        if reader.byte() == CORE_SORT:
-            reader.byte()
-        reader.number()
+    skip_parts(reader, named=form == 0)
     return taken
 
 

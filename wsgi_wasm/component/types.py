@@ -253,6 +253,18 @@ def extern_name(reader: Reader) -> tuple[bytes, str]:
     return bytes([form]) + text(name), name
 
 
+def skip_parts(reader: Reader, named: bool) -> None:
+    """Pass over what an instance is made of: the arguments of a component (`named`), or items under names."""
+    for _ in range(reader.count()):
+        if named:
+            reader.name()
+        else:
+            extern_name(reader)
+        if reader.byte() == CORE_SORT:
+            reader.byte()
+        reader.number()
+
+
 _DEFINITIONS: dict[int, Callable[[TypeCopier, Reader, int], bytes]] = {
     0x40: TypeCopier._function,
     0x43: TypeCopier._function,

@@ -9,11 +9,10 @@ its turn there too.
 from __future__ import annotations
 
 import ctypes
-import io
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine import _component_capi as cc
@@ -21,16 +20,14 @@ from wsgi_wasm.engine import _component_values as v
 from wsgi_wasm.engine import wasi
 from wsgi_wasm.engine.component_engine import ComponentEngine
 from wsgi_wasm.engine.component_facts import ComponentFacts
-from wsgi_wasm.engine.errors import component_trap, error_text, taken
-from wsgi_wasm.engine.feeder import Feeder, Source
+from wsgi_wasm.engine.component_run import ComponentRun
+from wsgi_wasm.engine.component_wasi import grant_wasi
+from wsgi_wasm.engine.errors import component_trap, error_text
 from wsgi_wasm.engine.guest import Preopen
-from wsgi_wasm.engine.hostcalls import Held
-from wsgi_wasm.engine.open_files import open_below
 from wsgi_wasm.engine.outcome import End, Outcome
-from wsgi_wasm.engine.output_file import PIECE, outputs
-from wsgi_wasm.engine.run import MAX_FILES, Client, Input, Run, RunLimits, Stop, current
-from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime, runtime
-from wsgi_wasm.errors import ModuleError, Unavailable
+from wsgi_wasm.engine.run import Client, Input, RunLimits, Stop, current
+from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
+from wsgi_wasm.errors import ModuleError
 
 PAGE = 65536
 ADAPTER_MINIMUM = 2 * PAGE  # memory.wat
@@ -45,64 +42,6 @@ class Linked(Protocol):
     linker: int
     pointer: int
     run_index: int
-
-
-class ComponentRun(Run):
-    """State of one run; what the guest has written lies in the thread's files until `flush`."""
-
-    __slots__ = ("_ticked", "directories", "errors", "feeder", "held", "output")
-
-    def __init__(
-        self,
-        limits: RunLimits,
-        client: Client,
-        spent: tuple[float, float],
-        grants: Mapping[str, object],
-        directories: tuple[str, ...],
-        calls_host: bool,
-    ) -> None:
-        super().__init__(None, limits, client, None, (), spent)  # type: ignore[arg-type]
-        self.output, self.errors = outputs.begin()
-        self.held = Held(grants, self) if calls_host else None
-        self.feeder: Feeder | None = None
-        self.directories = directories  # that it may open files in; runs of one route have the same tuple
-        self._ticked = time.monotonic()
-
-    def tick(self) -> None:
-        """As `Run.tick`. Time in which the guest waits for the client's body does not count."""
-        now = time.monotonic()
-        if self.feeder is not None and self.feeder.guest_waits():
-            self.deadline += now - self._ticked
-        self._ticked = now
-        if self.directories:
-            self._look_at_files()
-        super().tick()
-
-    def _look_at_files(self) -> None:
-        """Raises Stop where the guest, or all guests of its route together, hold more than their share."""
-        sharing = sum(getattr(run, "directories", None) is self.directories for run in list(runtime().ticker.running))
-        if open_below(self.directories, MAX_FILES) > MAX_FILES * sharing:
-            raise Stop(End.STOPPED, f"holds more than {MAX_FILES} files open")
-
-    def flush(self) -> None:
-        """Hand on what is new. Raises Stop where there is more output than allowed."""
-        self.take_errors()
-        while self.output.waiting():
-            over = self.output.taken + self.output.waiting() > self.limits.max_output
-            room = self.limits.max_output - self.output.taken
-            data = self.output.take(min(PIECE, room))
-            if data:
-                before = time.monotonic()
-                self.client.output(data)
-                self.deadline += time.monotonic() - before
-            if over and len(data) < PIECE:
-                raise Stop(End.OUTPUT, f"{self.limits.max_output} bytes")
-
-    def take_errors(self) -> None:
-        """Hand on what is new on standard error; of a flood, the beginning."""
-        if self.errors.waiting():
-            self.client.error_output(self.errors.take(PIECE))
-            self.errors.skip()
 
 
 class ComponentGuest:
@@ -149,7 +88,7 @@ class ComponentGuest:
         try:
             facts = linked.facts
             c.store_limiter(store, self.memory, TABLE_ELEMENTS, facts.core_instances, facts.tables, facts.memories)
-            self._grant(context, run, arguments, environment, stdin)
+            grant_wasi(context, run, arguments, environment, stdin, self.preopens)
             if self._outbound:
                 cc.set_http(context)
             c.set_epoch_deadline(context, 1)
@@ -159,12 +98,7 @@ class ComponentGuest:
             current.run = None
             del ticker.running[run]
             c.store_delete(store)
-            if run.held is not None:
-                run.held.close()
-            if run.feeder is not None:
-                run.feeder.end()
-            run.output.end()
-            run.errors.end()
+            run.close()
         outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
         return outcome
 
@@ -208,47 +142,6 @@ class ComponentGuest:
             outcome.end, outcome.detail = End.OUTPUT, f"{self.limits.max_output} bytes"
         return outcome
 
-    def _grant(
-        self,
-        context: int,
-        run: ComponentRun,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-    ) -> None:
-        config = c.wasi_new()
-        try:
-            self._set(config, run, arguments, environment, stdin)
-        except BaseException:
-            c.wasi_delete(config)
-            raise
-        taken(c.set_wasi(context, config))
-
-    def _set(
-        self,
-        config: int,
-        run: ComponentRun,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-    ) -> None:
-        texts = [_utf8(argument) for argument in arguments]
-        c.wasi_argv(config, len(texts), (ctypes.c_char_p * len(texts))(*texts))
-        pairs = [_utf8(variable).partition(b"=") for variable in environment]
-        names = (ctypes.c_char_p * len(pairs))(*(name for name, _, _ in pairs))
-        values = (ctypes.c_char_p * len(pairs))(*(value for _, _, value in pairs))
-        cc.wasi_env(config, len(pairs), names, values)
-        if not (cc.wasi_stdout_file(config, run.output.path) and cc.wasi_stderr_file(config, run.errors.path)):
-            raise Unavailable("/proc is not there, which components need for their output")
-        if stdin is not None:
-            _give_input(config, stdin, run)
-        for preopen in self.preopens:
-            if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
-                raise Unavailable(
-                    f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
-                    "cannot be opened"
-                )
-
 
 def memory_each(facts: ComponentFacts, allowed: int) -> int:
     """What each memory may grow to, in bytes, so that all together stay within `allowed`. Raises ModuleError.
@@ -270,34 +163,3 @@ def memory_each(facts: ComponentFacts, allowed: int) -> int:
             f"needs {needed >> 10} KiB"
         )
     return each
-
-
-def _utf8(data: bytes) -> bytes:
-    """Text of the Component Model is UTF-8: bytes that are not become U+FFFD, which names nothing by accident."""
-    return data if data.isascii() else data.decode("utf-8", "replace").encode()
-
-
-def _give_input(config: int, stdin: Input, run: ComponentRun) -> None:
-    """The request's body: a file by its path, one that is still coming through a pipe, anything else as bytes."""
-    if hasattr(stdin, "stop"):
-        run.feeder = Feeder(cast("Source", stdin))
-        if not cc.wasi_stdin_file(config, run.feeder.path):
-            raise Unavailable("the request's body finds no way into the guest")
-        run.feeder.begin()
-        return
-    if isinstance(stdin, io.BytesIO) or not isinstance(stdin, io.IOBase):
-        data = stdin.getvalue() if isinstance(stdin, io.BytesIO) else _read_all(stdin)
-        vector = c.ByteVec()
-        v.byte_vec_new(ctypes.byref(vector), len(data), data)
-        cc.wasi_stdin_bytes(config, ctypes.byref(vector))
-        return
-    descriptor = stdin.fileno()
-    if not cc.wasi_stdin_file(config, f"/proc/self/fd/{descriptor}".encode()):
-        raise Unavailable("the file of the request's body cannot be opened anew")
-
-
-def _read_all(stdin: Input) -> bytes:
-    pieces = []
-    while piece := stdin.read(PIECE):
-        pieces.append(piece)
-    return b"".join(pieces)

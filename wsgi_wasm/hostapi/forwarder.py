@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from wsgi_wasm.hostapi.destinations import Destination
+from wsgi_wasm.hostapi.forwarded import parsed, rewritten, without_length
 
 log = logging.getLogger("wsgi_wasm.guest")
 
@@ -34,12 +35,6 @@ _CONNECT = 10.0  # seconds for one address
 # cases of error-code
 DNS_ERROR, UNAVAILABLE, PROHIBITED, REFUSED, TERMINATED, TIMEOUT = 1, 3, 4, 6, 7, 8
 TLS_ERROR, CERTIFICATE_ERROR, RESPONSE_TIMEOUT = 12, 13, 33
-
-# Fields of a request that are the forwarder's to write; the connection to it says nothing of the one that it makes.
-_OWN_FIELDS = (b"host", b"connection", b"keep-alive", b"proxy-connection", b"upgrade")
-
-
-_LENGTH = b"wsgi-wasm-length:"  # what the adapter calls `content-length`
 
 
 class _Failed(Exception):
@@ -100,12 +95,12 @@ class Forwarder:
         try:
             async with asyncio.timeout(_CONNECT):
                 head = await reader.readuntil(b"\r\n\r\n")
-            method, word, target, fields = _parsed(head)
+            method, word, target, fields = parsed(head)
             ticket = self._waiting.pop(word, None)
             if ticket is not None:
                 ticket.task = asyncio.current_task()
-                fields, length = _without_length(fields)
-                head = _rewritten(method, target, fields, ticket.destination, length)
+                fields, length = without_length(fields)
+                head = rewritten(method, target, fields, ticket.destination, length)
                 await self._forward(ticket, head, length, reader, writer)
         except (OSError, ValueError, EOFError, asyncio.LimitOverrunError, TimeoutError) as error:
             log.debug("a forwarded request ended: %r", error)
@@ -252,37 +247,6 @@ async def _say(writer: asyncio.StreamWriter, word: str, code: int) -> None:
         field = f"wsgi-wasm-error: {word} {code}"
         writer.write(f"HTTP/1.1 599 -\r\n{field}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
         await writer.drain()
-
-
-def _parsed(head: bytes) -> tuple[bytes, str, bytes, list[bytes]]:
-    """Method, the ticket's word, the target without it, and the lines of the fields. Raises ValueError."""
-    line, *fields = head[:-4].split(b"\r\n")
-    method, target, _ = line.split(b" ")
-    slash = target.index(b"/", 1)
-    return method, target[1:slash].decode("ascii"), target[slash:], fields
-
-
-def _without_length(fields: Iterable[bytes]) -> tuple[list[bytes], int | None]:
-    """The lines without the one in which the adapter gives the body's length, and that. Raises ValueError."""
-    lengths = [line.partition(b":")[2].strip() for line in fields if line.lower().startswith(_LENGTH)]
-    if not lengths:
-        return list(fields), None
-    (text,) = lengths
-    if not text.isdigit():
-        raise ValueError(f"{text!r} is no length")
-    own = (_LENGTH, b"transfer-encoding:")
-    return [line for line in fields if not line.lower().startswith(own)], int(text)
-
-
-def _rewritten(method: bytes, target: bytes, fields: Iterable[bytes], to: Destination, length: int | None) -> bytes:
-    """The head of the request to the server itself."""
-    kept = [line for line in fields if line.partition(b":")[0].strip().lower() not in _OWN_FIELDS]
-    host = f"[{to.host}]" if ":" in to.host else to.host
-    port = "" if to.port == {"http": 80, "https": 443}[to.scheme] else f":{to.port}"
-    own = [f"host: {host}{port}".encode(), b"connection: close"]
-    if length is not None:
-        own.append(b"content-length: %d" % length)
-    return b"\r\n".join([b"%s %s HTTP/1.1" % (method, target), *own, *kept, b"", b""])
 
 
 _forwarder: Forwarder | None = None
