@@ -424,6 +424,8 @@ void wsgi_wasm_run(struct run *r)
     r->output_size = r->input_at = r->handed = 0;
     r->error = r->trap = NULL;
     r->exited = r->code = r->python_streams = 0;
+    if (r->profiled)
+        memset(r->steps, 0, sizeof r->steps);
     r->context = context;
     r->memory = NULL;
     r->memory_size = 0;

@@ -56,6 +56,8 @@ class Program:
         self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in dirs)
         self._grants = grants
         self._guest: AnyGuest | None = None
+        self.seen_as = guest_path(module.path, route.dirs)
+        """Where the guest sees its own file, None where it does not."""
 
     def guest(self, wait: float) -> AnyGuest:
         """The guest, linked anew when its module has changed. Raises ModuleError, Unavailable."""
@@ -108,8 +110,7 @@ class Programs:
     def find(self, request: Request) -> Invocation:
         """The route's program, or the one that the path names. Raises NotFound."""
         if self._program is not None:
-            filename = guest_path(self._program.module.path, self._route.dirs)
-            return Invocation(self._program, request.script_name, request.path_info, filename)
+            return Invocation(self._program, request.script_name, request.path_info, self._program.seen_as)
         assert self._directory is not None
         script = find_script(self._directory, request.path_info, self._route.index, self._suffixes)
         interpreter = self._route.interpreters.get(script.file.suffix)
@@ -122,8 +123,7 @@ class Programs:
     def dropped_in(self, request: Request, file: Path) -> Invocation:
         """The program that is `file`, which the front server has chosen."""
         program = self._remembered(file, "", lambda: self._direct(file))
-        filename = guest_path(file, self._route.dirs)
-        return Invocation(program, request.script_name, request.path_info, filename)
+        return Invocation(program, request.script_name, request.path_info, program.seen_as)
 
     def _direct(self, file: Path) -> Program:
         route, module = self._route, self._modules.module(file)
