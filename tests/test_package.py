@@ -29,6 +29,7 @@ def test_the_wheel_has_everything() -> None:
     modules = {str(path.relative_to(PROJECT)) for path in (PROJECT / "wsgi_wasm").rglob("*.py")}
     assert modules <= set(names)
     assert {"wsgi_wasm/py.typed", "wsgi_wasm/guestlib/malloc.c", "wsgi_wasm/guestlib/stdout.c"} <= set(names)
+    assert "wsgi_wasm/guestlib/python/wit/world.wit" in names
     shared = {Path(name).name for name in names if "/data/share/wsgi-wasm/" in name}
     wanted = {path.name for folder in ("apache", "conf") for path in (PROJECT / folder).iterdir()} - {"README.md"}
     assert shared == wanted

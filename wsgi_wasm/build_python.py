@@ -8,6 +8,7 @@ the snapshot come from the package index that pip is set up for, and are needed 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,9 +37,11 @@ def build_python(cache: Path, waiting: Waiting = lambda step, seconds: None, *, 
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".python-", dir=cache) as work:
-            packages, made = Path(work) / "packages", Path(work) / output.name
+            packages, program, made = Path(work) / "packages", Path(work) / "program", Path(work) / output.name
             _install(packages, waiting)
-            _componentize(packages, made, waiting)
+            # A copy, since importing them leaves __pycache__.
+            shutil.copytree(PYTHON_SOURCES, program, ignore=shutil.ignore_patterns("__pycache__"))
+            _componentize(program, packages, made, waiting)
             made.chmod(0o644)
             made.replace(output)
     except OSError as error:
@@ -58,10 +61,10 @@ def _install(packages: Path, waiting: Waiting) -> None:
         raise
 
 
-def _componentize(packages: Path, output: Path, waiting: Waiting) -> None:
-    command = [sys.executable, "-c", _COMPONENTIZE, "--quiet", "--wit-path", str(PYTHON_SOURCES / "wit")]
+def _componentize(program: Path, packages: Path, output: Path, waiting: Waiting) -> None:
+    command = [sys.executable, "-c", _COMPONENTIZE, "--quiet", "--wit-path", str(program / "wit")]
     command += ["--world", "interpreter", "componentize", PROGRAM, "--output", str(output)]
-    for folder in (PYTHON_SOURCES, packages):
+    for folder in (program, packages):
         command += ["--python-path", str(folder)]
     _run(command, {"PYTHONPATH": str(packages)}, lambda seconds: waiting("starting Python for the snapshot", seconds))
 

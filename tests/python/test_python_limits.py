@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from python.cases import interpreter
-from servers.client import Connection, Truncated, get
+from servers.client import Connection, Truncated, get, request
 from servers.fixtures import serve
 from servers.process import wait_for
 from servers.server import Server
@@ -31,6 +32,7 @@ print("second")
     "loop.py": "while True: pass\n",
     "sleep.py": "import time\ntime.sleep(600)\n",
     "flood.py": HEAD + "while True: print('x' * 10000)\n",
+    "echo.py": HEAD + "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read())\n",
     "fine.py": HEAD + "print('fine')\n",
 }
 
@@ -64,6 +66,11 @@ def test_lines_come_as_they_are_flushed(server: Server, gate: Path) -> None:
         assert next(pieces)[1] == b"first\n"
         (gate / "open").touch()
         assert b"".join(piece for _, piece in pieces) == b"second\n"
+
+
+def test_a_large_body_both_ways(server: Server) -> None:
+    body = os.urandom(3 << 20)
+    assert request(server.address, "POST", "/s/echo.py", body=body).body == body
 
 
 @pytest.mark.parametrize("name", ["loop.py", "sleep.py"])
