@@ -88,3 +88,27 @@ def test_a_component_cannot_take_all_descriptors(
         assert client.get("/x").status_code == 502
     assert caplog.text.count("holds more than 256 files open") == 3
     assert len(os.listdir("/proc/self/fd")) <= before + 8
+
+
+# `memory`, and what a guest's memories come to, in pages: two share what the small one leaves
+MEMORIES = [("2MiB", [12, 12, 8]), ("1MiB", [4, 4, 4]), ("16MiB", [124, 124, 8])]
+
+
+@pytest.mark.parametrize(("memory", "pages"), MEMORIES)
+def test_memory_is_for_all_memories_together(
+    make_client: SiteMaker, tmp_path: Path, memory: str, pages: list[int]
+) -> None:
+    (tmp_path / "memories.wat").write_text(component_text("memories"))
+    client = make_client({"/x": {"module": str(tmp_path / "memories.wat"), "memory": memory}})
+    grown = [int(line) for line in client.get("/x").text.split()]
+    assert grown == pages
+    assert sum(grown) * 65536 <= int(memory.removesuffix("MiB")) << 20
+
+
+def test_too_little_memory_for_all_is_said(
+    make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "memories.wat").write_text(component_text("memories"))
+    client = make_client({"/x": {"module": str(tmp_path / "memories.wat"), "memory": "704KiB"}})
+    assert client.get("/x").status_code == 503
+    assert "can let each of 2 memories grow to 64 KiB" in caplog.text

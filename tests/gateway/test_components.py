@@ -87,6 +87,11 @@ ENDS: list[tuple[str, dict[str, Any], int, str]] = [
     ("twice", {}, 502, "gave no whole response"),
     ("error", {}, 502, "wasi:http error-code internal-error: own words"),
     ("refused", {}, 502, "wasi:http error-code connection-refused"),
+    ("fields-forever", {"memory": "4MiB", "timeout": "20s"}, 502, "trapped"),
+    ("fields-forever", {"memory": "64MiB", "timeout": "20s"}, 502, "trapped"),
+    ("handles-forever", {"timeout": "20s"}, 502, "trapped"),
+    ("wrong-handle", {}, 502, "trapped"),
+    ("twice-taken", {}, 200, ""),
     ("loop", {"timeout": "200ms"}, 504, "ran past its timeout"),
     ("loop", {"cpu": "100ms"}, 504, "cpu"),
     ("loop-after", {"timeout": "200ms"}, CUT, "ran past its timeout"),
@@ -223,6 +228,10 @@ def test_response_heads(
     assert words in caplog.text
     names = {name.lower() for name, _ in response.headers}
     assert not names & {"status", "x-sendfile", "x-accel-redirect", "server", "te"}
+
+
+def test_bodies_and_streams_are_had_once(client: Client) -> None:
+    assert client.get("/x/twice-taken").text == "1111"
 
 
 def test_views_cannot_be_changed(client: Client) -> None:

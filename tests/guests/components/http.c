@@ -372,7 +372,38 @@ __attribute__((export_name("handle"))) void handle(int request, int outparam) {
         int answer = response(plain());
         status(answer, 204);
         outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
-    } else if (is("trap"))
+    } else if (is("fields-forever")) {
+        int headers = fields();
+        for (;;)
+            add(headers, "x-again", "and again");
+    } else if (is("handles-forever")) {
+        for (;;)
+            fields();
+    } else if (is("twice-taken")) { /* what can be had once: the second time is an error, "1111" */
+        u8 found[4];
+        int body;
+        consume(request_, &r);
+        body = r.words[1];
+        consume(request_, &r);
+        found[0] = '0' + r.bytes[0];
+        body_stream(body, &r);
+        body_stream(body, &r);
+        found[1] = '0' + r.bytes[0];
+        int answer = response(plain());
+        response_body(answer, &r);
+        body_ = r.words[1];
+        response_body(answer, &r);
+        found[2] = '0' + r.bytes[0];
+        outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
+        body_write(body_, &r);
+        stream = r.words[1];
+        body_write(body_, &r);
+        found[3] = '0' + r.bytes[0];
+        put_bytes(stream, found, 4);
+        done(stream);
+    } else if (is("wrong-handle"))
+        method(request_ + 40, &r);
+    else if (is("trap"))
         __builtin_trap();
     else if (is("half")) {
         stream = begin(200, plain());
