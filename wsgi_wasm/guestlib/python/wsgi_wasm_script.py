@@ -16,11 +16,14 @@ import types
 import urllib.parse
 import uuid
 import warnings
+import weakref
+from collections.abc import Iterator
 
 import wsgi_wasm_snapshot
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import environment
+from wit_world.imports import environment, preopens
+from wit_world.imports.types import Descriptor, DescriptorFlags, OpenFlags, PathFlags
 
 USAGE = 2  # exit status, as the native interpreter's
 
@@ -116,17 +119,36 @@ def _options(arguments: list[str]) -> list[str]:
 def _find_modules(script: str) -> None:
     """Modules beside the script and in PYTHONPATH go before those of the standard library."""
     folder = os.path.dirname(script) or "/"
-    os.chdir(folder)
+    if os.getcwd() != folder:  # to change it asks the host
+        os.chdir(folder)
     sys.path += [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]
+    roots = preopens.get_directories()
     for place in sys.path:
-        try:
-            names = os.listdir(place)
-        except OSError:
-            continue
-        for name in {name.partition(".")[0] for name in names}:
+        for name in {name.partition(".")[0] for name in _names(roots, os.path.abspath(place))}:
             if name in sys.modules and name not in EARLY:
                 for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
                     del sys.modules[known]
+    # The handles of directories have registered themselves; a script's own finalizers come after its exit handlers.
+    del roots
+    atexit.unregister(weakref.finalize._exitfunc)
+    weakref.finalize._registered_with_atexit = False
+
+
+def _names(roots: list[tuple[Descriptor, str]], place: str) -> Iterator[str]:
+    """The names in a directory, none where it cannot be read. `os.listdir` would ask the host about each of them."""
+    under = [(at, root) for root, at in roots if f"{place}/".startswith(f"{at.rstrip('/')}/")]
+    if not under:
+        return
+    at, root = max(under, key=lambda found: len(found[0]))
+    path = place[len(at) :].strip("/")
+    try:
+        if path:
+            root = root.open_at(PathFlags.SYMLINK_FOLLOW, path, OpenFlags.DIRECTORY, DescriptorFlags.READ)
+        with root.read_directory() as entries:
+            while (entry := entries.read_directory_entry()) is not None:
+                yield entry.name
+    except Err:
+        return
 
 
 def _execute(script: str) -> None:
