@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import Client
 
 from python.cases import interpreter
+from wsgi_wasm.handlers.python_variables import MODULES
 
 HEAD = 'print("Content-Type: text/plain\\n")\n'
 
@@ -88,3 +89,20 @@ sys.argv.append("mark")
 def test_a_changed_script_is_seen_at_once(answers: Callable[[str, int], list[str]]) -> None:
     assert answers("print(1)\n", 1) == ["1\n"]
     assert answers("print(2)\n", 1) == ["2\n"]
+
+
+def test_the_gateway_knows_what_the_interpreter_has_imported(answers: Callable[[str, int], list[str]]) -> None:
+    """A file of such a name beside a script has to hide the module (see `python_variables`)."""
+    script = "import sys\nprint(*{name.partition('.')[0] for name in sys.modules} - {'__main__'})\n"
+    (text,) = answers(script, 1)
+    assert len(text.split()) > 200
+    assert {name for name in text.split() if name.isidentifier()} - MODULES == set()
+
+
+def test_a_module_that_is_put_beside_the_script_later(answers: Callable[[str, int], list[str]], tmp_path: Path) -> None:
+    script = "import calendar\nprint(hasattr(calendar, 'mine'))\n"
+    assert answers(script, 1) == ["False\n"]
+    (tmp_path / "scripts" / "calendar.py").write_text("mine = 1\n", encoding="utf-8")
+    assert answers(script, 1) == ["True\n"]
+    (tmp_path / "scripts" / "calendar.py").unlink()
+    assert answers(script, 1) == ["False\n"]

@@ -13,7 +13,8 @@ from wsgi_wasm.config.model import Dir, Interpreter, Route
 from wsgi_wasm.engine.guest import Guest, Preopen
 from wsgi_wasm.engine.modules import Module, ModuleStore
 from wsgi_wasm.engine.offers import offer
-from wsgi_wasm.handlers.environment import ByteVariables, Environment
+from wsgi_wasm.handlers.environment import Environment
+from wsgi_wasm.handlers.python_variables import PythonVariables
 from wsgi_wasm.places import is_python_interpreter
 from wsgi_wasm.request import Request
 from wsgi_wasm.scripts import find_script
@@ -136,7 +137,7 @@ class Programs:
         dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
         variables = self._environment({**self._route.env, **interpreter.env})
         if is_python_interpreter(interpreter.module):
-            variables = ByteVariables(variables)
+            variables = PythonVariables(variables, Path(f"{self._directory}{script}").parent)
         module = self._modules.module(interpreter.module)
         return Program(module, self._route, arguments, dirs, variables, self.grants)
 

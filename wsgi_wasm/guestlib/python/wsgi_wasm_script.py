@@ -27,7 +27,9 @@ from wit_world.imports.types import Descriptor, DescriptorFlags, OpenFlags, Path
 
 USAGE = 2  # exit status, as the native interpreter's
 
-CARRIER = b"WSGI_WASM_BYTES"  # values that are not UTF-8
+# Variables of the gateway's own (wsgi_wasm/handlers/python_variables.py): values that are not UTF-8, and names beside
+# the script that hide modules.
+BYTES, BESIDE = b"WSGI_WASM_BYTES", b"WSGI_WASM_BESIDE"
 
 WITHOUT_EFFECT = {"-B", "-E", "-q", "-s"}  # what they ask for is so in any case, or cannot be
 
@@ -72,8 +74,8 @@ def _set_environment(variables: list[tuple[str, str]]) -> None:
     encode = os.environ.encodekey
     data = os.environ._data
     data.update({encode(name): encode(value) for name, value in variables})
-    carried = data.pop(CARRIER, None)
-    if carried is not None:  # see ByteVariables in wsgi_wasm/handlers/environment.py
+    carried = data.pop(BYTES, None)
+    if carried is not None:
         for pair in carried.split(b"&"):
             name, _, value = pair.partition(b"=")
             data[name] = urllib.parse.unquote_to_bytes(value)
@@ -121,17 +123,28 @@ def _find_modules(script: str) -> None:
     folder = os.path.dirname(script) or "/"
     if os.getcwd() != folder:  # to change it asks the host
         os.chdir(folder)
-    sys.path += [folder, *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]
+    places = [place for place in os.environ.get("PYTHONPATH", "").split(":") if place]
+    sys.path += [folder, *places]
+    told = os.environ._data.pop(BESIDE, None)
+    hidden = set() if told is None else set(told.decode().split())
+    unknown = [folder, *places] if told is None else places
+    if unknown:
+        hidden |= _names_in(unknown)
+    for name in hidden:
+        if name in sys.modules and name not in EARLY:
+            for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
+                del sys.modules[known]
+
+
+def _names_in(places: list[str]) -> set[str]:
+    """The names, without suffixes, of what lies in these directories."""
     roots = preopens.get_directories()
-    for place in sys.path:
-        for name in {name.partition(".")[0] for name in _names(roots, os.path.abspath(place))}:
-            if name in sys.modules and name not in EARLY:
-                for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
-                    del sys.modules[known]
+    names = {name.partition(".")[0] for place in places for name in _names(roots, os.path.abspath(place))}
     # The handles of directories have registered themselves; a script's own finalizers come after its exit handlers.
     del roots
     atexit.unregister(weakref.finalize._exitfunc)
     weakref.finalize._registered_with_atexit = False
+    return names
 
 
 def _names(roots: list[tuple[Descriptor, str]], place: str) -> Iterator[str]:
