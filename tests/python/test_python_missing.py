@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
+from guests.build import guest
 from servers.packages import package_parent
 from wsgi_wasm.build_python import build_python
 from wsgi_wasm.config import load_config
@@ -64,3 +66,15 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(BuildError, match="componentize-py"):
         build_python(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_others_can_write_is_not_run(
+    empty: Path, tmp_path: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    empty.mkdir(mode=0o700)
+    there = python_interpreter(empty)
+    shutil.copyfile(guest("hello"), there)
+    client = make_client({"/": {"directory": str(tmp_path / "scripts"), "interpreters": {".py": "python"}}})
+    there.chmod(0o666)
+    assert client.get("/a.py").status_code == 503
+    assert f"{there} can be written by its group or by others" in caplog.text

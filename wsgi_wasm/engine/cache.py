@@ -46,6 +46,12 @@ def _check_owner(path: Path, info: os.stat_result) -> None:
         raise CacheError(f"{path} can be written by its group or by others: not used (chmod go-w {path})")
 
 
+def check_ours(file: Path) -> None:
+    """Raises CacheError unless nobody but root and this user can change a file or put another in its place; OSError."""
+    for path in (file.parent, file):
+        _check_owner(path, path.stat())
+
+
 class Cache:
     """A trusted cache directory. Raises CacheError where it cannot be made or trusted."""
 

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine.cache import Cache
+from wsgi_wasm.engine.cache import Cache, check_ours
 from wsgi_wasm.engine.compiler import CompilerEnded, compile_in_child
 from wsgi_wasm.engine.component_facts import ComponentFacts
 from wsgi_wasm.engine.errors import error_text
@@ -25,7 +25,7 @@ from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.engine.source import Compositions, Source
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
-from wsgi_wasm.places import missing
+from wsgi_wasm.places import is_python_interpreter, missing
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.components import LinkedComponent
@@ -239,7 +239,9 @@ class ModuleStore:
             module.compile_aside()
 
     def from_cache(self, source: Source) -> AnyLinked | None:
-        """The module from its artefact, or None where that has to be made. Raises ModuleError, OSError."""
+        """The module from its artefact, or None where that has to be made. Raises ModuleError, CacheError, OSError."""
+        if is_python_interpreter(source.path):
+            check_ours(source.path)  # the one module that lies in the cache, where a site's owner does not look
         if self.cache is None:
             return None
         artefact = self.cache.artefact(self.cache.digest(source), self.features)
