@@ -79,7 +79,8 @@ def granian(ground: Ground, name: str, app: str, site: str = "site", *, workers:
 def apache(ground: Ground, mode: str) -> AbstractContextManager[Server]:
     """mod_wsgi, with the gateway at `/app` and the bare application at `/bare` of the same processes."""
     group = " process-group=wsgi-wasm" if mode == "mod_wsgi-daemon" else ""
-    text = f"WSGIScriptAlias /bare {ground.folder / 'bare.py'} application-group=%{{GLOBAL}}{group}\n"
+    text = "MaxKeepAliveRequests 0\n"
+    text += f"WSGIScriptAlias /bare {ground.folder / 'bare.py'} application-group=%{{GLOBAL}}{group}\n"
     text += f"<Directory {ground.folder}>\n    Require all granted\n</Directory>\n"
     return serve(
         mode,
@@ -90,6 +91,8 @@ def apache(ground: Ground, mode: str) -> AbstractContextManager[Server]:
         workers=ground.workers,
         mount=MOUNT,
         apache_text=text,
+        # An idle connection that is kept is closed when all threads are busy, which would fail requests of others.
+        apache_threads=64,
     )
 
 
@@ -99,7 +102,9 @@ def mod_cgid(ground: Ground) -> Server:
     data = ground.folder / "data" / "page.html"
     give_to_server(place)
     return Apache.start(
-        Site(text=f"SetEnv PAGE {data}", native={"/cgi-bin/": place}, wsgi=False), ground.folder, name="mod_cgid"
+        Site(text=f"MaxKeepAliveRequests 0\nSetEnv PAGE {data}", threads=64, native={"/cgi-bin/": place}, wsgi=False),
+        ground.folder,
+        name="mod_cgid",
     )
 
 

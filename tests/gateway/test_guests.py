@@ -339,3 +339,34 @@ def test_a_full_disk_is_503(make_client: SiteMaker, caplog: pytest.LogCaptureFix
     assert response.status_code == 503
     assert "the body finds no place in" in caplog.text
     assert client.post("/x", data=bytes(3_000_000)).status_code == 200
+
+
+def test_a_guest_that_was_short_may_be_long(make_client: SiteMaker) -> None:
+    """A short guest is run with the interpreter's lock held, until the clock's first tick; see engine/native.c."""
+    client = make_client({"/x": {"module": "rounds", "timeout": "500ms"}, "/hello": {"module": "hello"}})
+    long = "rounds=40000000&every=1000000"
+    expected = "".join(f"{line}000000\n" for line in range(1, 41)) + "done\n"
+    for _ in range(3):
+        for _ in range(3):
+            assert client.get("/x").text == "done\n"
+        assert client.get("/x", query_string=long).text == expected
+        assert client.get("/x").text == "done\n"
+        assert client.get("/x", query_string="rounds=0").status_code == 504
+        assert client.get("/hello").status_code == 200
+
+
+def test_a_guest_that_was_short_stops_nobody(make_client: SiteMaker) -> None:
+    """Other threads are served while one computes that was short before."""
+    client = make_client({"/x": {"module": "rounds", "timeout": "3s"}, "/hello": {"module": "hello"}})
+    for _ in range(3):
+        assert client.get("/x").text == "done\n"
+    statuses: list[int] = []
+    endless = threading.Thread(target=lambda: statuses.append(client.get("/x", query_string="rounds=0").status_code))
+    endless.start()
+    served = 0
+    while endless.is_alive():
+        assert client.get("/hello").status_code == 200
+        served += 1
+    endless.join()
+    assert statuses == [504]
+    assert served > 50

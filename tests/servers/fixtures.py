@@ -78,13 +78,15 @@ def serve(
     docroot: Path | None = None,
     native: Mapping[str, Path] | None = None,
     mount: str = "/",
+    apache_threads: int = 16,
 ) -> Iterator[Server]:
     """Serve the configuration `site` by the server `name`; `tmp` gets logs.
 
     `env` is added to the server's environment, `options` to gunicorn's command line. `workers` and `threads` replace
-    the number of processes and threads where the server has them. `apache_text`, `modules`, `docroot`, `native` and
-    `mount` (the URL path of the whole site) are for Apache. `ready`: the path asked for until an answer comes; None
-    sends no request. Raises ServerError when the server does not come up.
+    the number of processes and threads where the server has them. `apache_text`, `modules`, `docroot`, `native`,
+    `mount` (the URL path of the whole site) and `apache_threads` (in each of its own processes) are for Apache.
+    `ready`: the path asked for until an answer comes; None sends no request. Raises ServerError when the server does
+    not come up.
     """
     environ = server_environ(name, tmp, cache, env)
     server: Server
@@ -103,6 +105,7 @@ def serve(
                 modules=modules,
                 daemons=(workers or 2) if name == "mod_wsgi-daemon" else 0,
                 native=native or {},
+                threads=apache_threads,
                 defines={**fragment_defines(), **defines},
             ),
             tmp,

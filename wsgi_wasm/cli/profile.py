@@ -139,8 +139,9 @@ def _counted(send: Callable[[], tuple[float, float | None]], times: int) -> dict
         for step, owner, name in places:
             setattr(owner, name, clock.wrap(step, getattr(owner, name)))
         if native is not None:
-            originals.append((native, "run", native.run))
-            native.run = clock.wrap_native(native.run)
+            for name in ("run", "run_holding"):
+                originals.append((native, name, getattr(native, name)))
+                setattr(native, name, clock.wrap_native(getattr(native, name)))
         for _ in range(times):
             clock.take()
             total, _ = send()

@@ -26,6 +26,8 @@ _KINDS = {"i32": 0, "i64": 1}
 
 _numbers = count(1)
 
+SHORT = 0.001  # seconds; a guest that took less is run with the interpreter's lock held the next time (see native.c)
+
 
 @dataclass(frozen=True, slots=True)
 class Preopen:
@@ -111,6 +113,7 @@ class Guest:
         self._check_memory()
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._number = next(_numbers)  # slots remember it: what a run needs of its guest is set once
+        self._short = False  # whether it was the last time
         self._constant = linked.prepared, limits.memory, limits.max_output
 
     def _check_memory(self) -> None:
@@ -199,7 +202,14 @@ class Guest:
         job.wasi = self._directories() if self.preopens else None
         current.begin = slot, self.limits, client, stdin, environment, spent, job
         try:
-            native.run(job)
+            if self._short:
+                job.held = 1
+                native.run_holding(job)
+            else:
+                job.held = 0
+                native.run(job)
+            # With directories it may wait for a file, and nobody else should wait with it.
+            self._short = job.wall < SHORT and not self.preopens
             run = current.run
             rest = ctypes.string_at(job.output, job.output_size)
             failure = Exited(job.code) if job.exited else None

@@ -1,8 +1,13 @@
 /* One run of a guest without the interpreter: what `guest.py` and `wasi.py` do for the common guest, in C.
  *
  * A guest that reads its environment and its body and writes its output needs nothing of Python while it runs. Here its
- * store is made, it is called, its output is gathered, and its store is freed, in one call that lets go of the
- * interpreter's lock once. Everything else is a call into Python, to the very functions that serve where this file was
+ * store is made, it is called, its output is gathered, and its store is freed, in one call.
+ *
+ * A guest that was short the last time is run with the interpreter's lock held: handing the lock over costs more than
+ * such a guest. The first tick of the clock lets go of it, so that no guest keeps it for longer; one that may wait for a
+ * file never has it.
+ *
+ * Everything else is a call into Python, to the very functions that serve where this file was
  * not compiled: files, sleeping, errors, a full buffer, each tick of the clock. Before any such call what was gathered
  * is handed over, so Python never sees an order of events that the guest did not make.
  *
@@ -23,6 +28,7 @@
 
 enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
 enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, TABLE_ELEMENTS = 100000, MAX_ENGINES = 64 };
+enum { SMALL = 1 << 20 }; /* bytes; a larger memory takes longer to be given back */
 enum { TICK = 10000000, IDLE_TICKS = 100 }; /* nanoseconds; ticks without a run before the ticker sleeps */
 
 enum step { PREPARE, INSTANTIATE, CALL, TEARDOWN, STEPS };
@@ -37,7 +43,7 @@ typedef union {
 typedef void *host_function(void *data, void *caller, raw *arguments, size_t count);
 typedef void *epoch_function(void *context, void *data, uint64_t *delta, uint8_t *kind);
 
-/* Wasmtime's functions, in the order of native.py's FUNCTIONS, then one of Python's. */
+/* Wasmtime's functions, in the order of native.py's FUNCTIONS, then Python's. */
 struct functions {
     void *(*store_new)(void *engine, void *data, void (*finalizer)(void *));
     void *(*store_context)(void *store);
@@ -58,7 +64,9 @@ struct functions {
     void *(*trap_new)(const char *message, size_t length);
     void *(*error_new)(const char *message);
     void (*engine_increment_epoch)(void *engine);
-    int (*take)(const uint8_t *output, size_t size); /* Python's: not 0 where the run must end */
+    void *(*save_thread)(void); /* PyEval_SaveThread: lets go of the interpreter's lock */
+    void (*restore_thread)(void *thread);
+    int (*take)(const uint8_t *output, size_t size); /* not 0 where the run must end */
 };
 static struct functions w;
 
@@ -87,6 +95,10 @@ struct run {
     uint32_t exited, code;
     uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
     int32_t input_file;      /* set by Python: the descriptor of the file that the body lies in, -1 for none */
+    uint32_t held; /* set by Python: the call came with the interpreter's lock */
+    uint32_t inside; /* calls into Python that have not returned */
+    void *thread;  /* what Python needs to get its lock again, once we have let go of it */
+
     double steps[STEPS]; /* seconds of each step, where Python has set `profiled` */
     uint64_t profiled;
 
@@ -208,13 +220,25 @@ static int hand_over(struct run *r)
 /* `python` is the host function that answers where this library is not used. */
 void *wsgi_wasm_in_python(void *python, void *caller, raw *arguments, size_t count)
 {
-    if (hand_over(current))
+    struct run *r = current;
+    if (hand_over(r))
         return w.trap_new(ENDS, sizeof ENDS - 1);
-    return ((host_function *)python)(NULL, caller, arguments, count);
+    r->inside++;
+    void *trap = ((host_function *)python)(NULL, caller, arguments, count);
+    r->inside--;
+    return trap;
+}
+
+/* Python takes the lock again by itself where it is called from here on. */
+static void let_go(struct run *r)
+{
+    if (r->held && !r->inside && !r->thread)
+        r->thread = w.save_thread();
 }
 
 static void *on_epoch(void *context, void *python, uint64_t *delta, uint8_t *kind)
 {
+    let_go(current);
     if (hand_over(current))
         return w.error_new(ENDS);
     return ((epoch_function *)python)(context, NULL, delta, kind);
@@ -423,7 +447,8 @@ void wsgi_wasm_run(struct run *r)
     void *store = w.store_new(r->engine, NULL, NULL), *context = w.store_context(store);
     r->output_size = r->input_at = r->handed = 0;
     r->error = r->trap = NULL;
-    r->exited = r->code = r->python_streams = 0;
+    r->exited = r->code = r->python_streams = r->inside = 0;
+    r->thread = NULL;
     if (r->profiled)
         memset(r->steps, 0, sizeof r->steps);
     r->context = context;
@@ -445,6 +470,10 @@ void wsgi_wasm_run(struct run *r)
         r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
         current = NULL;
     }
+    if (r->memory_size > SMALL)
+        let_go(r);
     w.store_delete(store);
     ended(r, TEARDOWN, &since);
+    if (r->thread)
+        w.restore_thread(r->thread);
 }

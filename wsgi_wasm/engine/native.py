@@ -1,7 +1,7 @@
 """The compiled form of a run (`native.c`), where it was built: found, checked and made ready here.
 
-Everything works without it. With it a common guest is served by one call that lets go of the interpreter's lock once
-and runs nothing of Python in between. It is built by `pip install` where there is a C compiler;
+Everything works without it. With it a common guest is served by one call that runs nothing of Python in between. It is
+built by `pip install` where there is a C compiler;
 `WSGI_WASM_NATIVE=0` in the environment leaves it aside.
 """
 
@@ -74,6 +74,9 @@ class Job(ctypes.Structure):
         ("code", c_uint32),
         ("python_streams", c_uint32),
         ("input_file", c_int32),
+        ("held", c_uint32),
+        ("_inside", c_uint32),
+        ("_thread", c_void_p),
         ("steps", c_double * STEPS),
         ("profiled", c_uint64),
         ("_handed", c_uint64),
@@ -89,14 +92,22 @@ class Job(ctypes.Structure):
 class _Functions(ctypes.Structure):
     """`struct functions` of native.c."""
 
-    _fields_ = (("wasmtime", c_void_p * len(_FUNCTIONS)), ("take", c_void_p))
+    _fields_ = (
+        ("wasmtime", c_void_p * len(_FUNCTIONS)),
+        ("save_thread", c_void_p),
+        ("restore_thread", c_void_p),
+        ("take", c_void_p),
+    )
 
 
 class Native:
     """The library, once it is loaded and has Wasmtime's functions."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, path: str, library: ctypes.CDLL) -> None:
         self._library = library
+        self.run_holding: Any = ctypes.PyDLL(path).wsgi_wasm_run
+        """`run` for a job that is `held`: it comes with the interpreter's lock."""
+        self.run_holding.restype, self.run_holding.argtypes = None, (ctypes.POINTER(Job),)
         self.run: Any = library.wsgi_wasm_run
         self.run.restype, self.run.argtypes = None, (ctypes.POINTER(Job),)
         self.ticks: Any = library.wsgi_wasm_ticks
@@ -114,6 +125,8 @@ class Native:
         functions = _Functions()
         for i, function in enumerate(_FUNCTIONS):
             functions.wasmtime[i] = address_of(function)
+        functions.save_thread = address_of(ctypes.pythonapi.PyEval_SaveThread)
+        functions.restore_thread = address_of(ctypes.pythonapi.PyEval_RestoreThread)
         functions.take = address_of(take)
         self._library.wsgi_wasm_functions(ctypes.byref(functions))
         os.register_at_fork(after_in_child=self._library.wsgi_wasm_forget)
@@ -131,7 +144,7 @@ def _find() -> Native | None:
             continue
         sizes.restype = c_size_t
         if sizes() == ctypes.sizeof(Job) << 16 | ctypes.sizeof(_Functions):
-            return Native(library)
+            return Native(str(path), library)
         log.warning("%s was built from other sources, and guests run without it: install wsgi_wasm again", path)
     return None
 
