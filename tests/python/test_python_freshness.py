@@ -50,10 +50,12 @@ def answers(tmp_path: Path, make_client: Callable[..., Client]) -> Callable[[str
         "uuid.uuid1()",
         "email.utils.make_msgid()",
         "os.path.basename(tempfile.mktemp(dir='/'))",
+        "sqlite3.connect(':memory:').execute('select random()').fetchone()",
+        "sqlite3.Connection(':memory:').execute('select hex(randomblob(8))').fetchone()",
     ],
 )
 def test_random_things_differ_between_requests(expression: str, answers: Callable[[str, int], list[str]]) -> None:
-    got = answers(f"import email.utils, os, random, secrets, tempfile, uuid\nprint({expression})\n", 4)
+    got = answers(f"import email.utils, os, random, secrets, sqlite3, tempfile, uuid\nprint({expression})\n", 4)
     assert len(set(got)) == 4
 
 

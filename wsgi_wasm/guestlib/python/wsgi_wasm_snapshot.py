@@ -4,11 +4,13 @@ Imported modules cost a request nothing until it touches them: the snapshot's pa
 """
 
 import atexit
+import functools
 import gc
 import importlib
 import linecache
 import os
 import pkgutil
+import sqlite3
 import sys
 import warnings
 import weakref
@@ -22,6 +24,7 @@ LEFT_OUT = {
     "ensurepip", "idlelib", "nturl2path", "pip", "profile", "pty", "site-packages", "this",
     "tkinter", "tty", "turtle", "turtledemo", "venv",
 }  # fmt: skip
+FACTORY = 5  # which of the arguments of `sqlite3.connect` the class of connections is
 PACKAGES = ("cgi", "cgitb")  # gone from the standard library since Python 3.13; from the package legacy-cgi
 
 
@@ -83,6 +86,44 @@ def keep_time_zones(zones: dict[str, bytes]) -> None:
     zoneinfo.reset_tzpath([])
 
 
+class Connection(sqlite3.Connection):
+    """Whose random numbers are the host's. SQLite itself finds no /dev/urandom here and seeds its own by the second."""
+
+    def __init__(self, *arguments, **named) -> None:
+        super().__init__(*arguments, **named)
+        self.create_function("random", 0, _random)
+        self.create_function("randomblob", 1, _random_blob)
+
+
+def _random() -> int:
+    number = int.from_bytes(os.urandom(8))
+    rest = number & (1 << 63) - 1  # never the smallest of all, for which SQLite's abs() has no answer
+    return -rest if number >> 63 else rest
+
+
+def _random_blob(size: int | float | str | bytes | None) -> bytes:
+    try:
+        count = int(size or 0)
+    except ValueError:
+        count = 0
+    return os.urandom(max(count, 1))
+
+
+def connect_with_random_numbers() -> None:
+    """Has `sqlite3.connect` make connections of the class above, and scripts derive theirs from it."""
+    original = sqlite3.connect
+
+    @functools.wraps(original)
+    def connect(*arguments, **named) -> sqlite3.Connection:
+        if len(arguments) < FACTORY:
+            named.setdefault("factory", Connection)
+        return original(*arguments, **named)
+
+    Connection.__module__, Connection.__qualname__ = "sqlite3", "Connection"
+    for module in (sqlite3, sqlite3.dbapi2):
+        module.connect, module.Connection = connect, Connection
+
+
 def forget_the_build() -> None:
     """What belongs to the machine and the moment of the build must be in no request."""
     os.environ.clear()
@@ -103,3 +144,4 @@ def keep() -> None:
 
 missing = import_everything()
 keep_time_zones(time_zones())
+connect_with_random_numbers()
