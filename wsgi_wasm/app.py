@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,7 +173,7 @@ class Gateway:
             stamp = _stamp(self.config)
             if stamp != self._stamp:
                 self._stamp = stamp
-                config = load_and_keep(self.config.source, os.environ)
+                config = _read_again(self.config)
                 check_cache(config)
                 applications = applications_of(config)
                 config = _composed(config, applications)
@@ -191,6 +192,16 @@ class Gateway:
     def _forget(self) -> None:
         self._serving = None
         self._starting = threading.Lock()
+
+
+def _read_again(config: Config) -> Config:
+    """The configuration, read anew; a site that is one Spin application has no file but its manifest.
+
+    Raises ConfigError.
+    """
+    if any(route.spin is not None and route.spin.manifest.absolute() == config.source for route in config.routes):
+        return replace(config, compose={})
+    return load_and_keep(config.source, os.environ)
 
 
 def check_cache(config: Config) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from servers.client import get
-from servers.process import ServerProcess, free_port, wait_until_answering
+from servers.process import ServerProcess, free_port, wait_for, wait_until_answering
 from servers.server import Server
 from spin.components import HERE, component
 from spin.conftest import MANIFEST, write_app
@@ -89,7 +89,7 @@ def test_compile(wsgi_wasm: Command, app: Path) -> None:
 
 def test_serve(app: Path, tmp_path: Path) -> None:
     port = free_port()
-    argv = command_line("serve", app / "spin.toml", "--bind", f"127.0.0.1:{port}", "--workers", 1)
+    argv = command_line("serve", app / "spin.toml", "--bind", f"127.0.0.1:{port}", "--workers", 1, "--reload")
     process = ServerProcess(argv, output=tmp_path / "log", cwd=tmp_path)
     with Server("serve", process, port) as server:
         wait_until_answering(process, server.address, None, 60)
@@ -98,3 +98,12 @@ def test_serve(app: Path, tmp_path: Path) -> None:
         assert "X_RAW_PATH_INFO=/x%20y\n" in found
         assert f"X_FULL_URL=http://127.0.0.1:{port}/env/1/x%20y?q\n" in found
         assert "X_CLIENT_ADDR=127.0.0.1:" in found
+        (app / "spin.toml").write_text(MANIFEST.replace("Disallow", "Allow"))
+        wait_for("the manifest to be read anew", lambda: get(server.address, "/robots.txt").text == "Allow: ä\n")
+        (app / "spin.toml").write_text("broken")
+
+        def refused() -> bool:
+            assert get(server.address, "/robots.txt").text == "Allow: ä\n"
+            return "the configuration in use stays" in server.log()
+
+        wait_for("the broken one to be refused", refused)

@@ -29,6 +29,11 @@ def is_yaml(file: Path) -> bool:
     return file.suffix not in (*MODULE_SUFFIXES, MANIFEST_SUFFIX) and not file.is_dir()
 
 
+def is_manifest(file: Path) -> bool:
+    """Whether FILE is that of a Spin application."""
+    return file.suffix == MANIFEST_SUFFIX and not file.is_dir()
+
+
 def load_site(file: Path) -> Config:
     """The configuration that FILE is, or the one route at / that serves it, with all defaults. The manifests of Spin
     applications are read too. Raises ConfigError."""
@@ -40,10 +45,9 @@ def _small_site(file: Path) -> Config:
     if not file.exists():
         raise ConfigError([Problem(str(file), 0, 0, "cannot be read: No such file or directory")])
     target = file.absolute()
-    manifest = file.suffix == MANIFEST_SUFFIX and not file.is_dir()
     with tempfile.TemporaryDirectory(prefix="wsgi-wasm-") as folder:
         path = Path(folder) / "site.yaml"
-        text = _DIRECTORY_SITE if file.is_dir() else _SPIN_SITE if manifest else _MODULE_SITE
+        text = _DIRECTORY_SITE if file.is_dir() else _SPIN_SITE if is_manifest(file) else _MODULE_SITE
         path.write_text(text, encoding="ascii")
         config = load_config(path)
     (route,) = config.routes
@@ -58,4 +62,5 @@ def _small_site(file: Path) -> Config:
 def site(options: argparse.Namespace) -> Config:
     """What to serve, read anew. Raises ConfigError."""
     config = load_site(options.file)
-    return replace(config, reload=True) if options.reload and is_yaml(options.file) else config
+    has_file = is_yaml(options.file) or is_manifest(options.file)
+    return replace(config, reload=True) if options.reload and has_file else config

@@ -60,9 +60,9 @@ def load_applications(
 
 
 def with_compositions(config: Config, applications: Mapping[str, Application]) -> Config:
-    """The site with what its applications compose."""
+    """The site with what its applications compose, which may have been read before they were."""
     of_applications = {path: plugs for one in applications.values() for path, plugs in one.compose.items()}
-    return replace(config, compose={**of_applications, **config.compose})
+    return replace(config, compose={**config.compose, **of_applications})
 
 
 def load_application(
