@@ -19,7 +19,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -31,6 +31,7 @@ log = logging.getLogger("wsgi_wasm.guest")
 _MAX_HEAD = 128 * 1024  # bytes of a request's head
 _PIECE = 65536
 _CONNECT = 10.0  # seconds for one address
+_PATIENCE = 1.0  # seconds for the body of a request that fails
 
 # cases of error-code
 DNS_ERROR, UNAVAILABLE, PROHIBITED, REFUSED, TERMINATED, TIMEOUT = 1, 3, 4, 6, 7, 8
@@ -121,7 +122,12 @@ class Forwarder:
         answered = False
         try:
             async with asyncio.timeout(max(0.0, ticket.deadline - time.monotonic())):
-                upstream, sender = await self._connect(ticket)
+                try:
+                    upstream, sender = await self._connect(ticket)
+                except _Failed:
+                    if length is not None:
+                        await _discard(reader)
+                    raise
                 try:
                     sender.write(head)
                     async with asyncio.TaskGroup() as group:
@@ -219,26 +225,44 @@ async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, m
         await target.drain()
 
 
-async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int, length: int) -> None:
-    """A body that comes in chunks (RFC 9112 7.1) and goes on as `length` bytes, no more and no fewer."""
-    if length > most:
-        raise ConnectionAbortedError("more bytes than allowed")
-    left = length
+async def _chunks(source: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """A body that comes in chunks (RFC 9112 7.1). Raises ConnectionAbortedError where it breaks off."""
     try:
         while size := int((await source.readuntil(b"\r\n")).partition(b";")[0], 16):
-            left -= size
-            if left < 0:
-                raise ConnectionAbortedError("the body is longer than its length")
             while size:
                 data = await source.readexactly(min(size, _PIECE))
                 size -= len(data)
-                target.write(data)
-                await target.drain()
+                yield data
             await source.readexactly(2)
     except (ValueError, EOFError, asyncio.LimitOverrunError) as error:
         raise ConnectionAbortedError(f"the body breaks off: {error}") from None
+
+
+async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int, length: int) -> None:
+    """A body that comes in chunks and goes on as `length` bytes, no more and no fewer."""
+    if length > most:
+        raise ConnectionAbortedError("more bytes than allowed")
+    left = length
+    async for data in _chunks(source):
+        left -= len(data)
+        if left < 0:
+            raise ConnectionAbortedError("the body is longer than its length")
+        target.write(data)
+        await target.drain()
     if left:
         raise ConnectionAbortedError("the body is shorter than its length")
+
+
+async def _discard(source: asyncio.StreamReader) -> None:
+    """Take a body that goes nowhere, if it is small and comes soon: an answer in the middle of it would close the
+    stream that the guest writes to, and guests look there before they look for an answer."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            taken = 0
+            async for data in _chunks(source):
+                taken += len(data)
+                if taken > _PIECE:
+                    break
 
 
 async def _say(writer: asyncio.StreamWriter, word: str, code: int) -> None:

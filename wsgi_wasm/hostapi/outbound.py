@@ -104,8 +104,11 @@ class Requests:
         return self._forwarder.address, ticket.word
 
     def _deadline(self) -> float:
-        """When a request that begins now must be over, on the monotonic clock."""
-        return time.monotonic() + max(0.0, min(self._policy.limits.timeout, self._held.remaining()))
+        """When a request that begins now must be over, on the monotonic clock.
+
+        A run that ends takes its requests along; the second is so that its end is what ends it, and no answer of ours.
+        """
+        return time.monotonic() + min(self._policy.limits.timeout, max(0.0, self._held.remaining()) + 1.0)
 
     def close(self) -> None:
         """The guest has ended: so have its requests."""
