@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from wsgi_wasm.hostapi.forwarder import _pass_chunks, _without_length
+from wsgi_wasm.hostapi.forwarded import without_length
+from wsgi_wasm.hostapi.forwarder import _pass_chunks
 
 
 class Target:
@@ -68,8 +69,8 @@ def test_a_body_that_is_not_what_was_said(data: bytes, length: int, message: str
 
 def test_the_length_among_the_fields() -> None:
     fields = [b"Transfer-Encoding: chunked", b"a: b", b"WSGI-Wasm-Length: 12"]
-    assert _without_length(fields) == ([b"a: b"], 12)
-    assert _without_length(fields[:2]) == (fields[:2], None)
+    assert without_length(fields) == ([b"a: b"], 12)
+    assert without_length(fields[:2]) == (fields[:2], None)
     for wrong in ([fields[2], fields[2]], [b"wsgi-wasm-length: -1"], [b"wsgi-wasm-length: "]):
         with pytest.raises(ValueError, match=r"length|unpack"):
-            _without_length(wrong)
+            without_length(wrong)
