@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from wsgi_wasm.hostapi.forwarded import without_length
+from wsgi_wasm.hostapi.forwarded import parsed, without_length
 from wsgi_wasm.hostapi.forwarder import _pass_chunks
 
 
@@ -69,8 +69,16 @@ def test_a_body_that_is_not_what_was_said(data: bytes, length: int, message: str
 
 def test_the_length_among_the_fields() -> None:
     fields = [b"Transfer-Encoding: chunked", b"a: b", b"WSGI-Wasm-Length: 12"]
-    assert without_length(fields) == ([b"a: b"], 12)
-    assert without_length(fields[:2]) == (fields[:2], None)
+    assert without_length(b"POST", fields) == ([b"a: b"], 12)
+    assert without_length(b"POST", fields[:2]) == (fields[:2], None)
+    assert without_length(b"GET", fields[:2]) == ([b"a: b"], 0)
+    assert without_length(b"GET", fields[1:2]) == ([b"a: b"], None)
     for wrong in ([fields[2], fields[2]], [b"wsgi-wasm-length: -1"], [b"wsgi-wasm-length: "]):
         with pytest.raises(ValueError, match=r"length|unpack"):
-            without_length(wrong)
+            without_length(b"POST", wrong)
+
+
+def test_a_get_with_a_body_that_may_be_written_to() -> None:
+    """The engine's client is told of a POST, or it would close the body at once."""
+    assert parsed(b"POST /abc./x?y HTTP/1.1\r\na: b\r\n\r\n") == (b"GET", "abc", b"/x?y", [b"a: b"])
+    assert parsed(b"POST /abc/. HTTP/1.1\r\n\r\n") == (b"POST", "abc", b"/.", [])

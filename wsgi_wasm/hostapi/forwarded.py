@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from wsgi_wasm.config.allowed_hosts import WELL_KNOWN_PORTS
 from wsgi_wasm.hostapi.destinations import Destination
@@ -12,26 +12,36 @@ _OWN_FIELDS = (b"host", b"connection", b"keep-alive", b"proxy-connection", b"upg
 
 
 _LENGTH = b"wsgi-wasm-length:"  # what the adapter calls `content-length`
+_CHUNKED = b"transfer-encoding:"
 
 
 def parsed(head: bytes) -> tuple[bytes, str, bytes, list[bytes]]:
-    """Method, the ticket's word, the target without it, and the lines of the fields. Raises ValueError."""
+    """Method, the ticket's word, the target without it, and the lines of the fields. Raises ValueError.
+
+    A full stop behind the word says that the method is GET; it comes with a body, which is an empty one.
+    """
     line, *fields = head[:-4].split(b"\r\n")
     method, target, _ = line.split(b" ")
     slash = target.index(b"/", 1)
-    return method, target[1:slash].decode("ascii"), target[slash:], fields
+    word = target[1:slash].decode("ascii")
+    if word.endswith("."):
+        method = b"GET"
+    return method, word.removesuffix("."), target[slash:], fields
 
 
-def without_length(fields: Iterable[bytes]) -> tuple[list[bytes], int | None]:
-    """The lines without the one in which the adapter gives the body's length, and that. Raises ValueError."""
+def without_length(method: bytes, fields: Sequence[bytes]) -> tuple[list[bytes], int | None]:
+    """The lines without the one in which the adapter gives the body's length, and that; None where it gives none.
+
+    A GET without it has no body, as Wasmtime's client would have it. Raises ValueError.
+    """
     lengths = [line.partition(b":")[2].strip() for line in fields if line.lower().startswith(_LENGTH)]
+    kept = [line for line in fields if not line.lower().startswith((_LENGTH, _CHUNKED))]
     if not lengths:
-        return list(fields), None
+        return (kept, 0) if method == b"GET" and len(kept) < len(fields) else (list(fields), None)
     (text,) = lengths
     if not text.isdigit():
         raise ValueError(f"{text!r} is no length")
-    own = (_LENGTH, b"transfer-encoding:")
-    return [line for line in fields if not line.lower().startswith(own)], int(text)
+    return kept, int(text)
 
 
 def rewritten(method: bytes, target: bytes, fields: Iterable[bytes], to: Destination, length: int | None) -> bytes:

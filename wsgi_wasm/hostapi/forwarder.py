@@ -100,7 +100,7 @@ class Forwarder:
             ticket = self._waiting.pop(word, None)
             if ticket is not None:
                 ticket.task = asyncio.current_task()
-                fields, length = without_length(fields)
+                fields, length = without_length(method, fields)
                 head = rewritten(method, target, fields, ticket.destination, length)
                 await self._forward(ticket, head, length, reader, writer)
         except (OSError, ValueError, EOFError, asyncio.LimitOverrunError, TimeoutError) as error:
@@ -136,6 +136,9 @@ class Forwarder:
                         first = await upstream.read(_PIECE)
                         if not first:
                             raise _Failed(TERMINATED, "the server closed the connection without an answer")
+                        if length is not None:
+                            # As in `_discard`; a guest that streams both ways does not know the length.
+                            await asyncio.wait([sending], timeout=_PATIENCE)
                         answered = True
                         writer.write(first)
                         await _pass_on(upstream, writer, ticket.max_bytes - len(first))

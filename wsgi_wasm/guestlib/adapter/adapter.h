@@ -92,7 +92,7 @@ typedef struct {
     Text other;
 } Named;
 
-enum { METHOD_OTHER = 9, SCHEME_HTTP = 0, SCHEME_HTTPS = 1 };
+enum { METHOD_GET = 0, METHOD_POST = 2, METHOD_OTHER = 9, SCHEME_HTTP = 0, SCHEME_HTTPS = 1 };
 
 Result *result_named(Named named);                     /* variant */
 Result *result_option_named(bool some, Named named);   /* option<variant> */
