@@ -183,6 +183,7 @@ def test_a_sidecar(project: Path, make_client: Callable[..., Client]) -> None:
     )
     (project / "_assets").mkdir()
     (project / "_assets" / "a.txt").touch()
+    (project / "link").symlink_to("/etc")
     (project / "env.toml").write_text(
         'version = "1"\n[vars]\nCOLOUR = "blue"\n[[folders]]\nfrom = "./_assets"\nto = "/mnt"\n', encoding="utf-8"
     )
@@ -190,8 +191,19 @@ def test_a_sidecar(project: Path, make_client: Callable[..., Client]) -> None:
     route = {"directory": str(project), "interface": "wws", "interpreters": {".py": "python"}, "env": {"A": "1"}}
     client = make_client({"/": {**route, "queue_timeout": "60s"}})
     assert json.loads(client.get("/env").data) == [{"COLOUR": "blue", "A": "1"}, ["a.txt"]]
-    (project / "env.toml").write_text('version = "1"\nvars.HTTP_X = "1"\n', encoding="utf-8")
-    assert client.get("/env").status_code == 503
+    (project / "env.toml").write_text('version = "1"\nvars.B = "$A"\nfolders = [{from=".", to="mnt"}]', "utf-8")
+    variables, names = json.loads(client.get("/env").data)
+    assert variables == {"A": "1", "B": "1"}
+    assert "env.toml" in names
+    for refused in (
+        'vars.HTTP_X = "1"',
+        'vars.B = "$PATH"',
+        'folders = [{from="..", to="/mnt"}]',
+        'folders = [{from="/etc", to="/mnt"}]',
+        'folders = [{from="link", to="/mnt"}]',
+    ):
+        (project / "env.toml").write_text(f'version = "1"\n{refused}\n', encoding="utf-8")
+        assert client.get("/env").status_code == 503, refused
     assert client.get("/").status_code == 200
 
 

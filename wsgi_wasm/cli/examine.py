@@ -22,7 +22,7 @@ from wsgi_wasm.engine.components import not_offered
 from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
-from wsgi_wasm.handlers.workers import Project, sidecar_of
+from wsgi_wasm.handlers.workers import Project, folders_of, sidecar_of
 from wsgi_wasm.hostapi.granted import warnings
 from wsgi_wasm.places import missing
 
@@ -189,11 +189,12 @@ def _scripts(found: Examined, root: Path) -> Iterable[Path]:
     for beside in (worker.with_suffix(".toml") for worker in workers):
         if beside.exists():
             try:
-                ignored = sidecar_of(beside).ignored
+                sidecar = sidecar_of(beside, found.route.env)
+                _examine_dirs(found, list(folders_of(sidecar, beside, root)))
             except ModuleError as error:
                 found.errors.append(str(error))
             else:
-                found.warnings += [f"{beside}: {name} is not offered" for name in ignored]
+                found.warnings += [f"{beside}: {name} is not offered" for name in sidecar.ignored]
     return workers
 
 

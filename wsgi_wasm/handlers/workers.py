@@ -94,12 +94,13 @@ class Workers:
         return known
 
     def _make(self, file: Path, script: str, beside: Path, stamp: tuple[int, ...]) -> _Known:
-        sidecar = sidecar_of(beside) if stamp else Sidecar()
+        sidecar = sidecar_of(beside, self._route.env) if stamp else Sidecar()
         if sidecar.ignored:
             log.warning("%s: not offered: %s", beside, ", ".join(sidecar.ignored))
         route = self._route
         taken = {d.guest for d in route.dirs}
-        dirs = (*route.dirs, *(d for d in folders_of(sidecar, file.parent) if d.guest not in taken))
+        root = self._project.directory if self._project is not None else file.parent
+        dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
         interpreter = route.interpreters.get(file.suffix)
         arguments, env, module = list(route.args), {**sidecar.variables, **route.env}, file
         if interpreter is not None:
@@ -113,10 +114,12 @@ class Workers:
         return _Known(program, sidecar.namespace or "default", stamp)
 
 
-def sidecar_of(path: Path) -> Sidecar:
-    """What the file says. Raises ModuleError, which takes down the one worker: the original would serve it without."""
+def sidecar_of(path: Path, env: Mapping[str, str]) -> Sidecar:
+    """What the file says, values like `$NAME` taken from the route's `env`: who may write workers has no claim to the
+    server's own environment. Raises ModuleError, which takes down the one worker: the original would serve it without.
+    """
     try:
-        sidecar = read_sidecar(path.read_bytes(), os.environ)
+        sidecar = read_sidecar(path.read_bytes(), env)
     except (OSError, SidecarError) as error:
         raise ModuleError(f"{path}: {error}") from None
     for name in sidecar.variables:
@@ -125,10 +128,14 @@ def sidecar_of(path: Path) -> Sidecar:
     return sidecar
 
 
-def folders_of(sidecar: Sidecar, folder: Path) -> Iterator[Dir]:
-    """Directories of a sidecar, read-only: what a guest may write to, the site's file says."""
+def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
+    """Directories of a sidecar, read-only: what a guest may write to, and what lies outside of `root`, only the site's
+    file can give. Raises ModuleError."""
     for source, target in sidecar.folders:
-        yield Dir(guest=os.path.normpath(target), host=Path(os.path.normpath(folder / source)), writable=False)
+        host = Path(os.path.realpath(beside.parent / source))
+        if not host.is_relative_to(os.path.realpath(root)):
+            raise ModuleError(f"{beside}: folders: {source} lies outside of {root}: list it in the route's dirs")
+        yield Dir(guest=os.path.normpath(target), host=host, writable=False)
 
 
 class Project:
