@@ -31,7 +31,7 @@ USAGE = 2  # exit status, as the native interpreter's
 # the script that hide modules.
 BYTES, BESIDE = b"WSGI_WASM_BYTES", b"WSGI_WASM_BESIDE"
 
-WITHOUT_EFFECT = {"-B", "-E", "-q", "-s"}  # what they ask for is so in any case, or cannot be
+WITHOUT_EFFECT = {"-B", "-q", "-s"}  # what they ask for is so in any case, or cannot be
 
 # Loaded before a native interpreter looks at its path, so that no file beside the script can take their place.
 EARLY = frozenset(sys.builtin_module_names) | {

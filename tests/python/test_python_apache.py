@@ -1,0 +1,36 @@
+"""Python scripts under Apache, where the server's user is another and owns the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from python.cases import interpreter
+from servers.apache import give_to_server
+from servers.client import get, request
+from servers.fixtures import serve
+from servers.process import wait_for
+
+SITE = "routes: {/s: {directory: scripts, interpreters: {.py: python}, queue_timeout: 60s}}"
+ECHO = """
+import sys
+print("Content-Type: application/octet-stream\\n", flush=True)
+sys.stdout.buffer.write(sys.stdin.buffer.read())
+"""
+
+
+def test_a_script_under_mod_wsgi(open_tmp: Path) -> None:
+    made = interpreter()
+    cache = open_tmp / "cache"
+    cache.mkdir(mode=0o700)
+    shutil.copyfile(made, cache / made.name)
+    for path in (cache, cache / made.name):
+        give_to_server(path)
+    (open_tmp / "scripts").mkdir()
+    (open_tmp / "scripts" / "echo.py").write_text(ECHO, encoding="utf-8")
+    (open_tmp / "site.yaml").write_text(SITE, encoding="utf-8")
+    body = os.urandom(2 << 20)
+    with serve("mod_wsgi-daemon", open_tmp / "site.yaml", open_tmp, ready="/nothing", cache=cache) as server:
+        wait_for("the interpreter to be compiled", lambda: get(server.address, "/s/echo.py").status != 503)
+        assert request(server.address, "POST", "/s/echo.py", body=body).body == body
