@@ -23,7 +23,8 @@ def printed(case: dict[str, Any]) -> bytes:
     if "hex_print" in case:
         return bytes.fromhex(case["hex_print"])
     text: str = case["print"]
-    return text.replace("@", case.get("repeat", "") * case.get("times", 0) + case.get("end", "")).encode()
+    repeated = "".join(case["repeat"].replace("#", str(number)) for number in range(case.get("times", 0)))
+    return text.replace("@", repeated + case.get("end", "")).encode()
 
 
 @pytest.mark.parametrize("name", CASES)
