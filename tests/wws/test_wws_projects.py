@@ -18,6 +18,8 @@ from werkzeug.test import Client
 from guests.build import guest
 from python.cases import interpreter
 from servers.packages import package_parent
+from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.hostapi.keyvalue_store import connect
 from wsgi_wasm.wws.layout import Layout
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
 
@@ -58,6 +60,10 @@ PATHS: dict[str, tuple[str, dict[str, str]] | None] = {
     "/api/7/fixed": ("api/[id]/fixed.wasm", {"id": "7"}),
     "/api/7/8": ("api/[id]/[other].wasm", {"id": "7", "other": "8"}),
     "/api/7/8/9": None,
+    "/api//fixed": None,
+    "/api//": ("api/index.wasm", {}),
+    "/docs//": None,
+    "/docs//a": None,
     "/docs": None,
     "/docs/intro": ("docs/intro.wasm", {}),
     "/docs/a": ("docs/[...page].wasm", {"page": "a"}),
@@ -153,6 +159,7 @@ def test_a_project(project: Path, make_client: Callable[..., Client]) -> None:
     assert (told["method"], told["body"], told["kv"]) == ("POST", "body", {})
     assert told["params"] == {"id": "J\xfcrgen"}
     assert told["headers"].items() >= {"x-thing": "a", "accept": "b", "content-length": "4"}.items()
+    assert told["headers"]["host"] == "localhost"
     assert "base64" not in told
     assert asked(client, "/app/files/a/b/c")["params"] == {"path": "a/b/c"}
     for path in ("/app", "/app/", "/app/user/1/"):
@@ -204,6 +211,35 @@ def test_a_sidecar(project: Path, make_client: Callable[..., Client]) -> None:
     ):
         (project / "env.toml").write_text(f'version = "1"\n{refused}\n', encoding="utf-8")
         assert client.get("/env").status_code == 503, refused
+    assert client.get("/").status_code == 200
+
+
+OUTSIDE = {
+    "above": ("../../secret", "lies outside of"),
+    "absolute": ("{secret}", "lies outside of"),
+    "by a link": ("../linked", "lies outside of"),
+    "above, and named alike": ("../../project-2", "lies outside of"),
+    "missing": ("./nothing", "is no directory"),
+    "a file": ("./[id].wasm", "is no directory"),
+    "of the project": ("../_assets", ""),
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_a_sidecar_gives_what_is_in_the_project(
+    case: str, project: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    source, message = OUTSIDE[case]
+    for folder in (project.parent / "secret", project.parent / "project-2", project / "_assets"):
+        folder.mkdir()
+    (project / "linked").symlink_to(project.parent / "secret")
+    source = source.format(secret=project.parent / "secret")
+    (project / "user" / "[id].toml").write_text(
+        f'version = "1"\n[[folders]]\nfrom = "{source}"\nto = "/mnt"\n', encoding="utf-8"
+    )
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    assert client.get("/user/1").status_code == (503 if message else 200)
+    assert message in caplog.text
     assert client.get("/").status_code == 200
 
 
@@ -303,6 +339,29 @@ def test_a_refused_answer_keeps_nothing(keeping: Client, project: Path) -> None:
     (project / "bad.wat").write_text(BAD, encoding="utf-8")
     assert keeping.get("/bad").status_code == 502
     assert asked(keeping, "/")["kv"] == {}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([(f"key{number}", b"") for number in range(10_001)], "has more than 10000 keys"),
+        ([(f"key{number}", bytes(300_000)) for number in range(4)], "is larger than 1 MiB"),
+    ],
+    ids=["keys", "bytes"],
+)
+def test_a_namespace_that_others_have_filled(
+    pairs: list[tuple[str, bytes]],
+    message: str,
+    keeping: Client,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = connect(KeyValueStore(name="shop", path=tmp_path / "shop.db", redis=None, prefix="", max_size=1 << 24))
+    store.set_many(pairs)
+    store.close()
+    assert keeping.get("/a").status_code == 500
+    assert message in caplog.text
+    assert keeping.get("/").status_code == 200
 
 
 # prints an answer with a pair and a status that is none

@@ -135,6 +135,8 @@ def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
         host = Path(os.path.realpath(beside.parent / source))
         if not host.is_relative_to(os.path.realpath(root)):
             raise ModuleError(f"{beside}: folders: {source} lies outside of {root}: list it in the route's dirs")
+        if not host.is_dir():
+            raise ModuleError(f"{beside}: folders: {source} is no directory")
         yield Dir(guest=os.path.normpath(target), host=host, writable=False)
 
 

@@ -10,6 +10,7 @@ import io
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from wsgi_wasm.answer import Answer
@@ -26,7 +27,7 @@ from wsgi_wasm.message import Head
 from wsgi_wasm.request import LocalRedirect, Request
 from wsgi_wasm.stderr import ErrorLog
 from wsgi_wasm.wsgi_server import Connection
-from wsgi_wasm.wws.answer import read_answer
+from wsgi_wasm.wws.answer import MAX_PAIRS, read_answer
 from wsgi_wasm.wws.request import request_text
 
 log = logging.getLogger("wsgi_wasm.gateway")
@@ -97,6 +98,11 @@ class WwsHandler(HttpHandler):
             errors.close()
         return self._finish(request, outcome, answer)
 
+    def fields(self, request: Request, told: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        """As there, and with `Host`, which is a field like any other to a worker."""
+        fields = super().fields(request, told)
+        return [(b"host", told[b"HTTP_HOST"]), *fields] if b"HTTP_HOST" in told else fields
+
     # --- keys and values ---
 
     @contextmanager
@@ -121,10 +127,14 @@ class WwsHandler(HttpHandler):
         pairs: dict[str, str] = {}
         size = 0
         with self._store(namespace) as store:
-            for key, value in store.get_many(list(store.list_keys())):
+            # Components may have filled the store with any number of them.
+            keys = list(islice(store.list_keys(), MAX_PAIRS + 1))
+            if len(keys) > MAX_PAIRS:
+                raise RequestError(f"the namespace {namespace!r} has more than {MAX_PAIRS} keys")
+            for key, value in store.get_many(keys):
                 if value is not None:
                     pairs[key] = value.decode("utf-8", "replace")
-                    size += len(key) + len(value)
+                    size += len(key.encode()) + len(value)
                     if size > MAX_NAMESPACE:
                         raise RequestError(f"the namespace {namespace!r} is larger than {MAX_NAMESPACE >> 20} MiB")
         return pairs

@@ -44,6 +44,8 @@ class _Pattern:
             if parameter is None:
                 if own != segments[position]:
                     return None
+            elif not segments[position]:
+                return None  # `//` names nothing
             elif parameter[1]:
                 params[parameter[2]] = "/".join(segments[position:])
                 return params
