@@ -12,12 +12,15 @@ HELP = "rewrite another system's configuration as a site"
 EXAMPLES = """\
   wsgi-wasm import spin shop/spin.toml               to standard output
   wsgi-wasm import spin shop/spin.toml -o site.yaml  paths in it are relative to its directory
+  wsgi-wasm import wws project -o site.yaml          a project folder
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `import`."""
-    parser.add_argument("format", metavar="FORMAT", choices=("spin",), help="what FILE is: spin (a spin.toml)")
+    parser.add_argument(
+        "format", metavar="FORMAT", choices=("spin", "wws"), help="spin (FILE is a spin.toml) or wws (a folder)"
+    )
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration to rewrite")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="a new file, in place of standard output")
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from wsgi_wasm.importers import spin
+from wsgi_wasm.importers import spin, wws
 
 
 class Importer(Protocol):
@@ -27,4 +27,4 @@ class Importer(Protocol):
     def convert(self, file: Path, base: Path) -> str: ...
 
 
-IMPORTERS: Mapping[str, Importer] = {"spin": spin}
+IMPORTERS: Mapping[str, Importer] = {"spin": spin, "wws": wws}

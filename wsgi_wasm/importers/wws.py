@@ -1,0 +1,131 @@
+"""A project folder of Wasm Workers Server as a route that serves it in place: `interface: wws` reads the folder as it
+is, and what has to be said here is what its workers may keep, and which variables of the server they get."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from wsgi_wasm.config.scalars import LABEL, variable
+from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.importers.yaml_text import comment, host_path, scalar, value
+from wsgi_wasm.wws.layout import Layout, is_worker
+from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
+
+ABOUT = "a project folder of Wasm Workers Server"
+
+_MODULES = (".wasm", ".wat")
+_SCRIPTS = (".js", ".py", ".rb")  # what its published runtimes run
+_DEFAULT = "default"  # the namespace of workers that name none
+
+_HEAD = (
+    "Keys and values were in memory; here they are kept in `state_dir`.",
+    "What is in `public` the front server has to serve.",
+)
+
+
+def convert(file: Path, base: Path) -> str:
+    """See the package; `file` is a folder."""
+    root = Path(os.path.realpath(file))
+    if not root.is_dir():
+        raise ConfigError([Problem(str(file), 0, 0, "is no directory")])
+    files = sorted(_files(root))
+    environ = _Environ()
+    sidecars = _sidecars(root, Layout(name for name in files if name.endswith(_MODULES)).files, environ)
+    kept = sorted({sidecar.namespace or _DEFAULT for sidecar in sidecars.values()})
+    labels = [name for name in kept if re.fullmatch(LABEL, name)]
+    lines = comment(f"from {file}")
+    for remark in (*_HEAD, *_project_remarks(root, files)):
+        lines += comment(remark)
+    lines.append("state_dir: state")
+    if labels:
+        lines += ["key_value:", *(f"  {scalar(name)}: {{}}" for name in labels)]
+    lines += ["routes:", "  /:", f"    directory: {scalar(host_path(root, base))}", "    interface: wws"]
+    if labels:
+        lines.append(f"    key_value: {value(labels)}")
+    lines += _env(environ)
+    for name, sidecar in sidecars.items():
+        for remark in _remarks(root, name, sidecar):
+            lines += comment(f"{name} {remark}", "    ")
+    return "\n".join(lines) + "\n"
+
+
+def _files(root: Path) -> Iterator[str]:
+    for place, below, names in os.walk(root):
+        below[:] = [name for name in below if is_worker(name)]
+        for name in filter(is_worker, names):
+            yield (Path(place).relative_to(root) / name).as_posix()
+
+
+class _Environ(dict[str, str]):
+    """Has every variable, and remembers which were asked for: they need not be set where a site is written."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        self[name] = ""
+        return ""
+
+
+def _sidecars(root: Path, workers: list[str], environ: _Environ) -> dict[str, Sidecar]:
+    """What the `.toml` files beside workers say, by worker. Raises ConfigError with the mistakes of all of them."""
+    found, problems = {}, []
+    for worker in workers:
+        beside = (root / worker).with_suffix(".toml")
+        try:
+            found[worker] = read_sidecar(beside.read_bytes(), environ) if beside.exists() else Sidecar()
+        except (OSError, SidecarError) as error:
+            problems.append(Problem(str(beside), 0, 0, str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _env(environ: _Environ) -> list[str]:
+    """The server's variables that workers ask for; here the route has to have them."""
+    names, others = [], []
+    for name in sorted(environ):
+        try:
+            names.append(variable(name))
+        except ValueError:
+            others.append(name)
+    lines = []
+    if names:
+        lines = comment("Some .toml files take these from the server's environment. All workers see them.", "    ")
+        lines.append("    env: {" + ", ".join(f'{scalar(name)}: "${{{name}}}"' for name in names) + "}")
+    if others:
+        lines += comment(f".toml files also ask for {', '.join(map(repr, others))}, which no route can have.", "    ")
+    return lines
+
+
+def _project_remarks(root: Path, files: list[str]) -> Iterator[str]:
+    scripts = [name for name in files if name.endswith(_SCRIPTS)]
+    if scripts:
+        yield (
+            f"Not carried over, as the runtime that wrapped them is not here: {', '.join(scripts)}. A script that "
+            "reads and prints the JSON itself can be served by `interpreters`."
+        )
+    project = root / ".wws.toml"
+    if project.exists():
+        try:
+            tomllib.loads(project.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError([Problem(str(project), 0, 0, str(error))]) from None
+        yield "The runtimes that .wws.toml lists are not used."
+
+
+def _remarks(root: Path, worker: str, sidecar: Sidecar) -> Iterator[str]:
+    beside = (root / worker).parent
+    for source, target in sidecar.folders:
+        if Path(os.path.realpath(beside / source)).is_relative_to(root):
+            yield f"could write to {source!r} and only reads it now; `dirs` can say otherwise for {target}"
+        else:
+            yield f"is down until its .toml no longer has the folder {source!r}; `dirs` can give {target} to all"
+    if sidecar.namespace is not None and not re.fullmatch(LABEL, sidecar.namespace):
+        yield f"keeps nothing: {sidecar.namespace!r} is no label of a store"
+    for name in sidecar.ignored:
+        yield f"asks for {name}, which is not offered"
