@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,3 +63,18 @@ def test_whatever_is_printed_is_an_answer_or_refused(output: bytes) -> None:
         except BadGateway:
             continue
         assert 200 <= answer.status <= 599
+
+
+WIDE = '{"data":"@\U0001f600","headers":{},"status":200,"kv":{}}'  # one character makes all of them wide
+
+
+@pytest.mark.parametrize("fill", ["x", "\xe9", '\\"', "\\u00e9"])
+def test_what_an_answer_costs_in_memory(fill: str) -> None:
+    """With the output itself, which is there twice, it is what docs/wws.md says."""
+    output = WIDE.replace("@", fill * ((1 << 20) // len(fill.encode()))).encode()
+    tracemalloc.start()
+    try:
+        read_answer(output)
+        assert tracemalloc.get_traced_memory()[1] <= 13 * len(output)
+    finally:
+        tracemalloc.stop()

@@ -123,19 +123,20 @@ class _Reader:
         self.at += 1
         return True
 
-    def names(self, what: str) -> Iterator[str]:
-        """The names in an object; the caller reads or skips each one's value."""
+    def names(self, what: str, most: int = MAX_UNKNOWN) -> Iterator[str]:
+        """The names in an object, of which repeated ones count too; the caller reads or skips each one's value."""
         if not self.take("{"):
             raise self.fault(f"{what} has to be an object")
         if self.take("}"):
             return
-        while True:
+        for _ in range(most):
             yield self.string("a name")
             if self.take(","):
                 continue
             if not self.take("}"):
                 raise self.fault("expected , or }")
             return
+        raise BadGateway(f"more than {most} names in {what}")
 
     def string(self, what: str) -> str:
         """A string; where it is a name, its colon as well."""
@@ -210,7 +211,7 @@ def _base64(draft: _Draft, reader: _Reader) -> None:
 
 
 def _headers(draft: _Draft, reader: _Reader) -> None:
-    for name in reader.names("headers"):
+    for name in reader.names("headers", MAX_FIELDS):
         for value in reader.strings(f"header {name[:80]!a}"):
             draft.fields.append(_field(name, value))
         if len(draft.fields) > MAX_FIELDS:
@@ -231,10 +232,8 @@ def _field(name: str, value: str) -> tuple[str, str]:
 
 
 def _kv(draft: _Draft, reader: _Reader) -> None:
-    for key in reader.names("kv"):
+    for key in reader.names("kv", MAX_PAIRS):
         draft.kv[key] = reader.string(f"kv {key[:80]!a}")
-        if len(draft.kv) > MAX_PAIRS:
-            raise BadGateway(f"more than {MAX_PAIRS} pairs in kv")
         _bytes(key, "a key"), _bytes(draft.kv[key], "a value")
 
 
