@@ -234,6 +234,11 @@ def test_bodies_and_streams_are_had_once(client: Client) -> None:
     assert client.get("/x/twice-taken").text == "1111"
 
 
+def test_a_body_may_come_before_its_response_is_given(client: Client) -> None:
+    response = client.get("/x/body-first")
+    assert (response.status_code, response.text) == (201, "body 01")
+
+
 def test_views_cannot_be_changed(client: Client) -> None:
     assert client.get("/x/immutable").text == "22"
 

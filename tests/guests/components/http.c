@@ -401,6 +401,20 @@ __attribute__((export_name("handle"))) void handle(int request, int outparam) {
         found[3] = '0' + r.bytes[0];
         put_bytes(stream, found, 4);
         done(stream);
+    } else if (is("body-first")) { /* the status of a body that has begun can be said again, not changed: "01" */
+        u8 found[2];
+        int answer = response(plain());
+        status(answer, 201);
+        response_body(answer, &r);
+        body_ = r.words[1];
+        body_write(body_, &r);
+        stream = r.words[1];
+        put(stream, "body ");
+        found[0] = '0' + status(answer, 201);
+        found[1] = '0' + status(answer, 404);
+        put_bytes(stream, found, 2);
+        done(stream);
+        outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
     } else if (is("wrong-handle"))
         method(request_ + 40, &r);
     else if (is("trap"))

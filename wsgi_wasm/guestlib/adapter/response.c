@@ -87,8 +87,9 @@ EXPORT("outgoing-response.status-code") uint32_t response_status(const Response 
     return response->status;
 }
 
+/* A status cannot change once it is sent; a guest that only says it once more is right. */
 EXPORT("outgoing-response.set-status-code") bool response_set_status(Response *response, uint32_t status) {
-    if (status < 100 || status > 999 || response == sent)
+    if (status < 100 || status > 999 || (response == sent && status != response->status))
         return true;
     response->status = status;
     return false;
