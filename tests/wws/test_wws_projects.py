@@ -280,13 +280,17 @@ def test_links_that_leave_the_project(project: Path, tmp_path: Path, make_client
 def test_check_reads_sidecars(project: Path, tmp_path: Path) -> None:
     (project / "index.toml").write_text('version = "1"\n[features.http_requests]\n', encoding="utf-8")
     (project / "user" / "[id].toml").write_text("vars = 1", encoding="utf-8")
-    (tmp_path / "site.yaml").write_text("routes: {/: {directory: project, interface: wws}}", encoding="utf-8")
+    put(tmp_path / "single.wasm")
+    (tmp_path / "single.toml").write_text('version = "1"\nvars.A = "$NOT_THERE"', encoding="utf-8")
+    routes = "routes: {/: {directory: project, interface: wws}, /one: {module: single.wasm, interface: wws}}"
+    (tmp_path / "site.yaml").write_text(routes, encoding="utf-8")
     command = [sys.executable, "-m", "wsgi_wasm", "check", "site.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(package_parent())}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "features.http_requests is not offered" in done.stdout
     assert "[id].toml: no version" in done.stdout
+    assert "single.toml: vars.A: NOT_THERE is not set" in done.stdout
     assert "_hidden" not in done.stdout
 
 

@@ -126,6 +126,8 @@ def examine(route: Route, modules: Modules) -> Examined:
     found = Examined(route)
     if route.module is not None:
         _examine_module(found, route.module, route.module.name, modules)
+        if route.interface == "wws":
+            _examine_sidecar(found, route.module.with_suffix(".toml"), route.module.parent)
     for suffix, interpreter in route.interpreters.items():
         _examine_module(found, interpreter.module, f"interpreter of {suffix}: {interpreter.module.name}", modules)
         _examine_dirs(found, interpreter.dirs)
@@ -186,16 +188,21 @@ def _scripts(found: Examined, root: Path) -> Iterable[Path]:
     if found.route.interface != "wws":
         return scripts_below(root, suffixes)
     workers = [root / file for file in Project(root, suffixes).layout().files]
-    for beside in (worker.with_suffix(".toml") for worker in workers):
-        if beside.exists():
-            try:
-                sidecar = sidecar_of(beside, found.route.env)
-                _examine_dirs(found, list(folders_of(sidecar, beside, root)))
-            except ModuleError as error:
-                found.errors.append(str(error))
-            else:
-                found.warnings += [f"{beside}: {name} is not offered" for name in sidecar.ignored]
+    for worker in workers:
+        _examine_sidecar(found, worker.with_suffix(".toml"), root)
     return workers
+
+
+def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
+    if not beside.exists():
+        return
+    try:
+        sidecar = sidecar_of(beside, found.route.env)
+        _examine_dirs(found, list(folders_of(sidecar, beside, root)))
+    except ModuleError as error:
+        found.errors.append(str(error))
+    else:
+        found.warnings += [f"{beside}: {name} is not offered" for name in sidecar.ignored]
 
 
 def _examine_directory(found: Examined, directory: Path, modules: Modules) -> None:
