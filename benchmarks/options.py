@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     add("--workloads", type=_names((*LOADS, *PROBES)), metavar="A,B", help="only these, and only these probes")
     add("--clients", type=_numbers, metavar="N,M", help="only these numbers of connections, of 1, 8 and 64")
     add("--only", action="append", default=[], metavar="TEXT", help="only figures whose name in --list holds TEXT")
-    add("--rounds", type=_positive, metavar="N", help="interleaved rounds (default 5)")
+    add("--rounds", type=_positive, metavar="N", help="interleaved rounds (default 4)")
     add("--seconds", type=_positive, default=1, metavar="N", help="of load for one figure in one round (default 1)")
     add("--workers", type=_positive, default=2, metavar="N", help="processes of each server that has some (default 2)")
     add("--rival", type=_rival, action="append", default=[], metavar="NAME=URL", help="a running server to compare")
@@ -88,7 +88,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     quick = options.quick
     options.servers = options.servers or list(QUICK_SERVERS if quick else SERVERS)
     options.clients = options.clients or ([1, 8] if quick else [1, 8, 64])
-    options.rounds = options.rounds or (3 if quick else 5)
+    options.rounds = options.rounds or (2 if quick else 4)
     chosen = options.workloads or list(QUICK_LOADS if quick else (*LOADS, *PROBES))
     if options.in_process:
         chosen = ["in-process"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks import HERE, builds, tools
 from benchmarks.ground import Ground, Start
@@ -42,7 +43,15 @@ class Plain(Server):
 
 
 def gunicorn(
-    ground: Ground, name: str, app: str, worker: str, site: str = "site", *, workers: int = 0, threads: int = THREADS
+    ground: Ground,
+    name: str,
+    app: str,
+    worker: str,
+    site: str = "site",
+    *,
+    workers: int = 0,
+    threads: int = THREADS,
+    env: Mapping[str, str] = MappingProxyType({}),
 ) -> Server:
     """gunicorn with the project's own configuration, but no access log: neither for guests nor for others."""
     config = ground.folder / "gunicorn.conf.py"
@@ -55,7 +64,7 @@ def gunicorn(
         workers=workers or ground.workers,
         threads=1 if worker == "sync" else threads,
         config=config,
-        env={**ground.environ(site), "BENCHMARK_MODULE": str(ground.folder / "hello.wasm")},
+        env={**ground.environ(site), "BENCHMARK_MODULE": str(ground.folder / "hello.wasm"), **env},
         options=("--chdir", str(ground.folder)),
         ready=None,
     )
@@ -139,4 +148,5 @@ def starter(ground: Ground, process: str) -> Start:
     if home == "granian":
         return lambda: granian(ground, process, apps[kind])
     worker = home.removeprefix("gunicorn-")
-    return lambda: gunicorn(ground, process, apps.get(kind, GATEWAY), worker, sites.get(kind, "site"))
+    env = {"WSGI_WASM_NATIVE": "0"} if kind == "without native.c" else {}
+    return lambda: gunicorn(ground, process, apps.get(kind, GATEWAY), worker, sites.get(kind, "site"), env=env)

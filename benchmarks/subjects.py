@@ -17,6 +17,7 @@ C_GUEST = "C guest"
 WAT_GUEST = ".wat guest"
 HTTP_GUEST = "wasi:http guest, .wat component"
 PYTHON_GUEST = "Python guest"
+WITHOUT_NATIVE = "C guest, without native.c"
 NATIVE_C = "native C"
 NATIVE_PYTHON = "native Python"
 NAIVE = "C guest, plain wasmtime API"
@@ -89,6 +90,7 @@ def _at_home(home: str) -> Iterator[Subject]:
     if home in ("gunicorn-gthread", "mod_wsgi-embedded"):
         yield Subject(home, PYTHON_GUEST, home, {"python": f"{mount}/cgi-bin/page.py?name=world"})
     if home == "gunicorn-gthread":
+        yield Subject(home, WITHOUT_NATIVE, f"{home}, without native.c", _paths(["hello", "environment"]))
         yield Subject(home, NAIVE, f"{home}, naive", _paths(["hello"]))
         yield Subject(home, ONE_ROUTE, f"{home}, 1 route", {"hello": "/0?world"})
         yield Subject(home, MANY_ROUTES, f"{home}, 500 routes", {"hello": "/250?world"})
