@@ -130,22 +130,26 @@ def test_the_cache_is_used_by_the_next_process(make_client: SiteMaker, cache: Pa
     assert {path: path.stat().st_ino for path in cache.iterdir() if path.suffix != ".lock"} == before
 
 
-def damaged(change: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
-    return change
+def put(artefact: Path, data: bytes) -> None:
+    """In its place by rename: this process has mapped the old one, and must not lose what lies behind it."""
+    aside = artefact.with_suffix(".aside")
+    aside.write_bytes(data)
+    aside.chmod(artefact.stat().st_mode)
+    aside.replace(artefact)
 
 
 def truncate(artefact: Path, note: Path) -> None:
-    os.truncate(artefact, 100)
+    put(artefact, artefact.read_bytes()[:100])
 
 
 def flip(artefact: Path, note: Path) -> None:
     data = bytearray(artefact.read_bytes())
     data[len(data) // 2] ^= 1
-    artefact.write_bytes(data)
+    put(artefact, bytes(data))
 
 
 def empty(artefact: Path, note: Path) -> None:
-    artefact.write_bytes(b"")
+    put(artefact, b"")
 
 
 def no_note(artefact: Path, note: Path) -> None:
@@ -165,7 +169,7 @@ def foreign_code(artefact: Path, note: Path) -> None:
     """Whole by its digest, and yet nothing that Wasmtime takes."""
     import hashlib
 
-    artefact.write_bytes(b"\x7fELF" + b"x" * 1000)
+    put(artefact, b"\x7fELF" + b"x" * 1000)
     known = json.loads(note.read_text())
     note.write_text(json.dumps(known | {"sha256": hashlib.sha256(artefact.read_bytes()).hexdigest()}))
 
