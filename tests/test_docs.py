@@ -280,3 +280,10 @@ def test_files_that_are_named_exist() -> None:
             if not any((base / name).exists() for base in (ROOT, ROOT / "wsgi_wasm")):
                 missing.append(f"{page.name}: {name}")
     assert not missing
+
+
+def test_the_page_on_performance_names_every_step_of_a_profile() -> None:
+    from wsgi_wasm.cli.profile import REST, STEPS
+
+    text = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    assert [step for step in (*STEPS, REST) if f"| {step} |" not in text] == []

@@ -96,3 +96,13 @@ def test_build_says_what_the_compiler_says(wsgi_wasm: Command, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["gone.c", "."])
 def test_build_of_nothing(name: str, wsgi_wasm: Command) -> None:
     assert wsgi_wasm("build", "-o", "x.wasm", name).err == f"wsgi-wasm: {name}: no such file\n"
+
+
+def test_the_python_interpreter_is_looked_for_in_the_cache_that_is_named(
+    wsgi_wasm: Command, site: SiteWriter, tmp_path: Path
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    site("routes: {/cgi-bin: {directory: scripts, interpreters: {.py: python}}}")
+    done = wsgi_wasm("compile", "--cache", "other", "site.yaml")
+    assert done.status == 1
+    assert f"run `wsgi-wasm build-python --cache {tmp_path / 'other'}`" in done.text
