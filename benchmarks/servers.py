@@ -101,7 +101,7 @@ def apache(ground: Ground, mode: str) -> AbstractContextManager[Server]:
         mount=MOUNT,
         apache_text=text,
         # An idle connection that is kept is closed when all threads are busy, which would fail requests of others.
-        apache_threads=64,
+        apache_threads=100,
     )
 
 
@@ -111,7 +111,7 @@ def mod_cgid(ground: Ground) -> Server:
     data = ground.folder / "data" / "page.html"
     give_to_server(place)
     return Apache.start(
-        Site(text=f"MaxKeepAliveRequests 0\nSetEnv PAGE {data}", threads=64, native={"/cgi-bin/": place}, wsgi=False),
+        Site(text=f"MaxKeepAliveRequests 0\nSetEnv PAGE {data}", threads=100, native={"/cgi-bin/": place}, wsgi=False),
         ground.folder,
         name="mod_cgid",
     )

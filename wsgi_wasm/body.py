@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +13,8 @@ from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout, Unavailab
 from wsgi_wasm.wsgi_server import Connection, Environ
 
 SPOOL_SIZE = 1 << 20  # bytes; a larger body goes to an unlinked temporary file
-KEPT_SIZE = 16 << 20  # bytes of it that a thread keeps for the next one
+KEPT = 8  # such files that a process keeps for later bodies
+KEPT_SIZE = 16 << 20  # bytes of each
 _CHUNK = 1 << 16
 _MAX_DIGITS = 18
 
@@ -95,9 +95,9 @@ def _spool(source: Any, length: int | None, max_body: int, connection: Connectio
 class Spool:
     """An unlinked file that bodies are written to, one after the other.
 
-    A thread keeps one: writing over pages that are there takes a fifth of what new ones take. It is cut to each body's
-    length before a guest reads it, so nothing of an earlier body is left in it. It has no buffer of Python's, which
-    could outlive that.
+    A process keeps some: writing over pages that are there takes a fifth of what new ones take. One is cut to each
+    body's length before a guest reads it, so nothing of an earlier body is left in it. It has no buffer of Python's,
+    which could outlive that.
     """
 
     def __init__(self) -> None:
@@ -125,22 +125,24 @@ class Spool:
         self.file.seek(0)
 
     def close(self) -> None:
-        """After the body: keep the file for the next one, if it is not too large to keep."""
+        """After the body: keep the file for the next one, if it is not one too many or too large to keep."""
+        if len(_spare) >= KEPT:
+            self.file.close()
+            return
         if self.file.seek(0, io.SEEK_END) > KEPT_SIZE:
             self.file.truncate(0)
-        _spare.spool = self
+        _spare.append(self)
 
 
-class _Spare(threading.local):
-    spool: Spool | None = None
-
-
-_spare = _Spare()
+_spare: list[Spool] = []  # the last one that was used is the next, while its pages are in the processor's caches
 
 
 def _to_file(memory: io.BytesIO) -> Spool:
-    spool, _spare.spool = _spare.spool, None
-    if spool is None or not spool.begin():
+    try:
+        spool = _spare.pop()
+        if not spool.begin():
+            spool = Spool()
+    except IndexError:
         spool = Spool()
     spool.write(memory.getbuffer())
     return spool

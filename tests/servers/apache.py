@@ -193,6 +193,7 @@ def _processes(site: Site) -> list[str]:
     total = site.children * site.threads
     return [
         f"StartServers {site.children}",
+        f"ThreadLimit {max(64, site.threads)}",
         f"ThreadsPerChild {site.threads}",
         "MinSpareThreads 1",
         f"MaxSpareThreads {total + site.threads}",
