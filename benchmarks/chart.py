@@ -7,7 +7,7 @@ from html import escape
 
 from benchmarks.results import Results, Row
 
-WIDTH, LEFT, RIGHT, LINE, TOP = 900, 300, 40, 22, 64
+WIDTH, LEFT, RIGHT, LINE, TOP = 960, 360, 40, 22, 64
 MARKS = {1: 3.5, 8: 5.0, 64: 6.5}  # radius by clients
 COLOURS = {"bare": "#8a8a8a", "guest": "#5b5bd6", "rival": "#c2571a"}
 
