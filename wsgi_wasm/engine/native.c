@@ -7,9 +7,9 @@
  * such a guest. The first tick of the clock lets go of it, so that no guest keeps it for longer; one that may wait for a
  * file never has it.
  *
- * Everything else is a call into Python, to the very functions that serve where this file was
- * not compiled: files, sleeping, errors, a full buffer, each tick of the clock. Before any such call what was gathered
- * is handed over, so Python never sees an order of events that the guest did not make.
+ * Everything else is a call into Python, to the very functions that serve where this file was not compiled: files,
+ * sleeping, errors, a full buffer, each tick of the clock. Before any such call what was gathered is handed over, so
+ * Python never sees an order of events that the guest did not make.
  *
  * A plain shared library: it uses neither the interpreter's headers nor Wasmtime's. `native.py` passes the addresses of
  * Wasmtime's functions, and has the same structures; both sides compare their sizes when it is loaded.
@@ -43,7 +43,7 @@ typedef union {
 typedef void *host_function(void *data, void *caller, raw *arguments, size_t count);
 typedef void *epoch_function(void *context, void *data, uint64_t *delta, uint8_t *kind);
 
-/* Wasmtime's functions, in the order of native.py's FUNCTIONS, then Python's. */
+/* Wasmtime's functions, in the order of native.py's _FUNCTIONS, then Python's. */
 struct functions {
     void *(*store_new)(void *engine, void *data, void (*finalizer)(void *));
     void *(*store_context)(void *store);
@@ -445,6 +445,7 @@ void wsgi_wasm_run(struct run *r)
 {
     double since = r->profiled ? now(CLOCK_MONOTONIC) : 0;
     void *store = w.store_new(r->engine, NULL, NULL), *context = w.store_context(store);
+    struct run *outer = current; /* NULL, unless a server's write() has come back to us */
     r->output_size = r->input_at = r->handed = 0;
     r->error = r->trap = NULL;
     r->exited = r->code = r->python_streams = r->inside = 0;
@@ -468,7 +469,7 @@ void wsgi_wasm_run(struct run *r)
         ticker.running--;
         r->cpu = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
         r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
-        current = NULL;
+        current = outer;
     }
     if (r->memory_size > SMALL)
         let_go(r);
