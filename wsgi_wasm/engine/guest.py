@@ -180,26 +180,7 @@ class Guest:
         spent: tuple[float, float],
     ) -> Outcome:
         """`run` by way of native.c. A `Run` is made only where the guest needs Python."""
-        job = slot.job or self._job(slot)
-        if slot.guest != self._number:
-            slot.guest = self._number
-            job.prepared, job.memory_limit, job.output_limit = self._constant
-            slot.forwarding = self._forwarding
-        if slot.arguments is not arguments:
-            slot.arguments = arguments
-            job.arguments = block = b"\0".join((*arguments, b""))
-            job.arguments_size, job.arguments_count = len(block), len(arguments)
-        job.environment = block = b"\0".join((*environment, b""))
-        job.environment_size, job.environment_count = len(block), len(environment)
-        if stdin is None:
-            job.input, job.input_size = b"", 0
-        elif type(stdin) is io.BytesIO:
-            job.input = body = stdin.getvalue()
-            job.input_size = len(body)
-        else:
-            job.input = None
-            job.input_file = stdin.fileno() if isinstance(stdin, io.FileIO) else -1
-        job.wasi = self._directories() if self.preopens else None
+        job = self._filled(slot, arguments, environment, stdin)
         current.begin = slot, self.limits, client, stdin, environment, spent, job
         try:
             if self._short:
@@ -223,6 +204,30 @@ class Guest:
             current.run = current.begin = None
         outcome.cpu, outcome.wall = job.cpu, job.wall
         return outcome
+
+    def _filled(self, slot: Slot, arguments: Sequence[bytes], environment: Sequence[bytes], stdin: Input | None) -> Job:
+        """The slot's job with all that the run is given. Raises Unavailable for a directory that cannot be opened."""
+        job = slot.job or self._job(slot)
+        if slot.guest != self._number:
+            slot.guest = self._number
+            job.prepared, job.memory_limit, job.output_limit = self._constant
+            slot.forwarding = self._forwarding
+        if slot.arguments is not arguments:
+            slot.arguments = arguments
+            job.arguments = block = b"\0".join((*arguments, b""))
+            job.arguments_size, job.arguments_count = len(block), len(arguments)
+        job.environment = block = b"\0".join((*environment, b""))
+        job.environment_size, job.environment_count = len(block), len(environment)
+        if stdin is None:
+            job.input, job.input_size = b"", 0
+        elif type(stdin) is io.BytesIO:
+            job.input = body = stdin.getvalue()
+            job.input_size = len(body)
+        else:
+            job.input = None
+            job.input_file = stdin.fileno() if isinstance(stdin, io.FileIO) else -1
+        job.wasi = self._directories() if self.preopens else None
+        return job
 
     def _job(self, slot: Slot) -> Job:
         """A job for this slot, which is of one engine for good."""
