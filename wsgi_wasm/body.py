@@ -115,9 +115,12 @@ class Spool:
             raise Unavailable(f"the body finds no place in {tempfile.gettempdir()}: {error.strerror}") from error
 
     def begin(self) -> bool:
-        """Before a body; False in a child after a fork, whose parent writes to the same file."""
+        """Before a body. False in a child after a fork: the file and its position are the parent's."""
+        if self._process != os.getpid():
+            self.file.close()
+            return False
         self.file.seek(0)
-        return self._process == os.getpid()
+        return True
 
     def whole(self) -> None:
         """The body is all there."""
@@ -144,7 +147,11 @@ def _to_file(memory: io.BytesIO) -> Spool:
             spool = Spool()
     except IndexError:
         spool = Spool()
-    spool.write(memory.getbuffer())
+    try:
+        spool.write(memory.getbuffer())
+    except BaseException:
+        spool.close()
+        raise
     return spool
 
 

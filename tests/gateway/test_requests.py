@@ -353,3 +353,20 @@ def test_log_fields_follow_a_local_redirect(make_app: Callable[..., Gateway], tm
     environ = EnvironBuilder("/emit", query_string="case=here").get_environ()
     list(gateway(environ, lambda *args: lambda data: None))
     assert environ["wsgi_wasm.route"] == "/env"
+
+
+def test_a_child_leaves_the_parents_spool_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a fork both have the same file, and one position in it."""
+    from wsgi_wasm.body import Spool
+
+    spool = Spool()
+    spool.write(b"x" * 10)
+    shared = os.dup(spool.file.fileno())
+    try:
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            assert not spool.begin()
+        assert spool.file.closed
+        assert os.lseek(shared, 0, os.SEEK_CUR) == 10
+    finally:
+        os.close(shared)
