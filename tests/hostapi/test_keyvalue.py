@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from hostapi.backends import Server
 from hostapi.driver import Driver, Guest
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.hostapi import keyvalue
+from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY
 from wsgi_wasm.hostapi.resp import RespConnection
 
@@ -155,6 +157,64 @@ def test_threads_lose_nothing(guest: Open) -> None:
             done.result()
     with guest() as one:
         assert one.ok("increment", one.ok("open", "default"), "n", 0) == 800
+
+
+# Several changes at once, as workers make them --------------------------------------------------------------------
+
+
+def test_a_change_sets_and_takes_away(store: Callable[[str], KeyValueStore]) -> None:
+    with closing(connect(store("default"))) as one, closing(connect(store("other"))) as other:
+        other.set("a", b"theirs")
+        one.change([(f"k{number}", b"%d" % number) for number in range(2500)])
+        assert dict(one.pairs()) == {f"k{number}": b"%d" % number for number in range(2500)}
+        one.change([("a", b""), ("k1", b"again")], ["k1", "nothing", *(f"k{number}" for number in range(2, 2500))])
+        assert dict(one.pairs()) == {"a": b"", "k0": b"0", "k1": b"again"}
+        one.change([], ["a", "k1"])
+        one.change([], [])
+        assert (dict(one.pairs()), dict(other.pairs())) == ({"k0": b"0"}, {"a": b"theirs"})
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest, store: Callable[[str], KeyValueStore]) -> Iterator[Store]:
+    """A store with a pair `old`, which takes no more."""
+    kept = store("default")
+    with closing(connect(replace(kept, max_size=64 << 10))) as one:
+        one.set("old", b"1")
+        if kept.redis is None:
+            yield one
+            return
+        with closing(RespConnection.from_url(urlsplit(kept.redis))) as admin:
+            admin.call("CONFIG", "SET", "maxmemory", "1")
+            try:
+                yield one
+            finally:
+                admin.call("CONFIG", "SET", "maxmemory", "0")
+
+
+def test_a_change_that_fails_in_its_middle_is_none(full: Store, store: Callable[[str], KeyValueStore]) -> None:
+    with pytest.raises(full.Error):
+        full.change([("new", bytes(1 << 20))], ["old"])
+    with closing(connect(store("default"))) as one:
+        assert dict(one.pairs()) == {"old": b"1"}
+        one.change([], ["old"])  # nothing is locked
+
+
+def test_nobody_sees_half_a_change(tmp_path: Path) -> None:
+    place = in_file(tmp_path / "kv.db")
+    with closing(connect(place)) as one:
+        one.change([("a", b"")])
+
+    def change() -> None:
+        with closing(connect(place)) as writer:
+            for _ in range(200):
+                writer.change([("b", b"")], ["a"])
+                writer.change([("a", b"")], ["b"])
+
+    with ThreadPoolExecutor(1) as pool, closing(connect(place)) as reader:
+        changing = pool.submit(change)
+        while not changing.done():
+            assert len(list(reader.pairs())) == 1
+        changing.result()
 
 
 # What is refused -------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 from werkzeug.test import Client
 
 from guests.build import guest
+from hostapi.backends import Server
 from python.cases import interpreter
 from servers.packages import package_parent
 from wsgi_wasm.config.model import KeyValueStore
@@ -319,6 +320,19 @@ def test_pairs_are_kept(keeping: Client) -> None:
     assert asked(keeping, "/b")["kv"] == {}
 
 
+def test_pairs_are_kept_in_redis(
+    project: Path, redis_server: Server, tmp_path: Path, make_client: Callable[..., Client]
+) -> None:
+    url = f"redis://:{redis_server.password}@127.0.0.1:{redis_server.port}/7"
+    route = {"directory": str(project), "interface": "wws", "key_value": ["default"]}
+    client = make_client({"/": route}, key_value={"default": {"redis": url, "prefix": f"{tmp_path}:"}})
+    for name in ("one", "three"):
+        asked(client, f"/?set={name}")
+    assert asked(client, "/")["kv"] == {"one": "3", "three": "5"}
+    asked(client, "/?drop")
+    assert asked(client, "/")["kv"] == {}
+
+
 def test_requests_at_the_same_time_keep_each_others_pairs(keeping: Client) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -361,7 +375,7 @@ def test_a_namespace_that_others_have_filled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = connect(KeyValueStore(name="shop", path=tmp_path / "shop.db", redis=None, prefix="", max_size=1 << 24))
-    store.set_many(pairs)
+    store.change(pairs)
     store.close()
     assert keeping.get("/a").status_code == 500
     assert message in caplog.text

@@ -10,7 +10,6 @@ import io
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 from wsgi_wasm.answer import Answer
@@ -128,15 +127,13 @@ class WwsHandler(HttpHandler):
         size = 0
         with self._store(namespace) as store:
             # Components may have filled the store with any number of them.
-            keys = list(islice(store.list_keys(), MAX_PAIRS + 1))
-            if len(keys) > MAX_PAIRS:
-                raise RequestError(f"the namespace {namespace!r} has more than {MAX_PAIRS} keys")
-            for key, value in store.get_many(keys):
-                if value is not None:
-                    pairs[key] = value.decode("utf-8", "replace")
-                    size += len(key.encode()) + len(value)
-                    if size > MAX_NAMESPACE:
-                        raise RequestError(f"the namespace {namespace!r} is larger than {MAX_NAMESPACE >> 20} MiB")
+            for key, value in store.pairs():
+                pairs[key] = value.decode("utf-8", "replace")
+                size += len(key.encode()) + len(value)
+                if len(pairs) > MAX_PAIRS:
+                    raise RequestError(f"the namespace {namespace!r} has more than {MAX_PAIRS} keys")
+                if size > MAX_NAMESPACE:
+                    raise RequestError(f"the namespace {namespace!r} is larger than {MAX_NAMESPACE >> 20} MiB")
         return pairs
 
     def _write_pairs(self, namespace: str | None, before: Pairs, after: Pairs) -> None:
@@ -151,10 +148,7 @@ class WwsHandler(HttpHandler):
         if size > MAX_NAMESPACE:
             raise RequestError(f"kv is larger than {MAX_NAMESPACE >> 20} MiB: nothing of it is kept")
         with self._store(namespace) as store:
-            if changed:
-                store.set_many(changed)
-            if gone:
-                store.delete_many(gone)
+            store.change(changed, gone)
 
 
 class AnswerReader:

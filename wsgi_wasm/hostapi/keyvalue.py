@@ -154,12 +154,12 @@ def _get_many(_api: KeyValue, bucket: Bucket, keys: list[str]) -> list[tuple[str
 
 def _set_many(_api: KeyValue, bucket: Bucket, pairs: list[tuple[str, bytes]]) -> None:
     with bucket.store() as store:
-        store.set_many([(_checked(key), value) for key, value in pairs])
+        store.change([(_checked(key), value) for key, value in pairs])
 
 
 def _delete_many(_api: KeyValue, bucket: Bucket, keys: list[str]) -> None:
     with bucket.store() as store:
-        store.delete_many([_checked(key) for key in keys])
+        store.change([], [_checked(key) for key in keys])
 
 
 def _increment(_api: KeyValue, bucket: Bucket, key: str, delta: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,15 +54,23 @@ class RedisStore:
         return bool(self._call(b"EXISTS", self._key(key)))
 
     def list_keys(self) -> Iterable[str]:
+        for page in self._pages():
+            for name in page:
+                yield self._text(name)
+
+    def _text(self, name: bytes) -> str:
+        return name[len(self._prefix) :].decode("utf-8", "replace")
+
+    def _pages(self) -> Iterator[list[bytes]]:
+        """The names of all keys, with the prefix; of what changes meanwhile there may be some, once at most."""
         pattern = b"".join(b"\\" + bytes([byte]) if byte in b"*?[]\\" else bytes([byte]) for byte in self._prefix)
         seen: set[bytes] = set()  # SCAN may name a key twice
         cursor = b"0"
         while True:
             cursor, found = self._call(b"SCAN", cursor, b"MATCH", pattern + b"*", b"COUNT", 1000)
-            for key in found:
-                if key not in seen:
-                    seen.add(key)
-                    yield key[len(self._prefix) :].decode("utf-8", "replace")
+            if new := [name for name in dict.fromkeys(found) if name not in seen]:
+                seen.update(new)
+                yield new
             if cursor == b"0":
                 return
 
@@ -70,15 +78,22 @@ class RedisStore:
         for key in keys:
             yield key, self.get(key)
 
-    def set_many(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        parts = [part for key, value in pairs for part in (self._key(key), value)]
-        if parts:
-            self._call(b"MSET", *parts)
+    def pairs(self) -> Iterator[tuple[str, bytes]]:
+        for page in self._pages():
+            for name, value in zip(page, self._call(b"MGET", *page), strict=True):
+                if value is not None:
+                    yield self._text(name), value
 
-    def delete_many(self, keys: Iterable[str]) -> None:
-        names = [self._key(key) for key in keys]
-        if names:
-            self._call(b"DEL", *names)
+    def change(self, pairs: Sequence[tuple[str, bytes]], gone: Sequence[str] = ()) -> None:
+        commands: list[list[Any]] = []
+        if gone:
+            commands.append([b"DEL", *map(self._key, gone)])
+        if pairs:
+            commands.append([b"MSET", *(part for key, value in pairs for part in (self._key(key), value))])
+        if len(commands) == 1:
+            self._call(*commands[0])
+        elif commands:
+            self._transaction(commands)
 
     def increment(self, key: str, delta: int) -> int:
         """Raises ValueError where the value is no number, or the sum none of 64 bits."""
@@ -94,10 +109,22 @@ class RedisStore:
             if self.get(key) != old:
                 self._call(b"UNWATCH")
                 return False
-            self._call(b"MULTI")
-            self._call(b"SET", name, new)
-            return self._call(b"EXEC") is not None
         except BaseException:
-            # It may be in the middle of a transaction.
-            self._server.usable = False
+            self._server.usable = False  # it may still be watching
             raise
+        return self._transaction([[b"SET", name, new]])
+
+    def _transaction(self, commands: Iterable[Sequence[Any]]) -> bool:
+        """All commands or none; False where something that is watched has changed. Raises RespError, ServerError."""
+        try:
+            self._call(b"MULTI")
+            for command in commands:
+                self._call(*command)
+            done: list[Any] | None = self._call(b"EXEC")
+        except BaseException:
+            self._server.usable = False  # it may be in the middle of it
+            raise
+        for answer in done or ():
+            if isinstance(answer, ServerError):
+                raise answer
+        return done is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from wsgi_wasm.config.model import KeyValueStore
@@ -20,6 +20,7 @@ _SET = (
 )
 _DELETE = "DELETE FROM spin_key_value WHERE store = ? AND key = ?"
 _KEYS = "SELECT key FROM spin_key_value WHERE store = ? ORDER BY key"
+_PAIRS = "SELECT key, value FROM spin_key_value WHERE store = ?"
 
 
 class SqliteStore:
@@ -71,19 +72,18 @@ class SqliteStore:
         for key in keys:
             yield key, self.get(key)
 
-    def set_many(self, pairs: Iterable[tuple[str, bytes]]) -> None:
+    def pairs(self) -> Iterator[tuple[str, bytes]]:
+        for key, value in self._run(_PAIRS):
+            yield _bytes(key).decode("utf-8", "replace"), _bytes(value)
+
+    def change(self, pairs: Sequence[tuple[str, bytes]], gone: Sequence[str] = ()) -> None:
         def write() -> None:
+            for key in gone:
+                self.delete(key)
             for key, value in pairs:
                 self.set(key, value)
 
         self._atomically(write)
-
-    def delete_many(self, keys: Iterable[str]) -> None:
-        def delete() -> None:
-            for key in keys:
-                self.delete(key)
-
-        self._atomically(delete)
 
     def increment(self, key: str, delta: int) -> int:
         """Raises ValueError where the value is no number, OverflowError where the sum is none of 64 bits."""
