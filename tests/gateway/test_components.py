@@ -86,6 +86,9 @@ ENDS: list[tuple[str, dict[str, Any], int, str]] = [
     ("unfinished", {}, CUT, "gave no whole response"),
     ("twice", {}, 502, "gave no whole response"),
     ("error", {}, 502, "wasi:http error-code internal-error: own words"),
+    ("body-of-another", {}, 502, "gave no whole response"),
+    ("body-and-error", {}, 502, "wasi:http error-code loop-detected"),
+    ("body-first?105000", {}, 502, "more than 1 MiB before it gave its response"),
     ("refused", {}, 502, "wasi:http error-code connection-refused"),
     ("fields-forever", {"memory": "4MiB", "timeout": "20s"}, 502, "trapped"),
     ("fields-forever", {"memory": "64MiB", "timeout": "20s"}, 502, "trapped"),
@@ -234,9 +237,20 @@ def test_bodies_and_streams_are_had_once(client: Client) -> None:
     assert client.get("/x/twice-taken").text == "1111"
 
 
-def test_a_body_may_come_before_its_response_is_given(client: Client) -> None:
-    response = client.get("/x/body-first")
-    assert (response.status_code, response.text) == (201, "body 01")
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("body-first", 202, "then 0"),
+        ("body-first?1", 404, "0123456789then 0"),
+        ("body-first?7000", 404, "0123456789" * 7000 + "then 0"),  # more than streams without a head
+        ("body-alone", 203, "body"),
+    ],
+)
+def test_a_body_may_begin_before_its_response_is_given(client: Client, path: str, status: int, text: str) -> None:
+    """And the response is what it is when it is given."""
+    response = client.get(f"/x/{path}")
+    assert (response.status_code, response.text) == (status, text)
+    assert response.headers["Content-Type"] == "text/plain"
 
 
 def test_views_cannot_be_changed(client: Client) -> None:

@@ -19,11 +19,12 @@ class CgiHandler(GuestHandler):
     """Serves a route whose guests are CGI programs."""
 
     interface = "cgi"
+    parser: type[HeadParser] = HeadParser
 
     def __init__(self, route: Route, modules: ModuleStore) -> None:
         super().__init__(route, modules)
         allowed = frozenset(name.lower() for name in route.response_fields)
-        self._new_parser = partial(HeadParser, route.limits.max_head, allowed)
+        self._new_parser = partial(self.parser, route.limits.max_head, allowed)
 
     def run_guest(self, request: Request, invocation: Invocation, guest: AnyGuest) -> Iterable[bytes] | LocalRedirect:
         """As `GuestHandler.run_guest`. Raises ModuleError for a guest of another interface."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.handlers.cgi import CgiHandler
+from wsgi_wasm.handlers.component_head import ComponentHeadParser
 from wsgi_wasm.handlers.program import Invocation
 from wsgi_wasm.request import Request
 
@@ -43,6 +44,7 @@ class HttpHandler(CgiHandler):
     """Serves a route whose guests speak wasi:http."""
 
     interface = "http"
+    parser = ComponentHeadParser
 
     def _told(
         self, request: Request, invocation: Invocation, environment: list[bytes]

@@ -401,20 +401,41 @@ __attribute__((export_name("handle"))) void handle(int request, int outparam) {
         found[3] = '0' + r.bytes[0];
         put_bytes(stream, found, 4);
         done(stream);
-    } else if (is("body-first")) { /* the status of a body that has begun can be said again, not changed: "01" */
-        u8 found[2];
+    } else if (is("body-first")) { /* the body's stream is taken, and may be written to, before the response is given */
         int answer = response(plain());
-        status(answer, 201);
         response_body(answer, &r);
         body_ = r.words[1];
         body_write(body_, &r);
         stream = r.words[1];
-        put(stream, "body ");
-        found[0] = '0' + status(answer, 201);
-        found[1] = '0' + status(answer, 404);
-        put_bytes(stream, found, 2);
-        done(stream);
+        for (u32 left = query_number(); left; left--)
+            put(stream, "0123456789");
+        u8 refused = '0' + status(answer, 404);
+        if (!query_number())
+            status(answer, 202);
         outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
+        put(stream, "then ");
+        put_bytes(stream, &refused, 1);
+        done(stream);
+    } else if (is("body-alone")) { /* finished before its response is given */
+        int answer = response(plain());
+        response_body(answer, &r);
+        body_ = r.words[1];
+        body_write(body_, &r);
+        stream = r.words[1];
+        put(stream, "body");
+        done(stream);
+        status(answer, 203);
+        outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
+    } else if (is("body-of-another")) { /* what was written belongs to no response that is given */
+        response_body(response(plain()), &r);
+        body_write(r.words[1], &r);
+        put(r.words[1], "body");
+        outparam_set(outparam_, 0, response(plain()), 0, 0, 0, 0, 0, 0);
+    } else if (is("body-and-error")) {
+        response_body(response(plain()), &r);
+        body_write(r.words[1], &r);
+        put(r.words[1], "body");
+        outparam_set(outparam_, 1, 36, 0, 0, 0, 0, 0, 0); /* loop-detected */
     } else if (is("wrong-handle"))
         method(request_ + 40, &r);
     else if (is("trap"))

@@ -1,7 +1,9 @@
 /* The response: `outgoing-response`, `outgoing-body`, `response-outparam`, and how the guest ended.
  *
- * The head goes out when the guest gives its response away, or when it takes the body's stream, whichever is first:
- * from then on bytes may follow it. A response is whole once its body is finished.
+ * The head goes out when the guest gives its response away, and says what the response is then. A guest that takes the
+ * body's stream before may write to it at once, and its bytes are not seen here; then a mark goes out first, and another
+ * one before the head, and the gateway puts the bytes between them behind it (handlers/component_head.py). A response
+ * is whole once its body is finished.
  */
 #include "adapter.h"
 
@@ -25,9 +27,12 @@ IMPORT("resource", "new-response-outparam") Handle new_response_outparam(void *n
 
 Text error_name(uint32_t code);
 
-static Response *sent;  /* the response whose head is out */
-static bool given;      /* the guest has given that response to its outparam */
-static bool failed;     /* or an error, or something went wrong */
+static Response *answer; /* whose stream standard output is */
+static bool early;       /* it was handed out before the head */
+static bool given;       /* the guest has given that response to its outparam */
+static bool failed;      /* or an error, or something went wrong */
+
+static const Text mark = WORD("\0wsgi-wasm head follows\n"); /* no head begins like this */
 
 static void put(Handle stream, Text text) {
     Result error;
@@ -50,8 +55,15 @@ static bool is_status(Text name) {
     return same_name(name, WORD("status"));
 }
 
+static void send_mark(void) {
+    Handle stream = host_stdout();
+    put(stream, mark);
+    host_drop_output(stream);
+}
+
 static void send_head(Response *response) {
-    sent = response;
+    if (early)
+        send_mark();
     uint32_t size = sizeof "Status: 200\r\n\r\n";
     for (Field *field = response->headers->first; field; field = field->next)
         size += field->name.size + field->value.size + 4;
@@ -87,9 +99,9 @@ EXPORT("outgoing-response.status-code") uint32_t response_status(const Response 
     return response->status;
 }
 
-/* A status cannot change once it is sent; a guest that only says it once more is right. */
+/* Until the response is given away; after that there is no handle of it any more. */
 EXPORT("outgoing-response.set-status-code") bool response_set_status(Response *response, uint32_t status) {
-    if (status < 100 || status > 999 || (response == sent && status != response->status))
+    if (status < 100 || status > 999)
         return true;
     response->status = status;
     return false;
@@ -120,9 +132,12 @@ EXPORT("outgoing-body.write") Result *body_write(Body *body) {
     body->taken = true;
     if (body->outbound)
         return outbound_write(body->native, &stream) ? result_handle(stream) : result_error();
-    if (!sent)
-        send_head(body->response);
-    return sent == body->response && !failed ? result_handle(host_stdout()) : result_error();
+    if (!answer) {
+        answer = body->response;
+        early = true;
+        send_mark();
+    }
+    return answer == body->response && !failed ? result_handle(host_stdout()) : result_error();
 }
 
 /* Trailers are left out: few servers could send them, and WSGI has no way to. */
@@ -157,12 +172,13 @@ void outparam_set(Handle outparam, int32_t is_error, int32_t value, int32_t some
         return;
     }
     Response *response = outgoing_response_rep(value);
-    if (!sent)
-        send_head(response);
-    if (response == sent)
-        given = true;
-    else
-        failed = true;
+    if (answer && answer != response) {
+        failed = true; /* what was written belongs to another one */
+        return;
+    }
+    answer = response;
+    given = true;
+    send_head(response);
 }
 
 /* An answer of 1xx before the response: WSGI has no way to send one. It is taken and left out. */
@@ -183,5 +199,5 @@ EXPORT("outparam") Handle make_outparam(void) {
 
 /* 0: the response is whole. */
 EXPORT("finish") uint32_t finish(void) {
-    return !(given && !failed && (sent->finished || !sent->has_body));
+    return !(given && !failed && (answer->finished || !answer->has_body));
 }
