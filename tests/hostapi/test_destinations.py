@@ -50,7 +50,11 @@ AUTHORITIES: list[tuple[str, str, Destination | None]] = [
     ("http", "api.example/path", None),
     ("http", "api example", None),
     ("http", "api.example\r\nx: y", None),
-    ("http", "", None),
+    ("http", "", Destination("http", "self.alt", 80)),  # a relative URL
+    ("https", ":443", Destination("https", "self.alt", 443)),
+    ("http", ":443", Destination("http", "self.alt", 80)),
+    ("http", "SELF.alt:3000", Destination("http", "self.alt", 80)),
+    ("http", ":0", None),
     ("http", ".", None),
     ("ftp", "api.example", None),
     ("HTTP", "api.example", None),
@@ -93,6 +97,13 @@ CASES: list[tuple[list[str], str, str, bool, bool]] = [
     (["http://api.example", "http://10.1.0.0/16:8080"], "api.example", "10.1.2.3", True, False),
     (["http://localhost"], "localhost", "127.0.0.1", True, True),
     (["http://localhost"], "localhost", "10.0.0.1", True, False),
+    # the own application, which is no host
+    (["http://self"], "", "8.8.8.8", True, True),
+    (["https://self.alt:1"], "self.alt", "8.8.8.8", True, True),
+    (["*://*:*"], "", "8.8.8.8", True, True),
+    (["redis://self"], "", "8.8.8.8", False, True),
+    (["http://*.alt"], "self.alt", "8.8.8.8", False, True),
+    (["http://self"], "self", "8.8.8.8", False, True),
 ]
 
 

@@ -156,6 +156,53 @@ def test_every_host_is_no_neighbour(serve: Serve, app: Path) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("url", ["own", "chain/self.alt"])
+def test_a_component_asks_its_own_application(serve: Serve, url: str) -> None:
+    """By a relative URL, or by the host that stands for one; below a mount, too, as it sees its own paths alone."""
+    client = serve("/shop")
+    answer = client.post(f"/shop/{url}/seen/a%20b?c=d", data="sent", headers={"Authorization": "Bearer t"})
+    seen = answer.json
+    assert seen is not None, answer.text
+    assert (seen["method"], seen["uri"], seen["body"]) == ("POST", "/seen/a%20b?c=d", "sent")
+    assert (seen["authority"], seen["environment"]["MODE"]) == ("self.alt", "live")
+    fields = dict(seen["fields"])
+    assert fields["x-test"] == "1"
+    assert "authorization" not in fields
+    told = {name.removeprefix("spin-"): value for name, value in fields.items() if name.startswith("spin-")}
+    assert told == {
+        "path-info": "/a%20b",
+        "full-url": "http://self.alt/seen/a%20b?c=d",
+        "matched-route": "/seen/...",
+        "base-path": "/",
+        "raw-component-route": "/seen/...",
+        "component-route": "/seen",
+        "client-addr": "0.0.0.0:0",
+    }
+    assert client.get(f"/shop/{url}/nowhere").status_code == 404
+    assert client.get(f"/shop/{url}/.well-known/spin/health").text == "OK"
+    assert client.get("/shop/own/own/own/seen/").json["uri"] == "/seen/"
+
+
+@pytest.mark.parametrize(
+    ("entry", "status"),
+    [("https://self.alt", 200), ("*://*:*", 200), ("http://*.alt", 500), ("http://self.spin.internal", 500)],
+)
+def test_what_allows_the_own_application(serve: Serve, app: Path, entry: str, status: int) -> None:
+    (app / "spin.toml").write_text(MANIFEST.replace('"http://self"', f'"{entry}"'))
+    answer = serve().get("/own/seen/")
+    assert answer.status_code == status
+    assert status == 200 or answer.text == "Error::ErrorCode_HttpRequestDenied"
+
+
+def test_an_application_that_asks_itself_forever(serve: Serve, tmp_path: Path) -> None:
+    """Each request waits for the next; there are `outbound_concurrency` of them."""
+    serve()
+    site = tmp_path / "site.yaml"
+    site.write_text(site.read_text().replace("queue_timeout: 10m", "queue_timeout: 10m\n    outbound_concurrency: 3"))
+    answer = Client(create_app(site)).get("/own/?forever")
+    assert (answer.status_code, answer.text) == (500, "Error::ErrorCode_ConnectionLimitReached")
+
+
 def test_conformance_with_redis(serve: Serve, redis_server: Server) -> None:
     """The host that is allowed comes from a variable, as in one of Spin's tests."""
     client = serve(variables={"redis_port": str(redis_server.port), "redis_password": redis_server.password})

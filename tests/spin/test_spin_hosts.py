@@ -24,6 +24,7 @@ from wsgi_wasm.config.allowed_hosts import parse_allowed_host
         ("*://[::1]:80", ("*", "::1", 80, 80), ("::1", 80)),
         ("*://[fc00::/7]:80", ("*", "fc00::/7", 80, 80), None),
         ("http://self", ("http", "self", 1, 65535), None),
+        ("https://self.alt:80", ("https", "self", 80, 80), None),
         ("http://a.spin.internal", ("http", "a.spin.internal", 80, 80), ("a.spin.internal", 80)),
     ],
 )

@@ -10,6 +10,7 @@ from wsgi_wasm.config.nodes import quote
 
 WELL_KNOWN_PORTS = {"http": 80, "https": 443, "redis": 6379, "postgres": 5432, "mysql": 3306, "mqtt": 1883}
 HIGHEST = 65535
+SELF = "self"  # the host of entries that mean the guest's own application
 
 _ENTRY = re.compile(r"(\*|[A-Za-z][A-Za-z0-9+.-]*)://(.+)")
 _HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^:\[\]]+?)(?::([^:]*))?")
@@ -30,6 +31,14 @@ def parse_allowed_host(text: str) -> AllowedHost:
     return AllowedHost(scheme=scheme, host=host, first_port=first, last_port=last)
 
 
+def parse_site_host(text: str) -> AllowedHost:
+    """As `parse_allowed_host`, for a route of a site."""
+    entry = parse_allowed_host(text)
+    if entry.host == SELF:
+        raise ValueError("means a Spin application, and stands in its manifest alone")
+    return entry
+
+
 def _host(text: str) -> str:
     bare = text.replace("[", "").replace("]", "")
     try:
@@ -40,12 +49,13 @@ def _host(text: str) -> str:
         raise ValueError("has a path; hosts are allowed as a whole")
     if not _NAME.fullmatch(text):
         raise ValueError(f"has the host {quote(text)}, which is none")
-    return text.lower().rstrip(".")
+    name = text.lower().rstrip(".")
+    return SELF if name == "self.alt" else name
 
 
 def _ports(text: str | None, scheme: str, host: str) -> tuple[int, int]:
     if text is None:
-        if host in ("self", "self.alt"):
+        if host == SELF:
             return 1, HIGHEST
         if scheme not in WELL_KNOWN_PORTS:
             raise ValueError(f"needs a port: {quote(scheme)} has none of its own")

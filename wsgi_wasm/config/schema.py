@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from wsgi_wasm.config import scalars
-from wsgi_wasm.config.allowed_hosts import parse_allowed_host
+from wsgi_wasm.config.allowed_hosts import parse_site_host
 from wsgi_wasm.config.kinds import Choice, Kind, Labels, ListOf, MapOf, PathOrName, Scalar
 from wsgi_wasm.config.model import FEATURES, INTERFACES
 from wsgi_wasm.config.quantities import duration, integer, size
@@ -84,7 +84,7 @@ LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
 REDIS_URL = Scalar(noun="a URL of Redis", parse=scalars.redis_url, pattern=scalars.REDIS_URL)
 GUEST_VARIABLE = Scalar(noun="a name", parse=scalars.guest_variable, pattern=scalars.VARIABLE)
 
-ALLOWED_HOST = Scalar(noun="an allowed host", parse=parse_allowed_host, pattern=r"[^:]+://.+")
+ALLOWED_HOST = Scalar(noun="an allowed host", parse=parse_site_host, pattern=r"[^:]+://.+")
 
 ENV = MapOf(key=VARIABLE, value=TEXT, plural="variables")
 DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path", short="path"), plural="guest paths")

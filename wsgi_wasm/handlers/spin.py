@@ -14,13 +14,13 @@ from urllib.parse import unquote_to_bytes
 from wsgi_wasm.config.model import AllowedHost, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
-from wsgi_wasm.gateway import Dispatcher, not_found
+from wsgi_wasm.gateway import Dispatcher, Handler, not_found
 from wsgi_wasm.handlers.cgi import CgiHandler
 from wsgi_wasm.handlers.chaining import serve
 from wsgi_wasm.handlers.guest_handler import GuestHandler
 from wsgi_wasm.handlers.http import HttpHandler
 from wsgi_wasm.handlers.program import Invocation
-from wsgi_wasm.hostapi.destinations import Destination, Destinations
+from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations
 from wsgi_wasm.hostapi.outbound import Policy, Within
 from wsgi_wasm.request import REQUEST_ID_FIELD, Environ, LocalRedirect, Request, StartResponse
 from wsgi_wasm.routing import Router, RouteTable
@@ -77,9 +77,15 @@ class ComponentHandler(HttpHandler):
 
 class Neighbours:
     """The components of an application as servers for each other: `http://<component>.spin.internal`, which leads to
-    private endpoints too. It stays within this process."""
+    private endpoints too, and relative URLs, which lead to the application's routes. It stays within this process."""
 
-    def __init__(self, application: Application, handlers: Mapping[tuple[str, Wagi | None], GuestHandler]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        handlers: Mapping[tuple[str, Wagi | None], GuestHandler],
+        whole: Handler,
+    ) -> None:
+        self._whole = whole
         # The first trigger that names a component says which executor runs it.
         self._triggers = {one.component: one for one in reversed(application.manifest.triggers) if one.component}
         self._handlers = handlers
@@ -90,6 +96,8 @@ class Neighbours:
         destinations = Destinations(entry for entry in allowed if entry.host.endswith(INTERNAL))
 
         def within(wanted: Destination) -> Callable[[socket], None] | None:
+            if wanted.host == OWN:
+                return lambda connection: serve(connection, self._answer_own)
             if not wanted.host.endswith(INTERNAL):
                 return None
             if not destinations.admit(wanted):
@@ -98,6 +106,11 @@ class Neighbours:
             return lambda connection: serve(connection, partial(self._answer, trigger))
 
         return within
+
+    def _answer_own(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """PEP 3333. As any request to the application, as if that were alone."""
+        path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
+        return self._dispatcher.answer(self._whole, Request.arrived(environ, start_response, "", path_info))
 
     def _answer(self, trigger: Trigger, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333. The component sees a route of `/...`, whatever its own are."""
@@ -133,7 +146,7 @@ class SpinHandler:
         self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
         self._application = application
         self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {}
-        neighbours = Neighbours(application, self._handlers)
+        neighbours = Neighbours(application, self._handlers, self)
         for (component, wagi), made in application.routes.items():
             if wagi is None:
                 handler: GuestHandler = ComponentHandler(made, modules, neighbours.of(made.grants.outbound.hosts))

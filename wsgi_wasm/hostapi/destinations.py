@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from wsgi_wasm.config.allowed_hosts import WELL_KNOWN_PORTS
+from wsgi_wasm.config.allowed_hosts import SELF, WELL_KNOWN_PORTS
 from wsgi_wasm.config.model import AllowedHost
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::([0-9]{1,5}))?")
+OWN = "self.alt"  # the host of a request to the guest's own application, for SDKs that need one to name
+
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(?::([0-9]{1,5}))?")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -29,13 +31,18 @@ class Destination(NamedTuple):
 
 
 def destination(scheme: str, authority: str) -> Destination | None:
-    """Where a request goes; None for what is no http or https URL (with a user name in it, for one)."""
+    """Where a request goes; None for what is no http or https URL (with a user name in it, for one).
+
+    A relative URL, which has no authority or nothing but a port in it, goes to the guest's own application.
+    """
     found = _AUTHORITY.fullmatch(authority)
     if found is None or scheme not in ("http", "https"):
         return None
     port = int(found[2]) if found[2] else WELL_KNOWN_PORTS[scheme]
-    host = found[1].strip("[]").lower().rstrip(".")
-    return Destination(scheme, host, port) if host and 0 < port < 65536 else None
+    host = found[1].strip("[]").lower().rstrip(".") if found[1] else OWN
+    if not host or not 0 < port < 65536:
+        return None
+    return Destination(scheme, host, WELL_KNOWN_PORTS[scheme] if host == OWN else port)
 
 
 class Destinations:
@@ -46,6 +53,8 @@ class Destinations:
 
     def admit(self, wanted: Destination) -> bool:
         """Whether an entry allows this server, as it is named."""
+        if wanted.host == OWN:
+            return any(_means_own(entry) for entry in self._allowed)
         return any(_serves(entry, wanted) and _names(entry, wanted.host) for entry in self._allowed)
 
     def admit_address(self, wanted: Destination, text: str) -> bool:
@@ -74,11 +83,17 @@ def _plain(address: Address) -> Address:
     return address
 
 
+def _means_own(entry: AllowedHost) -> bool:
+    return entry.host in ("*", SELF) and entry.scheme in ("*", "http", "https")
+
+
 def _serves(entry: AllowedHost, wanted: Destination) -> bool:
     return entry.scheme in ("*", wanted.scheme) and entry.first_port <= wanted.port <= entry.last_port
 
 
 def _names(entry: AllowedHost, host: str) -> bool:
+    if entry.host == SELF:
+        return False
     if entry.host == "*" or entry.host == host:
         return True
     if entry.host.startswith("*."):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from wsgi_wasm.config.model import Outbound
 from wsgi_wasm.engine import wit
 from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
-from wsgi_wasm.hostapi.destinations import Destination, Destinations, destination
+from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations, destination
 
 if TYPE_CHECKING:
     from socket import socket
@@ -87,6 +87,8 @@ class Requests:
             within = policy.within(wanted)
         except LookupError:
             raise HostError("denied", DENIED) from None
+        if within is None and wanted.host == OWN:
+            raise HostError("denied", URI_INVALID)
         if not policy.begin():
             raise HostError("denied", CONNECTION_LIMIT)
         try:

@@ -146,6 +146,9 @@ class IncomingHandler(Handler):
             if request.uri.startswith("/chain/"):
                 host, _, path = request.uri.removeprefix("/chain/").partition("/")
                 return send(Request(request.method, f"http://{host}/{path}", {"x-test": "1"}, request.body))
+            if request.uri.startswith("/own/"):
+                path = request.uri if "?forever" in request.uri else request.uri.removeprefix("/own")
+                return send(Request(request.method, path, {"x-test": "1"}, request.body))
             if check is None:
                 self.shape(request)
             else:

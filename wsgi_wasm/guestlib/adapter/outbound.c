@@ -113,10 +113,9 @@ static uint32_t prepare(Outgoing *request, Future *future) {
     static const Text schemes[] = {WORD("http"), WORD("https")};
     Named scheme = request->has_scheme ? request->scheme : (Named){SCHEME_HTTPS, {0, 0}};
     Text name = scheme.which <= SCHEME_HTTPS ? schemes[scheme.which] : scheme.other;
-    if (!request->has_authority)
-        return URI_INVALID;
+    Text authority = request->has_authority ? request->authority : (Text){0, 0};
     Result admitted;
-    admit(name.at, name.size, request->authority.at, request->authority.size, &admitted);
+    admit(name.at, name.size, authority.at, authority.size, &admitted);
     if (admitted.bytes[0])
         return admitted.bytes[4];
     Text address = {(uint8_t *)admitted.words[1], admitted.words[2]};
