@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import tracemalloc
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import Client
 
+from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.errors import BadGateway
+from wsgi_wasm.handlers.wws import AnswerReader
 from wsgi_wasm.wws.answer import read_answer
+from wws.peak import KINDS, peaks
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "answers.yaml").read_text("utf-8"))
 
@@ -65,16 +69,49 @@ def test_whatever_is_printed_is_an_answer_or_refused(output: bytes) -> None:
         assert 200 <= answer.status <= 599
 
 
-WIDE = '{"data":"@\U0001f600","headers":{},"status":200,"kv":{}}'  # one character makes all of them wide
+# A string is read in pieces, of which none may end inside one of these.
+PARTS = ["x", "\xe9", "\u65e5", "\U0001f600", '\\"', "\\\\", "\\u00e9", "\\ud83d\\ude00", "\\\\ud83d", "\\\\\\n"]
 
 
-@pytest.mark.parametrize("fill", ["x", "\xe9", '\\"', "\\u00e9"])
-def test_what_an_answer_costs_in_memory(fill: str) -> None:
-    """With the output itself, which is there twice, it is what docs/wws.md says."""
-    output = WIDE.replace("@", fill * ((1 << 20) // len(fill.encode()))).encode()
+def whole(data: str) -> bytes:
+    return f'{{"data":"{data}","headers":{{}},"status":200,"kv":{{}}}}'.encode()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_long_strings(part: str) -> None:
+    for shift in range(24):
+        output = whole("x" * shift + part * (200_000 // len(part)))
+        assert read_answer(output).body == json.loads(output)["data"].encode()
+
+
+@given(st.integers(1000, 1030), st.lists(st.sampled_from(PARTS), min_size=20, max_size=60))
+def test_strings_of_all_kinds_of_parts(shift: int, parts: list[str]) -> None:
+    output = whole("x" * shift + "".join(parts))
+    assert read_answer(output).body == json.loads(output)["data"].encode()
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\ude00"])
+@pytest.mark.parametrize("length", range(1010, 1030))
+def test_half_a_pair_where_a_piece_ends(half: str, length: int) -> None:
+    with pytest.raises(BadGateway, match="half of a surrogate pair"):
+        read_answer(whole("x" * length + half + "y" * 30))
+
+
+def test_the_memory_that_an_answer_takes() -> None:
+    """What `python tests/wws/peak.py` shows, in MiB: the output, what it holds, and the response."""
+    with_default = peaks(list(KINDS))
+    assert {kind: peak >> 20 for kind, peak in with_default.items() if peak > 40 << 20} == {}
+    assert with_default["text"] > 10 << 20  # it was served
+
+
+def test_a_worker_that_writes_byte_by_byte() -> None:
+    reader = AnswerReader(HeadParser, lambda kv: None)
     tracemalloc.start()
     try:
-        read_answer(output)
-        assert tracemalloc.get_traced_memory()[1] <= 13 * len(output)
+        for byte in whole("x" * (1 << 20)):
+            reader.feed(bytes([byte]))
+        assert reader.finish() is not None
+        assert len(reader.body) == 1 << 20
+        assert tracemalloc.get_traced_memory()[1] <= 4 << 20
     finally:
         tracemalloc.stop()

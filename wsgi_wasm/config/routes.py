@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsgi_wasm.config.checks import check_dirs
@@ -15,6 +15,9 @@ from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, m
 from wsgi_wasm.places import PYTHON, python_interpreter
 
 _LIMITS = tuple(Limits.__dataclass_fields__)
+
+# The default of `max_output` for workers, whose answers the gateway holds as a whole.
+WHOLE_OUTPUT = 10 << 20  # bytes
 
 # Keys whose written value is the model's, unchanged.
 _VERBATIM = (
@@ -95,7 +98,7 @@ class RouteBuilder:
             dirs=tuple(entry.dir for entry in placed),
             grants=self.grants.build(settings),
             local_redirects=redirects,
-            limits=Limits(**{limit: value_of(settings, limit) for limit in _LIMITS}),
+            limits=_limits(settings),
             line=line,
             **{key: value_of(settings, key) for key in _VERBATIM},
         )
@@ -167,6 +170,14 @@ def _selectable(own: Settings) -> bool:
 
 def _place(setting: Setting) -> tuple[int, int]:
     return setting.key.line, setting.key.column
+
+
+def _limits(settings: Settings) -> Limits:
+    limits = Limits(**{limit: value_of(settings, limit) for limit in _LIMITS})
+    unwritten = not settings["max_output"].key.line
+    if unwritten and value_of(settings, "interface") == "wws":
+        return replace(limits, max_output=WHOLE_OUTPUT)
+    return limits
 
 
 def _spin_app(settings: Settings | None) -> SpinApp | None:

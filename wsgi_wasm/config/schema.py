@@ -255,7 +255,8 @@ _key(ANY_ROUTE, "max_body", size("0B", "1TiB"), "10MiB", "1MiB", "The largest re
 _key(ANY_ROUTE, "max_head", size("256B", "1MiB"), "64KiB", "16KiB",
      "The largest head of an answer; over it: 502.", LIMITS)
 _key(ANY_ROUTE, "max_output", size("1KiB", "1TiB"), "100MiB", "1GiB",
-     "The largest answer; over it: cut off and logged, or 502 where nothing was sent yet.", LIMITS)
+     "The largest answer; over it: cut off and logged, or 502 where nothing was sent yet. Where `interface` is `wws`, "
+     "answers are held in memory as a whole, and this is `10MiB` unless it is written.", LIMITS)
 _key(ANY_ROUTE, "max_stderr", size("0B", "16MiB"), "64KiB", "4KiB",
      "How much of a request's stderr goes to the log.", LIMITS)
 _key(ANY_ROUTE, "concurrency", integer(1, 10_000, nullable=True), None, "8",

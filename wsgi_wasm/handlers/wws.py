@@ -26,12 +26,10 @@ from wsgi_wasm.message import Head
 from wsgi_wasm.request import LocalRedirect, Request
 from wsgi_wasm.stderr import ErrorLog
 from wsgi_wasm.wsgi_server import Connection
-from wsgi_wasm.wws.answer import MAX_PAIRS, read_answer
+from wsgi_wasm.wws.answer import MAX_NAMESPACE, MAX_PAIRS, read_answer
 from wsgi_wasm.wws.request import request_text
 
 log = logging.getLogger("wsgi_wasm.gateway")
-
-MAX_NAMESPACE = 1 << 20  # bytes of keys and values that a request brings along
 
 Pairs = Mapping[str, str]
 
@@ -144,9 +142,6 @@ class WwsHandler(HttpHandler):
         if namespace not in self._namespaces:
             log.warning("%s: kv of %r is not kept: name it in `key_value`", self.route.name, namespace)
             return
-        size = sum(len(key.encode()) + len(value.encode()) for key, value in after.items())
-        if size > MAX_NAMESPACE:
-            raise RequestError(f"kv is larger than {MAX_NAMESPACE >> 20} MiB: nothing of it is kept")
         with self._store(namespace) as store:
             store.change(changed, gone)
 
@@ -158,16 +153,16 @@ class AnswerReader:
         self.body = b""
         self._new_parser = new_parser
         self._keep = keep
-        self._pieces: list[bytes] = []
+        self._output = bytearray()  # not a list: a worker may write byte by byte
 
     def feed(self, data: bytes) -> None:
         """As `HeadReader.feed`; a head comes at the end alone."""
-        self._pieces.append(data)
+        self._output += data
 
     def finish(self) -> Head | None:
         """As `HeadReader.finish`. Raises RequestError where the pairs cannot be kept."""
-        answer = read_answer(b"".join(self._pieces))
-        self._pieces.clear()
+        answer = read_answer(self._output)
+        self._output.clear()
         head = self._new_parser().feed(answer.head())
         self._keep(answer.kv)
         self.body = answer.body
