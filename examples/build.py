@@ -33,7 +33,8 @@ except ModuleNotFoundError:  # run from a checkout that is not installed
     from wsgi_wasm.engine.runtime import wat_to_wasm
     from wsgi_wasm.errors import BuildError
 
-from componentize import javascript_component, python_component  # noqa: E402  beside this file
+from cargo import rust_component  # noqa: E402  beside this file, as the next one
+from componentize import javascript_component, python_component  # noqa: E402
 
 NO_RUST = """no Rust compiler with a WASI target. One of:
     apt install rustc libstd-rust-dev-wasm32 lld-14     (Debian 12)
@@ -129,6 +130,10 @@ def link_rust(command: Sequence[str | Path]) -> None:
         raise
 
 
+def crate_guest(crate: str, output: str) -> Guest:
+    return Guest(output, lambda cache: rust_component(HERE / crate, cache, Path(output).name))
+
+
 def go_compiler() -> tuple[str, str]:
     """A compiler that knows `wasip1` and its version line."""
     for compiler in programs("go"):
@@ -181,6 +186,7 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "composed": (),
     "http-c": (component_guest("http-c/upper.c", "http-c/upper.wat", "http-c/upper.wasm"),),
     "http-python": (python_guest("http-python/digest.py", "digest", "http-python/digest.wasm"),),
+    "http-rust": (crate_guest("http-rust", "http-rust/table.wasm"),),
     "http-js": (javascript_guest("http-js/words.js", "words", "http-js/words.wasm"),),
     "form-c": (c_guest("form-c/form.c", "form-c/form.wasm", FORM),),
     "guestbook-c": (c_guest("guestbook-c/guestbook.c", "guestbook-c/guestbook.wasm", FORM),),
@@ -194,6 +200,7 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "wws-go": (go_guest("wws-go/src/visits.go", "wws-go/project/visits/[name].wasm"),),
     "spin-python": (python_spin_guest("spin-python/app.py", "spin-python/app.wasm"),),
     "spin-js": (javascript_guest("spin-js/visits.js", "visits", "spin-js/visits.wasm"),),
+    "spin-rust": (crate_guest("spin-rust", "spin-rust/links.wasm"),),
 }
 
 

@@ -52,18 +52,18 @@ def python_component(
             command = [tools / "bin" / "componentize-py", *definition, "--world", world, "componentize"]
             shutil.copytree(app.parent, Path(work) / "app", ignore=shutil.ignore_patterns("*.wasm", ".spin"))
             arguments = ["--python-path", Path(work) / "app", app.stem, "--output", fresh]
-            _run([*command, *arguments], PATH=path, VIRTUAL_ENV=str(tools))
+            run_tool([*command, *arguments], PATH=path, VIRTUAL_ENV=str(tools))
 
     return cached(cache, output, inputs, make)
 
 
 def _python_environment(cache: Path, packages: Sequence[str]) -> Path:
     def install(place: Path) -> None:
-        _run([sys.executable, "-m", "venv", place])
+        run_tool([sys.executable, "-m", "venv", place])
         pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, *packages])
+        run_tool([*pip, *packages])
 
-    return _environment(cache, "python", packages, install)
+    return environment(cache, "python", packages, install)
 
 
 def javascript_component(app: Path, world: str, cache: Path, output: str) -> Path:
@@ -78,7 +78,7 @@ def javascript_component(app: Path, world: str, cache: Path, output: str) -> Pat
         with tempfile.TemporaryDirectory() as work:
             definition = _definition(wit, JS_WASI, cache, Path(work))
             command = tools / "@bytecodealliance/componentize-js/src/cli.js"
-            _run([node, command, app, "--wit", definition, "--world-name", world, "--out", fresh])
+            run_tool([node, command, app, "--wit", definition, "--world-name", world, "--out", fresh])
 
     return cached(cache, output, inputs, make)
 
@@ -96,7 +96,7 @@ def _definition(wit: Path, version: str, cache: Path, work: Path) -> Path:
 
 
 def _javascript_packages(cache: Path) -> Path:
-    return _environment(cache, "javascript", JS_PACKAGES, _install_javascript) / "node_modules"
+    return environment(cache, "javascript", JS_PACKAGES, _install_javascript) / "node_modules"
 
 
 def _install_javascript(place: Path) -> None:
@@ -104,10 +104,10 @@ def _install_javascript(place: Path) -> None:
     if not Path(npm).exists():
         raise BuildError(NO_NODE)
     place.mkdir(parents=True)
-    _run([npm, "install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix", place, *JS_PACKAGES])
+    run_tool([npm, "install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix", place, *JS_PACKAGES])
 
 
-def _environment(cache: Path, kind: str, packages: Sequence[str], install: Callable[[Path], None]) -> Path:
+def environment(cache: Path, kind: str, packages: Sequence[str], install: Callable[[Path], None]) -> Path:
     """A directory with these packages, installed when it is not whole. Paths are written into it, so it cannot be made
     aside and renamed: a mark says that it is done, and a lock that somebody is at it."""
     digest = hashlib.sha256(" ".join([kind, *packages, sys.version]).encode()).hexdigest()[:16]
@@ -134,7 +134,7 @@ def _sources(directory: Path, pattern: str) -> list[Path]:
     return sorted(directory.rglob(pattern))
 
 
-def _run(command: Sequence[str | Path], **environ: str) -> None:
+def run_tool(command: Sequence[str | Path], **environ: str) -> None:
     try:
         done = subprocess.run(
             ["nice", "-n", "19", *command],
