@@ -14,6 +14,7 @@ import pytest
 
 from hostapi.backends import Server
 from hostapi.driver import Driver, Guest
+from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.hostapi import postgres
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS
@@ -194,6 +195,23 @@ def test_only_what_is_allowed(postgres_server: Server, address: str, tmp_path: P
         assert "SSL" in guest.error(OPEN, f"host=127.0.0.1 port={port} {rest} sslmode=require")[1]
     with DRIVER.guest({}) as guest:
         assert guest.error(OPEN, address)[0] == "connection-failed"
+
+
+def test_patterns(postgres_server: Server, address: str) -> None:
+    """A connection goes to the address that was looked at."""
+
+    def patterns(*entries: str) -> dict[str, object]:
+        granted.append(postgres.grant([parse_allowed_host(entry) for entry in entries]))
+        return {"postgres": granted[-1]}
+
+    by_name, rest = address.replace("127.0.0.1", "localhost"), f"user=alice port={postgres_server.port}"
+    with DRIVER.guest(patterns("postgres://*:*")) as guest:
+        for one in (address, by_name, f"host=/var/run/postgresql {rest}", rest, f"host=a,b {rest}"):
+            assert "not permitted" in guest.error(OPEN, one)[1], one
+        assert "not resolved" in guest.error(OPEN, "postgres://a@no.such.name.invalid")[1]
+    with DRIVER.guest(patterns("postgres://*:*", "*://127.0.0.1/32:*")) as guest:
+        for one in (address, by_name):
+            assert Session(guest, one).value("SELECT host(inet_server_addr())") == ("str", "127.0.0.1")
 
 
 def test_the_servers_own_password_is_not_the_guests(

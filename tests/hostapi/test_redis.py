@@ -12,6 +12,7 @@ import pytest
 
 from hostapi.backends import Server, TlsServer
 from hostapi.driver import Driver, Guest
+from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.hostapi import redis
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS
@@ -127,6 +128,24 @@ def test_only_what_is_allowed(redis_server: Server, address: str) -> None:
         assert "NOAUTH" in guest.error(OPEN, f"redis://127.0.0.1:{port}/2")[1]
     with DRIVER.guest({}) as guest:
         assert guest.error(OPEN, address) == ("invalid-address", None)
+
+
+def test_patterns(redis_server: Server, address: str) -> None:
+    """A connection goes to the address that was looked at, and the certificate's name stays the guest's."""
+    port = redis_server.port
+
+    def patterns(*entries: str) -> dict[str, object]:
+        return {"redis": redis.grant(parse_allowed_host(entry) for entry in entries)}
+
+    by_name = address.replace("127.0.0.1", "localhost")
+    with DRIVER.guest(patterns("redis://*:*")) as guest:
+        assert guest.error(OPEN, address) == guest.error(OPEN, by_name) == ("invalid-address", None)
+        assert guest.error(OPEN, "redis://no.such.name.invalid")[0] == "other"
+    with DRIVER.guest(patterns("redis://*:*", f"*://127.0.0.0/8:{port}")) as guest:
+        assert Session(guest, address).ok("execute", "PING", []) == [("status", "PONG")]
+        assert Session(guest, by_name).ok("execute", "PING", []) == [("status", "PONG")]
+    with DRIVER.guest(patterns("redis://localhost:*")) as guest:
+        assert Session(guest, by_name).ok("execute", "PING", []) == [("status", "PONG")]
 
 
 def test_connections_are_bounded_and_close(redis_server: Server, address: str) -> None:

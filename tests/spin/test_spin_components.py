@@ -210,6 +210,17 @@ def test_conformance_with_redis(serve: Serve, redis_server: Server) -> None:
     assert answers == [(200, ""), (500, "Error::InvalidAddress")]
 
 
+def test_conformance_with_redis_by_a_pattern(serve: Serve, app: Path, redis_server: Server) -> None:
+    """`*` leads to no private address, which has to be named: itself, or its network."""
+    given = {"redis_port": str(redis_server.port), "redis_password": redis_server.password}
+    entry = '"redis://{{ redis_host }}:{{ redis_port }}"'
+    assert entry in MANIFEST
+    (app / "spin.toml").write_text(MANIFEST.replace(entry, '"redis://*:*"'))
+    assert serve(variables=given).get("/redis").text == "Error::InvalidAddress"
+    (app / "spin.toml").write_text(MANIFEST.replace(entry, '"redis://*:*", "redis://127.0.0.0/8:*"'))
+    assert serve(variables=given).get("/redis").text == ""
+
+
 def test_a_store_in_redis(serve: Serve, app: Path, redis_server: Server) -> None:
     address = f"redis://:{redis_server.password}@127.0.0.1:{redis_server.port}/5"
     (app / "runtime.toml").write_text(f'[key_value_store.default]\ntype = "redis"\nurl = "{address}"\n')

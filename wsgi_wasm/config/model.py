@@ -139,8 +139,8 @@ class Grants:
     key_value: Mapping[str, KeyValueStore] = field(default_factory=dict)
     sqlite: Mapping[str, Database] = field(default_factory=dict)
     variables: Mapping[str, Variable] = field(default_factory=dict)
-    redis: tuple[Endpoint, ...] = ()
-    postgres: tuple[Endpoint, ...] = ()
+    redis: tuple[Endpoint | AllowedHost, ...] = ()
+    postgres: tuple[Endpoint | AllowedHost, ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from wsgi_wasm.config.model import Endpoint, Grants, KeyValueStore
+from wsgi_wasm.config.model import AllowedHost, Endpoint, Grants, KeyValueStore
 
 
 def granted(grants: Grants) -> dict[str, dict[str, str]]:
@@ -32,7 +32,9 @@ def _place(store: KeyValueStore) -> str:
     return f"{url.scheme}://{host}{url.path}, keys {store.prefix}*"
 
 
-def _server(one: Endpoint) -> str:
+def _server(one: Endpoint | AllowedHost) -> str:
+    if isinstance(one, AllowedHost):
+        return str(one)
     return f"[{one.host}]:{one.port}" if ":" in one.host else f"{one.host}:{one.port}"
 
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from wsgi_wasm.config.model import Endpoint
+from wsgi_wasm.config.model import AllowedHost, Endpoint
 from wsgi_wasm.engine import wit
 from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool
 from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values, parameters, value_of
+from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
 log = logging.getLogger("wsgi_wasm.hostapi")
 
@@ -32,13 +33,15 @@ _KEPT_ADDRESSES = 16  # of which idle connections are kept
 class Servers:
     """What a route grants: the servers that it allows, and idle connections, by all that a guest has said of them."""
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        self._allowed = frozenset((endpoint.host, endpoint.port) for endpoint in endpoints)
+    def __init__(self, entries: Sequence[Endpoint | AllowedHost]) -> None:
+        self._allowed = AllowedServers(entries)
         self._pools: OrderedDict[tuple[Any, ...], Pool[Any]] = OrderedDict()
         self._changing = threading.Lock()
 
-    def allows(self, options: dict[str, Any]) -> bool:
-        return (options["host"].lower(), options["port"]) in self._allowed
+    def placed(self, options: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """The options with the address to connect to, where that is not up to the name. Raises NotAllowed, OSError."""
+        addresses = self._allowed.addresses(options["host"], options["port"], seconds)
+        return options if addresses is None else {**options, "hostaddr": addresses[0]}
 
     def pool(self, options: dict[str, Any]) -> Pool[Any]:
         """Connections that were made with just these options, the password among them."""
@@ -95,8 +98,12 @@ class Postgres:
             options = connections.options(address)
         except ValueError as error:
             raise HostError("connection-failed", str(error)) from None
-        if not self._servers.allows(options):
-            raise HostError("connection-failed", f"{options['host']}:{options['port']} is not permitted")
+        try:
+            options = self._servers.placed(options, self._held.remaining())
+        except NotAllowed as error:
+            raise HostError("connection-failed", str(error)) from None
+        except OSError as error:
+            raise HostError("connection-failed", f"the address is not resolved: {error.strerror or error}") from None
         if sum(self._held.count(resource) for resource in (CONNECTION, CONNECTION_2)) >= MAX_CONNECTIONS:
             raise HostError("connection-failed", f"a guest has at most {MAX_CONNECTIONS} connections open")
         with _errors("connection-failed"):

@@ -6,25 +6,20 @@ Interface: spinframework/spin, wit/deps/spin@2.0.0/redis.wit. An address that th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.engine import wit
 from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
 from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError, Status
+from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
 API = "redis"
 
-Grant = frozenset[tuple[str, int]]
-
-
-def grant(endpoints: Sequence[Endpoint]) -> Grant:
-    """The servers that a route allows, by host and port."""
-    return frozenset((endpoint.host, endpoint.port) for endpoint in endpoints)
+grant = AllowedServers
 
 
 class Redis:
@@ -32,16 +27,18 @@ class Redis:
 
     def __init__(self, held: Held) -> None:
         self._held = held
-        self._allowed: Grant = held.grants.get(API, frozenset())  # type: ignore[assignment]
+        allowed = held.grants.get(API)
+        self._allowed = allowed if isinstance(allowed, AllowedServers) else AllowedServers()
 
     def open(self, address: str) -> RespConnection:
         try:
             url = urlsplit(address)
-            if ((url.hostname or "").lower(), url.port or 6379) not in self._allowed:
-                raise HostError("invalid-address")
             connection = RespConnection.from_url(url)
-        except ValueError:
+            connection.go_to(self._allowed.addresses(url.hostname or "", url.port or 6379, self._held.remaining()))
+        except (ValueError, NotAllowed):
             raise HostError("invalid-address") from None
+        except OSError as error:
+            raise HostError("other", f"the address is not resolved: {error.strerror or error}") from None
         if self._held.count(CONNECTION) >= MAX_CONNECTIONS:
             raise HostError("too-many-connections")
         connection.serve(self._held)

@@ -6,9 +6,11 @@ deadline however slowly it comes, and a status is told from a value. https://red
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote
 
@@ -41,7 +43,8 @@ class RespConnection:
     def __init__(
         self, host: str, port: int, *, tls: bool, database: int, username: str | None, password: str | None
     ) -> None:
-        self._address = (host, port)
+        self._name, self._port = host, port
+        self._addresses: Sequence[str] = (host,)
         self._tls = tls
         self._hello: list[tuple[Any, ...]] = []
         if password is not None:
@@ -69,6 +72,10 @@ class RespConnection:
             username=unquote(url.username) if url.username else None,
             password=unquote(url.password) if url.password is not None else None,
         )
+
+    def go_to(self, addresses: Sequence[str] | None) -> None:
+        """Connect to one of these addresses, tried in turn, whatever the name resolves to by then; None undoes it."""
+        self._addresses = addresses or (self._name,)
 
     def serve(self, held: Held | None) -> None:
         """From now on calls end when this run must end; None between runs."""
@@ -107,10 +114,10 @@ class RespConnection:
 
     def _open(self) -> None:
         try:
-            opened = socket.create_connection(self._address, timeout=min(_CONNECT, self._time()))
+            opened = self._connected()
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls:
-                opened = ssl.create_default_context().wrap_socket(opened, server_hostname=self._address[0])
+                opened = ssl.create_default_context().wrap_socket(opened, server_hostname=self._name)
         except (OSError, ValueError) as error:
             self.usable = False
             raise RespError(f"cannot connect: {error}") from None
@@ -121,6 +128,13 @@ class RespConnection:
             except ServerError:
                 self.close()
                 raise
+
+    def _connected(self) -> socket.socket:
+        """Raises OSError where no address takes the connection."""
+        for address in self._addresses[:-1]:
+            with contextlib.suppress(OSError):
+                return socket.create_connection((address, self._port), timeout=min(_CONNECT, self._time()))
+        return socket.create_connection((self._addresses[-1], self._port), timeout=min(_CONNECT, self._time()))
 
     def _ask(self, command: tuple[Any, ...]) -> Answer:
         assert self._socket is not None

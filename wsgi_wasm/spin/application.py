@@ -88,7 +88,7 @@ def load_application(
     routes: dict[tuple[str, Wagi | None], Route] = {}
     for component, wagi in _used(manifest):
         made = _component_route(route, component, runtime)
-        made = replace(made, grants=granted(component, runtime, route.grants.outbound, values, reading, remarks))
+        made = replace(made, grants=granted(component, runtime, route.grants.outbound, values, reading))
         made = _as_http(made) if wagi is None else _as_wagi(made, component, reading)
         files = select(component, reading)
         _check_dirs(route, component, files, reading)

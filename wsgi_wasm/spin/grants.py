@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
-from wsgi_wasm.config.model import AllowedHost, Database, Endpoint, Grants, KeyValueStore, Outbound, Variable
+from wsgi_wasm.config.model import AllowedHost, Database, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.nodes import quote
 from wsgi_wasm.config.scalars import did_you_mean
 from wsgi_wasm.spin.model import Component
@@ -17,6 +17,9 @@ from wsgi_wasm.spin.tables import Reading
 from wsgi_wasm.spin.variables import expand
 
 MAX_SIZE = 1 << 30  # bytes of a file, as for stores and databases of the site that do not say more
+
+# What entries become whose variable is empty: a server that an installation leaves out.
+_NOWHERE = frozenset({"", "http://", "https://"})
 
 Store = TypeVar("Store")
 
@@ -27,10 +30,9 @@ def granted(
     limits: Outbound,
     values: Mapping[str, str],
     reading: Reading,
-    remarks: list[str],
 ) -> Grants:
     """Labels lead to the stores of the runtime configuration, templates are expanded with `values`. Mistakes are
-    reported; `remarks` gathers what is not granted."""
+    reported."""
     place = f"component.{component.id}"
     stores = _labelled(component.key_value_stores, runtime.key_value, f"{place}.key_value_stores", reading)
     databases = _labelled(component.sqlite_databases, runtime.sqlite, f"{place}.sqlite_databases", reading)
@@ -43,9 +45,9 @@ def granted(
             for name, template in component.variables.items()
             if (text := _expanded(template, f"{place}.variables.{name}", values, reading)) is not None
         },
-        redis=_endpoints("redis", hosts, f"{place}.allowed_outbound_hosts", remarks),
-        outbound=replace(limits, hosts=tuple(host for _, host in hosts if host.scheme in ("http", "https", "*"))),
-        postgres=_endpoints("postgres", hosts, f"{place}.allowed_outbound_hosts", remarks),
+        redis=_of(hosts, "redis", "rediss"),
+        outbound=replace(limits, hosts=_of(hosts, "http", "https")),
+        postgres=_of(hosts, "postgres"),
     )
 
 
@@ -64,34 +66,21 @@ def _store(label: str, store: Path | str) -> KeyValueStore:
     return KeyValueStore(name=label, path=None, redis=store, prefix="", max_size=MAX_SIZE)
 
 
-def _hosts(
-    component: Component, place: str, values: Mapping[str, str], reading: Reading
-) -> list[tuple[str, AllowedHost]]:
-    """The entries, each with its text."""
+def _hosts(component: Component, place: str, values: Mapping[str, str], reading: Reading) -> list[AllowedHost]:
     found = []
     for number, template in enumerate(component.allowed_outbound_hosts):
         text = _expanded(template, f"{place}[{number}]", values, reading)
-        if text is None:
+        if text is None or (text != template and text in _NOWHERE):
             continue
         try:
-            found.append((template, parse_allowed_host(text)))
+            found.append(parse_allowed_host(text))
         except ValueError as error:
             reading.report(f"{place}[{number}]", f"{quote(template)} {error}")
     return found
 
 
-def _endpoints(
-    scheme: str, hosts: Sequence[tuple[str, AllowedHost]], place: str, remarks: list[str]
-) -> tuple[Endpoint, ...]:
-    found = []
-    for text, host in hosts:
-        if host.scheme != scheme:
-            continue
-        if host.endpoint is None:
-            remarks.append(f"{place}: {text} is not granted: for {scheme}, name each host with its port")
-        else:
-            found.append(Endpoint(host=host.endpoint[0], port=host.endpoint[1]))
-    return tuple(found)
+def _of(hosts: Sequence[AllowedHost], *schemes: str) -> tuple[AllowedHost, ...]:
+    return tuple(host for host in hosts if host.scheme in (*schemes, "*"))
 
 
 def _expanded(template: str, place: str, values: Mapping[str, str], reading: Reading) -> str | None:
