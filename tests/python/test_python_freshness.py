@@ -59,6 +59,16 @@ def test_random_things_differ_between_requests(expression: str, answers: Callabl
     assert len(set(got)) == 4
 
 
+def test_hashes_are_as_the_docs_say(answers: Callable[[str, int], list[str]]) -> None:
+    """Where componentize-py brings another function, "Keys that collide" in docs/python.md can go."""
+    script = "import sys\nprint(sys.hash_info.algorithm, sys.flags.hash_randomization, hash('a'))\n"
+    (first, *others) = answers(script, 3)
+    algorithm, randomized, found = first.split()
+    assert (algorithm, randomized, set(others)) == ("fnv", "1", {first})
+    without_a_seed = ((1000003 * (ord("a") << 7) ^ ord("a")) ^ 1) & 0xFFFFFFFF
+    assert int(found) & 0xFFFFFFFF != without_a_seed
+
+
 def test_clocks_go_on(answers: Callable[[str, int], list[str]]) -> None:
     before = time.time()
     script = "import datetime, time\nprint(time.time(), time.monotonic(), datetime.datetime.now().timestamp())\n"

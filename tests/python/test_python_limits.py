@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice, product
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -33,6 +35,7 @@ print("second")
     "sleep.py": "import time\ntime.sleep(600)\n",
     "flood.py": HEAD + "while True: print('x' * 10000)\n",
     "echo.py": HEAD + "import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read())\n",
+    "form.py": HEAD + "import sys, urllib.parse\nprint(len(urllib.parse.parse_qs(sys.stdin.read(), True)))\n",
     "fine.py": HEAD + "print('fine')\n",
 }
 
@@ -51,8 +54,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Ser
         (folder / "scripts" / name).write_text(text, encoding="utf-8")
     route = {"directory": "scripts", "interpreters": {".py": "python"}, "dirs": {"/gate": str(gate)}}
     quick = {**route, "timeout": "500ms", "max_output": "1MiB"}
+    short = {**route, "cpu": "500ms", "timeout": "60s"}
     site = folder / "site.yaml"
-    site.write_text(yaml.safe_dump({"routes": {"/s": route, "/quick": quick}}), encoding="utf-8")
+    site.write_text(yaml.safe_dump({"routes": {"/s": route, "/quick": quick, "/short": short}}), encoding="utf-8")
     cache = interpreter().parent
     with serve("gunicorn-gthread", site, folder, ready="/nothing", cache=cache) as server:
         wait_for("the interpreter to be compiled", lambda: get(server.address, "/s/fine.py").status != 503)
@@ -77,6 +81,25 @@ def test_a_large_body_both_ways(server: Server) -> None:
 def test_a_script_that_does_not_end_is_ended(name: str, server: Server) -> None:
     assert get(server.address, f"/quick/{name}").status == 504
     assert get(server.address, "/quick/fine.py").text == "fine\n"
+
+
+def form(count: int, *, colliding: bool) -> bytes:
+    """A form of so many fields. They collide because the highest bit of a word and that of the next cancel each other
+    out in FNV, whatever the seed."""
+    other = "aaa\xe1bbb\xe2" if colliding else "aaabbbbb"
+    names = ["".join(parts) for parts in islice(product(("aaaabbbb", other), repeat=16), count)]
+    return "&".join(f"{quote(name)}=" for name in names).encode()
+
+
+@pytest.mark.parametrize(("colliding", "status"), [(True, 504), (False, 200)])
+def test_fields_that_collide_on_purpose_are_ended(colliding: bool, status: int, server: Server) -> None:
+    body = form(16_000, colliding=colliding)
+    assert request(server.address, "POST", "/short/form.py", body=body).status == status
+    assert get(server.address, "/short/fine.py").text == "fine\n"
+
+
+def test_few_such_fields_are_no_matter(server: Server) -> None:
+    assert request(server.address, "POST", "/short/form.py", body=form(500, colliding=True)).text == "500\n"
 
 
 def test_a_flood_is_cut_off(server: Server) -> None:
