@@ -121,6 +121,10 @@ WRONG: dict[str, str] = {
     "stranger": "imports no 'stranger'; it imports demo:api/greeter@1.0.0, wasi:io/error@0.2.3",
     "demo:api/greeter@1.2.0": "imports no 'demo:api/greeter@1.2.0'",
     "stdout": "imports wasi:cli/stdout@0.2.3, and greeter.wasm does not export it: it exports demo:api/greeter@1.2.0",
+    "demo:api@1.2.0": "imports no 'demo:api@1.2.0'",
+    "demo:ap": "imports no 'demo:ap'",
+    "wasi:cli": "imports wasi:cli/stdout@0.2.3, and greeter.wasm does not export it",
+    "greeter=demo:api/other": "does not export demo:api/other, with which it is to be plugged: it exports",
 }
 
 
@@ -129,6 +133,40 @@ def test_what_does_not_fit_is_named(key: str, words: str) -> None:
     with pytest.raises(ModuleError) as caught:
         plug(built("app"), {key: ("greeter.wasm", built("greeter"))})
     assert words in str(caught.value)
+
+
+# The plug's exports, key, and what is plugged with which
+IMPORTS = ("a:b/one@1.0.0", "a:b/one@2.0.0", "a:b/two@1.0.0", "a:c/one", "plain-name")
+KEYS: list[tuple[list[str], str, set[str]]] = [
+    (["a:b/one@1.1.0", "a:b/one@2.0.0", "a:b/two@1.0.0"], "a:b", {*IMPORTS[:3]}),
+    (["a:b/one@1.1.0", "a:b/two@1.0.0"], "a:b@1.0.0", {IMPORTS[0], IMPORTS[2]}),
+    (["a:b/one@1.0.0", "a:b/one@2.0.0"], "a:b/one", {*IMPORTS[:2]}),
+    (["x:y/z"], "a:b/one=x:y/z", {*IMPORTS[:2]}),
+    (["x:y/z@1.5.0"], "a:b/two@1.0.0=x:y/z@1.2.0", {IMPORTS[2]}),
+    (["x:y/z"], "a:c=x:y/z", {IMPORTS[3]}),
+    (["x:y/z"], "two=x:y/z", {IMPORTS[2]}),
+    (["x:y/z"], "plain-name=x:y/z", {IMPORTS[4]}),
+    (["plain-name"], "plain-name", {IMPORTS[4]}),
+]
+
+
+def socket_and_plug(exported: list[str]) -> tuple[bytes, bytes]:
+    socket = "".join(f'(import "{name}" (instance))' for name in IMPORTS)
+    exports = "".join(f'(export "{name}" (instance $i))' for name in exported)
+    empty = "(component $e) (instance $i (instantiate $e))"
+    return wat_to_wasm(f"(component {socket})".encode()), wat_to_wasm(f"(component {empty} {exports})".encode())
+
+
+@pytest.mark.parametrize(("exported", "key", "plugged"), KEYS, ids=[key for _, key, _ in KEYS])
+def test_keys(exported: list[str], key: str, plugged: set[str]) -> None:
+    socket, made = socket_and_plug(exported)
+    assert {one.name for one in outline(plug(socket, {key: ("plug", made)})).imports} == set(IMPORTS) - plugged
+
+
+def test_an_import_has_one_plug() -> None:
+    socket, made = socket_and_plug(["a:b/one@1.0.0", "a:b/one@2.0.0", "a:b/two@1.0.0"])
+    with pytest.raises(ModuleError, match=r"imports a:b/one@1.0.0, for which several plugs are named"):
+        plug(socket, {"a:b": ("plug", made), "a:b/one@1.0.0": ("other", made)})
 
 
 def test_a_name_that_is_not_unique_must_be_whole() -> None:

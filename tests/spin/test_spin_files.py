@@ -46,6 +46,7 @@ def chosen(app: Path, files: list[str | tuple[str, str]], excluded: tuple[str, .
         key_value_stores=(),
         sqlite_databases=(),
         dependencies={},
+        siblings={},
     )
     reading = Reading(file="spin.toml", base=app)
     found = select(component, reading)

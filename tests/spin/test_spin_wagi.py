@@ -269,6 +269,33 @@ def test_dependencies_are_composed(serve: Serve, app: Path, monkeypatch: pytest.
     assert client.get("/hello?World").status_code == 503, "what is not imported cannot be plugged"
 
 
+@pytest.mark.parametrize(
+    ("exported", "dependency"),
+    [
+        ("demo:api/greeter@1.2.0", '"demo:api" = { path = "greeter.wat" }'),
+        ("demo:api/greeter@1.0.0", '"demo:api@1.0.0" = { path = "greeter.wat" }'),
+        ("acme:hello/greet@3.0.0", '"demo:api/greeter" = { path = "greeter.wat", export = "acme:hello/greet@3.0.0" }'),
+        (
+            "demo:api/greeter@1.0.0",
+            '"demo:api" = { component = "greeter" }\n[component.greeter]\nsource = "greeter.wat"',
+        ),
+    ],
+)
+def test_how_dependencies_are_named(serve: Serve, app: Path, exported: str, dependency: str) -> None:
+    (app / "app.wat").write_text(component_text("app"))
+    (app / "greeter.wat").write_text(component_text("greeter").replace("demo:api/greeter@1.2.0", exported))
+    (app / "spin.toml").write_text(COMPOSED.partition('"demo:api')[0] + dependency)
+    assert serve().get("/hello?World").text == "Good day, World\n"
+
+
+def test_components_that_need_each_other(serve: Serve, app: Path) -> None:
+    manifest = COMPOSED.replace('path = "greeter.wat"', 'component = "greeter"')
+    rest = '[component.greeter]\nsource = "greeter.wat"\n[component.greeter.dependencies]\n'
+    (app / "spin.toml").write_text(f'{manifest}{rest}"demo:api" = {{ component = "app" }}\n')
+    with pytest.raises(ConfigError, match=r"component.app.dependencies: app.wat is plugged into itself"):
+        serve()
+
+
 def test_two_components_of_one_source_compose_alike(serve: Serve, app: Path) -> None:
     (app / "spin.toml").write_text(COMPOSED + '[component.second]\nsource = "app.wat"\n')
     with pytest.raises(ConfigError, match=r"component.second.dependencies: differ from those of another component"):

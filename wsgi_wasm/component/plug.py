@@ -12,7 +12,7 @@ from wsgi_wasm.component.imports import Reading
 from wsgi_wasm.component.merge import merge_imports
 from wsgi_wasm.component.outline import Outline, copy_imports, outline
 from wsgi_wasm.component.reader import INSTANCE_SORT
-from wsgi_wasm.component.versions import compatible, parse
+from wsgi_wasm.component.versions import InterfaceName, compatible, parse
 from wsgi_wasm.component.writer import Item, Writer
 from wsgi_wasm.errors import ModuleError
 
@@ -20,40 +20,59 @@ from wsgi_wasm.errors import ModuleError
 def plug(socket: bytes, plugs: Mapping[str, tuple[str, bytes]]) -> bytes:
     """The composition. `plugs` maps an import to the name of a plug, for messages, and the plug.
 
-    An import is named in full, or by its interface's name alone where only one import has it. Whatever else a plug
-    exports that the socket imports is plugged as well. Raises ModuleError for an import that is not there, a plug that
-    does not export it, and what is malformed.
+    An import is named in full; without its version, for all versions of it; by its package (`demo:api`), for all that
+    is imported of that; or by its interface's name alone where only one import has it. Behind `=` stands the export to
+    plug it with, where that is called otherwise. Whatever else a plug exports that the socket imports is plugged as
+    well. Raises ModuleError for an import that is not there or named twice, a plug that does not export it, and what is
+    malformed.
     """
     wanted = outline(socket)
-    plugged: dict[str, tuple[bytes, str]] = {}  # import of the socket: plug, and its export
+    named: dict[str, tuple[bytes, str]] = {}  # import of the socket: plug, and its export
+    others: dict[str, tuple[bytes, str]] = {}
     for key, (name, source) in plugs.items():
         exports = outline(source)
-        imported = _import_named(key, wanted)
-        plugged[imported] = source, _export_for(imported, name, exports)
+        import_key, _, export = key.partition("=")
+        for imported in _imports_named(import_key, wanted):
+            if imported in named:
+                raise ModuleError(f"imports {imported}, for which several plugs are named")
+            named[imported] = source, _export_for(imported, export, name, exports)
         for other in (one.name for one in wanted.imports):
             fitting = _fitting(other, exports)
-            if other not in plugged and fitting is not None:
-                plugged[other] = source, fitting
-    return _composed(socket, wanted, plugged)
+            if fitting is not None:
+                others.setdefault(other, (source, fitting))
+    return _composed(socket, wanted, {**others, **named})
 
 
-def _import_named(key: str, wanted: Outline) -> str:
+def _imports_named(key: str, wanted: Outline) -> list[str]:
     names = [one.name for one in wanted.imports if one.sort == INSTANCE_SORT]
-    if key in names:
-        return key
-    short = [name for name in names if parse(name).interface == key]
-    if len(short) == 1:
-        return short[0]
-    if short:
-        raise ModuleError(f"imports {key!r} several times: {', '.join(short)}; name one of them in full")
-    raise ModuleError(f"imports no {key!r}; it imports {', '.join(names) or 'nothing'}")
+    meant = parse(key)
+    if ":" in meant.package:
+        found = [name for name in names if _means(meant, parse(name))]
+    else:
+        found = [name for name in names if key in (name, parse(name).interface)]
+        if len(found) > 1:
+            raise ModuleError(f"imports {key!r} several times: {', '.join(found)}; name one of them in full")
+    if not found:
+        raise ModuleError(f"imports no {key!r}; it imports {', '.join(names) or 'nothing'}")
+    return found
 
 
-def _export_for(imported: str, name: str, exports: Outline) -> str:
-    found = _fitting(imported, exports)
+def _means(key: InterfaceName, imported: InterfaceName) -> bool:
+    """Whether an import is meant by a key, which may leave out interface and version."""
+    return (
+        key.package == imported.package
+        and key.interface in ("", imported.interface)
+        and key.version in ("", imported.version)
+    )
+
+
+def _export_for(imported: str, export: str, name: str, exports: Outline) -> str:
+    """The plug's export for an import; `export` is what it is called, "" for the same name."""
+    found = _fitting(export or imported, exports)
     if found is None:
         listed = ", ".join(exports.exports) or "nothing"
-        raise ModuleError(f"imports {imported}, and {name} does not export it: it exports {listed}")
+        what = f"{export}, with which it is to be plugged" if export else "it"
+        raise ModuleError(f"imports {imported}, and {name} does not export {what}: it exports {listed}")
     return found
 
 

@@ -18,12 +18,13 @@ def compositions(setting: Setting, reading: Reading) -> dict[Path, dict[str, Pat
         for file, plugs in setting.value.items()
     }
     for file, plugs in setting.value.items():
-        if _needs_itself(reading.base / file, found):
+        if needs_itself(reading.base / file, found):
             reading.report(plugs.key, setting.path, f"{quote(file)} is plugged into itself, or into one of its plugs")
     return found
 
 
-def _needs_itself(start: Path, found: Mapping[Path, Mapping[str, Path]]) -> bool:
+def needs_itself(start: Path, found: Mapping[Path, Mapping[str, Path]]) -> bool:
+    """Whether the component is plugged into itself, or into what is plugged into it."""
     seen: set[Path] = set()
     left = list(found[start].values())
     while left:

@@ -25,7 +25,8 @@ SUFFIX = r"\.[A-Za-z0-9_+-]+"
 HOST = r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\]"
 HOST_PATH = r"[^~](?:.|\n)*"
 SPIN_VARIABLE = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
-COMPONENT_IMPORT = r"[a-zA-Z][a-zA-Z0-9:/@.+-]{0,255}"
+_IMPORT = r"[a-zA-Z][a-zA-Z0-9:/@.+-]{0,255}"
+COMPONENT_IMPORT = rf"{_IMPORT}(?:={_IMPORT})?"
 LABEL = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 VARIABLE = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
 REDIS_URL = r"rediss?://(?:.|\n)+"
@@ -187,7 +188,7 @@ def host_name(text: str) -> str:
 
 
 def component_import(text: str) -> str:
-    """What a component imports: an interface (`demo:api/greeter@1.0.0`), or its name alone (`greeter`)."""
+    """What a component imports, see `component.plug`; `import=export` where the plug calls it otherwise."""
     if not re.fullmatch(COMPONENT_IMPORT, text):
         raise ValueError("is no import; write an interface such as 'demo:api/greeter@1.0.0', or 'greeter'")
     return text

@@ -151,7 +151,8 @@ _key("site", "sqlite", DATABASES_BY_NAME, {}, "{shop: ./shop.db}",
      "SQLite databases that routes may grant. `default` need not be defined: it is kept in `state_dir`.")
 _key("site", "compose", COMPOSITIONS, {}, "{app.wasm: {greeter: greeter.wasm}}",
      "Components that are plugged into the imports of others, by the file that imports and by the import: an "
-     "interface, or its name alone where only one import has it; a route that names `app.wasm` runs the composition.")
+     "interface, a package, or the interface's name alone where only one import has it, with `=` and the export's name "
+     "where that differs; a route that names `app.wasm` runs the composition.")
 _key("site", "cache_dir", STATE_PATH, None, "/var/cache/wsgi-wasm",
      "Where compiled modules are kept; `WSGI_WASM_CACHE` goes before it, and null means "
      "`$XDG_CACHE_HOME/wsgi-wasm`, else `~/.cache/wsgi-wasm`, else `/var/cache/wsgi-wasm`.")

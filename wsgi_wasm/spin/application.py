@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config import Config, Dir, Route, all_routes
+from wsgi_wasm.config.compose import needs_itself
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.spin.files import Files, select, snapshot
 from wsgi_wasm.spin.grants import granted
@@ -119,7 +120,13 @@ def _compositions(manifest: Manifest, reading: Reading) -> dict[Path, Mapping[st
                 f"component.{component.id}.dependencies",
                 f"differ from those of another component with the same source; make a copy of {component.source.name}",
             )
-    return {source: dependencies for source, dependencies in found.items() if dependencies}
+    plugged = {source: dependencies for source, dependencies in found.items() if dependencies}
+    for component in manifest.components.values():
+        if component.source in plugged and needs_itself(component.source, plugged):
+            place = f"component.{component.id}.dependencies"
+            reading.report(place, f"{component.source.name} is plugged into itself, or into one of its plugs")
+            return {}
+    return plugged
 
 
 def _about_routes(manifest: Manifest, patterns: PatternTable[Trigger]) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.config.nodes import path_of, quote
+from wsgi_wasm.spin.dependencies import read_dependencies
 from wsgi_wasm.spin.legacy import outbound_hosts
 from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.sources import read_source
@@ -28,7 +28,8 @@ def read_component(identity: str, table: Table, profile: str | None, remarks: li
     models = table.texts("ai_models")
     if models:
         remarks.append(f"{table.at('ai_models')}: there are no language models here; calls are answered with an error")
-    inherits = table.value("dependencies_inherit_configuration") is True
+    inherits = table.flag("dependencies_inherit_configuration")
+    files, siblings = read_dependencies(table, inherits, remarks)
     component = Component(
         id=identity,
         source=read_source(table, "source"),
@@ -40,7 +41,8 @@ def read_component(identity: str, table: Table, profile: str | None, remarks: li
         allowed_outbound_hosts=(*table.texts("allowed_outbound_hosts"), *_http_hosts(table)),
         key_value_stores=_labels(table, "key_value_stores"),
         sqlite_databases=_labels(table, "sqlite_databases"),
-        dependencies=_dependencies(table, inherits, remarks),
+        dependencies=files,
+        siblings=siblings,
     )
     table.close()
     return component
@@ -114,37 +116,3 @@ def _mounts(table: Table) -> Iterator[Mount]:
             mount.close()
         else:
             table.reading.report(place, f"expected a pattern or {{source, destination}}, found {kind_of(entry)}")
-
-
-def _dependencies(table: Table, inherits: bool, remarks: list[str]) -> dict[str, Path]:
-    """What is plugged into which import. A composition is one component here, and nothing in it has other rights."""
-    found: dict[str, Path] = {}
-    dependencies = table.table("dependencies")
-    if dependencies is None:
-        return found
-    for name in dependencies.data:
-        value = dependencies.value(name)
-        if not isinstance(value, dict):
-            dependencies.report(name, 'comes from a registry; download it and write {path = "..."}')
-            continue
-        entry = Table(value, dependencies.at(name), table.reading)
-        if "component" in entry:
-            entry.report("component", 'is not supported; name the file, {path = "..."}')
-            continue
-        path = read_source(entry, "path") if "path" in entry else read_source(dependencies, name)
-        found[_import_of(name, entry)] = path
-        if not inherits and entry.value("inherit_configuration") is not True:
-            remarks.append(f"{entry.path}: {path.name} gets what its component may use, where Spin gives it nothing")
-        entry.ignore("url", "digest", "package", "registry", "version", "inherit_configuration")
-        entry.close()
-    return found
-
-
-def _import_of(name: str, entry: Table) -> str:
-    """The import that a dependency's name means, in the words of `compose`: an interface with its version, or alone."""
-    package, slash, interface = name.partition("/")
-    if entry.text("export") not in ("", name):
-        entry.report("export", "is not supported: a component has to export what is imported, by the same name")
-    if ":" in package and not slash:
-        entry.report("", "names a whole package; name the interface, such as 'demo:api/greeter@1.0.0'")
-    return name if not slash or "@" in interface else interface

@@ -9,6 +9,7 @@ from typing import Any
 from wsgi_wasm.config.nodes import path_of, quote
 from wsgi_wasm.config.scalars import did_you_mean, response_field
 from wsgi_wasm.spin.components import check_variable, read_component
+from wsgi_wasm.spin.dependencies import with_siblings
 from wsgi_wasm.spin.legacy import converted, is_first_version
 from wsgi_wasm.spin.model import Component, Manifest, StaticResponse, Trigger, Variable, Wagi
 from wsgi_wasm.spin.patterns import parse_pattern
@@ -53,7 +54,7 @@ def _read(path: Path, top: Table, profile: str | None) -> Manifest:
         description=application.text("description"),
         variables=_variables(top),
         triggers=triggers,
-        components=components,
+        components=with_siblings(components, top.reading),
         remarks=tuple(remarks),
     )
     application.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,17 @@ class Mount:
     destination: str | None
 
 
+class Sibling(NamedTuple):
+    """A dependency that is another component of the application; `place` is the key that names it."""
+
+    id: str
+    place: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One `[component.<id>]`. `dependencies` are components by the import that they satisfy, as in `compose`."""
+    """One `[component.<id>]`. `dependencies` are components by the import that they satisfy, as in `compose`; so are
+    `siblings`, until the manifest has been read as a whole and they are among `dependencies`."""
 
     id: str
     source: Path
@@ -66,6 +75,7 @@ class Component:
     key_value_stores: tuple[str, ...]
     sqlite_databases: tuple[str, ...]
     dependencies: Mapping[str, Path]
+    siblings: Mapping[str, Sibling]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
