@@ -34,6 +34,20 @@ def test_paths_lead_to_routes(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "route", "matching", "others"),
+    [
+        ("/x", "/", ["/x", "/x/"], ["/", "/x/y", "/xy"]),
+        ("/x", "/...", ["/x", "/x/", "/x/y"], ["/", "/y", "/xy"]),
+        ("/x/y", "a/:b", ["/x/y/a/1"], ["/a/1", "/x/a/1", "/x/y/a"]),
+    ],
+)
+def test_routes_behind_a_base(base: str, route: str, matching: list[str], others: list[str]) -> None:
+    table = PatternTable([(route, 1)], base)
+    assert all(table.match(path) for path in matching)
+    assert not any(table.match(path) for path in others)
+
+
+@pytest.mark.parametrize(
     ("pattern", "message"),
     [
         ("/a//b", "slash too many"),

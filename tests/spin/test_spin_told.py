@@ -53,10 +53,10 @@ ENVIRON = {
 }
 
 
-def told(route: str, mount: str, **changed: str) -> dict[str, Any]:
+def told(route: str, mount: str, base: str = "", **changed: str) -> dict[str, Any]:
     environ = {**ENVIRON, "REQUEST_URI": mount + ENVIRON["REQUEST_URI"], **changed}
     target = target_of(environ, mount, "/base/path/end/rest")
-    found = PatternTable([(route, trigger(route))]).match(target.path)
+    found = PatternTable([(route, trigger(route))], base).match(target.path)
     assert found is not None
     return with_headers(environ, target, found)
 
@@ -94,6 +94,20 @@ def test_below_a_path_of_the_site() -> None:
     assert found["spin-raw-component-route"] == "/base/..."
     assert found["spin-component-route"] == "/base"
     assert found["spin-path-info"] == "/path/end/rest"
+
+
+@pytest.mark.parametrize("mount", ["", "/shop"])
+def test_an_application_with_a_base(mount: str) -> None:
+    """The component sees it in its paths, and as part of the base path; its own route is without it."""
+    environ = told("/path/...", mount, base="/base")
+    assert environ["REQUEST_URI"] == "/base/path/end/rest?key=value"
+    found = headers(environ)
+    assert found["spin-full-url"] == f"https://example.com:3000{mount}/base/path/end/rest?key=value"
+    assert found["spin-base-path"] == f"{mount}/base"
+    assert found["spin-matched-route"] == f"{mount}/base/path/..."
+    assert found["spin-raw-component-route"] == "/path/..."
+    assert found["spin-component-route"] == "/path"
+    assert found["spin-path-info"] == "/end/rest"
 
 
 def test_a_client_at_an_ipv6_address_and_no_host() -> None:

@@ -240,6 +240,34 @@ def test_a_module_of_spin_s_first_interface(serve: Serve, app: Path, caplog: pyt
     assert "a module for Spin's first interface" in caplog.text
 
 
+FIRST_VERSION = """\
+spin_version = "1"
+name = "old"
+version = "1.0.0"
+trigger = { type = "http", base = "/old" }
+[[component]]
+id = "env"
+source = "env.wasm"
+[component.trigger]
+route = "/env/..."
+executor = { type = "wagi" }
+"""
+
+
+@pytest.mark.parametrize("mount", ["", "/shop"])
+def test_the_base_of_a_manifest_of_the_first_version(serve: Serve, app: Path, mount: str) -> None:
+    (app / "spin.toml").write_text(FIRST_VERSION)
+    client = serve(mount or "/")
+    variables = dict(line.partition("=")[::2] for line in client.get(f"{mount}/old/env/a%20b?c").text.splitlines())
+    assert variables["SCRIPT_NAME"] == f"{mount}/old/env"
+    assert variables["PATH_INFO"] == "/a b"
+    assert variables["X_BASE_PATH"] == f"{mount}/old"
+    assert variables["X_MATCHED_ROUTE"] == f"{mount}/old/env/..."
+    assert variables["X_COMPONENT_ROUTE"] == "/env"
+    assert client.get(f"{mount}/env/a").status_code == 404
+    assert client.get(f"{mount}/.well-known/spin/health").status_code == 200
+
+
 COMPOSED = """\
 spin_manifest_version = 2
 application = { name = "composed" }

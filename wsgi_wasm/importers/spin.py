@@ -53,7 +53,10 @@ def convert(file: Path, base: Path) -> str:
 def _in_order(manifest: Manifest) -> Iterator[Trigger]:
     """The triggers, the ones that go before others first: of two that become one path, the first is kept."""
     routed = [trigger for trigger in manifest.triggers if trigger.route is not None]
-    shadowed = [lost for _, lost, _ in PatternTable((trigger.route or "", trigger) for trigger in routed).shadowed]
+    shadowed = [
+        lost
+        for _, lost, _ in PatternTable(((trigger.route or "", trigger) for trigger in routed), manifest.base).shadowed
+    ]
     yield from sorted(
         (trigger for trigger in routed if trigger not in shadowed),
         key=lambda one: _plainness(parse_pattern(one.route or "")),
@@ -110,7 +113,7 @@ def _compositions(manifest: Manifest, base: Path) -> list[str]:
 def _route(trigger: Trigger, manifest: Manifest, base: Path, taken: dict[str, str]) -> list[str]:
     if trigger.route is None:
         return comment(f"Trigger {trigger.id} is a private endpoint, which nothing here can call.", "  ")
-    pattern = parse_pattern(trigger.route)
+    pattern = parse_pattern(trigger.route, manifest.base)
     if trigger.response is not None:
         return comment(f"{trigger.route} has a static response of status {trigger.response.status}.", "  ")
     path = _site_path(pattern)

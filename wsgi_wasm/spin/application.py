@@ -15,7 +15,7 @@ from wsgi_wasm.spin.files import Files, select, snapshot
 from wsgi_wasm.spin.grants import granted
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.model import Component, Manifest, Trigger, Wagi
-from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable
+from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, parse_pattern
 from wsgi_wasm.spin.runtime_config import RuntimeConfig, default_runtime_config, read_runtime_config
 from wsgi_wasm.spin.tables import Reading
 from wsgi_wasm.spin.told import WAGI_VARIABLES
@@ -98,7 +98,8 @@ def load_application(
         routes[component.id, wagi] = made
     compose = _compositions(manifest, reading)
     reading.check()
-    patterns = PatternTable((trigger.route, trigger) for trigger in manifest.triggers if trigger.route is not None)
+    routed = ((trigger.route, trigger) for trigger in manifest.triggers if trigger.route is not None)
+    patterns = PatternTable(routed, manifest.base)
     remarks += _about_routes(manifest, patterns)
     return Application(
         manifest=manifest, patterns=patterns, routes=routes, compose=compose, remarks=tuple(dict.fromkeys(remarks))
@@ -133,7 +134,7 @@ def _about_routes(manifest: Manifest, patterns: PatternTable[Trigger]) -> Iterat
     for text, lost, taker in patterns.shadowed:
         yield f"trigger {lost.id}: the later trigger {taker.id} has the route {text} too and takes its requests"
     for trigger in manifest.triggers:
-        if trigger.route is not None and f"{trigger.route}/".startswith(WELL_KNOWN):
+        if trigger.route is not None and f"{parse_pattern(trigger.route, manifest.base).clean}/".startswith(WELL_KNOWN):
             yield f"trigger {trigger.id}: routes below {WELL_KNOWN} are Spin's own, so {trigger.route} is never reached"
     used = {trigger.component for trigger in manifest.triggers}
     for identity in manifest.components.keys() - used:

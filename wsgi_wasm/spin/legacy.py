@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.spin.patterns import parse_base
 from wsgi_wasm.spin.tables import Table
 
 _DATABASES = ("redis://*:*", "mysql://*:*", "postgres://*:*")
@@ -19,18 +20,14 @@ def is_first_version(table: Table) -> bool:
     return "spin_version" in table or table.data.get("spin_manifest_version") == "1"
 
 
-def converted(table: Table) -> Table:
-    """The same application as a manifest of the second version."""
+def converted(table: Table) -> tuple[Table, str]:
+    """The same application as a manifest of the second version, which has no `base`, and that."""
     data = table.data
     trigger = data.get("trigger")
     if not isinstance(trigger, dict) or trigger.get("type") != "http":
         table.report("trigger", 'an application for HTTP has trigger = {type = "http"}')
         trigger = {}
-    base = trigger.get("base", "/")
-    if base != "/":
-        table.report(
-            "trigger.base", f'mount the application at {quote(str(base))} in the site\'s routes, and write "/" here'
-        )
+    base = _base(Table(trigger, table.at("trigger"), table.reading))
     application = {name: data[name] for name in ("name", "version", "description", "authors") if name in data}
     moved = {"spin_version", "spin_manifest_version", "trigger", "component", *application}
     components: dict[str, Any] = {}
@@ -40,7 +37,7 @@ def converted(table: Table) -> Table:
         triggers.append({"id": f"trigger-{identity}", "component": identity, **_dict(entry.value("trigger"))})
         components[identity] = _component(entry.data)
     second = {name: value for name, value in data.items() if name not in moved}
-    return Table(
+    second_table = Table(
         {
             **second,
             "spin_manifest_version": 2,
@@ -51,6 +48,16 @@ def converted(table: Table) -> Table:
         "",
         table.reading,
     )
+    return second_table, base
+
+
+def _base(trigger: Table) -> str:
+    text = trigger.text("base", "/")
+    try:
+        return parse_base(text)
+    except ValueError as error:
+        trigger.report("base", f"{quote(text)} {error}")
+        return ""
 
 
 def _component(entry: Any) -> dict[str, Any]:

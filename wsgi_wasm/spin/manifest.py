@@ -21,17 +21,17 @@ _STATUSES = range(200, 600)
 
 def read_manifest(path: Path, profile: str | None = None) -> Manifest:
     """The manifest at `path`, with the overrides of `profile`. Raises ConfigError with every mistake in it."""
-    top = read_toml(path)
+    top, base = read_toml(path), ""
     if is_first_version(top):
-        top = converted(top)
+        top, base = converted(top)
     elif top.value("spin_manifest_version") != 2:
         top.report("spin_manifest_version", "must be 2")
-    manifest = _read(path, top, profile)
+    manifest = _read(path, top, base, profile)
     top.reading.check()
     return manifest
 
 
-def _read(path: Path, top: Table, profile: str | None) -> Manifest:
+def _read(path: Path, top: Table, base: str, profile: str | None) -> Manifest:
     top.ignore("spin_manifest_version")
     remarks: list[str] = []
     application = top.table("application")
@@ -52,6 +52,7 @@ def _read(path: Path, top: Table, profile: str | None) -> Manifest:
         name=application.text("name", required=True),
         version=application.text("version"),
         description=application.text("description"),
+        base=base,
         variables=_variables(top),
         triggers=triggers,
         components=with_siblings(components, top.reading),

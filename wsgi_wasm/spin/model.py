@@ -80,12 +80,14 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """One `spin.toml`. `remarks` are sentences about what it asks for and does not get, each with its key before it."""
+    """One `spin.toml`. `base` goes before every route; it is "", or a path that begins with a slash and ends in none.
+    `remarks` are sentences about what it asks for and does not get, each with its key before it."""
 
     path: Path
     name: str
     version: str
     description: str
+    base: str
     variables: Mapping[str, Variable]
     triggers: tuple[Trigger, ...]
     components: Mapping[str, Component]

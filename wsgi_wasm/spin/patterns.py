@@ -23,13 +23,14 @@ WELL_KNOWN = "/.well-known/spin/"
 
 
 class Pattern(NamedTuple):
-    """A route as written, the same with a slash before and none at the end, and its parts. `segments` hold `:` before
-    names."""
+    """A route as written, the same behind the application's `base`, with a slash before and none at the end, and its
+    parts. `segments` hold `:` before names."""
 
     raw: str
     clean: str
     segments: tuple[str, ...]
     wild: bool
+    base: str = ""
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -57,9 +58,17 @@ class Found(NamedTuple, Generic[T]):
     rest: str
 
 
-def parse_pattern(text: str) -> Pattern:
-    """Raises ValueError, worded to follow the quoted text."""
-    clean = (text if text.startswith("/") else f"/{text}").removesuffix("/")
+def parse_base(text: str) -> str:
+    """The path before every route, "" for none. Raises ValueError, worded to follow the quoted text."""
+    pattern = parse_pattern(text)
+    if pattern.wild or any(segment.startswith(":") for segment in pattern.segments):
+        raise ValueError("is no plain path")
+    return pattern.clean
+
+
+def parse_pattern(text: str, base: str = "") -> Pattern:
+    """`base` is as `parse_base` gives it. Raises ValueError, worded to follow the quoted text."""
+    clean = base + (text if text.startswith("/") else f"/{text}").removesuffix("/")
     segments = clean.split("/")[1:]
     wild = bool(segments) and segments[-1] in ("...", "*")
     if wild:
@@ -72,18 +81,18 @@ def parse_pattern(text: str) -> Pattern:
             raise ValueError(f"holds {quote(segment)}, which no path has" if segment else "has a slash too many")
         elif segment == "...":
             raise ValueError("has '...' in the middle, where it means nothing")
-    return Pattern(text, clean, tuple(segments), wild)
+    return Pattern(text, clean, tuple(segments), wild, base)
 
 
 class PatternTable(Generic[T]):
     """The patterns of one application. `shadowed` are targets that the same pattern takes away, each with its taker:
     of two equal routes the last one counts."""
 
-    def __init__(self, entries: Iterable[tuple[str, T]]) -> None:
+    def __init__(self, entries: Iterable[tuple[str, T]], base: str = "") -> None:
         taken: dict[tuple[str, ...], tuple[Pattern, T]] = {}
         self.shadowed: list[tuple[str, T, T]] = []
         for text, target in entries:
-            pattern = parse_pattern(text)
+            pattern = parse_pattern(text, base)
             # What a name is called makes no other route of it.
             key = (*(":" if segment.startswith(":") else segment for segment in pattern.segments), "..." * pattern.wild)
             if key in taken:

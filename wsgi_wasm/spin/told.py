@@ -102,7 +102,7 @@ def facts(environ: Mapping[str, Any], target: Target, found: Found[Trigger]) -> 
     yield "PATH_INFO", found.rest
     yield "FULL_URL", f"{_origin(environ)}{target.mount}{target.path_and_query}"
     yield "MATCHED_ROUTE", (target.mount + pattern.clean) or "/"
-    yield "BASE_PATH", target.mount or "/"
+    yield "BASE_PATH", (target.mount + pattern.base) or "/"
     yield "RAW_COMPONENT_ROUTE", pattern.raw
     yield "COMPONENT_ROUTE", pattern.prefix
     yield "CLIENT_ADDR", _client(environ)
