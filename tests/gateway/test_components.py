@@ -62,6 +62,22 @@ def test_what_a_handler_is_told(make_client: SiteMaker) -> None:
     assert lines[-1] == "arguments 0"
 
 
+def test_its_own_variables_may_have_names_of_the_request(make_client: SiteMaker) -> None:
+    """They are neither header fields nor what the request says."""
+    own = {
+        "HTTP_SERVER": "a:1",
+        "HTTP_X_TEST": "own",
+        "REQUEST_METHOD": "PUT",
+        "CONTENT_TYPE": "own",
+        "SERVER_NAME": "own",
+    }
+    client = site(make_client, interface="http", env=own)
+    lines = client.get("/x/request", headers={"X-Test": "theirs"}).text.splitlines()
+    assert lines[:4] == ["method 0", "path /x/request", "scheme 0", "authority localhost"]
+    assert [line for line in lines if line.startswith("header ")] == ["header x-test=theirs"]
+    assert sorted(line for line in lines if line.startswith("env ")) == sorted(f"env {n}={v}" for n, v in own.items())
+
+
 @pytest.mark.parametrize("size", [0, 1, 100_000, 10_000_000])
 def test_bodies_of_any_size(make_client: SiteMaker, size: int) -> None:
     client = site(make_client)

@@ -53,6 +53,7 @@ class MetaVariables:
         software: str = "wsgi_wasm",
     ) -> None:
         self._env = [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]
+        self.own = len(self._env)
         headers = {name.upper().replace("-", "_") for name in pass_headers}
         if pass_authorization:
             headers.add("AUTHORIZATION")

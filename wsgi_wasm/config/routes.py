@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.checks import check_dirs
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
@@ -18,6 +19,9 @@ _LIMITS = tuple(Limits.__dataclass_fields__)
 
 # The default of `max_output` for workers, whose answers the gateway holds as a whole.
 WHOLE_OUTPUT = 10 << 20  # bytes
+
+# Interfaces whose guests are not told of the request by variables: there, any name is free.
+_TELLS_APART = ("http", "raw")
 
 # Keys whose written value is the model's, unchanged.
 _VERBATIM = (
@@ -53,6 +57,7 @@ class RouteBuilder:
     grants: GrantsBuilder
     cache: Path
     dirs: list[PlacedDir] = field(default_factory=list)
+    _reserved: set[tuple[int, int]] = field(default_factory=set)  # places of variables that have been reported
 
     def table(self, routes: Settings, inherited: Settings, host: str | None = None) -> tuple[Route, ...]:
         """The routes of the file, or of one host."""
@@ -80,6 +85,8 @@ class RouteBuilder:
         elif line:
             # Defaults that suit the file's routes are no mistake where nobody asked for a handler.
             self._check_document_root(settings, placed, name)
+        if value_of(settings, "interface") not in _TELLS_APART:
+            self._check_env(settings)
         interpreters = self._interpreters(settings, placed, name) if scripts else {}
         check_dirs(placed, self.reading)
         self.dirs.extend(placed)
@@ -110,6 +117,7 @@ class RouteBuilder:
             own = merged(defaults_of("interpreter"), setting.value)
             dirs = dirs_of(own)
             self._check_root(dirs, name)
+            self._check_env(own)
             for entry in dirs:
                 if entry.dir.guest in taken:
                     self._report(entry.setting, f"{quote(entry.dir.guest)} is in the dirs of {_title(name)} already")
@@ -141,6 +149,14 @@ class RouteBuilder:
         for name in ("index", "interpreters"):
             if name in own and "directory" not in own:
                 reading.report(own[name].key, own[name].path, "goes only with 'directory'")
+
+    def _check_env(self, settings: Settings) -> None:
+        for name, setting in settings["env"].value.items():
+            place = (setting.key.line, setting.key.column)
+            if is_reserved(name) and place not in self._reserved:  # routes inherit what the defaults have
+                self._reserved.add(place)
+                message = f"{quote(name)} is set by the request, never by the configuration"
+                self.reading.report(setting.key, setting.path.removesuffix(f".{name}"), message)
 
     def _check_root(self, placed: tuple[PlacedDir, ...], name: str) -> None:
         for entry in placed:

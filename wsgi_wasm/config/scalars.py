@@ -238,8 +238,6 @@ def variable(text: str) -> str:
     """The name of a variable that a guest's environment may get from the configuration."""
     if not re.fullmatch(NAME, text):
         raise ValueError("is no variable name; use letters, digits and '_', no digit first")
-    if is_reserved(text):
-        raise ValueError("is set by the request, never by the configuration")
     return text
 
 

@@ -192,7 +192,8 @@ _key(ANY_ROUTE, "args", ListOf(item=TEXT, plural="texts", unique=False), [], "[-
      "Arguments after the program's name.", TOLD)
 _key(ANY_ROUTE, "env", ENV, {}, "{TZ: UTC}",
      "Variables for the guest; `defaults` and route are merged name by name. "
-     "What the request decides (`HTTP_*`, `SCRIPT_NAME`, ...) cannot be set.", TOLD)
+     "What the request decides (`HTTP_*`, `SCRIPT_NAME`, ...) cannot be set, unless `interface` is `http` or `raw`.",
+     TOLD)
 _key(ANY_ROUTE, "pass_env", ListOf(item=PATTERN, plural="variable names or patterns"), [], '["SSL_*", UNIQUE_ID]',
      "Variables that the front server made (`SetEnv`, `SSL_*`) to hand on, `*` and `?` as in file names; the "
      "process's own environment is never passed.", TOLD)

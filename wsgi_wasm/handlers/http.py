@@ -51,8 +51,10 @@ class HttpHandler(CgiHandler):
     ) -> tuple[Sequence[bytes], Sequence[bytes]]:
         """Method, target, scheme, authority, then name and value of each field; and the variables."""
         told: dict[bytes, bytes] = {}
-        own = []
-        for variable in environment:
+        # A route's own variable may have any name: it is none of the request's.
+        first = len(environment) - invocation.program.variables.own
+        own = environment[first:]
+        for variable in environment[:first]:
             name, _, value = variable.partition(b"=")
             if _is_told(name):
                 told[name] = value
