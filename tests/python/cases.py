@@ -40,6 +40,7 @@ class Case:
     body: str | None = None
     body_hex: str | None = None
     contains: tuple[str, ...] = ()
+    body_without: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     log_without: tuple[str, ...] = ()
     written: dict[str, str] = field(default_factory=dict)

@@ -62,6 +62,8 @@ def test_script(case: Case, tmp_path: Path, serve: Callable[..., Client], caplog
         assert answer.data == case.expected, said
     for text in case.contains:
         assert text in answer.text
+    for text in case.body_without:
+        assert text not in answer.text
     for name, value in case.fields.items():
         assert ", ".join(answer.headers.getlist(name)) == value
     for line in case.log:

@@ -19,6 +19,7 @@ import warnings
 import weakref
 from collections.abc import Iterator
 
+import wsgi_wasm_hints
 import wsgi_wasm_snapshot
 from componentize_py_types import Err
 from wit_world import exports
@@ -194,8 +195,16 @@ def _status(act) -> int:
             sys.excepthook(type(error), error, trace)
         except BaseException:
             sys.__excepthook__(type(error), error, trace)
+        _advise(error)
         return 1
     return 0
+
+
+def _advise(error: BaseException) -> None:
+    """Has the log, and never the page, say what to do."""
+    with contextlib.suppress(Exception):
+        if advice := wsgi_wasm_hints.hint(error):
+            print(f"hint: {advice}", file=sys.__stderr__)
 
 
 def _close() -> None:
