@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from wsgi_wasm.spin.files import select, snapshot
+from wsgi_wasm.spin.files import select
 from wsgi_wasm.spin.globs import compiled
 from wsgi_wasm.spin.model import Component, Mount
+from wsgi_wasm.spin.snapshots import snapshot
 from wsgi_wasm.spin.tables import Reading
 
 TREE = (
@@ -152,12 +153,12 @@ def test_patterns(pattern: str, path: str, fits: bool) -> None:
 def test_a_copy_stays_as_it_was(app: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     files = {"a.txt": app / "a.txt", "deep/b": app / "b.md"}
-    first = snapshot(files, cache)
-    assert first == snapshot(files, cache)
+    first = snapshot(files, cache).path
+    assert first == snapshot(files, cache).path
     assert {path.relative_to(first).as_posix() for path in first.rglob("*")} == {"a.txt", "deep", "deep/b"}
     (app / "a.txt").write_text("changed")
     assert (first / "a.txt").read_text() == "a.txt"
-    second = snapshot(files, cache)
+    second = snapshot(files, cache).path
     assert second != first
     assert (second / "a.txt").read_text() == "changed"
     assert not [path for path in (cache / "files").iterdir() if path.name.startswith(".")]
@@ -172,7 +173,7 @@ def test_who_may_read_a_copy(app: Path, tmp_path: Path) -> None:
             (cache / "files").mkdir(parents=True)
             for folder in (cache, cache / "files"):
                 folder.chmod(mode)
-            place = snapshot({"deep/b": app / "b.md"}, cache)
+            place = snapshot({"deep/b": app / "b.md"}, cache).path
             found = [path.stat().st_mode & 0o777 for path in (place, place / "deep", place / "deep" / "b")]
             assert found == wanted
     finally:
@@ -184,7 +185,7 @@ def test_a_cache_that_is_open_to_others_is_not_used(app: Path, tmp_path: Path) -
     cache = tmp_path / "cache"
     cache.mkdir()
     cache.chmod(0o777)
-    place = snapshot({"a.txt": app / "a.txt"}, cache)
+    place = snapshot({"a.txt": app / "a.txt"}, cache).path
     assert (place / "a.txt").read_text() == "a.txt"
     assert not place.is_relative_to(cache)
     assert list(cache.iterdir()) == []

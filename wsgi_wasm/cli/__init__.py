@@ -33,6 +33,7 @@ COMMANDS = {
     "compile": "wsgi_wasm.cli.compile",
     "build": "wsgi_wasm.cli.build",
     "build-python": "wsgi_wasm.cli.build_python",
+    "cache": "wsgi_wasm.cli.cache",
     "import": "wsgi_wasm.cli.import_",
 }
 

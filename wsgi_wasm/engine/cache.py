@@ -17,6 +17,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from wsgi_wasm.errors import CacheError
 
 FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
 
+
+UNUSED = 30 * 86400.0  # seconds after which what nobody has loaded counts as no longer used
 
 # What root compiles is meant for a server that runs as another user, and others may then read it.
 _SHARED_DIRECTORY, _SHARED_FILE = (0o055, 0o044) if os.geteuid() == 0 else (0, 0)
@@ -44,6 +47,13 @@ def _check_owner(path: Path, info: os.stat_result) -> None:
         raise CacheError(f"{path} belongs to user {info.st_uid}, not to root or to user {os.geteuid()}: not used")
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise CacheError(f"{path} can be written by its group or by others: not used (chmod go-w {path})")
+
+
+def _touch(note: Path) -> None:
+    """Say that what this note is about is used, once a day: the times of notes tell what is not."""
+    with contextlib.suppress(OSError):
+        if note.stat().st_mtime < time.time() - 86400:
+            os.utime(note)
 
 
 def check_ours(file: Path) -> None:
@@ -82,6 +92,7 @@ class Cache:
         with contextlib.suppress(OSError, CacheError, ValueError):
             known = self.read(note).decode("ascii").strip()
             if len(known) == 64:
+                _touch(note)
                 return known
         with source.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -120,18 +131,26 @@ class Cache:
                 with artefact.open("rb") as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() != known["sha256"]:
                         return None
-                self._note(artefact, known["sha256"], found, facts)
+                self._note(artefact, known["sha256"], found, facts, str(known.get("module", "")))
+            else:
+                _touch(note)
         except PermissionError as error:
             raise CacheError(f"{note} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, OSError):
             return None
         return facts
 
-    def store(self, artefact: Path, code: bytes, facts: Facts) -> None:
-        """Put an artefact in place. Raises CacheError where it cannot be written."""
+    def say_used(self, source: Source, features: frozenset[str]) -> None:
+        """Note that a process goes on using the artefact of a module that it loaded long ago."""
+        with contextlib.suppress(OSError):
+            _touch(self.artefact(self.digest(source), features).with_suffix(".json"))
+
+    def store(self, artefact: Path, code: bytes, facts: Facts, module: str) -> None:
+        """Put an artefact in place; `module` says to people what it was made of. Raises CacheError where it cannot be
+        written."""
         try:
             self._replace(artefact, code)
-            self._note(artefact, hashlib.sha256(code).hexdigest(), artefact.stat(), facts)
+            self._note(artefact, hashlib.sha256(code).hexdigest(), artefact.stat(), facts, module)
         except OSError as error:
             raise CacheError(f"{artefact} cannot be written: {error.strerror}") from None
 
@@ -155,8 +174,9 @@ class Cache:
         _check_owner(path, path.lstat())
         return path.read_bytes()
 
-    def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: Facts) -> None:
+    def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: Facts, module: str) -> None:
         note = {"sha256": digest, "checked": identity(info), "wasmtime": c.VERSION, "facts": to_json(facts)}
+        note["module"] = module
         self.write(artefact.with_suffix(".json"), json.dumps(note).encode())
 
     def write(self, path: Path, data: bytes) -> None:

@@ -162,7 +162,7 @@ def _into_cache(source: Source, features: frozenset[str], directory: Path) -> No
     with cache.lock(artefact):
         if cache.find(artefact) is None:
             compiled = compile_source(source, features, read)
-            cache.store(artefact, compiled.code, compiled.facts)
+            cache.store(artefact, compiled.code, compiled.facts, str(source.path))
 
 
 if __name__ == "__main__":

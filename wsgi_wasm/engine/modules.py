@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wsgi_wasm.engine")
 
 RECHECK = 1.0  # seconds between two looks at a module's file
+DAY = 86400.0  # seconds between two notes that a module is used
 KEPT = 2048  # modules kept loaded; the least recently used goes first
 
 SPIN_1 = "handle-http-request"
@@ -90,6 +91,7 @@ class Module:
         self._identity = ""
         self._error = ""
         self._look_at = 0.0  # monotonic clock, seconds
+        self._say_used_at = 0.0  # the same
         self._compiled = threading.Event()
         self._compiling = False
         self._refreshing = threading.Lock()
@@ -122,6 +124,9 @@ class Module:
             current = self.source.identity()
             if current != self._identity and not self._compiling:
                 self._try_load(current)
+            elif time.monotonic() > self._say_used_at and self._store.cache is not None:
+                self._say_used_at = time.monotonic() + DAY
+                self._store.cache.say_used(self.source, self._store.features)
         except OSError as error:
             self._fail(_unreadable(self.path, error), "")
         finally:

@@ -11,12 +11,13 @@ from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config import Config, Dir, Route, all_routes
 from wsgi_wasm.config.compose import needs_itself
 from wsgi_wasm.errors import ConfigError, Problem
-from wsgi_wasm.spin.files import Files, select, snapshot
+from wsgi_wasm.spin.files import Files, select
 from wsgi_wasm.spin.grants import granted
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.model import Component, Manifest, Trigger, Wagi
 from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, parse_pattern
 from wsgi_wasm.spin.runtime_config import RuntimeConfig, default_runtime_config, read_runtime_config
+from wsgi_wasm.spin.snapshots import Snapshot, snapshot
 from wsgi_wasm.spin.tables import Reading
 from wsgi_wasm.spin.told import WAGI_VARIABLES
 from wsgi_wasm.spin.variables import resolve
@@ -29,7 +30,8 @@ class Application:
     """One application, ready for a handler.
 
     `routes` are by component and executor, None for that of HTTP; `compose` is as in `Config`. `remarks` are sentences
-    about what it asks for and does not get, or gets in another way.
+    about what it asks for and does not get, or gets in another way. `snapshots` are the copies of files that `routes`
+    mount, which stay as long as this object.
     """
 
     manifest: Manifest
@@ -37,6 +39,7 @@ class Application:
     routes: Mapping[tuple[str, Wagi | None], Route]
     compose: Mapping[Path, Mapping[str, Path]]
     remarks: tuple[str, ...]
+    snapshots: tuple[Snapshot, ...]
 
 
 def load_applications(
@@ -87,6 +90,7 @@ def load_application(
     values = resolve(manifest, app.variables, runtime.providers, reading)
     remarks = [*manifest.remarks, *runtime.remarks]
     routes: dict[tuple[str, Wagi | None], Route] = {}
+    snapshots: list[Snapshot] = []
     for component, wagi in _used(manifest):
         made = _component_route(route, component, runtime)
         made = replace(made, grants=granted(component, runtime, route.grants.outbound, values, reading))
@@ -94,7 +98,10 @@ def load_application(
         files = select(component, reading)
         _check_dirs(route, component, files, reading)
         if files and not reading.problems:
-            made = replace(made, dirs=(*_mounted(files, cache_directory, reading), *made.dirs))
+            copies = _copied(files, cache_directory, reading)
+            snapshots += copies
+            mounted = (Dir(guest="/", host=copy.path, writable=False) for copy in copies)
+            made = replace(made, dirs=(*mounted, *made.dirs))
         routes[component.id, wagi] = made
     compose = _compositions(manifest, reading)
     reading.check()
@@ -102,7 +109,12 @@ def load_application(
     patterns = PatternTable(routed, manifest.base)
     remarks += _about_routes(manifest, patterns)
     return Application(
-        manifest=manifest, patterns=patterns, routes=routes, compose=compose, remarks=tuple(dict.fromkeys(remarks))
+        manifest=manifest,
+        patterns=patterns,
+        routes=routes,
+        compose=compose,
+        remarks=tuple(dict.fromkeys(remarks)),
+        snapshots=tuple(snapshots),
     )
 
 
@@ -182,11 +194,11 @@ def _check_dirs(route: Route, component: Component, files: Files, reading: Readi
             reading.report("", f"dirs.{entry.guest} of {route.name} is writable, but contains {component.source}")
 
 
-def _mounted(files: Files, cache_directory: Path | None, reading: Reading) -> tuple[Dir, ...]:
+def _copied(files: Files, cache_directory: Path | None, reading: Reading) -> tuple[Snapshot, ...]:
     if cache_directory is None:
         return ()
     try:
-        return (Dir(guest="/", host=snapshot(files, cache_directory), writable=False),)
+        return (snapshot(files, cache_directory),)
     except OSError as error:
         reading.report("", f"the components' files cannot be copied: {error.strerror or error}")
         return ()

@@ -1,27 +1,17 @@
-"""The files of a component: which of the application's it may read, and a copy of exactly these to mount.
+"""The files of a component: which of the application's it may read. `snapshots.py` copies exactly these.
 
-A component gets a directory that holds what its `files` name and nothing else, so what lies beside them cannot be
-reached, and what is changed later reaches it with the next load. Links are followed only to what lies in the
-application's own directory.
+Links are followed only to what lies in the application's own directory.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import hashlib
 import os
 import re
-import shutil
-import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from wsgi_wasm.config.nodes import quote
-from wsgi_wasm.engine.cache import Cache
-from wsgi_wasm.engine.source import identity
-from wsgi_wasm.errors import CacheError
 from wsgi_wasm.spin.globs import compiled, is_glob
 from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.tables import Reading
@@ -119,71 +109,3 @@ def _real(root: Path, name: str) -> Path:
     if not path.is_relative_to(root):
         raise ValueError(f"{quote(name)} is outside the application's directory")
     return path
-
-
-# The copy ------------------------------------------------------------------------------------------------------------
-
-
-def snapshot(files: Files, cache_directory: Path) -> Path:
-    """A directory with copies of these files, made once for as long as they stay what they are.
-
-    It lies in the cache, for all processes and restarts. Where the cache cannot be used it is a temporary directory of
-    this process. Raises OSError.
-    """
-    seal = _seal(files)
-    try:
-        home = Cache(Cache(cache_directory).directory / "files")
-    except CacheError:
-        return _temporary(files, seal)
-    place = home.directory / seal
-    if place.is_dir():
-        return place
-    if not home.writable:
-        return _temporary(files, seal)
-    made = Path(tempfile.mkdtemp(prefix=f".{seal}-", dir=home.directory))
-    try:
-        _copy(files, made, home.directory.stat().st_mode)
-        made.rename(place)
-    except OSError:
-        shutil.rmtree(made, ignore_errors=True)
-        if not place.is_dir():  # else another process was faster
-            raise
-    return place
-
-
-_temporaries: dict[str, Path] = {}
-
-
-def _temporary(files: Files, seal: str) -> Path:
-    if seal not in _temporaries:
-        place = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
-        atexit.register(shutil.rmtree, place, ignore_errors=True)
-        _copy(files, place, 0o700)
-        _temporaries[seal] = place
-    return _temporaries[seal]
-
-
-def _seal(files: Files) -> str:
-    """Changes when a file does: with its path, its inode, its size or its times."""
-    digest = hashlib.sha256()
-    for name, path in sorted(files.items()):
-        digest.update(f"{name}\0{identity(path.stat())}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()[:32]
-
-
-def _copy(files: Files, target: Path, mode: int) -> None:
-    """`mode` is that of the directory above: who may look in there may read the copies, whatever the umask says."""
-    for name, path in files.items():
-        copy = target / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        # Opened without following: between looking and copying, somebody may have put a link there.
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as source:
-            info = os.fstat(source.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise OSError(0, f"{path} is no longer a regular file")
-            with copy.open("xb") as output:
-                shutil.copyfileobj(source, output, 1 << 20)
-        copy.chmod(0o600 | mode & 0o044)
-        os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
-    for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
-        folder.chmod(0o700 | mode & 0o055)

@@ -1,0 +1,206 @@
+"""Copies of components' files to mount: directories in the cache that hold what `files` names and nothing else.
+
+So what lies beside those files cannot be reached, and what is changed later reaches a component with the next load.
+A copy is made once for all processes and restarts. Whoever uses one holds a lock on its directory, and what nobody has
+loaded for a month and nobody holds is removed when another copy is made, or by `wsgi-wasm cache prune`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from wsgi_wasm.engine.cache import UNUSED, Cache
+from wsgi_wasm.engine.source import identity
+from wsgi_wasm.errors import CacheError
+from wsgi_wasm.spin.files import Files
+
+_SEAL = re.compile(r"[0-9a-f]{32}")
+_DAY = 86400.0  # seconds
+
+
+class Snapshot:
+    """A copy, and the lock that keeps it there until this object goes."""
+
+    def __init__(self, path: Path, lock: int | None = None) -> None:
+        self.path = path
+        self._lock = lock
+
+    def __del__(self) -> None:
+        # Closed and not unlocked: a child of this process may go on using the copy.
+        if self._lock is not None and os is not None:
+            os.close(self._lock)
+
+
+def snapshot(files: Files, cache_directory: Path) -> Snapshot:
+    """A directory with copies of these files, made once for as long as they stay what they are.
+
+    It lies in the cache. Where the cache cannot be used it is a temporary directory of this process. Raises OSError.
+    """
+    seal = _seal(files)
+    try:
+        home = snapshots_home(Cache(cache_directory))
+    except CacheError:
+        return Snapshot(_temporary(files, seal))
+    place = home.directory / seal
+    for _ in range(10):  # somebody may remove it between two lines here, once or twice
+        held = _held(place)
+        if held is not None:
+            return held
+        if not home.writable:
+            return Snapshot(_temporary(files, seal))
+        made = _made(files, place)
+        if made is not None:
+            prune(home, time.time() - UNUSED)
+            return made
+    raise OSError(0, f"{place} is removed again and again")
+
+
+def snapshots_home(cache: Cache) -> Cache:
+    """The directory of all copies. Raises CacheError."""
+    return Cache(cache.directory / "files")
+
+
+def _held(place: Path) -> Snapshot | None:
+    """The copy with a lock on it, None where there is none."""
+    try:
+        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        with contextlib.suppress(OSError):  # where the file system has no locks, age alone decides
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        if not os.path.samestat(os.fstat(lock), place.stat()):
+            raise FileNotFoundError
+        with contextlib.suppress(OSError):  # of another user, in a cache that is shared
+            os.utime(place)
+    except FileNotFoundError:
+        os.close(lock)
+        return None
+    return Snapshot(place, lock)
+
+
+def _made(files: Files, place: Path) -> Snapshot | None:
+    """A new copy with a lock on it, None where another process was faster."""
+    fresh = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    lock = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        _copy(files, fresh, place.parent.stat().st_mode)
+        fresh.rename(place)
+    except OSError as error:
+        os.close(lock)
+        shutil.rmtree(fresh, ignore_errors=True)
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        return None
+    return Snapshot(place, lock)
+
+
+# What is no longer used ----------------------------------------------------------------------------------------------
+
+
+def is_used(place: Path) -> bool:
+    """Whether a process holds the copy. Raises OSError."""
+    lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def copies(home: Cache) -> Iterator[tuple[Path, float]]:
+    """Every copy, and when it was last loaded (seconds since the epoch)."""
+    for place in home.directory.iterdir():
+        if _SEAL.fullmatch(place.name):
+            with contextlib.suppress(OSError):
+                yield place, place.stat().st_mtime
+
+
+def prune(home: Cache, before: float) -> list[Path]:
+    """Remove the copies that were last loaded before this time and that nobody holds, and what is left of copies that
+    were never finished; the copies that went."""
+    removed = []
+    for place, loaded in copies(home):
+        if loaded < before and _removed(place):
+            removed.append(place)
+    for place in home.directory.glob(".*"):
+        with contextlib.suppress(OSError):
+            if place.stat().st_mtime < time.time() - _DAY:
+                shutil.rmtree(place, ignore_errors=True)
+    return removed
+
+
+def _removed(place: Path) -> bool:
+    """Whether nobody holds it, and it is gone."""
+    try:
+        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Under another name first: whoever finds it from now on finds it whole or not at all.
+        aside = place.with_name(f".{place.name}-old-{os.getpid()}")
+        place.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+# The copy ------------------------------------------------------------------------------------------------------------
+
+
+_temporaries: dict[str, Path] = {}
+
+
+def _temporary(files: Files, seal: str) -> Path:
+    if seal not in _temporaries:
+        place = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        _copy(files, place, 0o700)
+        _temporaries[seal] = place
+    return _temporaries[seal]
+
+
+def _seal(files: Files) -> str:
+    """Changes when a file does: with its path, its inode, its size or its times."""
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        digest.update(f"{name}\0{identity(path.stat())}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def _copy(files: Files, target: Path, mode: int) -> None:
+    """`mode` is that of the directory above: who may look in there may read the copies, whatever the umask says."""
+    for name, path in files.items():
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # Opened without following: between looking and copying, somebody may have put a link there.
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as source:
+            info = os.fstat(source.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise OSError(0, f"{path} is no longer a regular file")
+            with copy.open("xb") as output:
+                shutil.copyfileobj(source, output, 1 << 20)
+        copy.chmod(0o600 | mode & 0o044)
+        os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+    for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
+        folder.chmod(0o700 | mode & 0o055)
