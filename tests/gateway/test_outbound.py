@@ -141,12 +141,14 @@ def test_an_answer_streams(make_client: SiteMaker, upstream: Server) -> None:
 
 # what is allowed, how and what is asked for; the answer
 DENIED, URI_INVALID, PROHIBITED, REFUSED, DNS, TERMINATED, TIMEOUT, LIMIT = 15, 19, 4, 6, 1, 7, 33, 11
+PROTOCOL = 35
 ERRORS: list[tuple[list[str], str, str, int]] = [
     ([], "get", "http://127.0.0.1:{port}/", DENIED),
     (["http://api.example"], "get", "http://127.0.0.1:{port}/", DENIED),
     (["https://127.0.0.1:*"], "get", "http://127.0.0.1:{port}/", DENIED),
     (["http://127.0.0.1:1"], "get", "http://127.0.0.1:{port}/", DENIED),
     (["http://127.0.0.1:1"], "get", "http://127.0.0.1:1/", REFUSED),
+    (["*://*:*"], "get", "ws://127.0.0.1:{port}/", PROTOCOL),
     (["http://127.0.0.1:*"], "get", "http://user@127.0.0.1:{port}/", URI_INVALID),
     (["http://127.0.0.1:*"], "get", "http://127.0.0.1:{port}/close", TERMINATED),
     (["http://*.invalid"], "get", "http://name.invalid/", DNS),

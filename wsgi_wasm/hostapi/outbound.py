@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 API = "outbound"
 
-CONNECTION_LIMIT, DENIED, URI_INVALID = 11, 15, 19  # cases of error-code
+CONNECTION_LIMIT, DENIED, URI_INVALID, PROTOCOL_ERROR = 11, 15, 19, 35  # cases of error-code
 
 Within = Callable[[Destination], "Callable[[socket], None] | None"]
 
@@ -77,6 +77,8 @@ class Requests:
 
     def admit(self, scheme: str, authority: str) -> tuple[str, str]:
         """The forwarder's address, and the word. Raises HostError with a number of error-code."""
+        if scheme.lower() not in ("http", "https"):
+            raise HostError("denied", PROTOCOL_ERROR)
         wanted = destination(scheme.lower(), authority)
         if wanted is None:
             raise HostError("denied", URI_INVALID)

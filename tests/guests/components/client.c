@@ -57,7 +57,7 @@ HOST("drop-input") void drop_input(int);
 HOST("drop-output") void drop_output(int);
 
 static Result r;
-static Text word, authority, target;
+static Text word, scheme_name, authority, target;
 static u32 scheme;
 static int incoming, outparam_, body_;
 
@@ -71,8 +71,12 @@ static void read_query(void) {
             start = i + 1;
     word = (Text){at + start, i - start};
     i++;
-    scheme = at[i + 4] == 's';
-    i += scheme ? 8 : 7;
+    scheme_name = (Text){at + i, 0};
+    while (i < size && at[i] != ':')
+        i++;
+    scheme_name.size = at + i - scheme_name.at;
+    scheme = scheme_name.size == 5 ? 1 : scheme_name.size == 4 ? 0 : 2; /* https, http, other */
+    i += 3;
     start = i;
     while (i < size && at[i] != '/')
         i++;
@@ -149,7 +153,7 @@ static int make(void) {
     int made = request(headers);
     if (is("post"))
         set_method(made, 2, 0, 0);
-    set_scheme(made, 1, scheme, 0, 0);
+    set_scheme(made, 1, scheme, scheme_name.at, scheme_name.size);
     set_authority(made, 1, authority.at, authority.size);
     set_path(made, 1, target.at, target.size);
     return made;
