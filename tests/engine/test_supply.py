@@ -101,7 +101,8 @@ def cases(*plain: str, **others: wit.Type) -> wit.VariantOf:
 TEXT = "test:call/f f is not offered"
 DENIALS: list[tuple[wit.Type | None, Any]] = [
     (wit.ResultOf(wit.U8, cases("no-such-store", "access-denied", other=wit.STRING)), ("access-denied", None)),
-    (wit.ResultOf(None, cases("invalid-address", other=wit.STRING)), ("invalid-address", None)),
+    (wit.ResultOf(None, cases("invalid-address", other=wit.STRING)), ("other", TEXT)),
+    (wit.ResultOf(None, cases("invalid-address", "other")), ("invalid-address", None)),
     (wit.ResultOf(None, cases(connection_failed=wit.STRING, other=wit.STRING)), ("connection-failed", TEXT)),
     (wit.ResultOf(None, cases("model-not-supported", runtime_error=wit.STRING)), ("runtime-error", TEXT)),
     (wit.ResultOf(None, cases("timeout")), None),

@@ -156,6 +156,11 @@ def test_every_host_is_no_neighbour(serve: Serve, app: Path) -> None:
     assert answer.status_code == 200, answer.text
 
 
+def test_interfaces_that_are_not_offered(serve: Serve) -> None:
+    answer = serve().get("/not-offered")
+    assert (answer.status_code, answer.text) == (200, "")
+
+
 @pytest.mark.parametrize("url", ["own", "chain/self.alt"])
 def test_a_component_asks_its_own_application(serve: Serve, url: str) -> None:
     """By a relative URL, or by the host that stands for one; below a mount, too, as it sees its own paths alone."""

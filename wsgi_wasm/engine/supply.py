@@ -20,9 +20,11 @@ from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.errors import ModuleError
 
-# Cases of an error that say what has happened, the fittest first; the second kind takes a text.
-_PLAIN = ("access-denied", "denied", "not-permitted", "unauthorized", "invalid-address")
+# Cases of an error that say what has happened, the fittest first; the second kind takes a text, the third is better
+# than none.
+_PLAIN = ("access-denied", "denied", "not-permitted", "unauthorized")
 _WITH_TEXT = ("access-denied", "connection-failed", "runtime-error", "provider", "upstream", "other", "io")
+_VAGUE = ("invalid-address",)
 
 
 def denial(result: wit.Type | None, text: str) -> Any:
@@ -31,17 +33,16 @@ def denial(result: wit.Type | None, text: str) -> Any:
     if err == wit.STRING:
         return text
     if isinstance(err, wit.EnumOf):
-        return next((name for name in _PLAIN if name in err.names), None)
+        return next((name for name in (*_PLAIN, *_VAGUE) if name in err.names), None)
     if not isinstance(err, wit.VariantOf):
         return None
     cases = dict(err.cases)
-    for name in _PLAIN:
-        if name in cases and cases[name] is None:
-            return name, None
-    for name in _WITH_TEXT:
-        if cases.get(name) == wit.STRING:
-            return name, text
-    return None
+
+    def plain(names: tuple[str, ...]) -> Any:
+        return next(((name, None) for name in names if name in cases and cases[name] is None), None)
+
+    with_text = next(((name, text) for name in _WITH_TEXT if cases.get(name) == wit.STRING), None)
+    return plain(_PLAIN) or with_text or plain(_VAGUE)
 
 
 class _NoHandles:

@@ -127,9 +127,7 @@ def _trigger(
     response = _static_response(table)
     if (component is None) == (response is None):
         table.report("", "needs exactly one of 'component' and 'static_response'")
-    if "dependencies" in table or "components" in table:
-        table.report("", "middleware needs WASI 0.3, which does not run here")
-        table.ignore("dependencies", "components")
+    _check_middleware(table)
     trigger = Trigger(
         id=identity or f"{component or number}-http-trigger",
         route=_route(table),
@@ -139,6 +137,18 @@ def _trigger(
     )
     table.close()
     return trigger
+
+
+def _check_middleware(table: Table) -> None:
+    dependencies = table.table("dependencies")
+    for name in dependencies.data if dependencies is not None else ():
+        if name == "middleware":
+            table.report("dependencies.middleware", "middleware is a component of WASI 0.3, which does not run here")
+        else:
+            table.report(f"dependencies.{name}", "is nothing that an HTTP trigger has")
+    if "components" in table:
+        table.report("components", "is nothing that an HTTP trigger has")
+        table.ignore("components")
 
 
 def _route(table: Table) -> str | None:

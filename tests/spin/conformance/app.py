@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spin_sdk import key_value, redis, sqlite, variables
+from spin_sdk import key_value, llm, mqtt, mysql, redis, sqlite, variables
 from spin_sdk.http import IncomingHandler as Handler
 from spin_sdk.http import Request, Response, send
 from spin_sdk.wit.imports import key_value as kv_errors
@@ -116,7 +116,30 @@ def outbound() -> None:
     equal(answer.body, b"Hello, world!", "body")
 
 
+def not_offered() -> None:
+    """What the SDK's world has, used or not, and the host has not: each answers its own error."""
+    refused = {
+        "llm": error_of(llm.infer, "llama2-chat", "Hello"),
+        "llm embeddings": error_of(llm.generate_embeddings, "all-minilm-l6-v2", ["Hello"]),
+        "mqtt": error_of(mqtt.open, "mqtt://127.0.0.1:1883", "user", "password", 30),
+        "mysql": error_of(mysql.open, "mysql://user@127.0.0.1/db"),
+    }
+    equal(
+        {name: type(error).__name__ for name, error in refused.items()},
+        {
+            "llm": "Error_RuntimeError",
+            "llm embeddings": "Error_RuntimeError",
+            "mqtt": "Error_ConnectionFailed",
+            "mysql": "Error_ConnectionFailed",
+        },
+        "errors",
+    )
+    for name, error in refused.items():
+        equal(error.value.endswith("is not offered"), True, f"{name}: {error.value}")
+
+
 CHECKS = {
+    "/not-offered": not_offered,
     "/key-value": key_value_store,
     "/key-value-denied": key_value_denied,
     "/sqlite": database,
