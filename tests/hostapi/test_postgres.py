@@ -20,6 +20,7 @@ from wsgi_wasm.hostapi import postgres
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS
 
 DRIVER = Driver(postgres.SPIN_3)
+DRIVER_4 = Driver(postgres.SPIN_4)
 DRIVER_2 = Driver(postgres.SPIN_2_TYPES, postgres.SPIN_2)
 
 OPEN = "[static]connection.open"
@@ -263,6 +264,94 @@ def test_a_connection_is_kept_and_nothing_of_the_run(postgres_server: Server, ad
     assert fourth.value("SELECT pg_backend_pid()") != pid
     for one in (third, fourth):
         one.guest.__exit__()
+
+
+VALUES_4: list[tuple[str, Any, str]] = [
+    *VALUES,
+    ("uuid", "12345678-9abc-def0-1234-56789abcdef0", "uuid"),
+    ("jsonb", b'{"a": [1, "\xc3\xa4"]}', "jsonb"), ("jsonb", b"null", "jsonb"),
+    ("decimal", "1.50", "numeric"), ("decimal", "-0.00000000000000000001", "numeric"), ("decimal", "9" * 60, "numeric"),
+    ("range-int32", ((1, "inclusive"), (10, "exclusive")), "int4range"), ("range-int32", (None, None), "int4range"),
+    ("range-int64", (None, (1 << 40, "exclusive")), "int8range"),
+    ("range-decimal", (("0.5", "exclusive"), ("1.50", "inclusive")), "numrange"),
+    ("array-int32", [1, None, -(1 << 31)], "int[]"), ("array-int32", [], "int[]"),
+    ("array-int64", [1 << 62], "bigint[]"),
+    ("array-decimal", ["1.0", None], "numeric[]"),
+    ("array-str", ["", None, "NULL", 'a "b" \\ {c,d}', "ä"], "text[]"), ("array-str", ["x"], "varchar[]"),
+    ("interval", (-1, 40, -13), "interval"), ("interval", ((1 << 62), 0, 0), "interval"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def session_4(postgres_server: Server, address: str) -> Iterator[Session]:
+    with DRIVER_4.guest(allowing(postgres_server.port)) as guest:
+        yield Session(guest, address)
+
+
+@pytest.mark.parametrize(("case", "value", "kind"), VALUES_4)
+def test_values_of_version_4(session_4: Session, case: str, value: Any, kind: str) -> None:
+    columns, rows = session_4.query(f"SELECT $1::{kind} AS x, NULL::{kind}", (case, value))
+    assert rows == [[(case, value), ("db-null", None)]]
+    assert columns[0][0] == "x"
+    assert case == "db-null" or columns[0][1] == (case, None)
+
+
+NOTHING = ("range-decimal", (("0", "inclusive"), ("0", "exclusive")))
+
+
+def test_other_values_of_version_4(session_4: Session) -> None:
+    columns, rows = session_4.query("SELECT '10.0.0.1'::inet AS a, NULL::json AS b, 1 AS c")
+    assert columns == [("a", ("other", "inet")), ("b", ("other", "json")), ("c", ("int32", None))]
+    assert rows == [[("unsupported", bytes([2, 32, 0, 4, 10, 0, 0, 1])), ("db-null", None), ("int32", 1)]]
+    assert session_4.value("SELECT '[1,5]'::int4range") == ("range-int32", ((1, "inclusive"), (6, "exclusive")))
+    assert session_4.value("SELECT 'empty'::numrange") == NOTHING
+    assert session_4.value("SELECT $1 = 'empty'::numrange", NOTHING) == ("boolean", True)
+    assert session_4.value("SELECT ARRAY['a', 'b']::char(2)[]") == ("array-str", ["a ", "b "])
+    assert session_4.value("SELECT count(*) FROM unnest($1::int[])", ("array-int32", [1, 2])) == ("int64", 2)
+    assert session_4.value("SELECT 1 = ANY ($1)", ("array-int32", [1, 2])) == ("boolean", True)
+    assert session_4.value("SELECT $1 + interval '1 day'", ("interval", (0, 1, 1))) == ("interval", (0, 2, 1))
+    assert session_4.error("SELECT ARRAY[ARRAY[1], ARRAY[2]]")[0] == "value-conversion-failed"
+    assert session_4.error("SELECT 'infinity'::date")[0] == "value-conversion-failed"
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        ("uuid", "12345678"),
+        ("decimal", "1_000"),
+        ("decimal", "1e5"),
+        ("decimal", "1); DROP TABLE t"),
+        ("jsonb", b"\xff"),
+        ("jsonb", b'"\0"'),
+        ("range-decimal", (("x", "inclusive"), None)),
+        ("array-decimal", ["1", "1,2"]),
+        ("array-str", ["a\0b"]),
+        ("date", (2023, 2, 30)),
+    ],
+)
+def test_parameters_that_are_none(session_4: Session, parameter: tuple[str, Any]) -> None:
+    case, text = session_4.error("SELECT $1::text", ("int32", 1), parameter)
+    assert case == "bad-parameter"
+    assert text.startswith("parameter 2: ")
+
+
+def test_errors_of_version_4(session_4: Session) -> None:
+    session_4.execute("CREATE TEMP TABLE t (id int CONSTRAINT positive CHECK (id > 0))")
+    case, (kind, error) = session_4.error("INSERT INTO t VALUES ($1)", ("int32", -1))
+    assert (case, kind) == ("query-failed", "db-error")
+    as_text, severity, code, message, detail, extras = error
+    assert (severity, code) == ("ERROR", "23514")
+    assert 'violates check constraint "positive"' in message
+    assert message in as_text
+    assert detail == "Failing row contains (-1)."
+    assert {("table", "t"), ("constraint", "positive")} <= set(extras)
+    assert session_4.error("SELECT $1::jsonb", ("jsonb", b"{"))[1][0] == "db-error"
+
+
+def test_answers_of_version_4_are_bounded(session_4: Session) -> None:
+    case, (kind, text) = session_4.error("SELECT array_agg(n)::bigint[] FROM generate_series(1, 900000) n")
+    assert (case, kind) == ("query-failed", "text")
+    assert "larger than 3 MiB" in text
 
 
 def test_version_2(postgres_server: Server, address: str) -> None:

@@ -1,8 +1,8 @@
 """PostgreSQL servers that a guest connects to itself: `spin:postgres` and `fermyon:spin/postgres`.
 
-Interfaces: spinframework/spin, wit/deps/spin-postgres@3.0.0/postgres.wit and wit/deps/spin@2.0.0/postgres.wit. An
-address that the route does not allow is `connection-failed`, which is what Spin answers. The client library is imported
-when a guest first connects.
+Interfaces: spinframework/spin, wit/deps/spin-postgres@3.0.0/postgres.wit, the same of 4.0.0, and
+wit/deps/spin@2.0.0/postgres.wit. An address that the route does not allow is `connection-failed`, which is what Spin
+answers. The client library is imported when a guest first connects.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from wsgi_wasm.config.model import AllowedHost, Endpoint
@@ -19,7 +20,8 @@ from wsgi_wasm.engine import wit
 from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool
-from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values, parameters, value_of
+from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values
+from wsgi_wasm.hostapi.postgres_values_4 import VERSION_4
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
 log = logging.getLogger("wsgi_wasm.hostapi")
@@ -104,7 +106,7 @@ class Postgres:
             raise HostError("connection-failed", str(error)) from None
         except OSError as error:
             raise HostError("connection-failed", f"the address is not resolved: {error.strerror or error}") from None
-        if sum(self._held.count(resource) for resource in (CONNECTION, CONNECTION_2)) >= MAX_CONNECTIONS:
+        if sum(map(self._held.count, _CONNECTIONS)) >= MAX_CONNECTIONS:
             raise HostError("connection-failed", f"a guest has at most {MAX_CONNECTIONS} connections open")
         with _errors("connection-failed"):
             pool = self._servers.pool(options)
@@ -130,66 +132,81 @@ class Postgres:
 
 
 @contextmanager
-def _errors(case: str) -> Iterator[None]:
-    """What the connection raises, as the interface's own error; `case` is for what the server has to say."""
+def _errors(case: str, failed: Callable[[Exception], Any] = str) -> Iterator[None]:
+    """What the connection raises, as the interface's own error; `case` is for what the server has to say, and `failed`
+    makes what belongs to it."""
     connections = client()
     try:
         yield
     except connections.Error as error:
-        conversion = getattr(error, "sqlstate", None) is None and type(error).__name__ == "DataError"
-        raise HostError("value-conversion-failed" if conversion else case, str(error)) from None
+        if getattr(error, "sqlstate", None) is None and type(error).__name__ == "DataError":
+            raise HostError("value-conversion-failed", str(error)) from None
+        raise HostError(case, failed(error)) from None
     except UnicodeError as error:
         raise HostError("value-conversion-failed", str(error)) from None
     except (connections.TooLate, TooLarge, OSError) as error:
-        raise HostError(case, str(error)) from None
+        raise HostError(case, failed(error)) from None
 
 
-def _execute(_api: Postgres, lease: Lease, statement: str, values: list[tuple[str, Any]]) -> int:
-    with _errors("query-failed"):
-        return max(0, int(lease.connection.run(statement, parameters(values)).rowcount))
+def _executing(types: Values) -> Callable[..., Any]:
+    def execute(_api: Postgres, lease: Lease, statement: str, values: list[tuple[str, Any]]) -> int:
+        with _errors("query-failed", types.failed):
+            return max(0, int(lease.connection.run(statement, types.parameters(values)).rowcount))
+
+    return execute
 
 
 def _querying(types: Values) -> Callable[..., Any]:
     def query(_api: Postgres, lease: Lease, statement: str, values: list[tuple[str, Any]]) -> Any:
-        with _errors("query-failed"):
-            cursor = lease.connection.run(statement, parameters(values))
-            description = cursor.description or ()
-            kinds = [types.kind(column.type_code) for column in description]
-            columns = [(column.name, kind) for column, kind in zip(description, kinds, strict=True)]
-            cost, rows = Answer(), []
+        with _errors("query-failed", types.failed):
+            cursor = lease.connection.run(statement, types.parameters(values), binary=types.binary)
+            described = [(types.kind(column.type_code), column) for column in cursor.description or ()]
+            columns = [(column.name, types.data_type(kind, column)) for kind, column in described]
+            cost, rows = Answer(), list[Any]()
             # Without a description the statement gave no rows, not even none of them.
             while columns and (row := cursor.fetchone()) is not None:
-                for value in row:
-                    cost.add(value)
-                rows.append([value_of(kind, value) for kind, value in zip(kinds, row, strict=True)])
+                here = len(rows)
+                rows.append([])
+                for place, value in enumerate(row):
+                    raw = partial(cursor.pgresult.get_value, here, place)
+                    rows[here].append(types.value_of(described[place][0], value, raw))
+                    _count(rows[here][-1][1], cost)
             return columns, rows
 
     return query
 
 
+def _count(value: Any, cost: Answer) -> None:
+    """Add what a value costs, and each of a list."""
+    for one in value if isinstance(value, list) else ():
+        cost.add(one)
+    cost.add(value)
+
+
 # --- the interfaces ----------------------------------------------------------------------------------------------
 
-CONNECTION, CONNECTION_2 = wit.Resource("connection"), wit.Resource("connection")
+CONNECTION, CONNECTION_2, CONNECTION_4 = _CONNECTIONS = tuple(wit.Resource("connection") for _ in range(3))
 
 _ERRORS = ("connection-failed", "bad-parameter", "query-failed", "value-conversion-failed", "other")
-_ERROR = wit.variant(dict.fromkeys(_ERRORS, wit.STRING))
 
 
 def _interface(name: str, resource: wit.Resource, types: Values) -> Interface:
+    error = wit.variant({**dict.fromkeys(_ERRORS, wit.STRING), "query-failed": types.query_error})
     taken = (wit.Borrow(resource), wit.STRING, wit.ListOf(types.parameter))
     functions = {
         "[static]connection.open": Function(
-            (wit.STRING,), wit.ResultOf(wit.Own(resource), _ERROR), lambda api, address: api.open(address)
+            (wit.STRING,), wit.ResultOf(wit.Own(resource), error), lambda api, address: api.open(address)
         ),
-        "[method]connection.query": Function(taken, wit.ResultOf(types.row_set, _ERROR), _querying(types)),
-        "[method]connection.execute": Function(taken, wit.ResultOf(wit.U64, _ERROR), _execute),
+        "[method]connection.query": Function(taken, wit.ResultOf(types.row_set, error), _querying(types)),
+        "[method]connection.execute": Function(taken, wit.ResultOf(wit.U64, error), _executing(types)),
     }
     return Interface(name, API, Postgres, functions, (resource,))
 
 
+SPIN_4 = _interface("spin:postgres/postgres@4.0.0", CONNECTION_4, VERSION_4)
 SPIN_3 = _interface("spin:postgres/postgres@3.0.0", CONNECTION, VERSION_3)
 SPIN_2 = _interface("fermyon:spin/postgres@2.0.0", CONNECTION_2, VERSION_2)
 # Types alone, which the other imports.
 SPIN_2_TYPES = Interface("fermyon:spin/rdbms-types@2.0.0", API, Postgres, {})
 
-INTERFACES = (SPIN_3, SPIN_2_TYPES, SPIN_2)
+INTERFACES = (SPIN_4, SPIN_3, SPIN_2_TYPES, SPIN_2)

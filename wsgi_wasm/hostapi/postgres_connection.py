@@ -15,6 +15,7 @@ import psycopg
 from psycopg import conninfo, pq
 
 from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.hostapi.postgres_values_4 import prepare
 
 _CONNECT = 5.0  # seconds at most
 _RESET = 2.0  # seconds at most, between two runs
@@ -100,6 +101,7 @@ class PostgresConnection:
             raise TooLate("the time is up")
         given = {**options, **_OURS, "connect_timeout": math.ceil(min(_CONNECT, remaining))}
         self._raw = _Connection.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
+        prepare(self._raw.adapters)
         self._held: Held | None = None
 
     def serve(self, held: Held) -> None:
@@ -108,20 +110,22 @@ class PostgresConnection:
         # The server would otherwise go on for nobody. A guest that undoes this is stopped by the clock here.
         self.run(f"SET statement_timeout = {max(1, int(held.remaining() * 1000))}", ())
 
-    def run(self, statement: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
-        """The cursor after one statement. Raises psycopg.Error, TooLate."""
+    def run(self, statement: str, parameters: Sequence[Any], *, binary: bool = False) -> psycopg.Cursor[Any]:
+        """The cursor after one statement; `binary` is the form of its results. Raises psycopg.Error, TooLate."""
         assert self._held is not None
         remaining = self._held.remaining()
         if remaining <= 0:
             raise TooLate("the time is up")
-        return self._run(statement, parameters, remaining)
+        return self._run(statement, parameters, remaining, binary)
 
-    def _run(self, statement: str, parameters: Sequence[Any], seconds: float) -> psycopg.Cursor[Any]:
+    def _run(
+        self, statement: str, parameters: Sequence[Any], seconds: float, binary: bool = False
+    ) -> psycopg.Cursor[Any]:
         raw = self._raw
         try:
             raw.end = time.monotonic() + seconds
             raw.received = received_by(raw.pgconn.socket)
-            return raw.execute(statement, parameters)
+            return raw.execute(statement, parameters, binary=binary)
         except (TooLate, OSError):
             self.close()
             raise

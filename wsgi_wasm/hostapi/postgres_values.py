@@ -58,12 +58,13 @@ _NUMBERS = {
 }  # fmt: skip
 
 
-def parameters(values: list[tuple[str, Any]]) -> list[Any]:
-    """Values for the client library. Raises HostError for what PostgreSQL has not, such as a 30th of February."""
+def parameters(values: list[tuple[str, Any]], first: int = 1) -> list[Any]:
+    """Values for the client library. Raises HostError for what PostgreSQL has not, such as a 30th of February; `first`
+    is the number of the first one."""
     from psycopg.types import numeric
 
     converted = []
-    for position, (case, value) in enumerate(values, 1):
+    for position, (case, value) in enumerate(values, first):
         try:
             convert = getattr(numeric, _NUMBERS[case]) if case in _NUMBERS else _FROM_GUEST.get(case)
             converted.append(value if convert is None else convert(value))
@@ -73,7 +74,13 @@ def parameters(values: list[tuple[str, Any]]) -> list[Any]:
 
 
 class Values:
-    """The values of one version of the interface; `names` are the types that it has."""
+    """The values of one version of the interface; `names` are the types that it has.
+
+    `binary` says how results come; `query_error` is what belongs to the error `query-failed`.
+    """
+
+    binary = False
+    query_error: wit.Type = wit.STRING
 
     def __init__(self, names: Mapping[str, wit.Type]) -> None:
         self._names = frozenset(names)
@@ -87,15 +94,27 @@ class Values:
         name = _TYPES.get(type_code, "other")
         return name if name in self._names else "other"
 
+    def data_type(self, kind: str, column: Any) -> Any:
+        """The type of a column, as the client library describes it."""
+        return kind
 
-def value_of(kind: str, value: Any) -> tuple[str, Any]:
-    """What the client library gives for a column of this kind, for the guest."""
-    if value is None:
-        return "db-null", None
-    if kind == "other":
-        return "unsupported", None
-    convert = _TO_GUEST.get(kind)
-    return kind, value if convert is None else convert(value)
+    def parameters(self, values: list[tuple[str, Any]]) -> list[Any]:
+        """As `parameters`."""
+        return parameters(values)
+
+    def value_of(self, kind: str, value: Any, raw: Callable[[], bytes | None]) -> tuple[str, Any]:
+        """What the client library gives for a column of this kind, for the guest; `raw` gives it as the server sent
+        it. Raises HostError."""
+        if value is None:
+            return "db-null", None
+        if kind == "other":
+            return "unsupported", None
+        convert = _TO_GUEST.get(kind)
+        return kind, value if convert is None else convert(value)
+
+    def failed(self, error: Exception) -> Any:
+        """What belongs to `query-failed`."""
+        return str(error)
 
 
 _SIGNED: dict[str, wit.Type] = {"int8": wit.S8, "int16": wit.S16, "int32": wit.S32, "int64": wit.S64}
@@ -104,14 +123,13 @@ _OTHERS: dict[str, wit.Type] = {"floating32": wit.F32, "floating64": wit.F64, "s
 _DATE, _TIME = (wit.S32, wit.U8, wit.U8), (wit.U8, wit.U8, wit.U8, wit.U32)
 
 VERSION_2 = Values({"boolean": wit.BOOL, **_SIGNED, **_UNSIGNED, **_OTHERS})
-VERSION_3 = Values(
-    {
-        "boolean": wit.BOOL,
-        **_SIGNED,
-        **_OTHERS,
-        "date": wit.tuple_of(*_DATE),
-        "time": wit.tuple_of(*_TIME),
-        "datetime": wit.tuple_of(*_DATE, *_TIME),
-        "timestamp": wit.S64,
-    }
-)
+NAMES_3: dict[str, wit.Type] = {
+    "boolean": wit.BOOL,
+    **_SIGNED,
+    **_OTHERS,
+    "date": wit.tuple_of(*_DATE),
+    "time": wit.tuple_of(*_TIME),
+    "datetime": wit.tuple_of(*_DATE, *_TIME),
+    "timestamp": wit.S64,
+}
+VERSION_3 = Values(NAMES_3)
