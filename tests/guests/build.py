@@ -51,7 +51,8 @@ def component(name: str, version: str = "0.2.12") -> Path:
         build_code([code], compiled)
         output.write_bytes(with_code(wat_to_wasm(text.encode()), compiled.read_bytes()))
 
-    inputs: list[Path | str] = [compiler_version(), text, code, Path(build_code.__code__.co_filename)]
+    header = HERE / "components" / "guest.h"
+    inputs: list[Path | str] = [compiler_version(), text, code, header, Path(build_code.__code__.co_filename)]
     return cached(cache(), f"{name}-{version}.wasm", inputs, make)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,24 +19,15 @@ STARTER = '#!/bin/sh\nexec /usr/bin/python3 -W ignore "$PWD/script.py"\n'
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """A directory that Apache's user may enter."""
-    path = Path(tempfile.mkdtemp(prefix="wsgi-wasm-python-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def apache(place: Path) -> Iterator[Server]:
-    native = place / "native"
+def apache(open_module_tmp: Path) -> Iterator[Server]:
+    native = open_module_tmp / "native"
     for case in CASES:
         folder = native / case.name
         folder.mkdir(parents=True)
         case.write(folder)
         (folder / "start").write_text(STARTER, encoding="ascii")
         (folder / "start").chmod(0o755)
-    with Apache.start(Site(text="", wsgi=False, native={"/cgi/": native}), place, name="native") as server:
+    with Apache.start(Site(text="", wsgi=False, native={"/cgi/": native}), open_module_tmp, name="native") as server:
         yield server
 
 

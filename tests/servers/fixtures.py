@@ -44,6 +44,16 @@ def server_name(request: pytest.FixtureRequest) -> str:
 def open_tmp() -> Iterator[Path]:
     """A temporary directory that Apache's user may enter too. pytest's own `tmp_path` is closed to others, and every
     new session closes it again."""
+    yield from _open_directory()
+
+
+@pytest.fixture(scope="module")
+def open_module_tmp() -> Iterator[Path]:
+    """The same for all tests of a file."""
+    yield from _open_directory()
+
+
+def _open_directory() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="wsgi-wasm-"))
     path.chmod(0o755)
     yield path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,26 +17,18 @@ from .process import wait_for
 from .server import Server
 
 
-@pytest.fixture(scope="module")
-def module_tmp() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="wsgi-wasm-components-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest, module_tmp: Path) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Server]:
     routes = {}
     for name in ("http", "program"):
-        module = module_tmp / component(name).name
+        module = open_module_tmp / component(name).name
         module.write_bytes(component(name).read_bytes())
         module.chmod(0o644)
         routes[f"/{name}"] = {"module": module.name, "timeout": "2s", "memory": "16MiB"}
-    site = module_tmp / "site.yaml"
+    site = open_module_tmp / "site.yaml"
     site.write_text(yaml.safe_dump({"routes": routes, "engine": {"instances": 80}}), encoding="utf-8")
     site.chmod(0o644)
-    with serve(str(request.param), site, module_tmp, ready="/http/hello") as running:
+    with serve(str(request.param), site, open_module_tmp, ready="/http/hello") as running:
         for name in routes:
             wait_for(f"{name} to be compiled", lambda name=name: get(running.address, name).status != 503)
         yield running

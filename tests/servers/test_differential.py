@@ -10,7 +10,6 @@ import base64
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -180,9 +179,9 @@ TOLD: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
+def place(open_module_tmp: Path) -> Path:
     """Programs, native and not, and the corpus, where Apache's user may read them."""
-    path = Path(tempfile.mkdtemp(prefix="wsgi-wasm-differential-"))
+    path = open_module_tmp
     for name in PROGRAMS:
         put_native(path, name, name)
         copy(guest(name), path / "wasm" / f"{name}.wasm", 0o644)
@@ -190,8 +189,7 @@ def place() -> Iterator[Path]:
         copy(case, path / "corpus" / case.name, 0o644)
     for folder in (path, *(entry for entry in path.iterdir() if entry.is_dir())):
         folder.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    return path
 
 
 def put_native(place: Path, name: str, script: str) -> None:

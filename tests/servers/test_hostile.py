@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,17 +40,9 @@ def site(tmp: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def module_tmp() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="wsgi-wasm-hostile-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest, module_tmp: Path) -> Iterator[Server]:
-    with serve(str(request.param), site(module_tmp), module_tmp, ready="/hello") as running:
+def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Server]:
+    with serve(str(request.param), site(open_module_tmp), open_module_tmp, ready="/hello") as running:
         for name in GUESTS:  # compiled before anything is measured against a limit
             wait_for(f"/{name} to be compiled", lambda name=name: compiled(running, name))
         yield running

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from guests.build import guest
 from spin.components import EXAMPLES, HERE, component
+from spin.conftest import write_app
 
 from .apache import give_to_server
 from .client import Answer, request
@@ -18,17 +18,6 @@ from .fixtures import APACHES, serve
 from .fixtures import open_tmp as open_tmp
 from .fixtures import server_name as server_name
 from .process import wait_for
-
-PROGRAM = """\
-spin_manifest_version = 2
-application = { name = "env" }
-[[trigger.http]]
-route = "/env/:name/..."
-component = "env"
-executor = { type = "wagi" }
-[component.env]
-source = "env.wasm"
-"""
 
 
 def ask(address: tuple[str, int], target: str, fields: Mapping[str, str] = {}) -> Answer:
@@ -44,10 +33,7 @@ def ask(address: tuple[str, int], target: str, fields: Mapping[str, str] = {}) -
 
 
 def test_what_a_program_is_told(server_name: str, open_tmp: Path) -> None:
-    app = open_tmp / "app"
-    app.mkdir()
-    shutil.copyfile(guest("env"), app / "env.wasm")
-    (app / "spin.toml").write_text(PROGRAM)
+    write_app(open_tmp / "app")
     (open_tmp / "site.yaml").write_text("routes: {/shop: {spin: app/spin.toml}}")
     mount = "/site" if server_name in APACHES else "/"
     base = f"{mount.rstrip('/')}/shop"
@@ -59,12 +45,12 @@ def test_what_a_program_is_told(server_name: str, open_tmp: Path) -> None:
     assert (address, port.isdigit()) == ("127.0.0.1", True)
     assert {name: told[name] for name in told if name.startswith("X_") and name != "X_CLIENT_ADDR"} == {
         "X_FULL_URL": f"http://{host}{base}/env/a%20b/c%2Dd/?q=%20",
-        "X_MATCHED_ROUTE": f"{base}/env/:name/...",
+        "X_MATCHED_ROUTE": f"{base}/env/:id/...",
         "X_BASE_PATH": base,
-        "X_RAW_COMPONENT_ROUTE": "/env/:name/...",
-        "X_COMPONENT_ROUTE": "/env/:name",
+        "X_RAW_COMPONENT_ROUTE": "/env/:id/...",
+        "X_COMPONENT_ROUTE": "/env/:id",
         "X_RAW_PATH_INFO": "/c%2Dd/",
-        "X_PATH_MATCH_NAME": "a%20b",
+        "X_PATH_MATCH_ID": "a%20b",
     }
     assert (told["SCRIPT_NAME"], told["PATH_INFO"]) == (f"{base}/env/a b", "/c-d/")
 

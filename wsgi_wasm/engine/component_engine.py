@@ -8,13 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine.component_facts import ComponentFacts
 from wsgi_wasm.engine.runtime import (
-    SLOT_RESERVATION,
     SMALL_MEMORY,
-    TABLE_ELEMENTS,
     check_address_space,
+    engine_with_pool,
     new_config,
     runtime,
 )
@@ -49,31 +47,23 @@ class ComponentEngine:
         self.key = key
         self.instances = instances = key.instances
         check_address_space(instances * key.memories)
-        config = new_config(key.features, components=True)
-        pooling = c.pooling_new()
-        for name, value in {
-            "total_component_instances": instances,
-            "max_component_instance_size": 4 << 20,
-            "max_core_instances_per_component": key.core_instances,
-            "max_memories_per_component": key.memories,
-            "max_tables_per_component": key.tables,
-            "total_core_instances": instances * key.core_instances,
-            "total_memories": instances * key.memories,
-            "total_tables": instances * key.tables,
-            "max_tables_per_module": key.tables,
-            "max_memories_per_module": key.memories,
-            "table_elements": TABLE_ELEMENTS,
-            "table_keep_resident": 65536,
-            "max_core_instance_size": 4 << 20,
-            "max_memory_size": SLOT_RESERVATION,  # a route's own limit is set on its store
-            "linear_memory_keep_resident": SMALL_MEMORY if key.small else 0,
-            "max_unused_warm_slots": instances,
-            "total_gc_heaps": instances,
-        }.items():
-            c.pooling_number(pooling, name, value)
-        c.pooling_use(config, pooling)
-        c.pooling_delete(pooling)
-        self.pointer = int(c.engine_new(config))
+        self.pointer = engine_with_pool(
+            new_config(key.features, components=True),
+            instances,
+            key.small,
+            {
+                "total_component_instances": instances,
+                "max_component_instance_size": 4 << 20,
+                "max_core_instances_per_component": key.core_instances,
+                "max_memories_per_component": key.memories,
+                "max_tables_per_component": key.tables,
+                "total_core_instances": instances * key.core_instances,
+                "total_memories": instances * key.memories,
+                "total_tables": instances * key.tables,
+                "max_tables_per_module": key.tables,
+                "max_memories_per_module": key.memories,
+            },
+        )
         self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
         self.slots: FreeList[Any] = FreeList([None] * instances)
 

@@ -8,7 +8,7 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,26 @@ def check_address_space(instances: int) -> None:
         )
 
 
+def engine_with_pool(config: int, instances: int, small: bool, numbers: Mapping[str, int]) -> int:
+    """A `wasm_engine_t` of this configuration, which it takes over. `numbers` are what the pool has for each kind of
+    thing; the rest is the same for all."""
+    pooling = c.pooling_new()
+    for name, value in {
+        **numbers,
+        "table_elements": TABLE_ELEMENTS,
+        "table_keep_resident": 65536,
+        "max_core_instance_size": 4 << 20,
+        "max_memory_size": SLOT_RESERVATION,  # a route's own limit is set on its store
+        "linear_memory_keep_resident": SMALL_MEMORY if small else 0,
+        "max_unused_warm_slots": instances,
+        "total_gc_heaps": instances,
+    }.items():
+        c.pooling_number(pooling, name, value)
+    c.pooling_use(config, pooling)
+    c.pooling_delete(pooling)
+    return int(c.engine_new(config))
+
+
 class Engine:
     """A `wasm_engine_t` with its pool. Never freed: a process makes few, and each reserves address space for good."""
 
@@ -116,28 +136,19 @@ class Engine:
         self.key = key
         self.instances = instances = key.instances
         check_address_space(instances)
-        config = new_config(key.features)
-        pooling = c.pooling_new()
-        small = key.small
-        for name, value in {
-            # A guest that writes to files gets a second instance, which has no memory of its own (see `wasi`).
-            "total_core_instances": 2 * instances,
-            "total_memories": instances,
-            "total_tables": 4 * instances,
-            "max_tables_per_module": 4,
-            "table_elements": TABLE_ELEMENTS,
-            "table_keep_resident": 65536,
-            "max_core_instance_size": 4 << 20,
-            "max_memory_size": SLOT_RESERVATION,  # a route's own limit is set on its store
-            "max_memories_per_module": 1,
-            "linear_memory_keep_resident": SMALL_MEMORY if small else 0,
-            "max_unused_warm_slots": instances,
-            "total_gc_heaps": instances,
-        }.items():
-            c.pooling_number(pooling, name, value)
-        c.pooling_use(config, pooling)
-        c.pooling_delete(pooling)
-        self.pointer = int(c.engine_new(config))
+        self.pointer = engine_with_pool(
+            new_config(key.features),
+            instances,
+            key.small,
+            {
+                # A guest that writes to files gets a second instance, which has no memory of its own (see `wasi`).
+                "total_core_instances": 2 * instances,
+                "total_memories": instances,
+                "total_tables": 4 * instances,
+                "max_tables_per_module": 4,
+                "max_memories_per_module": 1,
+            },
+        )
         if native is not None and native.ticks(self.pointer):
             raise EngineError("the thread that advances the clock of guests cannot be started")
         self.linker = 0  # wasmtime_linker_t, once a module has been linked

@@ -7,59 +7,11 @@
  *   many?URL   20 at a time; the answer counts those that got one, and names the error of the first that did not
  * What has no answer is 502 with the number of its error-code.
  */
-typedef unsigned u32;
-typedef unsigned long long u64;
-typedef unsigned char u8;
-#define HOST(name) __attribute__((import_module("host"), import_name(name)))
-#define MEMORY(name) __attribute__((import_module("memory"), import_name(name)))
+#include "guest.h"
 
-typedef struct {
-    u8 *at;
-    u32 size;
-} Text;
-typedef union {
-    u8 bytes[64];
-    u32 words[16];
-    u64 longs[8];
-} Result;
-
-MEMORY("mark") u32 mark(void);
-MEMORY("reset") void reset(u32);
-HOST("block") void block(int);
-HOST("read") void read_(int, u64, Result *);
-HOST("write") void write_(int, const void *, u32, Result *);
-HOST("fields") int fields(void);
-HOST("append") void append(int, const void *, u32, const void *, u32, Result *);
-HOST("entries") void entries(int, Text *);
-HOST("path") void path(int, Result *);
-HOST("consume") void consume(int, Result *);
-HOST("body-stream") void body_stream(int, Result *);
-HOST("response") int response(int);
-HOST("status") int status(int, u32);
-HOST("response-body") void response_body(int, Result *);
-HOST("body-write") void body_write(int, Result *);
-HOST("body-done") void body_done(int, int, int, Result *);
-HOST("outparam-set") void outparam_set(int, int, int, int, u64, int, int, int, int);
-HOST("request") int request(int);
-HOST("request-body") void request_body(int, Result *);
-HOST("set-method") int set_method(int, u32, const void *, u32);
-HOST("set-path") int set_path(int, int, const void *, u32);
-HOST("set-scheme") int set_scheme(int, int, u32, const void *, u32);
-HOST("set-authority") int set_authority(int, int, const void *, u32);
-HOST("send") void send(int, int, int, Result *);
-HOST("subscribe") int subscribe(int);
-HOST("get") void get(int, Result *);
-HOST("answer-status") u32 answer_status(int);
-HOST("answer-headers") int answer_headers(int);
-HOST("answer-consume") void answer_consume(int, Result *);
-HOST("drop-pollable") void drop_pollable(int);
-HOST("drop-input") void drop_input(int);
-HOST("drop-output") void drop_output(int);
-
-static Result r;
-static Text word, scheme_name, authority, target;
-static u32 scheme;
-static int incoming, outparam_, body_;
+static Text word, scheme_name, server, target;
+static u32 scheme_kind;
+static int incoming;
 
 /* "/x/get?http://host:port/path" */
 static void read_query(void) {
@@ -75,57 +27,17 @@ static void read_query(void) {
     while (i < size && at[i] != ':')
         i++;
     scheme_name.size = at + i - scheme_name.at;
-    scheme = scheme_name.size == 5 ? 1 : scheme_name.size == 4 ? 0 : 2; /* https, http, other */
+    scheme_kind = scheme_name.size == 5 ? 1 : scheme_name.size == 4 ? 0 : 2; /* https, http, other */
     i += 3;
     start = i;
     while (i < size && at[i] != '/')
         i++;
-    authority = (Text){at + start, i - start};
+    server = (Text){at + start, i - start};
     target = (Text){at + i, size - i};
 }
 
 static int is(const char *name) {
-    u32 i = 0;
-    for (; name[i]; i++)
-        if (i >= word.size || word.at[i] != (u8)name[i])
-            return 0;
-    return i == word.size;
-}
-
-static int begin(u32 code, int headers) {
-    int answer = response(headers);
-    status(answer, code);
-    response_body(answer, &r);
-    body_ = r.words[1];
-    outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
-    body_write(body_, &r);
-    return r.words[1];
-}
-
-static void put(int stream, const u8 *at, u32 size) {
-    Result w;
-    while (size) {
-        u32 n = size < 4096 ? size : 4096;
-        write_(stream, at, n, &w);
-        if (w.bytes[0])
-            return;
-        at += n;
-        size -= n;
-    }
-}
-
-static void put_number(int stream, u32 value) {
-    u8 digits[10];
-    int n = 10;
-    do
-        digits[--n] = '0' + value % 10;
-    while (value /= 10);
-    put(stream, digits + n, 10 - n);
-}
-
-static void done(int stream) {
-    drop_output(stream);
-    body_done(body_, 0, 0, &r);
+    return same(word, name);
 }
 
 static void failed(u32 code) {
@@ -140,7 +52,7 @@ static void copy(int from, int to) {
         read_(from, 65536, &r);
         if (r.bytes[0])
             return;
-        put(to, (u8 *)r.words[1], r.words[2]);
+        put_bytes(to, (u8 *)r.words[1], r.words[2]);
         reset(before);
     }
 }
@@ -153,8 +65,8 @@ static int make(void) {
     int made = request(headers);
     if (is("post"))
         set_method(made, 2, 0, 0);
-    set_scheme(made, 1, scheme, scheme_name.at, scheme_name.size);
-    set_authority(made, 1, authority.at, authority.size);
+    set_scheme(made, 1, scheme_kind, scheme_name.at, scheme_name.size);
+    set_authority(made, 1, server.at, server.size);
     set_path(made, 1, target.at, target.size);
     return made;
 }
@@ -206,7 +118,7 @@ static void many(void) {
     }
     int stream = begin(200, fields());
     put_number(stream, answered);
-    put(stream, (const u8 *)" ", 1);
+    put(stream, " ");
     put_number(stream, first);
     done(stream);
 }

@@ -1,66 +1,8 @@
 /* A wasi:http guest: the last segment of the path says what it does. */
-typedef unsigned u32;
-typedef unsigned long long u64;
-typedef unsigned char u8;
-#define HOST(name) __attribute__((import_module("host"), import_name(name)))
-#define MEMORY(name) __attribute__((import_module("memory"), import_name(name)))
-
-typedef struct {
-    u8 *at;
-    u32 size;
-} Text;
-typedef union {
-    u8 bytes[64];
-    u32 words[16];
-    u64 longs[8];
-} Result;
-
-MEMORY("mark") u32 mark(void);
-MEMORY("reset") void reset(u32);
-HOST("block") void block(int);
-HOST("timer") int timer(u64);
-HOST("read") void read_(int, u64, Result *);
-HOST("write") void write_(int, const void *, u32, Result *);
-HOST("fields") int fields(void);
-HOST("from-list") void from_list(const Text *, u32, Result *);
-HOST("append") void append(int, const void *, u32, const void *, u32, Result *);
-HOST("set") void set(int, const void *, u32, const Text *, u32, Result *);
-HOST("entries") void entries(int, Text *);
-HOST("method") void method(int, Result *);
-HOST("path") void path(int, Result *);
-HOST("scheme") void scheme(int, Result *);
-HOST("authority") void authority(int, Result *);
-HOST("request-headers") int request_headers(int);
-HOST("consume") void consume(int, Result *);
-HOST("body-stream") void body_stream(int, Result *);
-HOST("body-finish") int body_finish(int);
-HOST("trailers") void trailers(int, Result *);
-HOST("response") int response(int);
-HOST("status") int status(int, u32);
-HOST("response-headers") int response_headers(int);
-HOST("response-body") void response_body(int, Result *);
-HOST("body-write") void body_write(int, Result *);
-HOST("body-done") void body_done(int, int, int, Result *);
-HOST("outparam-set") void outparam_set(int, int, int, int, u64, int, int, int, int);
-HOST("environment") void environment(Text *);
-HOST("arguments") void arguments(Text *);
-HOST("stdout") int stdout_(void);
-HOST("poll") void poll(const int *, u32, Text *);
-HOST("drop-pollable") void drop_pollable(int);
-HOST("drop-input") void drop_input(int);
-HOST("drop-output") void drop_output(int);
-HOST("drop-fields") void drop_fields(int);
+#include "guest.h"
 
 static Text target, wanted;
-static int outparam_, request_;
-static Result r;
-
-static u32 length(const char *s) {
-    u32 n = 0;
-    while (s[n])
-        n++;
-    return n;
-}
+static int request_;
 
 /* The path's last segment, without the query. */
 static void find_wanted(void) {
@@ -76,12 +18,7 @@ static void find_wanted(void) {
 }
 
 static int is(const char *word) {
-    if (wanted.size != length(word))
-        return 0;
-    for (u32 i = 0; i < wanted.size; i++)
-        if (wanted.at[i] != (u8)word[i])
-            return 0;
-    return 1;
+    return same(wanted, word);
 }
 
 static u32 query_number(void) {
@@ -96,48 +33,6 @@ static u32 query_number(void) {
 
 static void add(int headers, const char *name, const char *value) {
     append(headers, name, length(name), value, length(value), &r);
-}
-
-/* Begin an answer; its stream, and its body for `done`. */
-static int body_;
-static int begin(u32 code, int headers) {
-    int answer = response(headers);
-    if (code != 200)
-        status(answer, code);
-    response_body(answer, &r);
-    body_ = r.words[1];
-    outparam_set(outparam_, 0, answer, 0, 0, 0, 0, 0, 0);
-    body_write(body_, &r);
-    return r.words[1];
-}
-
-static void done(int stream) {
-    drop_output(stream);
-    body_done(body_, 0, 0, &r);
-}
-
-static void put_bytes(int stream, const u8 *at, u32 size) {
-    while (size) {
-        u32 n = size < 4096 ? size : 4096;
-        write_(stream, at, n, &r);
-        if (r.bytes[0])
-            return;
-        at += n;
-        size -= n;
-    }
-}
-
-static void put(int stream, const char *text) {
-    put_bytes(stream, (const u8 *)text, length(text));
-}
-
-static void put_number(int stream, u32 value) {
-    u8 digits[10];
-    int n = 10;
-    do
-        digits[--n] = '0' + value % 10;
-    while (value /= 10);
-    put_bytes(stream, digits + n, 10 - n);
 }
 
 static void sleep_ms(u64 ms) {
@@ -156,11 +51,10 @@ static void show_request(void) {
     int stream = begin(200, plain());
     put(stream, "method ");
     method(request_, &r);
-    Result found = r; /* writing uses r */
-    put_number(stream, found.bytes[0]);
-    if (found.bytes[0] == 9) {
+    put_number(stream, r.bytes[0]);
+    if (r.bytes[0] == 9) {
         put(stream, " ");
-        put_bytes(stream, (u8 *)found.words[1], found.words[2]);
+        put_bytes(stream, (u8 *)r.words[1], r.words[2]);
     }
     put(stream, "\npath ");
     put_bytes(stream, target.at, target.size);
