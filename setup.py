@@ -10,7 +10,8 @@ setup(
     ext_modules=[
         Extension(
             "wsgi_wasm.engine._native",
-            ["wsgi_wasm/engine/native.c"],
+            ["wsgi_wasm/engine/native.c", "wsgi_wasm/engine/native_component.c"],
+            depends=["wsgi_wasm/engine/native.h"],
             extra_compile_args=["-O2"],
             optional=True,
             py_limited_api=True,

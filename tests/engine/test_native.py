@@ -12,7 +12,7 @@ import pytest
 
 from wsgi_wasm.engine import native
 
-SOURCE = Path(native.__file__).with_name("native.c")
+SOURCES = [Path(native.__file__).with_name(name) for name in ("native.h", "native.c", "native_component.c")]
 PROBE = "from wsgi_wasm.engine.native import native; print(native is not None)"
 
 
@@ -30,15 +30,17 @@ def probe(folder: Path, **env: str) -> tuple[str, str]:
 def package(tmp_path: Path) -> Path:
     """A copy of the package without a library."""
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
-    shutil.copytree(SOURCE.parents[1], tmp_path / "wsgi_wasm", ignore=ignored)
+    shutil.copytree(SOURCES[0].parents[1], tmp_path / "wsgi_wasm", ignore=ignored)
     return tmp_path
 
 
-def build(package: Path, source: str) -> None:
+def build(package: Path, old: str = "", new: str = "") -> None:
+    """The library of that copy, from sources in which `old` has become `new`."""
     engine = package / "wsgi_wasm" / "engine"
-    (engine / "changed.c").write_text(source)
-    command = ["cc", "-O1", "-shared", "-fPIC", "-o", engine / "_native.so", engine / "changed.c"]
-    subprocess.run(command, check=True, timeout=60)
+    for source in SOURCES:
+        (engine / source.name).write_text(source.read_text().replace(old, new) if old else source.read_text())
+    files = [engine / source.name for source in SOURCES if source.suffix == ".c"]
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", engine / "_native.so", *files], check=True, timeout=60)
 
 
 @pytest.mark.skipif(not os.environ.get("WSGI_WASM_INSTALLED"), reason="run by ./run-tests, which installs the wheel")
@@ -51,13 +53,18 @@ def test_without_a_library_guests_run_all_the_same(package: Path) -> None:
 
 
 def test_it_is_used_and_can_be_left_aside(package: Path) -> None:
-    build(package, SOURCE.read_text())
+    build(package)
     assert probe(package) == ("True", "")
     assert probe(package, WSGI_WASM_NATIVE="0") == ("False", "")
 
 
-def test_a_library_of_other_sources_is_refused(package: Path) -> None:
-    build(package, SOURCE.read_text().replace("uint64_t handed;", "uint64_t handed, more;"))
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("uint64_t handed;", "uint64_t handed, more;"), ("const char *input_path;", "const char *input_path, *more;")],
+    ids=["run", "component_run"],
+)
+def test_a_library_of_other_sources_is_refused(package: Path, old: str, new: str) -> None:
+    build(package, old, new)
     loaded, said = probe(package)
     assert loaded == "False"
     assert "was built from other sources" in said

@@ -44,7 +44,7 @@ STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
     "teardown": ((_capi, "store_delete"), (_capi, "store_delete_short")),
     "answer": ((Answer, "output"), (Answer, "finish")),
 }
-# What a native run measures itself: see engine/native.c.
+# What a native run measures itself: see engine/native.h.
 NATIVE_STEPS = ("store, limits, grants", "instantiate", GUEST, "teardown")
 REST = "the rest"
 _WARM_UP = 20
@@ -139,7 +139,7 @@ def _counted(send: Callable[[], tuple[float, float | None]], times: int) -> dict
         for step, owner, name in places:
             setattr(owner, name, clock.wrap(step, getattr(owner, name)))
         if native is not None:
-            for name in ("run", "run_holding"):
+            for name in ("run", "run_holding", "run_component", "run_component_holding"):
                 originals.append((native, name, getattr(native, name)))
                 setattr(native, name, clock.wrap_native(getattr(native, name)))
         for _ in range(times):

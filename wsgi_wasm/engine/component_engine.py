@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsgi_wasm.engine.component_facts import ComponentFacts
+from wsgi_wasm.engine.native import ComponentJob, native
+from wsgi_wasm.engine.output_file import OutputFile
 from wsgi_wasm.engine.runtime import (
     SMALL_MEMORY,
     check_address_space,
@@ -16,7 +18,7 @@ from wsgi_wasm.engine.runtime import (
     new_config,
     runtime,
 )
-from wsgi_wasm.errors import Unavailable
+from wsgi_wasm.errors import EngineError, Unavailable
 from wsgi_wasm.free_list import FreeList
 
 
@@ -26,6 +28,28 @@ def _rounded(count: int, least: int) -> int:
     while size < count:
         size *= 2
     return size
+
+
+class ComponentSlot:
+    """What a running component writes to, and the job of a native run. A slot is taken from its pool for a run, so no
+    other thread sees it."""
+
+    __slots__ = ("errors", "gathered", "guest", "job", "output")
+
+    def __init__(self) -> None:
+        self.output: OutputFile | None = None  # these are made by the first run
+        self.errors: OutputFile | None = None
+        self.job: ComponentJob | None = None
+        self.gathered: Any = None  # the buffer in which a job returns output
+        self.guest = 0  # the number of the guest that the job was last made ready for
+
+    def files(self) -> tuple[OutputFile, OutputFile]:
+        """For standard output and errors, ready for a run."""
+        if self.output is None or self.errors is None:
+            self.output, self.errors = OutputFile("wsgi_wasm-stdout"), OutputFile("wsgi_wasm-stderr")
+        self.output.begin()
+        self.errors.begin()
+        return self.output, self.errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +88,13 @@ class ComponentEngine:
                 "max_memories_per_module": key.memories,
             },
         )
+        if native is not None and native.ticks(self.pointer):
+            raise EngineError("the thread that advances the clock of guests cannot be started")
         self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
-        self.slots: FreeList[Any] = FreeList([None] * instances)
+        self.slots = FreeList(ComponentSlot() for _ in range(instances))
 
-    def take_slot(self, timeout: float) -> Any:
-        """Leave to make one instance, after at most `timeout` seconds. Raises Unavailable."""
+    def take_slot(self, timeout: float) -> ComponentSlot:
+        """A free slot of the pool, after at most `timeout` seconds. Raises Unavailable."""
         try:
             return self.slots.take(timeout)
         except TimeoutError:

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from wsgi_wasm.component.outline import Outline
 
 
+# What can neither wait nor compute for long, whatever it is asked, where standard input has been read before.
+_AT_ONCE = frozenset(
+    {
+        *(f"wasi:cli/{name}" for name in ("environment", "exit", "stdin", "stdout", "stderr")),
+        *(f"wasi:cli/terminal-{name}" for name in ("input", "output", "stdin", "stdout", "stderr")),
+        *("wasi:clocks/monotonic-clock", "wasi:clocks/wall-clock", "wasi:http/types", "wasi:io/error"),
+        *("wasi:io/streams", "wasi:random/insecure-seed"),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ComponentImport:
     """One import: its name, and the functions and resources that are taken from it (none where it is no instance)."""
@@ -47,6 +58,11 @@ class ComponentFacts:
     def outbound(self) -> bool:
         """Whether it can make HTTP requests of its own."""
         return any(parse(one.name).stem == "wasi:http/outgoing-handler" for one in self.imports)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it could stay in a call of the host for long: it imports functions that need not return at once."""
+        return any(one.functions and parse(one.name).stem not in _AT_ONCE for one in self.imports)
 
 
 def imports_of(outline: Outline) -> tuple[ComponentImport, ...]:

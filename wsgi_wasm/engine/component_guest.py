@@ -12,25 +12,35 @@ import ctypes
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from wsgi_wasm.engine import _capi as c
 from wsgi_wasm.engine import _component_capi as cc
 from wsgi_wasm.engine import _component_values as v
 from wsgi_wasm.engine import wasi
-from wsgi_wasm.engine.component_engine import ComponentEngine
+from wsgi_wasm.engine.component_engine import ComponentEngine, ComponentSlot
 from wsgi_wasm.engine.component_facts import ComponentFacts
 from wsgi_wasm.engine.component_run import ComponentRun
-from wsgi_wasm.engine.component_wasi import grant_wasi
+from wsgi_wasm.engine.component_wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
 from wsgi_wasm.engine.errors import component_trap, error_text
-from wsgi_wasm.engine.guest import Preopen
+from wsgi_wasm.engine.guest import SHORT, Preopen, numbers
+from wsgi_wasm.engine.native import OUTPUT_SIZE, ComponentJob, Native, address_of, native
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Client, Input, RunLimits, Stop, current
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
-from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.errors import ModuleError, Unavailable
 
 PAGE = 65536
 ADAPTER_MINIMUM = 2 * PAGE  # memory.wat
+
+if native is not None:
+    # In the order of `struct component_functions`.
+    native.give_component_functions(
+        (
+            c.wasi_delete, c.wasi_argv, cc.wasi_env, cc.wasi_stdin_bytes, cc.wasi_stdin_file, cc.wasi_stdout_file,
+            cc.wasi_stderr_file, v.byte_vec_new, cc.set_http, cc.instantiate, cc.instance_func, cc.call,
+        )
+    )  # fmt: skip
 
 
 class Linked(Protocol):
@@ -64,10 +74,13 @@ class ComponentGuest:
         self._directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
         self.grants = grants
         self.memory = memory_each(linked.facts, limits.memory)
+        self._number = next(numbers)
+        self._short = False  # as `guest.Guest`
+        self._may_hold = not (preopens or self._calls_host or linked.facts.waits)
 
     def run(
         self,
-        slot: object,
+        slot: ComponentSlot,
         arguments: Sequence[bytes],
         environment: Sequence[bytes],
         stdin: Input | None,
@@ -75,7 +88,9 @@ class ComponentGuest:
         spent: tuple[float, float] = (0.0, 0.0),
     ) -> Outcome:
         """Run the guest to its end on this thread, in a fresh store: as `guest.Guest.run`."""
-        run = ComponentRun(self.limits, client, spent, self.grants, self._directories, self._calls_host)
+        if native is not None:
+            return self._run_native(native, slot, arguments, environment, stdin, client, spent)
+        run = ComponentRun(slot, self.limits, client, spent, self.grants, self._directories, self._calls_host)
         current.run = run
         linked = self.linked
         ticker = linked.runtime.ticker
@@ -101,6 +116,101 @@ class ComponentGuest:
             run.close()
         outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
         return outcome
+
+    def _run_native(
+        self,
+        native: Native,
+        slot: ComponentSlot,
+        arguments: Sequence[bytes],
+        environment: Sequence[bytes],
+        stdin: Input | None,
+        client: Client,
+        spent: tuple[float, float],
+    ) -> Outcome:
+        """`run` by way of native_component.c. A `ComponentRun` is made only where it takes Python."""
+        job = self._filled(slot, arguments, environment, stdin)
+        current.begin = (
+            ComponentRun, slot, self.limits, client, spent, self.grants, self._directories, self._calls_host, job
+        )  # fmt: skip
+        holds = self._may_hold and self._short
+        try:
+            if self.preopens or is_coming(stdin):
+                holds = False
+                self._grant_by_hand(job, stdin)
+            job.held = holds
+            (native.run_component_holding if holds else native.run_component)(job)
+            self._short = job.wall < SHORT
+            outcome = self._native_outcome(job)
+        finally:
+            run = current.run
+            if run is not None:
+                del self.linked.runtime.ticker.running[run]
+                run.close()  # type: ignore[attr-defined]
+            current.run = current.begin = None
+        outcome.cpu, outcome.wall = job.cpu, job.wall
+        return outcome
+
+    def _native_outcome(self, job: ComponentJob) -> Outcome:
+        """Of a run that has ended. Raises Unavailable for one that could not begin."""
+        waiting = job.output_waiting
+        if (
+            job.well
+            and current.run is None
+            and not job.errors_waiting
+            and waiting <= job.output_capacity
+            and waiting <= self.limits.max_output
+        ):
+            return Outcome(End.RETURNED, rest=ctypes.string_at(job.output, job.output_size))
+        if job.refused:
+            raise Unavailable(REFUSALS[job.refused])
+        return self._outcome(cast("ComponentRun", current.the_run()), job.error, bool(job.well))
+
+    def _grant_by_hand(self, job: ComponentJob, stdin: Input | None) -> None:
+        job.wall_start, job.cpu_start = time.monotonic(), time.thread_time()
+        # Made before the guest runs, since those who share directories are counted (ComponentRun.tick).
+        run = cast("ComponentRun", current.the_run())
+        job.wasi = grant_by_hand(run, stdin, self.preopens)
+
+    def _filled(
+        self, slot: ComponentSlot, arguments: Sequence[bytes], environment: Sequence[bytes], stdin: Input | None
+    ) -> ComponentJob:
+        """The slot's job with all that the run is given."""
+        job = slot.job or self._job(slot)
+        if slot.guest != self._number:
+            slot.guest = self._number
+            self._introduce(job)
+        job.arguments = block = utf8(b"\0".join((*arguments, b"")))
+        job.arguments_size, job.arguments_count = len(block), len(arguments)
+        # Name and value are strings of their own.
+        job.environment = block = utf8(b"\0".join([*(one.replace(b"=", b"\0", 1) for one in environment), b""]))
+        job.environment_size, job.environment_count = len(block), len(environment)
+        job.wasi = None
+        if stdin is None or is_coming(stdin):
+            job.input = job.input_path = None
+        else:
+            job.input, job.input_path = data, _ = input_of(stdin)
+            job.input_size = len(data or b"")
+        return job
+
+    def _introduce(self, job: ComponentJob) -> None:
+        linked, facts = self.linked, self.linked.facts
+        job.linker, job.component, job.run_index = linked.linker, linked.pointer, linked.run_index
+        job.memory_limit = self.memory
+        job.core_instances, job.tables, job.memories = facts.core_instances, facts.tables, facts.memories
+        job.outbound = self._outbound
+        job.small = linked.engine.key.small
+
+    def _job(self, slot: ComponentSlot) -> ComponentJob:
+        """A job for this slot, which is of one engine for good."""
+        job = slot.job = ComponentJob()
+        slot.gathered = ctypes.create_string_buffer(OUTPUT_SIZE)
+        output, errors = slot.files()
+        job.engine = self.linked.engine.pointer
+        job.output, job.output_capacity = ctypes.addressof(slot.gathered), OUTPUT_SIZE
+        job.output_path, job.output_file = output.path, output.descriptor
+        job.errors_path, job.errors_file = errors.path, errors.descriptor
+        job.python_epoch = address_of(wasi.ON_EPOCH)
+        return job
 
     def _call(self, context: int) -> tuple[int | None, bool]:
         """The error that the guest ended with, if any, and whether `run` returned ok."""

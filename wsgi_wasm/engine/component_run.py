@@ -1,35 +1,39 @@
-"""State of one run of a component. What it writes lies in the thread's files until a tick, which hands it on."""
+"""State of one run of a component. What it writes lies in the slot's files until a tick, which hands it on."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 
+from wsgi_wasm.engine.component_engine import ComponentSlot
 from wsgi_wasm.engine.feeder import Feeder
 from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.native import ComponentJob
 from wsgi_wasm.engine.open_files import open_below
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.output_file import PIECE, outputs
+from wsgi_wasm.engine.output_file import PIECE
 from wsgi_wasm.engine.run import MAX_FILES, Client, Run, RunLimits, Stop
 from wsgi_wasm.engine.runtime import runtime
 
 
 class ComponentRun(Run):
-    """State of one run; what the guest has written lies in the thread's files until `flush`."""
+    """State of one run; what the guest has written lies in the slot's files until `flush`."""
 
     __slots__ = ("_ticked", "directories", "errors", "feeder", "held", "output")
 
     def __init__(
         self,
+        slot: ComponentSlot,
         limits: RunLimits,
         client: Client,
         spent: tuple[float, float],
         grants: Mapping[str, object],
         directories: tuple[str, ...],
         calls_host: bool,
+        job: ComponentJob | None = None,
     ) -> None:
-        super().__init__(None, limits, client, None, (), spent)  # type: ignore[arg-type]
-        self.output, self.errors = outputs.begin()
+        super().__init__(None, limits, client, None, (), spent, job)  # type: ignore[arg-type]
+        self.output, self.errors = slot.files()
         self.held = Held(grants, self) if calls_host else None
         self.feeder: Feeder | None = None
         self.directories = directories  # that it may open files in; runs of one route have the same tuple

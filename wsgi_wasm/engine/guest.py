@@ -24,9 +24,9 @@ from wsgi_wasm.errors import ModuleError, Unavailable
 _KINDS = {"i32": 0, "i64": 1}
 
 
-_numbers = count(1)
+numbers = count(1)  # of guests of either kind
 
-SHORT = 0.001  # seconds; a guest that took less is run with the interpreter's lock held the next time (see native.c)
+SHORT = 0.001  # seconds; a guest that took less is run with the interpreter's lock held the next time: see native.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Guest:
         self.preopens = tuple(preopens)
         self._check_memory()
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
-        self._number = next(_numbers)  # slots remember it: what a run needs of its guest is set once
+        self._number = next(numbers)  # slots remember it: what a run needs of its guest is set once
         self._short = False  # whether it was the last time
         self._constant = linked.prepared, limits.memory, limits.max_output
 
@@ -181,7 +181,7 @@ class Guest:
     ) -> Outcome:
         """`run` by way of native.c. A `Run` is made only where the guest needs Python."""
         job = self._filled(slot, arguments, environment, stdin)
-        current.begin = slot, self.limits, client, stdin, environment, spent, job
+        current.begin = Run, slot, self.limits, client, stdin, environment, spent, job
         try:
             if self._short:
                 job.held = 1

@@ -222,7 +222,7 @@ def entry(begin: Callable[[Held], Any], function: Function) -> Any:
 
     def enter(_data: int | None, context: int, _type: int, arguments: int, n: int, results: int, n_results: int) -> int:
         try:
-            held: Held = current.run.held  # type: ignore[union-attr]
+            held: Held = (current.run or current.the_run()).held  # type: ignore[attr-defined]
             held.context = context
             # The component's own type of the function decides how many values there are.
             if n != count or n_results != n_expected:

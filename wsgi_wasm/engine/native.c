@@ -17,107 +17,29 @@
  * Addresses come from a guest. Each is a 32-bit offset into its memory, and is compared with the memory's size, in 64
  * bits, before it is used. What is wrong with a call is left to Python to say.
  */
+#include "native.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
-enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, TABLE_ELEMENTS = 100000, MAX_ENGINES = 64 };
+enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, MAX_ENGINES = 64 };
 enum { SMALL = 1 << 20 }; /* bytes; a larger memory takes longer to be given back */
 enum { TICK = 10000000, IDLE_TICKS = 100 }; /* nanoseconds; ticks without a run before the ticker sleeps */
 
-enum step { PREPARE, INSTANTIATE, CALL, TEARDOWN, STEPS };
-
-/* wasmtime_val_raw_t: one argument or result */
-typedef union {
-    int32_t i32;
-    int64_t i64;
-    unsigned char v128[16];
-} raw;
-
-typedef void *host_function(void *data, void *caller, raw *arguments, size_t count);
-typedef void *epoch_function(void *context, void *data, uint64_t *delta, uint8_t *kind);
-
-/* Wasmtime's functions, in the order of native.py's _FUNCTIONS, then Python's. */
-struct functions {
-    void *(*store_new)(void *engine, void *data, void (*finalizer)(void *));
-    void *(*store_context)(void *store);
-    void (*store_delete)(void *store);
-    void (*store_limiter)(void *store, int64_t memory, int64_t elements, int64_t instances, int64_t tables,
-                          int64_t memories);
-    void (*store_epoch_callback)(void *store, epoch_function *callback, void *data, void (*finalizer)(void *));
-    void (*set_epoch_deadline)(void *context, uint64_t ticks);
-    void *(*wasi_new)(void);
-    void *(*set_wasi)(void *context, void *config);
-    void *(*instantiate)(void *prepared, void *context, void *instance, void **trap);
-    _Bool (*export_get)(void *context, void *instance, const char *name, size_t length, void *item);
-    void *(*call)(void *context, void *function, void *arguments, size_t arguments_count, void *results,
-                  size_t results_count, void **trap);
-    _Bool (*caller_export_get)(void *caller, const char *name, size_t length, void *item);
-    uint8_t *(*memory_data)(void *context, void *memory);
-    size_t (*memory_data_size)(void *context, void *memory);
-    void *(*trap_new)(const char *message, size_t length);
-    void *(*error_new)(const char *message);
-    void (*engine_increment_epoch)(void *engine);
-    void *(*save_thread)(void); /* PyEval_SaveThread: lets go of the interpreter's lock */
-    void (*restore_thread)(void *thread);
-    int (*take)(const uint8_t *output, size_t size); /* not 0 where the run must end */
-};
-static struct functions w;
-
-/* wasmtime_extern_t; `of` begins the union at offset 8 */
-struct item {
-    uint8_t kind;
-    uint64_t of[3];
-};
-
-/* One run. The first part is written by Python before the call, the second by us, the third is ours alone. */
-struct run {
-    void *engine, *prepared;
-    void *wasi; /* wasi_config_t, NULL for one without directories; freed with the store */
-    const uint8_t *environment, *arguments, *input; /* strings that end in NUL; `input` NULL: Python reads the body */
-    uint64_t environment_size, environment_count, arguments_size, arguments_count, input_size;
-    uint64_t memory_limit, output_limit;
-    uint8_t *output;
-    uint64_t output_capacity;
-    void *python_epoch;
-
-    uint64_t output_size; /* gathered and not handed over */
-    uint64_t input_at;
-    void *error, *trap;
-    double wall_start, cpu_start; /* seconds of CLOCK_MONOTONIC, and of this thread's CPU time */
-    double wall, cpu;             /* seconds from the first instruction to the last */
-    uint32_t exited, code;
-    uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
-    int32_t input_file;      /* set by Python: the descriptor of the file that the body lies in, -1 for none */
-    uint32_t held; /* set by Python: the call came with the interpreter's lock */
-    uint32_t inside; /* calls into Python that have not returned */
-    void *thread;  /* what Python needs to get its lock again, once we have let go of it */
-
-    double steps[STEPS]; /* seconds of each step, where Python has set `profiled` */
-    uint64_t profiled;
-
-    uint64_t handed;
-    void *context;
-    uint8_t *memory;
-    uint64_t memory_size;
-    struct item memory_item, start;
-    uint64_t instance[2];
-};
-
+struct functions w;
 static __thread struct run *current;
 static const char ENDS[] = "the run ends";
 
-size_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct functions); }
+EXPORTED uint64_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct functions); }
 
-void wsgi_wasm_functions(const struct functions *functions) { w = *functions; }
+EXPORTED void wsgi_wasm_functions(const struct functions *functions) { w = *functions; }
 
-static double now(clockid_t clock)
+double now(clockid_t clock)
 {
     struct timespec t;
     clock_gettime(clock, &t);
@@ -158,7 +80,7 @@ static void *tick(void *unused)
 }
 
 /* Adds an engine whose epoch is to be advanced, and starts the thread with the first. 0, or an errno. */
-int wsgi_wasm_ticks(void *engine)
+EXPORTED int wsgi_wasm_ticks(void *engine)
 {
     int failed = 0;
     pthread_mutex_lock(&ticker.lock);
@@ -186,7 +108,7 @@ int wsgi_wasm_ticks(void *engine)
 }
 
 /* In a child after fork: the thread and the engines are the parent's. */
-void wsgi_wasm_forget(void)
+EXPORTED void wsgi_wasm_forget(void)
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
@@ -218,7 +140,7 @@ static int hand_over(struct run *r)
 }
 
 /* `python` is the host function that answers where this library is not used. */
-void *wsgi_wasm_in_python(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_in_python(void *python, void *caller, raw *arguments, size_t count)
 {
     struct run *r = current;
     if (hand_over(r))
@@ -305,22 +227,22 @@ static void *strings(void *caller, raw *arguments, const uint8_t *text, uint64_t
     return answer(arguments, SUCCESS);
 }
 
-void *wsgi_wasm_environ_sizes_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_environ_sizes_get(void *python, void *caller, raw *arguments, size_t count)
 {
     return string_sizes(caller, arguments, current->environment_count, current->environment_size);
 }
 
-void *wsgi_wasm_environ_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_environ_get(void *python, void *caller, raw *arguments, size_t count)
 {
     return strings(caller, arguments, current->environment, current->environment_count, current->environment_size);
 }
 
-void *wsgi_wasm_args_sizes_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_args_sizes_get(void *python, void *caller, raw *arguments, size_t count)
 {
     return string_sizes(caller, arguments, current->arguments_count, current->arguments_size);
 }
 
-void *wsgi_wasm_args_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_args_get(void *python, void *caller, raw *arguments, size_t count)
 {
     return strings(caller, arguments, current->arguments, current->arguments_count, current->arguments_size);
 }
@@ -330,7 +252,7 @@ struct vector {
     uint32_t address, length;
 };
 
-void *wsgi_wasm_fd_write(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_fd_write(void *python, void *caller, raw *arguments, size_t count)
 {
     struct run *r = current;
     uint32_t vectors = (uint32_t)arguments[2].i32;
@@ -382,7 +304,7 @@ static int64_t read_input(struct run *r, uint8_t *bytes, uint32_t size)
     return got;
 }
 
-void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, size_t count)
 {
     struct run *r = current;
     uint32_t vectors = (uint32_t)arguments[2].i32, total = 0;
@@ -412,7 +334,7 @@ void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, size_t count
     return answer(arguments, SUCCESS);
 }
 
-void *wsgi_wasm_proc_exit(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_proc_exit(void *python, void *caller, raw *arguments, size_t count)
 {
     current->exited = 1;
     current->code = (uint32_t)arguments[0].i32;
@@ -421,7 +343,7 @@ void *wsgi_wasm_proc_exit(void *python, void *caller, raw *arguments, size_t cou
 
 /* --- the run --- */
 
-static void ended(struct run *r, enum step step, double *since)
+void ended(struct run *r, enum step step, double *since)
 {
     if (r->profiled) {
         double moment = now(CLOCK_MONOTONIC);
@@ -430,51 +352,73 @@ static void ended(struct run *r, enum step step, double *since)
     }
 }
 
-static void instantiate_and_call(struct run *r, void *context, double *since)
+void *open_store(struct run *r)
 {
-    r->error = w.instantiate(r->prepared, context, r->instance, &r->trap);
-    ended(r, INSTANTIATE, since);
-    if (r->error || r->trap || !w.export_get(context, r->instance, "_start", 6, &r->start))
-        return;
-    r->error = w.call(context, r->start.of, NULL, 0, NULL, 0, &r->trap);
-    ended(r, CALL, since);
-}
-
-/* Runs a guest to its end in a store of its own. The caller frees `error` and `trap`. */
-void wsgi_wasm_run(struct run *r)
-{
-    double since = r->profiled ? now(CLOCK_MONOTONIC) : 0;
-    void *store = w.store_new(r->engine, NULL, NULL), *context = w.store_context(store);
-    struct run *outer = current; /* NULL, unless a server's write() has come back to us */
+    void *store = w.store_new(r->engine, NULL, NULL);
+    r->context = w.store_context(store);
     r->output_size = r->input_at = r->handed = 0;
     r->error = r->trap = NULL;
     r->exited = r->code = r->python_streams = r->inside = 0;
     r->thread = NULL;
-    if (r->profiled)
-        memset(r->steps, 0, sizeof r->steps);
-    r->context = context;
     r->memory = NULL;
     r->memory_size = 0;
-    w.store_limiter(store, (int64_t)r->memory_limit, TABLE_ELEMENTS, 2, 8, 1);
-    r->error = w.set_wasi(context, r->wasi ? r->wasi : w.wasi_new());
-    if (!r->error) {
-        w.set_epoch_deadline(context, 1);
-        w.store_epoch_callback(store, on_epoch, r->python_epoch, NULL);
-        current = r;
-        r->wall_start = now(CLOCK_MONOTONIC);
-        r->cpu_start = now(CLOCK_THREAD_CPUTIME_ID);
-        begin();
-        ended(r, PREPARE, &since);
-        instantiate_and_call(r, context, &since);
-        ticker.running--;
-        r->cpu = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
-        r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
-        current = outer;
-    }
-    if (r->memory_size > SMALL)
+    if (r->profiled)
+        memset(r->steps, 0, sizeof r->steps);
+    w.set_epoch_deadline(r->context, 1);
+    w.store_epoch_callback(store, on_epoch, r->python_epoch, NULL);
+    return store;
+}
+
+struct run *enter(struct run *r)
+{
+    struct run *outer = current;
+    current = r;
+    r->wall_start = now(CLOCK_MONOTONIC);
+    r->cpu_start = now(CLOCK_THREAD_CPUTIME_ID);
+    begin();
+    return outer;
+}
+
+void leave(struct run *r, struct run *outer)
+{
+    ticker.running--;
+    r->cpu = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
+    r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
+    current = outer;
+}
+
+void close_store(struct run *r, void *store, int takes_long, double *since)
+{
+    if (takes_long)
         let_go(r);
     w.store_delete(store);
-    ended(r, TEARDOWN, &since);
+    ended(r, TEARDOWN, since);
     if (r->thread)
         w.restore_thread(r->thread);
+}
+
+static void instantiate_and_call(struct run *r, double *since)
+{
+    r->error = w.instantiate(r->prepared, r->context, r->instance, &r->trap);
+    ended(r, INSTANTIATE, since);
+    if (r->error || r->trap || !w.export_get(r->context, r->instance, "_start", 6, &r->start))
+        return;
+    r->error = w.call(r->context, r->start.of, NULL, 0, NULL, 0, &r->trap);
+    ended(r, CALL, since);
+}
+
+/* Runs a guest to its end in a store of its own. The caller frees `error` and `trap`. */
+EXPORTED void wsgi_wasm_run(struct run *r)
+{
+    double since = r->profiled ? now(CLOCK_MONOTONIC) : 0;
+    void *store = open_store(r);
+    w.store_limiter(store, (int64_t)r->memory_limit, TABLE_ELEMENTS, 2, 8, 1);
+    r->error = w.set_wasi(r->context, r->wasi ? r->wasi : w.wasi_new());
+    if (!r->error) {
+        struct run *outer = enter(r);
+        ended(r, PREPARE, &since);
+        instantiate_and_call(r, &since);
+        leave(r, outer);
+    }
+    close_store(r, store, r->memory_size > SMALL, &since);
 }

@@ -1,8 +1,7 @@
-"""The compiled form of a run (`native.c`), where it was built: found, checked and made ready here.
+"""The compiled form of a run (`native.c`, `native_component.c`), where it was built: found, checked, made ready here.
 
 Everything works without it. With it a common guest is served by one call that runs nothing of Python in between. It is
-built by `pip install` where there is a C compiler;
-`WSGI_WASM_NATIVE=0` in the environment leaves it aside.
+built by `pip install` where there is a C compiler; `WSGI_WASM_NATIVE=0` in the environment leaves it aside.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from ctypes import c_char_p, c_double, c_int, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from collections.abc import Sequence
+from ctypes import c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from wsgi_wasm.engine import _capi as c
 
@@ -43,9 +43,9 @@ def address_of(function: Any) -> int:
 
 
 class Job(ctypes.Structure):
-    """`struct run` of native.c, which says what each field is."""
+    """`struct run` of native.h, which says what each field is."""
 
-    _fields_ = (
+    _fields_: ClassVar[Sequence[Any]] = (
         ("engine", c_void_p),
         ("prepared", c_void_p),
         ("wasi", c_void_p),
@@ -89,6 +89,30 @@ class Job(ctypes.Structure):
     )
 
 
+class ComponentJob(Job):
+    """`struct component_run` of native_component.c."""
+
+    _fields_ = (
+        ("linker", c_void_p),
+        ("component", c_void_p),
+        ("run_index", c_void_p),
+        ("input_path", c_char_p),
+        ("output_path", c_char_p),
+        ("errors_path", c_char_p),
+        ("output_file", c_int32),
+        ("errors_file", c_int32),
+        ("core_instances", c_int64),
+        ("tables", c_int64),
+        ("memories", c_int64),
+        ("outbound", c_uint32),
+        ("small", c_uint32),
+        ("well", c_uint32),
+        ("refused", c_uint32),
+        ("output_waiting", c_uint64),
+        ("errors_waiting", c_uint64),
+    )
+
+
 class _Functions(ctypes.Structure):
     """`struct functions` of native.c."""
 
@@ -98,6 +122,9 @@ class _Functions(ctypes.Structure):
         ("restore_thread", c_void_p),
         ("take", c_void_p),
     )
+
+
+COMPONENT_FUNCTIONS = 12  # that `struct component_functions` has
 
 
 class Native:
@@ -110,6 +137,10 @@ class Native:
         self.run_holding.restype, self.run_holding.argtypes = None, (ctypes.POINTER(Job),)
         self.run: Any = library.wsgi_wasm_run
         self.run.restype, self.run.argtypes = None, (ctypes.POINTER(Job),)
+        self.run_component_holding: Any = ctypes.PyDLL(path).wsgi_wasm_run_component
+        self.run_component: Any = library.wsgi_wasm_run_component
+        for function in (self.run_component_holding, self.run_component):
+            function.restype, function.argtypes = None, (ctypes.POINTER(ComponentJob),)
         self.ticks: Any = library.wsgi_wasm_ticks
         self.ticks.restype, self.ticks.argtypes = c_int, (c_void_p,)
         self.in_python = self._address("in_python")
@@ -131,6 +162,26 @@ class Native:
         self._library.wsgi_wasm_functions(ctypes.byref(functions))
         os.register_at_fork(after_in_child=self._library.wsgi_wasm_forget)
 
+    def give_component_functions(self, functions: Sequence[Any]) -> None:
+        """Wasmtime's functions for components, in the order of `struct component_functions`."""
+        addresses = (c_void_p * COMPONENT_FUNCTIONS)(*map(address_of, functions))
+        self._library.wsgi_wasm_component_functions(ctypes.byref(addresses))
+
+
+def _fits(library: ctypes.CDLL) -> bool:
+    """Whether it was built with the structures that are declared here."""
+    for name, job, functions in (
+        ("wsgi_wasm_sizes", Job, ctypes.sizeof(_Functions)),
+        ("wsgi_wasm_component_sizes", ComponentJob, COMPONENT_FUNCTIONS * ctypes.sizeof(c_void_p)),
+    ):
+        function = getattr(library, name, None)
+        if function is None:
+            return False
+        function.restype = c_uint64
+        if function() != ctypes.sizeof(job) << 16 | functions:
+            return False
+    return True
+
 
 def _find() -> Native | None:
     if os.environ.get("WSGI_WASM_NATIVE") == "0":
@@ -138,12 +189,11 @@ def _find() -> Native | None:
     for path in sorted(Path(__file__).parent.glob("_native*.so")):
         try:
             library = ctypes.CDLL(str(path))
-            sizes = library.wsgi_wasm_sizes
-        except (OSError, AttributeError) as error:
+            fits = _fits(library)
+        except OSError as error:
             log.warning("%s cannot be used, and guests run without it: %s", path, error)
             continue
-        sizes.restype = c_size_t
-        if sizes() == ctypes.sizeof(Job) << 16 | ctypes.sizeof(_Functions):
+        if fits:
             return Native(str(path), library)
         log.warning("%s was built from other sources, and guests run without it: install wsgi_wasm again", path)
     return None

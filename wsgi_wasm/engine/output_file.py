@@ -1,14 +1,14 @@
 """Files in memory that a component's standard output and errors go to, read while it runs.
 
 Wasmtime writes to a file on the calling thread, at once; its other ways lead through a second thread, which cannot stop
-the guest. A thread keeps one pair of files: opening one by its path truncates it, so nothing of an earlier run is left.
+the guest. A slot of the pool keeps a pair of files: opening one by its path truncates it, so nothing of an earlier run
+is left.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import threading
 
 PIECE = 1 << 18  # bytes that are read at a time
 
@@ -23,8 +23,8 @@ class OutputFile:
     """One file. `path` opens it for writing."""
 
     def __init__(self, name: str) -> None:
-        self._descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-        self.path = f"/proc/{os.getpid()}/fd/{self._descriptor}".encode()  # `self` would be one link more to follow
+        self.descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+        self.path = f"/proc/{os.getpid()}/fd/{self.descriptor}".encode()  # `self` would be one link more to follow
         self.taken = 0  # bytes that have been read
         self._punched = 0
 
@@ -34,15 +34,15 @@ class OutputFile:
 
     def waiting(self) -> int:
         """Bytes that have been written and not read."""
-        return os.fstat(self._descriptor).st_size - self.taken
+        return os.fstat(self.descriptor).st_size - self.taken
 
     def take(self, size: int) -> bytes:
         """Up to `size` bytes of what has not been read yet."""
-        data = os.pread(self._descriptor, size, self.taken)
+        data = os.pread(self.descriptor, size, self.taken)
         self.taken += len(data)
         if self.taken - self._punched > _PUNCHED:
             # The writer's own position stays where it is, so the file keeps its size and loses its pages.
-            _libc.fallocate(self._descriptor, _KEEP_SIZE | _PUNCH_HOLE, self._punched, self.taken - self._punched)
+            _libc.fallocate(self.descriptor, _KEEP_SIZE | _PUNCH_HOLE, self._punched, self.taken - self._punched)
             self._punched = self.taken
         return data
 
@@ -53,30 +53,9 @@ class OutputFile:
     def end(self) -> None:
         """After a run: keep no pages that a next one would not need."""
         if self.taken > _PUNCHED:
-            os.ftruncate(self._descriptor, 0)
+            os.ftruncate(self.descriptor, 0)
 
     def __del__(self) -> None:
         # At exit of the interpreter the function may be gone already.
         if os is not None:
-            os.close(self._descriptor)
-
-
-class Outputs(threading.local):
-    """The pair of this thread, made when it first runs a component; a child after a fork makes its own."""
-
-    def __init__(self) -> None:
-        self._process = os.getpid()
-        self.output = OutputFile("wsgi_wasm-stdout")
-        self.errors = OutputFile("wsgi_wasm-stderr")
-
-    def begin(self) -> tuple[OutputFile, OutputFile]:
-        """Both, ready for a run."""
-        if self._process != os.getpid():
-            # The parent's files are the same files: two processes would write into each other's answers.
-            self.__init__()  # type: ignore[misc]
-        self.output.begin()
-        self.errors.begin()
-        return self.output, self.errors
-
-
-outputs = Outputs()
+            os.close(self.descriptor)

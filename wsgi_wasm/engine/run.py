@@ -229,14 +229,15 @@ class _Current(threading.local):
     """
 
     run: Run | None = None
-    begin: tuple[Any, ...] | None = None  # the arguments of Run
+    begin: tuple[Any, ...] | None = None  # Run or a subclass, and its arguments
 
     def the_run(self) -> Run:
         """The run that this thread is in."""
         run = self.run
         if run is None:
             assert self.begin is not None
-            run = self.run = Run(*self.begin)
+            kind, *arguments = self.begin
+            run = self.run = kind(*arguments)
             runtime().ticker.running[run] = None
         return run
 

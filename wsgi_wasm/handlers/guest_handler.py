@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from wsgi_wasm.admission import Admission
 from wsgi_wasm.answer import Answer, HeadReader
@@ -117,7 +118,7 @@ class GuestHandler:
         if admission is not None:
             admission.enter()
         try:
-            slot = engine.take_slot(self._limits.queue_timeout)
+            slot: Any = engine.take_slot(self._limits.queue_timeout)  # of the kind that this guest's engine has
             try:
                 return guest.run(slot, arguments, environment, stdin, answer, spent)
             finally:
