@@ -53,7 +53,6 @@ class MetaVariables:
         software: str = "wsgi_wasm",
     ) -> None:
         self._env = [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]
-        self.own = len(self._env)
         headers = {name.upper().replace("-", "_") for name in pass_headers}
         if pass_authorization:
             headers.add("AUTHORIZATION")
@@ -63,6 +62,7 @@ class MetaVariables:
         self._constant = ["GATEWAY_INTERFACE=CGI/1.1", "REDIRECT_STATUS=200"]
         if self._document_root is not None:
             self._constant.append("DOCUMENT_ROOT=" + self._document_root)
+        self._passes_variables = bool(pass_env)
         self._prefixes = _shared_prefixes(
             frozenset(headers), tuple(pass_env), frozenset(env) if pass_env else frozenset()
         )
@@ -99,16 +99,12 @@ class MetaVariables:
         if (content_length is not None or streamed_body) and environ.get("CONTENT_TYPE"):
             add("CONTENT_TYPE=" + environ["CONTENT_TYPE"])
         variables += self._passed(environ)
-        return _encode(variables) + self._env
+        return encode(variables) + self._env
 
     def _always(self, environ: Mapping[str, Any], script_name: str, path_info: str) -> list[str]:
         """The variables that every request has, and `HTTPS`."""
         get = environ.get
         scheme = get("wsgi.url_scheme") or "http"
-        port = str(get("SERVER_PORT", ""))
-        if not (port.isascii() and port.isdigit()):
-            # Under a Unix socket a server takes this from `Host`, or has none.
-            port = _DEFAULT_PORTS.get(scheme, "80")
         variables = [
             *self._constant,
             f"REQUEST_METHOD={get('REQUEST_METHOD', 'GET')}",
@@ -116,11 +112,11 @@ class MetaVariables:
             "PATH_INFO=" + path_info,
             f"QUERY_STRING={get('QUERY_STRING') or ''}",
             f"SERVER_NAME={get('SERVER_NAME') or ''}",
-            "SERVER_PORT=" + port,
+            "SERVER_PORT=" + server_port(environ),
             f"SERVER_PROTOCOL={get('SERVER_PROTOCOL', 'HTTP/1.1')}",
             f"SERVER_SOFTWARE={get('SERVER_SOFTWARE') or self._software}",
             f"REMOTE_ADDR={get('REMOTE_ADDR') or ''}",
-            "REQUEST_URI=" + _request_uri(environ, script_name, path_info),
+            "REQUEST_URI=" + request_uri(environ, script_name, path_info),
             "REQUEST_SCHEME=" + scheme,
         ]
         if scheme == "https":
@@ -138,23 +134,30 @@ class MetaVariables:
         port = environ.get("REMOTE_PORT")
         if type(port) is int:
             passed.append(f"REMOTE_PORT={port}")
-        connection = environ.get("HTTP_CONNECTION")
-        if connection and connection not in _USUAL_CONNECTIONS:
-            # RFC 9110 7.6.1: what `Connection` names is meant for the server alone.
-            options = {option.strip(" \t").upper().replace("-", "_") for option in connection.split(",")}
-            dropped = {f"HTTP_{option}" for option in options - self._kept_headers}
+        options = self._connection_options(environ)
+        if options:
+            dropped = {f"HTTP_{option}" for option in options}
             passed = [variable for variable in passed if variable.partition("=")[0] not in dropped]
         return passed
 
+    def _connection_options(self, environ: Mapping[str, Any]) -> set[str]:
+        """RFC 9110 7.6.1: the headers that `Connection` names, which are meant for the server alone."""
+        connection = environ.get("HTTP_CONNECTION")
+        if not connection or connection in _USUAL_CONNECTIONS:
+            return set()
+        return {option.strip(" \t").upper().replace("-", "_") for option in connection.split(",")} - self._kept_headers
+
 
 class _Prefixes(dict[str, str]):
-    """From an environ key to `NAME=`, or to "" where it does not pass; filled as keys turn up."""
+    """From an environ key to `NAME=`, or to "" where it does not pass; filled as keys turn up. `fields` goes to the name
+    of the header field, in lower case, or to ""."""
 
     def __init__(self, headers: frozenset[str], pass_env: tuple[str, ...], env: frozenset[str]) -> None:
         super().__init__()
         self._headers = headers
         self._pass_env = pass_env
         self._env = env
+        self.fields = _FieldNames(self)
 
     def __missing__(self, key: str) -> str:
         passes = self._passes_header(key[5:]) if key.startswith("HTTP_") else self._passes_variable(key)
@@ -181,11 +184,35 @@ class _Prefixes(dict[str, str]):
         return any(fnmatchcase(name, pattern) for pattern in self._pass_env)
 
 
+class _FieldNames(dict[str, str]):
+    """From an environ key to the header field that passes under it, `Host` not among them."""
+
+    def __init__(self, prefixes: _Prefixes) -> None:
+        super().__init__()
+        self._prefixes = prefixes
+
+    def __missing__(self, key: str) -> str:
+        passes = key.startswith("HTTP_") and key != "HTTP_HOST" and self._prefixes[key]
+        name = key[5:].replace("_", "-").lower() if passes else ""
+        if len(self) < _REMEMBERED_KEYS and len(key) <= _REMEMBERED_LENGTH:
+            self[key] = name
+        return name
+
+
 # Routes with the same rules share one table, so thousands of routes do not each remember what clients made up.
 _shared_prefixes = lru_cache(maxsize=128)(_Prefixes)
 
 
-def _request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -> str:
+def server_port(environ: Mapping[str, Any]) -> str:
+    """The port that the server listens on."""
+    port = str(environ.get("SERVER_PORT", ""))
+    if port.isascii() and port.isdigit():
+        return port
+    # Under a Unix socket a server takes this from `Host`, or has none.
+    return _DEFAULT_PORTS.get(environ.get("wsgi.url_scheme") or "http", "80")
+
+
+def request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -> str:
     """The request target as the client wrote it, in origin-form, where the server tells; else put together again."""
     target: str = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
     if target.startswith("/") or target == "*":
@@ -194,18 +221,18 @@ def _request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -
     if absolute:
         rest = target[absolute.end() :]
         return rest if rest.startswith("/") else "/" + rest
-    path = quote(_bytes(script_name + path_info), safe=_PATH_SAFE) or "/"
+    path = quote(as_bytes(script_name + path_info), safe=_PATH_SAFE) or "/"
     query = environ.get("QUERY_STRING")
     return f"{path}?{query}" if query else path
 
 
-def _encode(variables: list[str]) -> list[bytes]:
+def encode(variables: list[str]) -> list[bytes]:
     """The variables as bytes, all in one go. Raises BadRequest for NUL anywhere and for line ends in a header."""
     joined = "\0".join(variables)
     try:
         encoded = joined.encode("latin-1").split(b"\0")
     except UnicodeEncodeError:
-        encoded = b"\0".join(map(_bytes, variables)).split(b"\0")
+        encoded = b"\0".join(map(as_bytes, variables)).split(b"\0")
     if len(encoded) != len(variables):
         raise BadRequest(f"NUL in {_first_name(variables, _NUL)}")
     if "\n" in joined or "\r" in joined:
@@ -223,7 +250,7 @@ def _first_name(variables: list[str], characters: frozenset[str]) -> str:
     return next((v.partition("=")[0] for v in variables if not characters.isdisjoint(v)), "")
 
 
-def _bytes(text: str) -> bytes:
+def as_bytes(text: str) -> bytes:
     """What a WSGI string stands for. A server that breaks PEP 3333 and decodes gets its text back as UTF-8."""
     try:
         return text.encode("latin-1")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from wsgi_wasm.cgi.head import HeadParser
-from wsgi_wasm.cgi.metavars import MetaVariables
+from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError
@@ -36,9 +36,9 @@ class CgiHandler(GuestHandler):
             wanted, found = self.route.interface, guest.interface
             raise ModuleError(f"{program.module.path}: `interface` is {wanted}, and this guest's is {found}")
 
-    def _environment(self, env: Mapping[str, str]) -> MetaVariables:
+    def _environment(self, env: Mapping[str, str]) -> RequestFields:
         route = self.route
-        return MetaVariables(
+        return RequestFields(
             env=env,
             pass_env=route.pass_env,
             pass_headers=route.pass_headers,

@@ -9,10 +9,6 @@ from typing import Any, Protocol
 class Environment(Protocol):
     """Makes the environment of one request. `cgi.metavars.MetaVariables` is the usual one, and says what is what."""
 
-    @property
-    def own(self) -> int:
-        """How many of what `build` gives are the route's own: the last ones."""
-
     def build(
         self,
         environ: Mapping[str, Any],
@@ -32,7 +28,6 @@ class OwnVariables:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]
-        self.own = len(self._env)
 
     def build(self, environ: Mapping[str, Any], **request: Any) -> list[bytes]:
         """As `Environment.build`."""

@@ -73,18 +73,12 @@ class GuestHandler:
         errors = ErrorLog(self.route.name, request.identity, limits.max_stderr)
         answer = Answer(request, self._new_parser(), Connection(request.environ), limits.send_timeout, errors)
         try:
-            environment = invocation.program.variables.build(
-                request.environ,
-                script_name=invocation.script_name,
-                path_info=invocation.path_info,
-                request_id=request.identity,
-                content_length=body.length if body is not None else None,
-                script_filename=invocation.script_filename,
-                streamed_body=body is not None,
-            )
-            arguments, told = self._told(request, invocation, environment)
+            if body is None:
+                arguments, variables = self._told(request, invocation, None, False)
+            else:
+                arguments, variables = self._told(request, invocation, body.length, True)
             stdin = body.stream if body is not None else None
-            outcome = self._admitted(guest, arguments, told, stdin, answer, request.spent)
+            outcome = self._admitted(guest, arguments, variables, stdin, answer, request.spent)
         finally:
             errors.close()
             if body is not None:
@@ -92,9 +86,19 @@ class GuestHandler:
         return self._finish(request, outcome, answer)
 
     def _told(
-        self, request: Request, invocation: Invocation, environment: list[bytes]
+        self, request: Request, invocation: Invocation, length: int | None, streamed: bool
     ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-        """What the guest is told of the request, as arguments and environment."""
+        """What the guest is told of the request, as arguments and environment. `length` is the body's, where it is known
+        and there is one; with `streamed` there is one in any case."""
+        environment = invocation.program.variables.build(
+            request.environ,
+            script_name=invocation.script_name,
+            path_info=invocation.path_info,
+            request_id=request.identity,
+            content_length=length,
+            script_filename=invocation.script_filename,
+            streamed_body=streamed,
+        )
         return self._arguments(request, invocation), environment
 
     def _arguments(self, request: Request, invocation: Invocation) -> tuple[bytes, ...]:

@@ -39,7 +39,6 @@ class PythonVariables:
 
     def __init__(self, variables: Environment, folder: Path) -> None:
         self._variables = variables
-        self.own = 0  # what is added comes after them
         self._folder = folder
         self._changed = -1  # of the folder, nanoseconds
         self._beside = b""

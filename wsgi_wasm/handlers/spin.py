@@ -57,17 +57,9 @@ class ComponentHandler(HttpHandler):
     is told nothing of the request in its environment, so that no name is taken."""
 
     def __init__(self, route: Route, modules: ModuleStore, within: Within) -> None:
-        super().__init__(replace(route, env={}), modules)
+        super().__init__(route, modules)
         self._within = within
         self._programs.when_ready = self._add_neighbours
-        self._own = {name.encode(): f"{name}={value}".encode() for name, value in route.env.items()}
-
-    def _told(
-        self, request: Request, invocation: Invocation, environment: list[bytes]
-    ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-        arguments, passed = super()._told(request, invocation, environment)
-        kept = [variable for variable in passed if variable.partition(b"=")[0] not in self._own]
-        return arguments, [*kept, *self._own.values()]
 
     def _add_neighbours(self, granted: Mapping[str, object]) -> None:
         policy = granted["outbound"]

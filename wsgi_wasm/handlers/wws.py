@@ -38,6 +38,7 @@ class WwsHandler(HttpHandler):
     """Serves a route whose guests are workers."""
 
     interface = "cgi"
+    host_is_field = True
 
     def __init__(self, route: Route, modules: ModuleStore) -> None:
         super().__init__(route, modules)
@@ -65,16 +66,8 @@ class WwsHandler(HttpHandler):
         if body is not None:
             data = _read_all(body.stream)
             body.close()
-        environment = program.variables.build(
-            request.environ,
-            script_name=call.invocation.script_name,
-            path_info=call.invocation.path_info,
-            request_id=request.identity,
-            content_length=len(data) if body is not None else None,
-            script_filename=None,
-            streamed_body=body is not None,
-        )
-        (method, target, scheme, authority, *fields), own = self._told(request, call.invocation, environment)
+        length = len(data) if body is not None else None
+        (method, target, scheme, authority, *fields), own = self._told(request, call.invocation, length, False)
         pairs = self._read_pairs(call.namespace)
         text = request_text(
             url=f"{scheme.decode()}://{authority.decode()}{target.decode()}",
@@ -94,11 +87,6 @@ class WwsHandler(HttpHandler):
         finally:
             errors.close()
         return self._finish(request, outcome, answer)
-
-    def fields(self, request: Request, told: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-        """As there, and with `Host`, which is a field like any other to a worker."""
-        fields = super().fields(request, told)
-        return [(b"host", told[b"HTTP_HOST"]), *fields] if b"HTTP_HOST" in told else fields
 
     # --- keys and values ---
 

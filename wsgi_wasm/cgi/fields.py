@@ -1,0 +1,80 @@
+"""A request as a component that handles HTTP is told of it: under the rules of the meta-variables, in its own form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+from urllib.parse import quote
+
+from wsgi_wasm.cgi import names
+from wsgi_wasm.cgi.metavars import MetaVariables, as_bytes, encode, request_uri, server_port
+
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_PLAIN = re.compile(r"[\x21-\x7e]*")
+
+
+class RequestFields(MetaVariables):
+    """The header fields that pass are those that a CGI program would find in its environment, in lower case."""
+
+    def tell(
+        self,
+        environ: Mapping[str, Any],
+        *,
+        script_name: str,
+        path_info: str,
+        content_length: int | None,
+        streamed_body: bool,
+        host_is_field: bool,
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Method, target, scheme, authority, then name and value of each field; and the variables of the route.
+
+        The engine takes text: each byte goes as one character, and the adapter makes bytes of them again. Arguments are
+        those of `build`. In wasi:http `Host` is the authority and no field, which `host_is_field` changes. Raises
+        BadRequest, as `build`.
+        """
+        get = environ.get
+        host = get("HTTP_HOST")
+        parts = [
+            get("REQUEST_METHOD", "GET"),
+            _printable(request_uri(environ, script_name, path_info)),
+            get("wsgi.url_scheme") or "http",
+            _printable(host or f"{get('SERVER_NAME') or ''}:{server_port(environ)}"),
+        ]
+        fields = self._prefixes.fields
+        passed = [(name, value) for key, value in environ.items() if (name := fields[key]) and isinstance(value, str)]
+        dropped = self._connection_options(environ)
+        if dropped:
+            passed = [(name, value) for name, value in passed if name.upper().replace("-", "_") not in dropped]
+        if host and host_is_field:
+            parts += "host", host
+        if content_length is not None:
+            parts += "content-length", str(content_length)
+        if (content_length is not None or streamed_body) and get("CONTENT_TYPE"):
+            parts += "content-type", environ["CONTENT_TYPE"]
+        parts += chain.from_iterable(passed)
+        text = "\0".join(parts)
+        if text.count("\0") >= len(parts) or "\n" in text or "\r" in text:
+            # That says which variable it is; a scheme or a method that no server lets through it does not mind.
+            self.build(
+                environ, script_name=script_name, path_info=path_info, request_id="", content_length=content_length
+            )
+        return _arguments(parts, text), self._own(environ)
+
+    def _own(self, environ: Mapping[str, Any]) -> list[bytes]:
+        if not self._passes_variables:
+            return self._env
+        passed = encode(self._passed(environ))
+        return [one for one in passed if not names.is_reserved(one.partition(b"=")[0].decode("latin-1"))] + self._env
+
+
+def _arguments(parts: Sequence[str], text: str) -> list[bytes]:
+    if text.isascii():
+        return text.encode().split(b"\0")
+    return [as_bytes(part).decode("latin-1").encode() for part in parts]
+
+
+def _printable(value: str) -> str:
+    """What stands in a request's target, as URIs are: other bytes than printable ASCII percent-encoded."""
+    return value if _PLAIN.fullmatch(value) else quote(as_bytes(value), safe=_ASCII)
