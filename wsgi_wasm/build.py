@@ -72,14 +72,15 @@ def build(
         log.warning("%s", warnings)
 
 
-def build_code(sources: Sequence[Path], output: Path) -> None:
+def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = ()) -> None:
     """Compile C without any library into the core module of a component that is written as text (see
-    `component.place`). It imports its memory, of which its stack and data take the first page. Raises BuildError.
+    `component.place`). It imports its memory, of which its stack and data take the beginning. `exports` are symbols of
+    the linker's that it exports too. Raises BuildError.
     """
     target = ["--target=wasm32-freestanding", "-mcpu=mvp+bulk_memory+sign_ext+mutable_globals"]
     language = ["-std=c11", "-Oz", "-flto", "-ffreestanding", "-fno-builtin", "-nostdlib"]
     memory = ["--import-memory", f"--initial-memory={PAGE}", f"--max-memory={256 * PAGE}", "-z,stack-size=16384"]
-    link = [f"-Wl,{option}" for option in ("--no-entry", "--strip-all", *memory)]
+    link = [f"-Wl,{option}" for option in ("--no-entry", "--strip-all", *memory, *(f"--export={e}" for e in exports))]
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
         fresh = Path(work) / "code.wasm"
         _zig(

@@ -6,7 +6,7 @@ that is written, or something that is there already.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 
 from wsgi_wasm.component.reader import (
@@ -65,9 +65,12 @@ class Reading:
     before; None stands for nothing, and what depends on it is left out. `names` are all imports, in order.
 
     With `lenient`, an import whose type depends on something left out is left out itself, instead of being an error.
+    With `functions`, interfaces come without functions of other names.
     """
 
-    def __init__(self, source: bytes, writer: Writer, lenient: bool = False) -> None:
+    def __init__(
+        self, source: bytes, writer: Writer, lenient: bool = False, functions: Collection[str] | None = None
+    ) -> None:
         self.source = source
         self._writer = writer
         self._lenient = lenient
@@ -76,7 +79,7 @@ class Reading:
         }
         self._types: dict[int, tuple[int, list[tuple[str, int]]]] = {}  # place and members, by type index
         self._sections = list(sections(source))
-        self.copier = TypeCopier(self._spaces[TYPE_SORT], self._spaces[COMPONENT_SORT])
+        self.copier = TypeCopier(self._spaces[TYPE_SORT], self._spaces[COMPONENT_SORT], functions)
         self.names = [name for section in self._sections if section.number == IMPORT for name in self._named(section)]
         self._steps = self._run()
         self._begun = False

@@ -6,7 +6,7 @@ there in order, so nothing recurses and nothing is looked for later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from wsgi_wasm.component.imports import PendingImport, Reading
@@ -37,12 +37,15 @@ class Outline:
     asynchronous: str = ""
 
 
-def copy_imports(source: bytes, writer: Writer, supply: Supply = lambda name: None) -> Outline:
+def copy_imports(
+    source: bytes, writer: Writer, supply: Supply = lambda name: None, functions: Collection[str] | None = None
+) -> Outline:
     """Copy a component's imports into `writer`, except those for which `supply` has an item; and its outline.
 
-    Raises ModuleError for what is malformed, and for imports that come after definitions of the component's own.
+    With `functions`, interfaces come without functions of other names. Raises ModuleError for what is malformed, and
+    for imports that come after definitions of the component's own.
     """
-    reading = Reading(source, writer)
+    reading = Reading(source, writer, functions=functions)
     found = Outline(exports=dict(_exports(source)))
     pending = reading.next(None)
     while pending is not None:

@@ -6,7 +6,7 @@ are; only an outer alias that reaches the top level is renumbered. Component Mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -34,12 +34,19 @@ class TypeCopier:
 
     `types` and `components` map the source's indexes to items, None for what cannot be named in the target. A
     definition that names such a one is read to its end and comes out as None. `exports` are the names and sorts of the
-    instance type that was read last. `asynchronous` is what was met that only WASI 0.3 has, as words.
+    instance type that was read last. `asynchronous` is what was met that only WASI 0.3 has, as words. With `functions`,
+    those of other names are left out of instance types.
     """
 
-    def __init__(self, types: Sequence[Item | None], components: Sequence[Item | None]) -> None:
+    def __init__(
+        self,
+        types: Sequence[Item | None],
+        components: Sequence[Item | None],
+        functions: Collection[str] | None = None,
+    ) -> None:
         self._types = types
         self._components = components
+        self._functions = functions
         self._missing = False
         self._local: Sequence[int] | None = None
         self.exports: list[tuple[str, int]] = []
@@ -194,9 +201,22 @@ class TypeCopier:
         return self._several(reader, lambda r: self._declaration(r, depth + 1, imports=True))
 
     def _instance(self, reader: Reader, depth: int) -> bytes:
-        if depth == 0:
-            self.exports = []
-        return self._several(reader, lambda r: self._declaration(r, depth + 1, imports=False))
+        if depth > 0:
+            return self._several(reader, lambda r: self._declaration(r, depth + 1, imports=False))
+        self.exports = []
+        declarations = []
+        for _ in range(reader.count()):
+            before = len(self.exports)
+            body = self._declaration(reader, 1, imports=False)
+            if self._is_wanted(self.exports[before:]):
+                declarations.append(body)
+            else:
+                self.exports.pop()
+        return unsigned(len(declarations)) + b"".join(declarations)
+
+    def _is_wanted(self, exports: list[tuple[str, int]]) -> bool:
+        # A function's name takes no index, so nothing after it is numbered otherwise without it.
+        return self._functions is None or not exports or exports[0][1] != FUNC_SORT or exports[0][0] in self._functions
 
     # --- declarations of component and instance types ---
 

@@ -79,6 +79,10 @@ _WAIT_NEEDS = {
     "timer": (FUNC_SORT, "wasi:clocks/monotonic-clock", "subscribe-duration"),
 }
 
+_OWN_FUNCTIONS = {
+    what for needs in (_ADAPTER_NEEDS, _WAIT_NEEDS) for sort, _, what in needs.values() if sort == FUNC_SORT
+}
+
 
 class Parts(NamedTuple):
     """The components that go around a guest, in binary form; two of them differ for guests that make requests."""
@@ -104,12 +108,14 @@ def wrap(guest: bytes, parts: Parts) -> Wrapped:
     """The program that a guest becomes. Raises ModuleError where it is neither handler nor program."""
     outline = _outlined(guest)
     stems = {parse(one.name).stem for one in outline.imports}
+    functions = {name for one in outline.imports for name, sort in one.exports if sort == FUNC_SORT}
+    wrapping = _Wrapping(parts, OUTGOING in stems, functions)
     handler = _exported(outline, "wasi:http/incoming-handler")
     if handler is not None:
-        return _Wrapping(parts, outbound=OUTGOING in stems).handler(guest, handler)
+        return wrapping.handler(guest, handler)
     run = _exported(outline, "wasi:cli/run")
     if run is not None:
-        return _Wrapping(parts, outbound=OUTGOING in stems).program(guest, run, client=any(map(_is_http, stems)))
+        return wrapping.program(guest, run, client=any(map(_is_http, stems)))
     listed = ", ".join(outline.exports) or "nothing"
     raise ModuleError(
         f"is a component that exports {listed}; a guest exports wasi:http/incoming-handler or wasi:cli/run, version 0.2"
@@ -142,13 +148,19 @@ def _exported(outline: Outline, stem: str) -> str | None:
 
 
 class _Wrapping:
-    """One component being written."""
+    """One component being written. `functions` are the names of those that the guest imports.
 
-    def __init__(self, parts: Parts, outbound: bool) -> None:
+    The engine looks every function that is imported up for each instance that it makes, so that of the world only those
+    are imported which somebody calls.
+    """
+
+    def __init__(self, parts: Parts, outbound: bool, functions: set[str]) -> None:
         self._parts = parts
         self._outbound = outbound
         self._writer = Writer()
-        world = copy_imports(parts.world_outbound if outbound else parts.world, self._writer)
+        self._waits = BLOCKING_READ in functions  # then all of the streams' functions pass through streams.wat
+        wanted = None if outbound or self._waits else functions | _OWN_FUNCTIONS
+        world = copy_imports(parts.world_outbound if outbound else parts.world, self._writer, functions=wanted)
         self._world = {parse(one.name).stem: one.item for one in world.imports}
         self._streams = next(one for one in world.imports if parse(one.name).stem == STREAMS).exports
 
@@ -191,6 +203,8 @@ class _Wrapping:
 
     def _waiting_streams(self, wait: Item) -> Item:
         """`wasi:io/streams` of the host, but for the read that waits."""
+        if not self._waits:
+            return self._world[STREAMS]
         writer, needed = self._writer, self._from_world(_STREAMS_NEEDS)
         for name, sort in self._streams:
             kind, _, method = name.removeprefix("[method]").partition("-stream.")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wsgi_wasm.component.wrap import Parts
 
 FILES = Path(__file__).parents[1] / "guestlib" / "adapter"
+COMPOSER = Path(__file__).parents[1] / "component"
 
 _INCLUDED = re.compile(rb"^ *(?:\(core instance \$native\)\n *)?;;; (\w+)\.wat$", re.MULTILINE)
 _MEMORY = b"(core module $memory)"  # where memory.wat goes
@@ -51,6 +52,6 @@ def _component(name: str, outbound: bool) -> bytes:
 def adapter_digest() -> str:
     """Of everything that decides what a component becomes besides itself."""
     digest = hashlib.sha256()
-    for path in sorted([*FILES.glob("*.wat"), *FILES.glob("*.wasm")]):
+    for path in sorted([*FILES.glob("*.wat"), *FILES.glob("*.wasm"), *COMPOSER.glob("*.py")]):
         digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -31,7 +31,7 @@ from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 PAGE = 65536
-ADAPTER_MINIMUM = 2 * PAGE  # memory.wat
+ADAPTER_MINIMUM = PAGE  # memory.wat
 
 if native is not None:
     # In the order of `struct component_functions`.
@@ -184,7 +184,6 @@ class ComponentGuest:
         # Name and value are strings of their own.
         job.environment = block = utf8(b"\0".join([*(one.replace(b"=", b"\0", 1) for one in environment), b""]))
         job.environment_size, job.environment_count = len(block), len(environment)
-        job.wasi = None
         if stdin is None or is_coming(stdin):
             job.input = job.input_path = None
         else:

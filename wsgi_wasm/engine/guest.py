@@ -226,7 +226,8 @@ class Guest:
         else:
             job.input = None
             job.input_file = stdin.fileno() if isinstance(stdin, io.FileIO) else -1
-        job.wasi = self._directories() if self.preopens else None
+        if self.preopens:
+            job.wasi = self._directories()
         return job
 
     def _job(self, slot: Slot) -> Job:

@@ -352,6 +352,13 @@ void ended(struct run *r, enum step step, double *since)
     }
 }
 
+void *take_wasi(struct run *r)
+{
+    void *config = r->wasi ? r->wasi : w.wasi_new();
+    r->wasi = NULL;
+    return config;
+}
+
 void *open_store(struct run *r)
 {
     void *store = w.store_new(r->engine, NULL, NULL);
@@ -413,7 +420,7 @@ EXPORTED void wsgi_wasm_run(struct run *r)
     double since = r->profiled ? now(CLOCK_MONOTONIC) : 0;
     void *store = open_store(r);
     w.store_limiter(store, (int64_t)r->memory_limit, TABLE_ELEMENTS, 2, 8, 1);
-    r->error = w.set_wasi(r->context, r->wasi ? r->wasi : w.wasi_new());
+    r->error = w.set_wasi(r->context, take_wasi(r));
     if (!r->error) {
         struct run *outer = enter(r);
         ended(r, PREPARE, &since);

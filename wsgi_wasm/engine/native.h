@@ -55,7 +55,7 @@ struct item {
 /* One run. The first part is written by Python before the call, the second by us, the third is ours alone. */
 struct run {
     void *engine, *prepared;
-    void *wasi; /* wasi_config_t, NULL for one without directories; freed with the store */
+    void *wasi; /* wasi_config_t, NULL for one without directories; freed with the store, and set to NULL */
     const uint8_t *environment, *arguments, *input; /* strings that end in NUL; `input` NULL: Python reads the body */
     uint64_t environment_size, environment_count, arguments_size, arguments_count, input_size;
     uint64_t memory_limit, output_limit;
@@ -96,6 +96,9 @@ double now(clockid_t clock);
 
 /* Notes what a step took since `*since`, where Python has asked for it. */
 void ended(struct run *r, enum step step, double *since);
+
+/* The run's wasi_config_t, which is the caller's from here on. */
+void *take_wasi(struct run *r);
 
 /* A store for a run that begins anew. The run's `context` is set. */
 void *open_store(struct run *r);

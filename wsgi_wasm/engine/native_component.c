@@ -143,7 +143,7 @@ EXPORTED void wsgi_wasm_run_component(struct component_run *c)
 {
     struct run *r = &c->run;
     double since = r->profiled ? now(CLOCK_MONOTONIC) : 0;
-    void *store = open_store(r), *config = r->wasi ? r->wasi : w.wasi_new();
+    void *store = open_store(r), *config = take_wasi(r);
     c->well = 0;
     c->output_waiting = c->errors_waiting = 0;
     w.store_limiter(store, (int64_t)r->memory_limit, TABLE_ELEMENTS, c->core_instances, c->tables, c->memories);

@@ -1,11 +1,11 @@
 ;; Memory and allocator of an adapter. They come before its code, because lowering a host function needs both.
 ;;
-;; The code's stack and data lie in the first page; allocation goes upwards from the second and is not undone piece by
-;; piece, as an instance serves one request. A call that keeps nothing gives everything back at its end: `release` goes
+;; The code's stack and data lie in the first 32 KiB; allocation goes upwards from there and is not undone piece by
+;; piece, as an instance serves one request. Most requests need no second page, and each page is cleared after each. A call that keeps nothing gives everything back at its end: `release` goes
 ;; back to where the call began to allocate, `keep` forgets that place.
 (core module $memory
-  (memory (export "memory") 2 256)
-  (global $next (mut i32) (i32.const 65536))
+  (memory (export "memory") 1 256)
+  (global $next (mut i32) (i32.const 32768))
   (global $start (mut i32) (i32.const 0))
   (func $allocate (export "allocate") (param $size i32) (result i32)
     (local $at i32) (local $end i32)
