@@ -149,8 +149,8 @@ class MetaVariables:
 
 
 class _Prefixes(dict[str, str]):
-    """From an environ key to `NAME=`, or to "" where it does not pass; filled as keys turn up. `fields` goes to the name
-    of the header field, in lower case, or to ""."""
+    """From an environ key to `NAME=`, or to "" where it does not pass; filled as keys turn up. `fields` leads to the
+    name of the header field, in lower case, or to ""."""
 
     def __init__(self, headers: frozenset[str], pass_env: tuple[str, ...], env: frozenset[str]) -> None:
         super().__init__()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.cgi.fields import RequestFields
+from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError

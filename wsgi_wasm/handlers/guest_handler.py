@@ -88,8 +88,8 @@ class GuestHandler:
     def _told(
         self, request: Request, invocation: Invocation, length: int | None, streamed: bool
     ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-        """What the guest is told of the request, as arguments and environment. `length` is the body's, where it is known
-        and there is one; with `streamed` there is one in any case."""
+        """What the guest is told of the request, as arguments and environment. `length` is the body's, where there is
+        one and it is known; with `streamed` there is one in any case."""
         environment = invocation.program.variables.build(
             request.environ,
             script_name=invocation.script_name,
