@@ -14,6 +14,10 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import VERSIONS, component
+from wsgi_wasm.component.wrap import wrap
+from wsgi_wasm.engine.adapter import adapter_parts
+from wsgi_wasm.engine.component_guest import ComponentGuest
+from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.errors import Cut
 
 CUT = -1
@@ -417,3 +421,40 @@ def test_a_guest_that_wants_no_body_ends_its_feeder(make_client: SiteMaker) -> N
         assert body.pieces
         counts.append((threading.active_count(), held_by_this_process()[0]))
     assert counts[2] <= counts[1] <= counts[0]
+
+
+HELLO = Path(__file__).parents[2] / "benchmarks" / "guests" / "hello_http.wat"
+
+
+@pytest.mark.parametrize("path", ["/loop", "/x/sleep"])
+def test_one_that_was_short_stops_nobody(
+    make_client: SiteMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """A component that imports nothing to wait in keeps the interpreter's lock, until the clock's first tick; one that
+    could wait never does. See engine/native_component.c."""
+    begin = "(call $from-list (i32.const 0)"
+    text = HELLO.read_text()
+    assert begin in text
+    (tmp_path / "loop.wat").write_text(text.replace(begin, f"(loop $l (br $l)) {begin}"))
+    monkeypatch.setattr(ComponentGuest, "_short", property(lambda guest: True, lambda guest, short: None), False)
+    routes = {"/loop": str(tmp_path / "loop.wat"), "/x": str(component("http")), "/hello": str(HELLO)}
+    client = make_client({route: {"module": module, "timeout": "1s"} for route, module in routes.items()})
+    statuses: list[int] = []
+    long = threading.Thread(target=lambda: statuses.append(client.get(path).status_code))
+    served = 0
+    assert client.get("/hello").status_code == 200
+    long.start()
+    while long.is_alive():
+        assert client.get("/hello").text == "hello world\n"
+        served += 1
+    long.join()
+    assert statuses == [504]
+    assert served > 50
+
+
+def test_of_the_world_only_what_is_called_is_imported() -> None:
+    """The engine looks each imported function up for every instance."""
+    wrapped = wrap(wat_to_wasm(HELLO.read_bytes()), adapter_parts()).component
+    called, others = b"[method]output-stream.blocking-write-and-flush", b"[method]output-stream.blocking-splice"
+    assert called in wrapped
+    assert others not in wrapped.partition(b"wasi:cli/run@")[0]

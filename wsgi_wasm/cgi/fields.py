@@ -56,17 +56,22 @@ class RequestFields(MetaVariables):
         parts += chain.from_iterable(passed)
         text = "\0".join(parts)
         if text.count("\0") >= len(parts) or "\n" in text or "\r" in text:
-            # That says which variable it is; a scheme or a method that no server lets through it does not mind.
+            # That says which variable it is.
             self.build(
-                environ, script_name=script_name, path_info=path_info, request_id="", content_length=content_length
+                environ,
+                script_name=script_name,
+                path_info=path_info,
+                request_id="",
+                content_length=content_length,
+                streamed_body=streamed_body,
             )
         return _arguments(parts, text), self._own(environ)
 
     def _own(self, environ: Mapping[str, Any]) -> list[bytes]:
         if not self._passes_variables:
             return self._env
-        passed = encode(self._passed(environ))
-        return [one for one in passed if not names.is_reserved(one.partition(b"=")[0].decode("latin-1"))] + self._env
+        passed = [one for one in self._passed(environ) if not names.is_reserved(one.partition("=")[0])]
+        return encode(passed) + self._env if passed else self._env
 
 
 def _arguments(parts: Sequence[str], text: str) -> list[bytes]:
