@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from guests.build import guest
 from hostapi.backends import Server
 from python.cases import interpreter
 from servers.packages import package_parent
+from wsgi_wasm import create_app
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.hostapi.keyvalue_store import connect
 from wsgi_wasm.wws.layout import Layout
@@ -255,6 +257,21 @@ def test_a_worker_in_python(project: Path, make_client: Callable[..., Client]) -
     route = {"directory": str(project), "interface": "wws", "interpreters": {".py": "python"}}
     client = make_client({"/": {**route, "queue_timeout": "60s"}})
     assert json.loads(client.get("/hello/Ada").data) == [{"name": "Ada"}]
+
+
+def test_the_first_worker_of_the_docs(tmp_path: Path) -> None:
+    """docs/wws.md, word for word."""
+    interpreter()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "wws.md").read_text("utf-8")
+    site, worker = (page.partition(f"```{language}\n")[2].partition("```")[0] for language in ("yaml", "python"))
+    (tmp_path / "site.yaml").write_text(site, encoding="utf-8")
+    (tmp_path / "project" / "visits").mkdir(parents=True)
+    (tmp_path / "project" / "visits" / "[name].py").write_text(worker, encoding="utf-8")
+    client = Client(create_app(tmp_path / "site.yaml"))
+    asked_for = re.findall(r"curl -s http://127.0.0.1:8000(\S+)\n(.*\n)", page)
+    assert len(asked_for) == 2
+    for path, answer in asked_for:
+        assert client.get(path).text == answer
 
 
 def test_the_project_changes(
