@@ -185,6 +185,38 @@ def test_a_damaged_artefact_is_made_again(
     assert Cache(cache).find(artefact) is not None
 
 
+def test_what_is_used_says_so(make_client: SiteMaker, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is loaded, and by a process that goes on using it: `cache prune` looks at nothing else."""
+    monkeypatch.setattr("wsgi_wasm.engine.modules.RECHECK", 0.0)
+    make_client({"/x": {"module": "hello"}}).get("/x")
+    notes = [*cache.glob("*.json"), *cache.glob("*.source")]
+    assert len(notes) == 2
+
+    def aged(days: float) -> list[float]:
+        then = time.time() - days * 86400
+        for note in notes:
+            os.utime(note, (then, then))
+        return [note.stat().st_mtime for note in notes]
+
+    def days_ago() -> list[int]:
+        return [round((time.time() - note.stat().st_mtime) / 86400) for note in notes]
+
+    recently = aged(0.5)
+    client = make_client({"/x": {"module": "hello"}})
+    client.get("/x")
+    assert [note.stat().st_mtime for note in notes] == recently, "once a day is enough"
+    aged(20)
+    make_client({"/x": {"module": "hello"}}).get("/x")
+    assert days_ago() == [0, 0]
+    monkeypatch.setattr("wsgi_wasm.engine.modules.DAY", 0.0)
+    client = make_client({"/x": {"module": "hello"}})
+    client.get("/x")
+    client.get("/x")
+    aged(20)
+    client.get("/x")
+    assert days_ago() == [0, 0]
+
+
 def test_a_loose_cache_directory_is_refused_by_name(
     make_client: SiteMaker, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
