@@ -79,6 +79,7 @@ def test_other_components_are_refused_with_what_they_export() -> None:
         with pytest.raises(ModuleError) as caught:
             wrap(wat_to_wasm(f"(component {EMPTY.format(name=name)})".encode()), parts)
         assert f"exports {name}; a guest exports" in str(caught.value)
+        assert ("a draft" in str(caught.value)) == ("-rc-" in name)
 
 
 # --- red when the package has learned it: then these components are to be served, not refused ---

@@ -231,13 +231,26 @@ def test_a_program_redirects_within_its_application(serve: Serve, app: Path) -> 
     assert (answer.status_code, answer.text) == (200, "Disallow: ä\n")
 
 
-def test_a_module_of_spin_s_first_interface(serve: Serve, app: Path, caplog: pytest.LogCaptureFixture) -> None:
+NO_COMPONENTS = [
+    ('(func (export "handle-http-request"))', "a module for Spin's first interface"),
+    (
+        '(import "wasi:http/types@0.2.0" "[resource-drop]fields" (func (param i32)))',
+        "a core module that is to become a component, as it imports wasi:http/types@0.2.0: build it as one (Rust: cargo "
+        "build --target wasm32-wasip2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), NO_COMPONENTS)
+def test_modules_that_are_no_components(
+    serve: Serve, app: Path, caplog: pytest.LogCaptureFixture, text: str, words: str
+) -> None:
     (app / "args.wasm").unlink()
-    (app / "args.wat").write_text('(module (func (export "handle-http-request")) (memory (export "memory") 1))')
+    (app / "args.wat").write_text(f'(module {text} (memory (export "memory") 1))')
     (app / "spin.toml").write_text(MANIFEST.replace("args.wasm", "args.wat"))
     client = serve(queue_timeout="1m")
     assert client.get("/args").status_code == 503
-    assert "a module for Spin's first interface" in caplog.text
+    assert words in caplog.text
 
 
 FIRST_VERSION = """\

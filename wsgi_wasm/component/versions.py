@@ -27,6 +27,11 @@ class InterfaceName(NamedTuple):
         return self.package.startswith("wasi:") and _WASI_02.fullmatch(self.version) is not None
 
     @property
+    def is_draft(self) -> bool:
+        """Whether it is a release candidate of WASI 0.2's."""
+        return self.package.startswith("wasi:") and self.version.startswith("0.2.0-")
+
+    @property
     def is_wasi_03(self) -> bool:
         """Whether it is one of WASI 0.3's, release candidates included."""
         return self.package.startswith("wasi:") and self.version.startswith("0.3.")

@@ -117,9 +117,12 @@ def wrap(guest: bytes, parts: Parts) -> Wrapped:
     if run is not None:
         return wrapping.program(guest, run, client=any(map(_is_http, stems)))
     listed = ", ".join(outline.exports) or "nothing"
-    raise ModuleError(
-        f"is a component that exports {listed}; a guest exports wasi:http/incoming-handler or wasi:cli/run, version 0.2"
-    )
+    wanted = "a guest exports wasi:http/incoming-handler or wasi:cli/run, version 0.2"
+    if any(parse(name).is_draft for name in outline.exports):
+        wanted += (
+            ", of which that was a draft, as Spin's SDK for Rust made it until version 2: build it with spin-sdk 3 to 5"
+        )
+    raise ModuleError(f"is a component that exports {listed}; {wanted}")
 
 
 def _is_http(stem: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -38,6 +39,7 @@ KEPT = 2048  # modules kept loaded; the least recently used goes first
 
 SPIN_1 = "handle-http-request"
 PREVIEW1 = "wasi_snapshot_preview1"
+INTERFACE = re.compile(r"[a-z0-9-]+:[a-z0-9-]+/[a-z0-9-]+(@.+)?")  # of the Component Model
 
 Waiting = Callable[[float], None]
 
@@ -60,6 +62,12 @@ def _check_program(facts: ModuleFacts) -> None:
         raise ModuleError(
             f"exports {SPIN_1}: a module for Spin's first interface, as TinyGo and old Rust SDKs make it. Build a "
             "component for WASI 0.2 in its place (Rust: spin-sdk 3 to 5 for wasm32-wasip2)"
+        )
+    interfaces = sorted({item.module for item in facts.imports if INTERFACE.fullmatch(item.module)})
+    if interfaces:
+        raise ModuleError(
+            f"is a core module that is to become a component, as it imports {interfaces[0]}: build it as one (Rust: cargo "
+            "build --target wasm32-wasip2 in place of wasm32-wasip1; others: wasm-tools component new)"
         )
     wrong = []
     foreign = [str(item) for item in facts.imports if item.module != PREVIEW1]
