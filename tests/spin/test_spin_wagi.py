@@ -235,8 +235,8 @@ NO_COMPONENTS = [
     ('(func (export "handle-http-request"))', "a module for Spin's first interface"),
     (
         '(import "wasi:http/types@0.2.0" "[resource-drop]fields" (func (param i32)))',
-        "a core module that is to become a component, as it imports wasi:http/types@0.2.0: build it as one (Rust: cargo "
-        "build --target wasm32-wasip2",
+        "a core module that is to become a component, as it imports wasi:http/types@0.2.0: build it as one (Rust: "
+        "cargo build --target wasm32-wasip2",
     ),
 ]
 

@@ -66,8 +66,8 @@ def _check_program(facts: ModuleFacts) -> None:
     interfaces = sorted({item.module for item in facts.imports if INTERFACE.fullmatch(item.module)})
     if interfaces:
         raise ModuleError(
-            f"is a core module that is to become a component, as it imports {interfaces[0]}: build it as one (Rust: cargo "
-            "build --target wasm32-wasip2 in place of wasm32-wasip1; others: wasm-tools component new)"
+            f"is a core module that is to become a component, as it imports {interfaces[0]}: build it as one (Rust: "
+            "cargo build --target wasm32-wasip2 in place of wasm32-wasip1; others: wasm-tools component new)"
         )
     wrong = []
     foreign = [str(item) for item in facts.imports if item.module != PREVIEW1]
