@@ -1,6 +1,7 @@
-"""What a hostile worker's answer costs the server at the worst: `python tests/wws/peak.py`, or with the kinds to try.
+"""What hostile workers and clients cost the server at the worst: `python tests/wws/peak.py`, or with the kinds to try.
 
-One request each, of as much JSON as `max_output` allows where nothing is said about it, in a process of its own.
+One request each, in a process of its own: an answer as large as `max_output` allows where nothing is said about it, or
+a body as large as `max_body` does.
 """
 
 from __future__ import annotations
@@ -29,22 +30,30 @@ KINDS = {
     "no end": ('{"data":"\U0001f600', "x", ""),
 }
 
+# The same for bodies, which are no JSON yet.
+BODIES = {
+    "body of text": ("", "x", ""),
+    "body of wide text": ("\U0001f600", "x", ""),
+    "body of quotes": ("\U0001f600", '"', ""),
+    "body of controls": ("\U0001f600", "\x01", ""),  # six bytes of JSON for each
+    "body of bytes": ("", "x", "\udcff"),
+}
 
-def answer(kind: str, size: int) -> bytes:
-    """At most `size` bytes of JSON."""
-    before, again, behind = (part.encode() for part in KINDS[kind])
+
+def data(kind: str, size: int) -> bytes:
+    """At most `size` bytes of JSON or body."""
+    before, again, behind = (part.encode("utf-8", "surrogateescape") for part in {**KINDS, **BODIES}[kind])
     return before + again * ((size - len(before) - len(behind)) // len(again)) + behind
 
 
-def peaks(kinds: list[str]) -> dict[str, int]:
-    """Bytes that the process grows by at most while it serves each, in a process of their own."""
-    command = [sys.executable, __file__, "--here", *kinds]
+def peak(kind: str) -> int:
+    """Bytes that a process grows by at most while it serves this one."""
+    command = [sys.executable, __file__, "--here", kind]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return dict(zip(kinds, map(int, done.stdout.split()), strict=True))
+    return int(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def _measure(kinds: list[str], folder: Path) -> None:
+def _measure(kind: str, folder: Path) -> int:
     from werkzeug.test import Client
 
     from guests.build import guest
@@ -54,23 +63,22 @@ def _measure(kinds: list[str], folder: Path) -> None:
     route = f"{{module: {guest('worker')}, interface: wws, dirs: {{/answers: {folder}}}, queue_timeout: 60s}}"
     site.write_text(f"routes: {{/w: {route}}}", encoding="utf-8")
     app = create_app(site)
-    size = app.config.routes[0].limits.max_output
-    (folder / "small").write_bytes(answer("text", 100))
+    limits = app.config.routes[0].limits
+    body = data(kind, limits.max_body) if kind in BODIES else b""
+    (folder / "small").write_bytes(data("text", 100))
+    (folder / "large").write_bytes(b"" if body else data(kind, limits.max_output))
 
-    def serve(name: str) -> None:
-        answer = Client(app).get(f"/w?answer={name}", buffered=False)
+    def serve(name: str, body: bytes = b"") -> None:
+        answer = Client(app).post(f"/w?answer={name}", data=body, buffered=False)
         answer.close()
         if answer.status_code not in (200, 502):
             raise SystemExit(answer.text)
 
     serve("small")
-    for kind in kinds:
-        with (folder / "large").open("wb") as file:
-            file.write(answer(kind, size))
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the highest mark becomes what there is now
-        before = _high_water()
-        serve("large")
-        print(_high_water() - before, flush=True)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the highest mark becomes what there is now
+    before = _high_water()
+    serve("small" if body else "large", body)
+    return _high_water() - before
 
 
 def _high_water() -> int:
@@ -81,7 +89,7 @@ def _high_water() -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--here"]:
         with tempfile.TemporaryDirectory() as place:
-            _measure(sys.argv[2:], Path(place))
+            print(_measure(sys.argv[2], Path(place)))
     else:
-        for kind, peak in peaks(sys.argv[1:] or list(KINDS)).items():
-            print(f"{kind:10} {peak / MIB:8.0f} MiB")
+        for kind in sys.argv[1:] or [*KINDS, *BODIES]:
+            print(f"{kind:17} {peak(kind) / MIB:8.0f} MiB", flush=True)

@@ -19,7 +19,6 @@ from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.errors import BadGateway
 from wsgi_wasm.handlers.wws import AnswerReader
 from wsgi_wasm.wws.answer import read_answer
-from wws.peak import KINDS, peaks
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "answers.yaml").read_text("utf-8"))
 
@@ -95,13 +94,6 @@ def test_strings_of_all_kinds_of_parts(shift: int, parts: list[str]) -> None:
 def test_half_a_pair_where_a_piece_ends(half: str, length: int) -> None:
     with pytest.raises(BadGateway, match="half of a surrogate pair"):
         read_answer(whole("x" * length + half + "y" * 30))
-
-
-def test_the_memory_that_an_answer_takes() -> None:
-    """What `python tests/wws/peak.py` shows, in MiB: the output, what it holds, and the response."""
-    with_default = peaks(list(KINDS))
-    assert {kind: peak >> 20 for kind, peak in with_default.items() if peak > 40 << 20} == {}
-    assert with_default["text"] > 10 << 20  # it was served
 
 
 def test_a_worker_that_writes_byte_by_byte() -> None:

@@ -6,7 +6,6 @@ written, and nothing else, so that requests at the same time lose nothing to eac
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from wsgi_wasm.request import LocalRedirect, Request
 from wsgi_wasm.stderr import ErrorLog
 from wsgi_wasm.wsgi_server import Connection
 from wsgi_wasm.wws.answer import MAX_NAMESPACE, MAX_PAIRS, read_answer
-from wsgi_wasm.wws.request import request_text
+from wsgi_wasm.wws.request import request_stream
 
 log = logging.getLogger("wsgi_wasm.gateway")
 
@@ -69,7 +68,7 @@ class WwsHandler(HttpHandler):
         length = len(data) if body is not None else None
         (method, target, scheme, authority, *fields), own = self._told(request, call.invocation, length, False)
         pairs = self._read_pairs(call.namespace)
-        text = request_text(
+        stdin = request_stream(
             url=f"{scheme.decode()}://{authority.decode()}{target.decode()}",
             method=method.decode("latin-1"),
             headers=[(name.decode(), value.decode()) for name, value in zip(fields[::2], fields[1::2], strict=True)],
@@ -83,7 +82,7 @@ class WwsHandler(HttpHandler):
         errors = ErrorLog(self.route.name, request.identity, limits.max_stderr)
         answer = Answer(request, reader, Connection(request.environ), limits.send_timeout, errors)
         try:
-            outcome = self._admitted(guest, program.arguments, own, io.BytesIO(text), answer, request.spent)
+            outcome = self._admitted(guest, program.arguments, own, stdin, answer, request.spent)
         finally:
             errors.close()
         return self._finish(request, outcome, answer)
