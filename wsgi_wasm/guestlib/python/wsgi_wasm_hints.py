@@ -2,6 +2,7 @@
 traceback. Scripts see the same exceptions as without it.
 """
 
+import linecache
 import re
 import sqlite3
 import sys
@@ -65,6 +66,7 @@ _ATTRIBUTES_OF_2 = {
 _SYNTAX_OF_2 = re.compile(
     r"Missing parentheses in call to|leading zeros in decimal integer literals|multiple exception types must be"
 )
+_EXCEPT_OF_2 = re.compile(r"\s*except\s+\S+\s*,\s*\w+\s*:")  # in Python 3.14 two kinds of errors
 _LINE_OF_2 = re.compile(r"<>|`|^\s*raise\s+\w+\s*,|\b[uU][rR]['\"]|\b\d+[lL]\b")
 
 
@@ -103,15 +105,18 @@ def _of_name(error: NameError | AttributeError) -> str | None:
         return PROCESSES
     if of_module and error.name in _SYSTEM:
         return SYSTEM.format(name=error.name)
-    old = _NAMES_OF_2 if isinstance(error, NameError) else _ATTRIBUTES_OF_2
-    return PYTHON_2 if error.name in old else None
+    if isinstance(error, AttributeError):
+        return PYTHON_2 if error.name in _ATTRIBUTES_OF_2 else None
+    if error.name in _NAMES_OF_2 or _EXCEPT_OF_2.match(_line(error)):
+        return PYTHON_2
+    return None
 
 
 def _of_system(error: OSError) -> str | None:
     said = str(error)
     if "does not support processes" in said:
         return PROCESSES
-    if "unknown url type: https" in said or _raised_in(error, "/socket.py"):
+    if "unknown url type: https" in said or _place(error)[0].endswith("/socket.py"):
         return NETWORK
     if "No usable temporary directory" in said:
         return TEMPORARY
@@ -122,11 +127,16 @@ def _of_system(error: OSError) -> str | None:
     return None
 
 
-def _raised_in(error: BaseException, file: str) -> bool:
+def _place(error: BaseException) -> tuple[str, int]:
+    """The file and the line that raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename.endswith(file)
+    return ("", 0) if trace is None else (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+
+
+def _line(error: BaseException) -> str:
+    return linecache.getline(*_place(error))
 
 
 def _of_thread(error: RuntimeError) -> str | None:
