@@ -60,8 +60,12 @@ def test_it_is_used_and_can_be_left_aside(package: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("uint64_t handed;", "uint64_t handed, more;"), ("const char *input_path;", "const char *input_path, *more;")],
-    ids=["run", "component_run"],
+    [
+        ("uint64_t handed;", "uint64_t handed, more;"),
+        ("const char *input_path;", "const char *input_path, *more;"),
+        ("wsgi_wasm_waits", "other"),
+    ],
+    ids=["run", "component_run", "a function"],
 )
 def test_a_library_of_other_sources_is_refused(package: Path, old: str, new: str) -> None:
     build(package, old, new)

@@ -50,6 +50,7 @@ _ADAPTER_NEEDS = {
     "subscribe": (FUNC_SORT, "wasi:io/streams", "[method]input-stream.subscribe"),
     "poll-list": (FUNC_SORT, "wasi:io/poll", "poll"),
     "timer": (FUNC_SORT, "wasi:clocks/monotonic-clock", "subscribe-duration"),
+    "waits": (FUNC_SORT, "wsgi-wasm:gateway/waiting", "begin"),
     "write": (FUNC_SORT, "wasi:io/streams", "[method]output-stream.blocking-write-and-flush"),
     "arguments": (FUNC_SORT, "wasi:cli/environment", "get-arguments"),
     "environment": (FUNC_SORT, "wasi:cli/environment", "get-environment"),
@@ -77,6 +78,7 @@ _WAIT_NEEDS = {
     "ready": (FUNC_SORT, "wasi:io/poll", "[method]pollable.ready"),
     "poll": (FUNC_SORT, "wasi:io/poll", "poll"),
     "timer": (FUNC_SORT, "wasi:clocks/monotonic-clock", "subscribe-duration"),
+    "waits": (FUNC_SORT, "wsgi-wasm:gateway/waiting", "begin"),
 }
 
 _OWN_FUNCTIONS = {

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from wsgi_wasm.component.outline import Outline
 
 
-# What can neither wait nor compute for long, whatever it is asked, where standard input has been read before.
+# What can neither wait nor compute for long, whatever it is asked, where standard input has been read before and no
+# directory is granted. `wasi:io/poll` is the adapter's, which says when it waits.
 _AT_ONCE = frozenset(
     {
         *(f"wasi:cli/{name}" for name in ("environment", "exit", "stdin", "stdout", "stderr")),
         *(f"wasi:cli/terminal-{name}" for name in ("input", "output", "stdin", "stdout", "stderr")),
         *("wasi:clocks/monotonic-clock", "wasi:clocks/wall-clock", "wasi:http/types", "wasi:io/error"),
-        *("wasi:io/streams", "wasi:random/insecure-seed"),
+        *("wasi:io/poll", "wasi:io/streams", "wasi:filesystem/preopens", "wasi:filesystem/types"),
+        "wasi:random/insecure-seed",
     }
 )
 

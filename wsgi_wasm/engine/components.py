@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from wsgi_wasm.component.wrap import RUN
 from wsgi_wasm.engine import _component_capi as cc
+from wsgi_wasm.engine import _component_values as v
 from wsgi_wasm.engine import hostcalls, supply
 from wsgi_wasm.engine.component_engine import ComponentEngine
 from wsgi_wasm.engine.component_facts import ComponentFacts, ComponentImport
@@ -20,12 +21,16 @@ from wsgi_wasm.engine.component_guest import ComponentGuest
 from wsgi_wasm.engine.errors import taken
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.imports import Instance, imports
+from wsgi_wasm.engine.native import native
 from wsgi_wasm.engine.offers import offered
 from wsgi_wasm.engine.run import RunLimits
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError
 
 _linking = threading.Lock()
+
+# What the adapter calls before a guest waits; only a native run has something to do then.
+_WAITS = v.HostFunction(native.waits) if native is not None else v.HostFunction(lambda *_: 0)
 
 
 def not_offered(facts: ComponentFacts) -> list[ComponentImport]:
@@ -85,6 +90,7 @@ def _linker(engine: ComponentEngine, missing: tuple[ComponentImport, ...], impor
             cc.linker_allow_shadowing(linker, True)
             taken(cc.linker_add_wasi(linker))
             taken(cc.linker_add_http(linker))  # for the adapter; no guest gets at it
+            hostcalls.define_instance(linker, "wsgi-wasm:gateway/waiting@1.0.0", {}, {"begin": _WAITS})
             for interface in offered().values():
                 hostcalls.define(linker, interface)
             for one in missing:

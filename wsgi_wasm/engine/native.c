@@ -32,7 +32,7 @@ enum { SMALL = 1 << 20 }; /* bytes; a larger memory takes longer to be given bac
 enum { TICK = 10000000, IDLE_TICKS = 100 }; /* nanoseconds; ticks without a run before the ticker sleeps */
 
 struct functions w;
-static __thread struct run *current;
+__thread struct run *current;
 static const char ENDS[] = "the run ends";
 
 EXPORTED uint64_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct functions); }
@@ -152,7 +152,7 @@ EXPORTED void *wsgi_wasm_in_python(void *python, void *caller, raw *arguments, s
 }
 
 /* Python takes the lock again by itself where it is called from here on. */
-static void let_go(struct run *r)
+void let_go(struct run *r)
 {
     if (r->held && !r->inside && !r->thread)
         r->thread = w.save_thread();

@@ -91,6 +91,7 @@ struct run {
 #pragma GCC visibility push(hidden)
 
 extern struct functions w;
+extern __thread struct run *current; /* of this thread */
 
 double now(clockid_t clock);
 
@@ -107,6 +108,9 @@ void *open_store(struct run *r);
  * server's write() has come back to us. */
 struct run *enter(struct run *r);
 void leave(struct run *r, struct run *outer);
+
+/* Lets go of the interpreter's lock, where the call came with it. */
+void let_go(struct run *r);
 
 /* Frees the store; where that takes long, without the interpreter's lock. The lock is held again afterwards. */
 void close_store(struct run *r, void *store, int takes_long, double *since);

@@ -6,6 +6,7 @@ built by `pip install` where there is a C compiler; `WSGI_WASM_NATIVE=0` in the 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -144,6 +145,7 @@ class Native:
         self.ticks: Any = library.wsgi_wasm_ticks
         self.ticks.restype, self.ticks.argtypes = c_int, (c_void_p,)
         self.in_python = self._address("in_python")
+        self.waits = self._address("waits")
         self.entries = {name: self._address(name) for name in ANSWERED}
         self._take: Any = None
 
@@ -193,8 +195,9 @@ def _find() -> Native | None:
         except OSError as error:
             log.warning("%s cannot be used, and guests run without it: %s", path, error)
             continue
-        if fits:
-            return Native(str(path), library)
+        with contextlib.suppress(AttributeError):  # a function that is not there
+            if fits:
+                return Native(str(path), library)
         log.warning("%s was built from other sources, and guests run without it: install wsgi_wasm again", path)
     return None
 

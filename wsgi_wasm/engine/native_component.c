@@ -3,7 +3,8 @@
  * A component's streams are Wasmtime's own. Output and errors are files in memory: what lies in them at the end is read
  * here, where it is little, and by Python where it is much or where a tick of the clock has begun to read it.
  *
- * The interpreter's lock may be held, as for core modules, for a component that imports nothing in which it could wait.
+ * The interpreter's lock may be held, as for core modules, for a component that imports nothing in which it could stay
+ * for long unnoticed. Where it waits, the adapter says so before, and the lock is let go of.
  */
 #include "native.h"
 
@@ -136,6 +137,14 @@ static void read_files(struct component_run *c)
         ssize_t got = pread(c->output_file, r->output, c->output_waiting, 0);
         r->output_size = got < 0 ? 0 : (uint64_t)got;
     }
+}
+
+/* What the adapter calls before the guest waits. A function of the host, as components have them. */
+EXPORTED void *wsgi_wasm_waits(void *data, void *context, void *type, void *arguments, size_t arguments_count,
+                               void *results, size_t results_count)
+{
+    let_go(current);
+    return NULL;
 }
 
 /* Runs a component to its end in a store of its own. The caller frees `error`. */

@@ -36,6 +36,7 @@ IMPORT("memory", "keep") void keep(void);       /* do not */
 
 IMPORT("host", "poll") void host_poll(const Handle *pollables, uint32_t count, Text *ready);
 IMPORT("host", "ready") int32_t host_ready(Handle pollable);
+IMPORT("host", "waits") void host_waits(void); /* the guest is about to wait */
 IMPORT("host", "timer") Handle host_timer(uint64_t nanoseconds);
 IMPORT("host", "drop-pollable") void host_drop_pollable(Handle pollable);
 IMPORT("host", "read") void host_read(Handle stream, uint64_t size, void *got);

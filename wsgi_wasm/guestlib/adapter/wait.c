@@ -11,10 +11,23 @@
 
 #define PIECE 65536 /* bytes that one read takes at most */
 
-/* Wait until one of `count` pollables is ready; the list has room for one more. Which ones, goes to `ready`. */
+static bool any_ready(const Handle *pollables, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (host_ready(pollables[i]))
+            return true;
+    return false;
+}
+
+/* Wait until one of `count` pollables is ready; the list has room for one more. Which ones, goes to `ready`. The host is
+ * told before: what it holds for guests that are short is not held while one waits. */
 static Text wait(Handle *pollables, uint32_t count) {
     uint64_t slice = FIRST_SLICE;
     Text ready;
+    if (any_ready(pollables, count)) {
+        host_poll(pollables, count, &ready);
+        return ready;
+    }
+    host_waits();
     for (;;) {
         pollables[count] = host_timer(slice);
         host_poll(pollables, count + 1, &ready);
@@ -31,10 +44,8 @@ static Text wait(Handle *pollables, uint32_t count) {
 }
 
 EXPORT("block") void block(Handle pollable) {
-    if (!host_ready(pollable)) {
-        Handle list[2] = {pollable};
-        wait(list, 1);
-    }
+    Handle list[2] = {pollable};
+    wait(list, 1);
     host_drop_pollable(pollable);
     release();
 }

@@ -8,6 +8,7 @@
   (import "ready" (func $ready (param "self" (borrow $pollable)) (result bool)))
   (import "poll" (func $poll (param "in" (list (borrow $pollable))) (result (list u32))))
   (import "timer" (func $timer (param "when" u64) (result (own $pollable))))
+  (import "waits" (func $waits))
   (import "read" (func $read (param "self" (borrow $input-stream)) (param "len" u64)
     (result (result (list u8) (error $stream-error)))))
   (import "subscribe" (func $subscribe (param "self" (borrow $input-stream)) (result (own $pollable))))
@@ -18,6 +19,7 @@
     (canon lower (func $poll) (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
   (core func $lowered-ready (canon lower (func $ready)))
   (core func $lowered-timer (canon lower (func $timer)))
+  (core func $lowered-waits (canon lower (func $waits)))
   (core func $drop-pollable (canon resource.drop $pollable))
   (core func $lowered-read
     (canon lower (func $read) (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
@@ -27,6 +29,7 @@
     (export "poll" (func $lowered-poll))
     (export "ready" (func $lowered-ready))
     (export "timer" (func $lowered-timer))
+    (export "waits" (func $lowered-waits))
     (export "drop-pollable" (func $drop-pollable))
     (export "read" (func $lowered-read))
     (export "subscribe" (func $lowered-subscribe))

@@ -75,5 +75,7 @@
     (export "output-stream" (type $output (eq $output-stream)))
     (export "get-stderr" (func (result (own $output))))))
 
+  (import "wsgi-wasm:gateway/waiting@1.0.0" (instance (export "begin" (func))))
+
   ;;; outbound.wat
 )
