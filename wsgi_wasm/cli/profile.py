@@ -16,6 +16,7 @@ from typing import Any
 
 from wsgi_wasm.answer import Answer
 from wsgi_wasm.app import Gateway
+from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.metavars import MetaVariables
 from wsgi_wasm.cli.running import make_environ, patient, read_data
 from wsgi_wasm.cli.source import UserError
@@ -36,7 +37,7 @@ GUEST = "guest, with its calls of the host"
 STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
     "routing": ((Router, "match"), (Programs, "find")),
     "body": ((guest_handler, "read_body"),),
-    "meta-variables": ((MetaVariables, "build"),),
+    "meta-variables": ((MetaVariables, "build"), (RequestFields, "tell")),
     "engine, in Python": ((Guest, "run"), (ComponentGuest, "run")),
     "store, limits, grants": (),
     "instantiate": ((_capi, "instantiate"), (_component_capi, "instantiate")),
