@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
@@ -30,12 +30,25 @@ EXAMPLES = PROJECT / "examples"
 GUESTS = PROJECT / "benchmarks" / "guests"
 OPEN = 64
 
-# name: site or manifest, path, the module that must have been built, the bound that the project has set itself (ms)
-SITES: dict[str, tuple[str, str, str, float]] = {
-    "componentize-js, wasi:http": ("http-js/site.yaml", "/words", "http-js/words.wasm", 1.0),
-    "componentize-py, wasi:http": ("http-python/site.yaml", "/digest", "http-python/digest.wasm", 2.5),
-    "spin-sdk for Python": ("spin-python/spin.toml", "/visits", "spin-python/app.wasm", 3.0),
-    "Spin's JavaScript": ("spin-js/spin.toml", "/pages/x", "spin-js/visits.wasm", 3.0),
+
+class Example(NamedTuple):
+    """What is sent to a site or manifest whose module has been built, and the CPU time that the project has set itself
+    as a bound (ms)."""
+
+    site: str
+    path: str
+    built: str
+    bound: float
+    body: bytes = b""
+
+
+SITES: dict[str, Example] = {
+    "componentize-js, wasi:http": Example("http-js/site.yaml", "/words", "http-js/words.wasm", 1.0),
+    "componentize-py, wasi:http": Example("http-python/site.yaml", "/digest", "http-python/digest.wasm", 2.5),
+    "Rust, wasi:http": Example("http-rust/site.yaml", "/table", "http-rust/table.wasm", 1.0, b"a,b\n1,2\n3,4\n"),
+    "spin-sdk for Python": Example("spin-python/spin.toml", "/visits", "spin-python/app.wasm", 3.0),
+    "Spin's JavaScript": Example("spin-js/spin.toml", "/pages/x", "spin-js/visits.wasm", 3.0),
+    "Spin's Rust": Example("spin-rust/spin.toml", "/", "spin-rust/links.wasm", 3.0),
 }
 
 
@@ -60,18 +73,18 @@ def environ(path: str, body: bytes = b"") -> dict[str, Any]:
     }
 
 
-def status(gateway: Gateway, path: str) -> str:
+def status(gateway: Gateway, path: str, body: bytes = b"") -> str:
     """Send one request and give its status."""
     seen: list[str] = []
-    for _ in gateway(environ(path), lambda line, fields: seen.append(line) or len):  # type: ignore[func-returns-value]
+    for _ in gateway(environ(path, body), lambda line, fields: seen.append(line) or len):  # type: ignore[func-returns-value]
         pass
     return seen[0] if seen else ""
 
 
-def ready(gateway: Gateway, path: str) -> None:
+def ready(gateway: Gateway, path: str, body: bytes = b"") -> None:
     """Wait until the module is compiled. Raises SystemExit for any other answer than 200."""
     for _ in range(600):
-        line = status(gateway, path)
+        line = status(gateway, path, body)
         if line.startswith("200"):
             return
         if not line.startswith("503"):
@@ -80,13 +93,13 @@ def ready(gateway: Gateway, path: str) -> None:
     raise SystemExit(f"{path}: not compiled in time")
 
 
-def cpu(gateway: Gateway, path: str, requests: int) -> tuple[float, float]:
+def cpu(gateway: Gateway, path: str, requests: int, body: bytes = b"") -> tuple[float, float]:
     """CPU milliseconds a request: the least and the median of ten stretches."""
     stretches = []
     for _ in range(10):
         before = time.process_time()
         for _ in range(max(requests // 10, 1)):
-            status(gateway, path)
+            status(gateway, path, body)
         stretches.append((time.process_time() - before) * 1e3 / max(requests // 10, 1))
     return min(stretches), statistics.median(stretches)
 
@@ -101,7 +114,7 @@ def held() -> tuple[int, int]:
 
 def examples(folder: Path, requests: int) -> Iterator[tuple[str, str, str]]:
     """CPU time of each example; Spin's keep their state in `folder`."""
-    for name, (source, path, built, bound) in SITES.items():
+    for name, (source, path, built, bound, body) in SITES.items():
         site, module = EXAMPLES / source, EXAMPLES / built
         if not module.exists():
             yield name, "not built: python examples/build.py", ""
@@ -111,8 +124,8 @@ def examples(folder: Path, requests: int) -> Iterator[tuple[str, str, str]]:
             site = folder / f"{module.stem}.yaml"
             site.write_text(f"routes: {{/: {{spin: {spin}}}}}\n")
         gateway = create_app(site)
-        ready(gateway, path)
-        least, median = cpu(gateway, path, requests)
+        ready(gateway, path, body)
+        least, median = cpu(gateway, path, requests, body)
         yield f"{name}, CPU a request", f"{least:.2f} ms (median {median:.2f})", f"bound {bound:g} ms"
 
 
@@ -153,7 +166,7 @@ def leaks(folder: Path, count: int) -> Iterator[tuple[str, str, str]]:
 
 def loading(requests: int) -> Iterator[tuple[str, str, str]]:
     """Loading a large component from the cache, and what instances of it hold while they are open."""
-    source, path, built, _ = SITES["componentize-py, wasi:http"]
+    source, path, built, *_ = SITES["componentize-py, wasi:http"]
     site, module = EXAMPLES / source, EXAMPLES / built
     if not module.exists():
         return
