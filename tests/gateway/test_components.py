@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -450,6 +451,25 @@ def test_one_that_was_short_stops_nobody(
     long.join()
     assert statuses == [504]
     assert served > 50
+
+
+def test_without_a_descriptor_left_the_next_request_is_served(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = os.memfd_create
+    for failing in ("wsgi_wasm-stdout", "wsgi_wasm-stderr"):
+
+        def create(name: str, flags: int, failing: str = failing) -> int:
+            if name == failing:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return made(name, flags)
+
+        monkeypatch.setattr(os, "memfd_create", create)
+        assert client.get("/x/hello").status_code == 503
+        assert "the output of a component finds no place: Too many open files" in caplog.text
+        caplog.clear()
+    monkeypatch.setattr(os, "memfd_create", made)
+    assert client.get("/x/hello").status_code == 200
 
 
 def test_of_the_world_only_what_is_called_is_imported() -> None:

@@ -44,9 +44,12 @@ class ComponentSlot:
         self.guest = 0  # the number of the guest that the job was last made ready for
 
     def files(self) -> tuple[OutputFile, OutputFile]:
-        """For standard output and errors, ready for a run."""
+        """For standard output and errors, ready for a run. Raises Unavailable."""
         if self.output is None or self.errors is None:
-            self.output, self.errors = OutputFile("wsgi_wasm-stdout"), OutputFile("wsgi_wasm-stderr")
+            try:
+                self.output, self.errors = OutputFile("wsgi_wasm-stdout"), OutputFile("wsgi_wasm-stderr")
+            except OSError as error:
+                raise Unavailable(f"the output of a component finds no place: {error.strerror}") from None
         self.output.begin()
         self.errors.begin()
         return self.output, self.errors

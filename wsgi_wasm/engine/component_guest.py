@@ -157,7 +157,7 @@ class ComponentGuest:
             job.well
             and current.run is None
             and not job.errors_waiting
-            and waiting <= job.output_capacity
+            and waiting == job.output_size
             and waiting <= self.limits.max_output
         ):
             return Outcome(End.RETURNED, rest=ctypes.string_at(job.output, job.output_size))
@@ -201,14 +201,15 @@ class ComponentGuest:
 
     def _job(self, slot: ComponentSlot) -> ComponentJob:
         """A job for this slot, which is of one engine for good."""
-        job = slot.job = ComponentJob()
-        slot.gathered = ctypes.create_string_buffer(OUTPUT_SIZE)
         output, errors = slot.files()
+        job = ComponentJob()
+        slot.gathered = ctypes.create_string_buffer(OUTPUT_SIZE)
         job.engine = self.linked.engine.pointer
         job.output, job.output_capacity = ctypes.addressof(slot.gathered), OUTPUT_SIZE
         job.output_path, job.output_file = output.path, output.descriptor
         job.errors_path, job.errors_file = errors.path, errors.descriptor
         job.python_epoch = address_of(wasi.ON_EPOCH)
+        slot.job = job
         return job
 
     def _call(self, context: int) -> tuple[int | None, bool]:

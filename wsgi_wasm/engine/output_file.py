@@ -22,6 +22,8 @@ _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c
 class OutputFile:
     """One file. `path` opens it for writing."""
 
+    descriptor = -1
+
     def __init__(self, name: str) -> None:
         self.descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
         self.path = f"/proc/{os.getpid()}/fd/{self.descriptor}".encode()  # `self` would be one link more to follow
@@ -57,5 +59,5 @@ class OutputFile:
 
     def __del__(self) -> None:
         # At exit of the interpreter the function may be gone already.
-        if os is not None:
+        if os is not None and self.descriptor >= 0:
             os.close(self.descriptor)
