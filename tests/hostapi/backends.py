@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,13 @@ class Server:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    directory = tmp_path_factory.mktemp("redis")
+    with redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@contextmanager
+def redis(directory: Path) -> Iterator[Server]:
+    """A Redis that keeps what it keeps in this directory."""
     port = free_port()
     argv = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--requirepass", "opensesame"]
     process = ServerProcess(argv, output=directory / "log", cwd=directory)
@@ -80,7 +87,13 @@ def as_postgres(*command: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    directory = tmp_path_factory.mktemp("postgres")
+    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@contextmanager
+def postgres(directory: Path) -> Iterator[Server]:
+    """A PostgreSQL that keeps what it keeps in this directory, with the user alice."""
     for parent in (directory, directory.parent):
         parent.chmod(0o755)
     directory.parent.parent.chmod(0o755)
