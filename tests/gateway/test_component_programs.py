@@ -74,6 +74,30 @@ def test_the_interface_can_be_forced(make_client: SiteMaker, caplog: pytest.LogC
     assert "`interface` is http, and this guest's is cgi" in caplog.text
 
 
+CALLS = """
+(component
+  (import "test:call/f" (instance $i (export "f" (func))))
+  (core func $f (canon lower (func $i "f")))
+  (core instance $given (export "f" (func $f)))
+  (core module $m
+    (import "given" "f" (func $f))
+    (func (export "run") (result i32) (call $f) (i32.const 0)))
+  (core instance $c (instantiate $m (with "given" (instance $given))))
+  (func $run (result (result)) (canon lift (core func $c "run")))
+  (instance $out (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $out)))
+"""
+
+
+def test_the_log_names_what_is_not_offered(
+    make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where nothing else of the run has taken Python before."""
+    (tmp_path / "calls.wat").write_text(CALLS)
+    assert make_client({"/x": {"module": str(tmp_path / "calls.wat")}}).get("/x").status_code == 502
+    assert "called test:call/f f, which is not offered" in caplog.text
+
+
 def test_a_component_cannot_take_all_descriptors(
     make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

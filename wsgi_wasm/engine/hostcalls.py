@@ -10,6 +10,7 @@ must close its `Held` afterwards, whatever happened.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import logging
@@ -195,6 +196,9 @@ _STOPPED = b"stopped by the host"
 def fail(failure: BaseException) -> int:
     """Nothing that Python raises may cross into Wasmtime: it is kept for the caller, and the guest traps."""
     run = current.run
+    if run is None and current.begin is not None:
+        with contextlib.suppress(BaseException):  # where there is no memory, for one: then it is a trap alone
+            run = current.the_run()
     if run is not None and run.failure is None:
         run.failure = failure
     return int(c.error_new(_STOPPED))
