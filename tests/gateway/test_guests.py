@@ -20,6 +20,10 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
+from wsgi_wasm.engine import component_guest
+from wsgi_wasm.engine import guest as engine_guest
+from wsgi_wasm.engine.guest import PATIENCE
+from wsgi_wasm.engine.native import native
 from wsgi_wasm.errors import Cut
 
 CUT = -1
@@ -370,3 +374,58 @@ def test_a_guest_that_was_short_stops_nobody(make_client: SiteMaker) -> None:
     endless.join()
     assert statuses == [504]
     assert served > 50
+
+
+RANDOM = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (memory (export "memory") 1100)
+  (data (i32.const 0) "\\10\\00\\00\\00\\0d\\00\\00\\00")
+  (data (i32.const 16) "Status:200\\n\\n?")
+  (func (export "_start")
+    (i32.store8 (i32.const 28) (i32.add (i32.const 65) (call $random (i32.const ADDRESS) (i32.const SIZE))))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (if (i32.and (i64.eqz (i64.load (i32.const ADDRESS))) (i32.eq (i32.load8_u (i32.const 28)) (i32.const 65)))
+      (then unreachable))))"""
+
+
+@pytest.mark.parametrize(
+    ("address", "size", "answer"),
+    [
+        (65536, 100, b"A"),
+        (65536, 5_000_000, b"A"),
+        (1100 * 65536 - 9, 10, None),
+        (65536, (64 << 20) + 1, None),
+    ],
+)
+def test_random_bytes(make_client: SiteMaker, tmp_path: Path, address: int, size: int, answer: bytes | None) -> None:
+    """Many take their time, without the interpreter's lock."""
+    text = RANDOM.replace("ADDRESS", str(address)).replace("SIZE", str(size))
+    (tmp_path / "random.wat").write_text(text)
+    client = make_client({"/x": {"module": str(tmp_path / "random.wat")}})
+    for _ in range(3):
+        response = client.get("/x")
+        assert (response.status_code, response.data) == (502 if answer is None else 200, answer or response.data)
+
+
+@pytest.mark.parametrize(
+    ("memory", "patience", "held"), [("128MiB", PATIENCE, 9), ("129MiB", PATIENCE, 0), ("128MiB", 0.0, 1)]
+)
+@pytest.mark.parametrize("kind", ["program", "component"])
+def test_who_keeps_the_lock(
+    make_client: SiteMaker, monkeypatch: pytest.MonkeyPatch, memory: str, patience: float, held: int, kind: str
+) -> None:
+    """One that was short before, unless it could do much with one instruction; never again one that kept it long."""
+    if native is None:
+        return  # nobody keeps it
+    for module in (engine_guest, component_guest):
+        monkeypatch.setattr(module, "PATIENCE", patience)
+        monkeypatch.setattr(module, "SHORT", 60.0)
+    name = "run_holding" if kind == "program" else "run_component_holding"
+    function, calls = getattr(native, name), []
+    monkeypatch.setattr(native, name, lambda job: (calls.append(job.kept), function(job)))
+    hello = "hello" if kind == "program" else str(Path(__file__).parents[2] / "benchmarks/guests/hello_http.wat")
+    client = make_client({"/x": {"module": hello, "memory": memory}})
+    for _ in range(10):
+        assert client.get("/x").status_code == 200
+    assert len(calls) == held

@@ -23,7 +23,7 @@ from wsgi_wasm.engine.component_facts import ComponentFacts
 from wsgi_wasm.engine.component_run import ComponentRun
 from wsgi_wasm.engine.component_wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
 from wsgi_wasm.engine.errors import component_trap, error_text
-from wsgi_wasm.engine.guest import SHORT, Preopen, numbers
+from wsgi_wasm.engine.guest import HOLDING_MEMORY, PATIENCE, SHORT, Preopen, numbers
 from wsgi_wasm.engine.native import OUTPUT_SIZE, ComponentJob, Native, address_of, native
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Client, Input, RunLimits, Stop, current
@@ -76,7 +76,7 @@ class ComponentGuest:
         self.memory = memory_each(linked.facts, limits.memory)
         self._number = next(numbers)
         self._short = False  # as `guest.Guest`
-        self._may_hold = not (preopens or self._calls_host or linked.facts.waits)
+        self._may_hold = limits.memory <= HOLDING_MEMORY and not (preopens or self._calls_host or linked.facts.waits)
 
     def run(
         self,
@@ -140,6 +140,8 @@ class ComponentGuest:
             job.held = holds
             (native.run_component_holding if holds else native.run_component)(job)
             self._short = job.wall < SHORT
+            if job.kept > PATIENCE:
+                self._may_hold = False
             outcome = self._native_outcome(job)
         finally:
             run = current.run

@@ -26,7 +26,10 @@ _KINDS = {"i32": 0, "i64": 1}
 
 numbers = count(1)  # of guests of either kind
 
-SHORT = 0.001  # seconds; a guest that took less is run with the interpreter's lock held the next time: see native.c
+# A guest that took less than this many seconds is run with the interpreter's lock held the next time: see native.c.
+SHORT = 0.001
+PATIENCE = 0.03  # seconds of CPU time: three ticks, of which the first should have taken the lock away
+HOLDING_MEMORY = 128 << 20  # bytes; one bulk operation over more takes longer than others should wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ class Guest:
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._number = next(numbers)  # slots remember it: what a run needs of its guest is set once
         self._short = False  # whether it was the last time
+        # With directories it may wait for a file, and nobody else should wait with it.
+        self._may_hold = not preopens and limits.memory <= HOLDING_MEMORY
         self._constant = linked.prepared, limits.memory, limits.max_output
 
     def _check_memory(self) -> None:
@@ -183,14 +188,15 @@ class Guest:
         job = self._filled(slot, arguments, environment, stdin)
         current.begin = Run, slot, self.limits, client, stdin, environment, spent, job
         try:
-            if self._short:
+            if self._short and self._may_hold:
                 job.held = 1
                 native.run_holding(job)
             else:
                 job.held = 0
                 native.run(job)
-            # With directories it may wait for a file, and nobody else should wait with it.
-            self._short = job.wall < SHORT and not self.preopens
+            self._short = job.wall < SHORT
+            if job.kept > PATIENCE:
+                self._may_hold = False
             run = current.run
             rest = ctypes.string_at(job.output, job.output_size)
             failure = Exited(job.code) if job.exited else None

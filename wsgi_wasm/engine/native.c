@@ -4,8 +4,9 @@
  * store is made, it is called, its output is gathered, and its store is freed, in one call.
  *
  * A guest that was short the last time is run with the interpreter's lock held: handing the lock over costs more than
- * such a guest. The first tick of the clock lets go of it, so that no guest keeps it for longer; one that may wait for a
- * file never has it.
+ * such a guest. The first tick of the clock lets go of it; one that may wait for a file never has it, and neither has one
+ * with much memory, as a tick comes only after what one instruction does with all of it. Who kept it past a tick all the
+ * same does not get it again (guest.py).
  *
  * Everything else is a call into Python, to the very functions that serve where this file was not compiled: files,
  * sleeping, errors, a full buffer, each tick of the clock. Before any such call what was gathered is handed over, so
@@ -24,16 +25,19 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
 enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, MAX_ENGINES = 64 };
+enum { MANY_RANDOM = 1 << 12, MAX_RANDOM = 1 << 26 };
 enum { SMALL = 1 << 20 }; /* bytes; a larger memory takes longer to be given back */
 enum { TICK = 10000000, IDLE_TICKS = 100 }; /* nanoseconds; ticks without a run before the ticker sleeps */
 
 struct functions w;
 __thread struct run *current;
 static const char ENDS[] = "the run ends";
+static const char NO_RANDOM[] = "random bytes past the end of the memory, or more than 64 MiB at once";
 
 EXPORTED uint64_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct functions); }
 
@@ -154,8 +158,10 @@ EXPORTED void *wsgi_wasm_in_python(void *python, void *caller, raw *arguments, s
 /* Python takes the lock again by itself where it is called from here on. */
 void let_go(struct run *r)
 {
-    if (r->held && !r->inside && !r->thread)
+    if (r->held && !r->inside && !r->thread) {
+        r->kept = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
         r->thread = w.save_thread();
+    }
 }
 
 static void *on_epoch(void *context, void *python, uint64_t *delta, uint8_t *kind)
@@ -334,6 +340,24 @@ EXPORTED void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, siz
     return answer(arguments, SUCCESS);
 }
 
+/* As Wasmtime's own, with the same ends; many bytes take their time. */
+EXPORTED void *wsgi_wasm_random_get(void *python, void *caller, raw *arguments, size_t count)
+{
+    uint32_t size = (uint32_t)arguments[1].i32;
+    uint8_t *bytes = guest_bytes(current, caller, (uint32_t)arguments[0].i32, size);
+    if (!bytes || size > MAX_RANDOM)
+        return w.trap_new(NO_RANDOM, sizeof NO_RANDOM - 1);
+    if (size > MANY_RANDOM)
+        let_go(current);
+    for (uint32_t done = 0; done < size;) {
+        ssize_t got = getrandom(bytes + done, size - done, 0);
+        if (got < 0 && errno != EINTR)
+            return answer(arguments, IO);
+        done += got < 0 ? 0 : (uint32_t)got;
+    }
+    return answer(arguments, SUCCESS);
+}
+
 EXPORTED void *wsgi_wasm_proc_exit(void *python, void *caller, raw *arguments, size_t count)
 {
     current->exited = 1;
@@ -364,6 +388,7 @@ void *open_store(struct run *r)
     void *store = w.store_new(r->engine, NULL, NULL);
     r->context = w.store_context(store);
     r->output_size = r->input_at = r->handed = 0;
+    r->kept = 0;
     r->error = r->trap = NULL;
     r->exited = r->code = r->python_streams = r->inside = 0;
     r->thread = NULL;
@@ -391,6 +416,8 @@ void leave(struct run *r, struct run *outer)
     ticker.running--;
     r->cpu = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
     r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
+    if (r->held && !r->thread)
+        r->kept = r->cpu;
     current = outer;
 }
 

@@ -68,6 +68,7 @@ struct run {
     void *error, *trap;
     double wall_start, cpu_start; /* seconds of CLOCK_MONOTONIC, and of this thread's CPU time */
     double wall, cpu;             /* seconds from the first instruction to the last */
+    double kept;                  /* seconds of CPU time of a held run, until it let go of the interpreter's lock */
     uint32_t exited, code;
     uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
     int32_t input_file;      /* set by Python: the descriptor of the file that the body lies in, -1 for none */

@@ -31,6 +31,7 @@ _FUNCTIONS = (
 # What native.c answers of WASI preview 1; it leaves to Python's function of the same name what it cannot.
 ANSWERED = (
     "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_read", "fd_write", "proc_exit",
+    "random_get",
 )  # fmt: skip
 
 STEPS = 4  # that native.c measures of a run whose job is `profiled`: before it, instantiation, call, teardown
@@ -71,6 +72,7 @@ class Job(ctypes.Structure):
         ("cpu_start", c_double),
         ("wall", c_double),
         ("cpu", c_double),
+        ("kept", c_double),
         ("exited", c_uint32),
         ("code", c_uint32),
         ("python_streams", c_uint32),

@@ -278,4 +278,5 @@ FUNCTIONS: dict[str, tuple[Any, tuple[str, ...], bool]] = {
     "path_open": (_entry(path_open), FORWARDED["path_open"], True),
     "poll_oneoff": (_entry(poll_oneoff), _4, True),
     "proc_exit": (_entry(proc_exit), ("i32",), False),
+    "random_get": (None, _2, True),
 }
