@@ -1,4 +1,7 @@
-"""Components from Rust crates, for `build.py`: with cargo, for WASI 0.2, at the versions of the crate's `Cargo.lock`.
+"""Components from Rust crates, for `build.py`: with cargo, for WASI 0.2.
+
+What a crate uses itself is pinned in its `Cargo.toml`. The rest are the newest that fit, of those that the compiler
+named there can build; the lock file is left out, as it would name a registry.
 
 Debian 12's compiler is too old. Where none is found that is new enough and has the target, one is installed below the
 cache: by rustup, which the PyPI package `puccinialin` brings along.
@@ -38,11 +41,11 @@ def rust_component(crate: Path, cache: Path, output: str) -> Path:
     """The library of the crate in this directory as a component. Raises BuildError."""
     tools = toolchain(cache)
     manifest = crate / "Cargo.toml"
-    inputs = [manifest, crate / "Cargo.lock", *sorted(crate.rglob("*.rs")), TARGET, tools.version]
+    inputs = [manifest, *sorted(crate.rglob("*.rs")), TARGET, tools.version]
 
     def make(fresh: Path) -> None:
         target = (cache / "tools" / "cargo").absolute()  # crates that several examples use are compiled once
-        command = [tools.cargo, "build", "--quiet", "--locked", "--release", "--target", TARGET]
+        command = [tools.cargo, "build", "--quiet", "--release", "--target", TARGET]
         run_tool([*command, "--manifest-path", manifest, "--target-dir", target], **tools.environ)
         (name,) = re.findall(r'^name = "([a-z_]+)"$', manifest.read_text("utf-8"), re.MULTILINE)
         shutil.copyfile(target / TARGET / "release" / f"{name}.wasm", fresh)
