@@ -454,8 +454,10 @@ def test_one_that_was_short_stops_nobody(
 
 
 def test_without_a_descriptor_left_the_next_request_is_served(
-    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_client: SiteMaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # A pool of its own: another one's slots may have their files already.
+    client = make_client({"/x": {"module": str(component("http"))}}, engine={"instances": 3})
     made = os.memfd_create
     for failing in ("wsgi_wasm-stdout", "wsgi_wasm-stderr"):
 

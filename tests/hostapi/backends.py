@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -94,9 +95,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 @contextmanager
 def postgres(directory: Path) -> Iterator[Server]:
     """A PostgreSQL that keeps what it keeps in this directory, with the user alice."""
-    for parent in (directory, directory.parent):
-        parent.chmod(0o755)
-    directory.parent.parent.chmod(0o755)
+    # pytest closes its own, and what lies above them may be the system's: nothing is taken away.
+    for folder in (directory, directory.parent, directory.parent.parent):
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o755)
     data = directory / "data"
     data.mkdir()
     (directory / "password").write_text("opensesame")
