@@ -474,6 +474,15 @@ def test_without_a_descriptor_left_the_next_request_is_served(
     assert client.get("/x/hello").status_code == 200
 
 
+def test_a_world_may_use_types_of_what_it_imports(make_client: SiteMaker, tmp_path: Path) -> None:
+    text = HELLO.read_text()
+    after = '(alias export $types "response-outparam" (type $response-outparam))'
+    assert after in text
+    used = '(import "out" (type (eq $response-outparam))) (import "own" (type (eq $listed)))'
+    (tmp_path / "x.wat").write_text(text.replace(after, f"{after} (type $listed (list u8)) {used}"))
+    assert make_client({"/x": {"module": str(tmp_path / "x.wat")}}).get("/x").text == "hello world\n"
+
+
 def test_of_the_world_only_what_is_called_is_imported() -> None:
     """The engine looks each imported function up for every instance."""
     wrapped = wrap(wat_to_wasm(HELLO.read_bytes()), adapter_parts()).component

@@ -53,6 +53,12 @@ class PendingImport:
     members: list[tuple[str, int]]
     type_at: int | None
 
+    def same_type(self) -> Item | None:
+        """The type that stands for an import of a type that is there already: what `use` in a world makes."""
+        if self.sort != TYPE_SORT or self.description[1] != 0:  # a resource, or no type
+            return None
+        return Item(TYPE_SORT, Reader(self.description, 2, len(self.description)).number())
+
     def check(self, item: Item) -> None:
         """Raises ModuleError where `item` cannot stand for this import."""
         if item.sort != self.sort:

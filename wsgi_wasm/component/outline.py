@@ -30,11 +30,20 @@ class Import:
 
 @dataclass(slots=True)
 class Outline:
-    """A component's imports, its exports by name and sort, and what it has of WASI 0.3, in words, or ""."""
+    """A component's imports, its exports by name and sort, and what it has of WASI 0.3, in words, or "".
+
+    `used_types` are what `use` in a world makes: types of imported interfaces, imported once more under names of their
+    own, with what stands for them.
+    """
 
     imports: list[Import] = field(default_factory=list)
+    used_types: list[tuple[str, Item]] = field(default_factory=list)
     exports: dict[str, int] = field(default_factory=dict)
     asynchronous: str = ""
+
+    def arguments(self) -> list[tuple[str, Item]]:
+        """What an instance of the component is given."""
+        return [*((one.name, one.item) for one in self.imports), *self.used_types]
 
 
 def copy_imports(
@@ -49,6 +58,11 @@ def copy_imports(
     found = Outline(exports=dict(_exports(source)))
     pending = reading.next(None)
     while pending is not None:
+        item = pending.same_type()
+        if item is not None:
+            found.used_types.append((pending.name, item))
+            pending = reading.next(item)
+            continue
         item = supply(pending.name)
         if item is None:
             item = writer.add_import(pending.form, pending.description, pending.sort)

@@ -104,4 +104,4 @@ def _composed(socket: bytes, wanted: Outline, plugged: Mapping[str, tuple[bytes,
 def _instantiated(source: bytes, writer: Writer, made: Mapping[str, Item]) -> Item:
     """An instance of a component whose imports are here; those that are not are imported now."""
     found = copy_imports(source, writer, made.get)
-    return writer.instantiate(writer.add_component(source), [(one.name, one.item) for one in found.imports])
+    return writer.instantiate(writer.add_component(source), found.arguments())

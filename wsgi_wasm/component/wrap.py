@@ -233,4 +233,4 @@ class _Wrapping:
 
         outline = copy_imports(guest, self._writer, supply)
         component = self._writer.add_component(guest)
-        return outline, self._writer.instantiate(component, [(one.name, one.item) for one in outline.imports])
+        return outline, self._writer.instantiate(component, outline.arguments())
