@@ -15,7 +15,7 @@ import pytest
 from werkzeug.test import Client
 
 from conftest import SiteMaker
-from guests.build import guest
+from guests.build import component, guest
 from wsgi_wasm.engine.cache import Cache
 from wsgi_wasm.engine.compiler import compile_in_child
 from wsgi_wasm.engine.source import Source
@@ -317,17 +317,45 @@ def test_the_configuration_is_read_anew(
     assert client.get("/x").status_code == 404
 
 
-def test_a_fork_makes_its_own_engine(make_client: SiteMaker) -> None:
-    """As under gunicorn --preload, and worse: the parent has served already."""
-    client = make_client({"/x": {"module": "hello"}, "/loop": {"module": "loop", "timeout": "100ms"}})
-    assert client.get("/x").status_code == 200
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            # the second needs the child's own ticker
-            code = 0 if client.get("/x").status_code == 200 and client.get("/loop").status_code == 504 else 1
-        finally:
-            os._exit(code)
-    assert os.waitpid(pid, 0)[1] == 0
-    assert client.get("/x").status_code == 200
+FORKED = """
+import os, sys
+from werkzeug.test import Client
+from wsgi_wasm import create_app
+
+client, (before, after) = Client(create_app(sys.argv[1])), sys.argv[2:]
+assert client.get(before).status_code == 200
+if os.fork() == 0:
+    print(*(client.get(path).status_code for path in after.split()), flush=True)
+    os._exit(0)
+os.wait()
+print(client.get(before).status_code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "statuses"),
+    [
+        ("/x", "/x /loop /component/two", "200 504 200"),  # the second needs the child's own ticker
+        ("/component/two", "/x /loop /component/two", "503 503 503"),
+        ("/component/hello", "/component/sleep", "503"),
+    ],
+)
+def test_a_fork_makes_its_own_engine(
+    make_client: SiteMaker, tmp_path: Path, before: str, after: str, statuses: str
+) -> None:
+    """As under gunicorn --preload, and worse: the parent has served already. Once components or guests with
+    directories have run there, Wasmtime would wait in the child for threads that only the parent has."""
+    routes = {
+        "/x": {"module": "hello"},
+        "/loop": {"module": "loop", "timeout": "100ms"},
+        "/component": {"module": str(component("http")), "timeout": "5s"},
+    }
+    client = make_client(routes)  # which compiles them
+    for path in ("/x", "/loop", "/component/hello"):
+        assert client.get(path).status_code in (200, 504)
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, tmp_path / "site.yaml", before, after],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout.split("\n"), done.returncode) == ([statuses, "200", ""], 0)
+    assert ("let no request be answered before the fork" in done.stderr) == ("503" in statuses)

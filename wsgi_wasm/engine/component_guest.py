@@ -88,6 +88,7 @@ class ComponentGuest:
         spent: tuple[float, float] = (0.0, 0.0),
     ) -> Outcome:
         """Run the guest to its end on this thread, in a fresh store: as `guest.Guest.run`."""
+        self.linked.runtime.has_threads = True
         if native is not None:
             return self._run_native(native, slot, arguments, environment, stdin, client, spent)
         run = ComponentRun(slot, self.limits, client, spent, self.grants, self._directories, self._calls_host)

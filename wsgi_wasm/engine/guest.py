@@ -142,6 +142,8 @@ class Guest:
         an earlier guest of the same request has used of the limits. Raises Unavailable where a directory that the
         guest is granted cannot be opened.
         """
+        if self.preopens:
+            self.linked.runtime.has_threads = True
         if native is not None:
             return self._run_native(native, slot, arguments, environment, stdin, client, spent)
         run = current.run = Run(slot, self.limits, client, stdin, environment, spent)

@@ -209,6 +209,9 @@ class Runtime:
 
     def __init__(self) -> None:
         self.ticker = Ticker()
+        # Whether Wasmtime has begun threads of its own, once in the life of a process: for components, and for guests
+        # with directories. In a child it would wait for them for ever, where no limit ends the guest.
+        self.has_threads = False
         self._engines: dict[Any, Any] = {}  # Engine by EngineKey, and those for components
         self._making = threading.Lock()
 
@@ -237,21 +240,35 @@ def runtime() -> Runtime:
     """This process's runtime."""
     global _runtime
     if _runtime is None:
+        if _orphaned:
+            raise Unavailable(
+                "this process was forked from one in which guests had waited or read files already, with threads that "
+                "do not exist here: let no request be answered before the fork (gunicorn: --preload)"
+            )
         with _beginning:
             if _runtime is None:
                 _runtime = Runtime()
     return _runtime
 
 
+_forked_with_threads = _orphaned = False
+
+
+def _before_fork() -> None:
+    global _forked_with_threads
+    _forked_with_threads = _runtime is not None and _runtime.has_threads
+
+
 def _forget() -> None:
     """After a fork: engines must not be used in the child, where their threads do not exist. They are not freed either,
     since another thread may have held one of their locks."""
-    global _runtime, _beginning
+    global _runtime, _beginning, _orphaned
+    _orphaned = _orphaned or _forked_with_threads
     _runtime = None
     _beginning = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(before=_before_fork, after_in_child=_forget)
 
 
 def compile_engine(features: frozenset[str], components: bool = False) -> int:
