@@ -89,13 +89,23 @@ CALLS = """
 """
 
 
+@pytest.mark.parametrize("name", ["test:call/f", "wasi:clocks/timezone@0.2.6"])
 def test_the_log_names_what_is_not_offered(
-    make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Also where nothing else of the run has taken Python before."""
-    (tmp_path / "calls.wat").write_text(CALLS)
+    (tmp_path / "calls.wat").write_text(CALLS.replace("test:call/f", name))
     assert make_client({"/x": {"module": str(tmp_path / "calls.wat")}}).get("/x").status_code == 502
-    assert "called test:call/f f, which is not offered" in caplog.text
+    assert f"called {name} f, which is not offered" in caplog.text
+
+
+def test_what_is_not_offered_may_be_imported(
+    make_client: SiteMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = CALLS.replace("test:call/f", "wasi:clocks/timezone@0.2.6").replace("(call $f) ", "")
+    (tmp_path / "imports.wat").write_text(text)
+    make_client({"/x": {"module": str(tmp_path / "imports.wat")}}).get("/x")
+    assert "no answer: the output is empty" in caplog.text  # it came to its end
 
 
 def test_a_component_cannot_take_all_descriptors(

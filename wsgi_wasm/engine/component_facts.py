@@ -11,6 +11,21 @@ if TYPE_CHECKING:
     from wsgi_wasm.component.outline import Outline
 
 
+# The interfaces of WASI 0.2 that Wasmtime has: not those that are marked unstable there, such as wasi:clocks/timezone.
+_OF_WASMTIME = frozenset(
+    {
+        *(f"wasi:cli/{name}" for name in ("environment", "exit", "stdin", "stdout", "stderr")),
+        *(f"wasi:cli/terminal-{name}" for name in ("input", "output", "stdin", "stdout", "stderr")),
+        *(f"wasi:clocks/{name}" for name in ("monotonic-clock", "wall-clock")),
+        *(f"wasi:filesystem/{name}" for name in ("preopens", "types")),
+        *(f"wasi:http/{name}" for name in ("outgoing-handler", "types")),
+        *(f"wasi:io/{name}" for name in ("error", "poll", "streams")),
+        *(f"wasi:random/{name}" for name in ("insecure", "insecure-seed", "random")),
+        *(f"wasi:sockets/{name}" for name in ("instance-network", "ip-name-lookup", "network")),
+        *(f"wasi:sockets/{name}" for name in ("tcp", "tcp-create-socket", "udp", "udp-create-socket")),
+    }
+)
+
 # What can neither wait nor compute for long, whatever it is asked, where standard input has been read before and no
 # directory is granted. `wasi:io/poll` is the adapter's, which says when it waits.
 _AT_ONCE = frozenset(
@@ -35,8 +50,9 @@ class ComponentImport:
 
     @property
     def is_wasi(self) -> bool:
-        """Whether WASI 0.2 has it."""
-        return parse(self.name).is_wasi_02
+        """Whether it is of WASI 0.2, and there."""
+        parsed = parse(self.name)
+        return parsed.is_wasi_02 and parsed.stem in _OF_WASMTIME
 
 
 @dataclass(frozen=True, slots=True)
