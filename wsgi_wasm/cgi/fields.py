@@ -36,12 +36,15 @@ class RequestFields(MetaVariables):
         """
         get = environ.get
         host = get("HTTP_HOST")
+        target = request_uri(environ, script_name, path_info)
+        authority = host or f"{get('SERVER_NAME') or ''}:{server_port(environ)}"
         parts = [
             get("REQUEST_METHOD", "GET"),
-            _printable(request_uri(environ, script_name, path_info)),
+            _printable(target),
             get("wsgi.url_scheme") or "http",
-            _printable(host or f"{get('SERVER_NAME') or ''}:{server_port(environ)}"),
+            _printable(authority),
         ]
+        suspect = parts[1] is not target or parts[3] is not authority or "\0" in path_info
         fields = self._prefixes.fields
         passed = [(name, value) for key, value in environ.items() if (name := fields[key]) and isinstance(value, str)]
         dropped = self._connection_options(environ)
@@ -55,8 +58,8 @@ class RequestFields(MetaVariables):
             parts += "content-type", environ["CONTENT_TYPE"]
         parts += chain.from_iterable(passed)
         text = "\0".join(parts)
-        if text.count("\0") >= len(parts) or "\n" in text or "\r" in text:
-            # That says which variable it is.
+        if suspect or text.count("\0") >= len(parts) or "\n" in text or "\r" in text:
+            # What no program is given is refused here too, in the same words.
             self.build(
                 environ,
                 script_name=script_name,
