@@ -20,9 +20,8 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
-from wsgi_wasm.engine import component_guest
-from wsgi_wasm.engine import guest as engine_guest
-from wsgi_wasm.engine.guest import PATIENCE
+from wsgi_wasm.engine import holding
+from wsgi_wasm.engine.holding import PATIENCE
 from wsgi_wasm.engine.native import native
 from wsgi_wasm.errors import Cut
 
@@ -418,9 +417,8 @@ def test_who_keeps_the_lock(
     """One that was short before, unless it could do much with one instruction; never again one that kept it long."""
     if native is None:
         return  # nobody keeps it
-    for module in (engine_guest, component_guest):
-        monkeypatch.setattr(module, "PATIENCE", patience)
-        monkeypatch.setattr(module, "SHORT", 60.0)
+    monkeypatch.setattr(holding, "PATIENCE", patience)
+    monkeypatch.setattr(holding, "SHORT", 60.0)
     name = "run_holding" if kind == "program" else "run_component_holding"
     function, calls = getattr(native, name), []
     monkeypatch.setattr(native, name, lambda job: (calls.append(job.kept), function(job)))

@@ -148,9 +148,22 @@ class MetaVariables:
         return {option.strip(" \t").upper().replace("-", "_") for option in connection.split(",")} - self._kept_headers
 
 
-class _Prefixes(dict[str, str]):
-    """From an environ key to `NAME=`, or to "" where it does not pass; filled as keys turn up. `fields` leads to the
-    name of the header field, in lower case, or to ""."""
+class _ByKey(dict[str, str]):
+    """What environ keys stand for, filled as they turn up."""
+
+    def __missing__(self, key: str) -> str:
+        value = self._look_up(key)
+        if len(self) < _REMEMBERED_KEYS and len(key) <= _REMEMBERED_LENGTH:
+            self[key] = value
+        return value
+
+    def _look_up(self, key: str) -> str:
+        raise NotImplementedError
+
+
+class _Prefixes(_ByKey):
+    """From an environ key to `NAME=`, or to "" where it does not pass. `fields` leads to the name of the header field,
+    in lower case, or to ""."""
 
     def __init__(self, headers: frozenset[str], pass_env: tuple[str, ...], env: frozenset[str]) -> None:
         super().__init__()
@@ -159,12 +172,9 @@ class _Prefixes(dict[str, str]):
         self._env = env
         self.fields = _FieldNames(self)
 
-    def __missing__(self, key: str) -> str:
+    def _look_up(self, key: str) -> str:
         passes = self._passes_header(key[5:]) if key.startswith("HTTP_") else self._passes_variable(key)
-        prefix = key + "=" if passes else ""
-        if len(self) < _REMEMBERED_KEYS and len(key) <= _REMEMBERED_LENGTH:
-            self[key] = prefix
-        return prefix
+        return key + "=" if passes else ""
 
     def _passes_header(self, name: str) -> bool:
         """Of `X-Name` and `X_Name` a server gives us one or both joined under one key: which, is its choice. What we
@@ -184,19 +194,16 @@ class _Prefixes(dict[str, str]):
         return any(fnmatchcase(name, pattern) for pattern in self._pass_env)
 
 
-class _FieldNames(dict[str, str]):
+class _FieldNames(_ByKey):
     """From an environ key to the header field that passes under it, `Host` not among them."""
 
     def __init__(self, prefixes: _Prefixes) -> None:
         super().__init__()
         self._prefixes = prefixes
 
-    def __missing__(self, key: str) -> str:
+    def _look_up(self, key: str) -> str:
         passes = key.startswith("HTTP_") and key != "HTTP_HOST" and self._prefixes[key]
-        name = key[5:].replace("_", "-").lower() if passes else ""
-        if len(self) < _REMEMBERED_KEYS and len(key) <= _REMEMBERED_LENGTH:
-            self[key] = name
-        return name
+        return key[5:].replace("_", "-").lower() if passes else ""
 
 
 # Routes with the same rules share one table, so thousands of routes do not each remember what clients made up.

@@ -30,7 +30,8 @@ from wsgi_wasm.errors import CacheError
 FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
 
 
-UNUSED = 30 * 86400.0  # seconds after which what nobody has loaded counts as no longer used
+DAY = 86400.0  # seconds
+UNUSED = 30 * DAY  # seconds after which what nobody has loaded counts as no longer used
 
 # What root compiles is meant for a server that runs as another user, and others may then read it.
 _SHARED_DIRECTORY, _SHARED_FILE = (0o055, 0o044) if os.geteuid() == 0 else (0, 0)
@@ -52,7 +53,7 @@ def _check_owner(path: Path, info: os.stat_result) -> None:
 def _touch(note: Path) -> None:
     """Say that what this note is about is used, once a day: the times of notes tell what is not."""
     with contextlib.suppress(OSError):
-        if note.stat().st_mtime < time.time() - 86400:
+        if note.stat().st_mtime < time.time() - DAY:
             os.utime(note)
 
 

@@ -11,21 +11,6 @@ if TYPE_CHECKING:
     from wsgi_wasm.component.outline import Outline
 
 
-# The interfaces of WASI 0.2 that Wasmtime has: not those that are marked unstable there, such as wasi:clocks/timezone.
-_OF_WASMTIME = frozenset(
-    {
-        *(f"wasi:cli/{name}" for name in ("environment", "exit", "stdin", "stdout", "stderr")),
-        *(f"wasi:cli/terminal-{name}" for name in ("input", "output", "stdin", "stdout", "stderr")),
-        *(f"wasi:clocks/{name}" for name in ("monotonic-clock", "wall-clock")),
-        *(f"wasi:filesystem/{name}" for name in ("preopens", "types")),
-        *(f"wasi:http/{name}" for name in ("outgoing-handler", "types")),
-        *(f"wasi:io/{name}" for name in ("error", "poll", "streams")),
-        *(f"wasi:random/{name}" for name in ("insecure", "insecure-seed", "random")),
-        *(f"wasi:sockets/{name}" for name in ("instance-network", "ip-name-lookup", "network")),
-        *(f"wasi:sockets/{name}" for name in ("tcp", "tcp-create-socket", "udp", "udp-create-socket")),
-    }
-)
-
 # What can neither wait nor compute for long, whatever it is asked, where standard input has been read before and no
 # directory is granted. `wasi:io/poll` is the adapter's, which says when it waits.
 _AT_ONCE = frozenset(
@@ -37,6 +22,13 @@ _AT_ONCE = frozenset(
         "wasi:random/insecure-seed",
     }
 )
+
+# The interfaces of WASI 0.2 that Wasmtime has: not those that are marked unstable there, such as wasi:clocks/timezone.
+_OF_WASMTIME = _AT_ONCE | {
+    *("wasi:http/outgoing-handler", "wasi:random/insecure", "wasi:random/random"),
+    *(f"wasi:sockets/{name}" for name in ("instance-network", "ip-name-lookup", "network")),
+    *(f"wasi:sockets/{name}" for name in ("tcp", "tcp-create-socket", "udp", "udp-create-socket")),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from wsgi_wasm.engine.component_facts import ComponentFacts
 from wsgi_wasm.engine.component_run import ComponentRun
 from wsgi_wasm.engine.component_wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
 from wsgi_wasm.engine.errors import component_trap, error_text
-from wsgi_wasm.engine.guest import HOLDING_MEMORY, PATIENCE, SHORT, Preopen, numbers
+from wsgi_wasm.engine.guest import Preopen, numbers
+from wsgi_wasm.engine.holding import Holding
 from wsgi_wasm.engine.native import OUTPUT_SIZE, ComponentJob, Native, address_of, native
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Client, Input, RunLimits, Stop, current
@@ -75,8 +76,8 @@ class ComponentGuest:
         self.grants = grants
         self.memory = memory_each(linked.facts, limits.memory)
         self._number = next(numbers)
-        self._short = False  # as `guest.Guest`
-        self._may_hold = limits.memory <= HOLDING_MEMORY and not (preopens or self._calls_host or linked.facts.waits)
+        may_wait = bool(preopens) or self._calls_host or linked.facts.waits
+        self._holding = Holding(limits.memory, may_wait)
 
     def run(
         self,
@@ -133,16 +134,14 @@ class ComponentGuest:
         current.begin = (
             ComponentRun, slot, self.limits, client, spent, self.grants, self._directories, self._calls_host, job
         )  # fmt: skip
-        holds = self._may_hold and self._short
+        held = self._holding.holds()
         try:
             if self.preopens or is_coming(stdin):
-                holds = False
+                held = False
                 self._grant_by_hand(job, stdin)
-            job.held = holds
-            (native.run_component_holding if holds else native.run_component)(job)
-            self._short = job.wall < SHORT
-            if job.kept > PATIENCE:
-                self._may_hold = False
+            job.held = held
+            (native.run_component_holding if held else native.run_component)(job)
+            self._holding.ended(job)
             outcome = self._native_outcome(job)
         finally:
             run = current.run

@@ -15,6 +15,7 @@ from wsgi_wasm.engine import wasi
 from wsgi_wasm.engine.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.facts import ModuleFacts
 from wsgi_wasm.engine.forwarding import MODULE, forwarding_of
+from wsgi_wasm.engine.holding import Holding
 from wsgi_wasm.engine.native import OUTPUT_SIZE, Job, Native, address_of, native
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Client, Exited, Input, Run, RunLimits, Stop, current
@@ -25,11 +26,6 @@ _KINDS = {"i32": 0, "i64": 1}
 
 
 numbers = count(1)  # of guests of either kind
-
-# A guest that took less than this many seconds is run with the interpreter's lock held the next time: see native.c.
-SHORT = 0.001
-PATIENCE = 0.03  # seconds of CPU time: three ticks, of which the first should have taken the lock away
-HOLDING_MEMORY = 128 << 20  # bytes; one bulk operation over more takes longer than others should wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +112,8 @@ class Guest:
         self._check_memory()
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._number = next(numbers)  # slots remember it: what a run needs of its guest is set once
-        self._short = False  # whether it was the last time
         # With directories it may wait for a file, and nobody else should wait with it.
-        self._may_hold = not preopens and limits.memory <= HOLDING_MEMORY
+        self._holding = Holding(limits.memory, may_wait=bool(preopens))
         self._constant = linked.prepared, limits.memory, limits.max_output
 
     def _check_memory(self) -> None:
@@ -190,15 +185,9 @@ class Guest:
         job = self._filled(slot, arguments, environment, stdin)
         current.begin = Run, slot, self.limits, client, stdin, environment, spent, job
         try:
-            if self._short and self._may_hold:
-                job.held = 1
-                native.run_holding(job)
-            else:
-                job.held = 0
-                native.run(job)
-            self._short = job.wall < SHORT
-            if job.kept > PATIENCE:
-                self._may_hold = False
+            job.held = held = self._holding.holds()
+            (native.run_holding if held else native.run)(job)
+            self._holding.ended(job)
             run = current.run
             rest = ctypes.string_at(job.output, job.output_size)
             failure = Exited(job.code) if job.exited else None

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine.cache import Cache, check_ours
+from wsgi_wasm.engine.cache import DAY, Cache, check_ours
 from wsgi_wasm.engine.compiler import CompilerEnded, compile_in_child
 from wsgi_wasm.engine.component_facts import ComponentFacts
 from wsgi_wasm.engine.errors import error_text
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("wsgi_wasm.engine")
 
 RECHECK = 1.0  # seconds between two looks at a module's file
-DAY = 86400.0  # seconds between two notes that a module is used
 KEPT = 2048  # modules kept loaded; the least recently used goes first
 
 SPIN_1 = "handle-http-request"

@@ -6,7 +6,7 @@
  * A guest that was short the last time is run with the interpreter's lock held: handing the lock over costs more than
  * such a guest. The first tick of the clock lets go of it; one that may wait for a file never has it, and neither has one
  * with much memory, as a tick comes only after what one instruction does with all of it. Who kept it past a tick all the
- * same does not get it again (guest.py).
+ * same does not get it again (holding.py).
  *
  * Everything else is a call into Python, to the very functions that serve where this file was not compiled: files,
  * sleeping, errors, a full buffer, each tick of the clock. Before any such call what was gathered is handed over, so

@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgi_wasm.engine.cache import Cache
+from wsgi_wasm.engine.cache import DAY, Cache
 from wsgi_wasm.engine.source import identity
 from wsgi_wasm.places import is_python_interpreter
 
 _ARTEFACT = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
 _INTERPRETER = re.compile(r"python-[0-9a-f]{16}\.wasm")
 _LEFT_BEHIND = re.compile(r"\.(?:making|python)-.*")  # by a process that ended while it wrote
-_DAY = 86400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def prune_rest(cache: Cache, before: float) -> int:
             elif path.suffix == ".lock" and changed < before and not path.with_suffix(".cwasm").exists():
                 if not _removed(path, ()):
                     continue
-            elif _LEFT_BEHIND.fullmatch(path.name) and changed < time.time() - _DAY:
+            elif _LEFT_BEHIND.fullmatch(path.name) and changed < time.time() - DAY:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             else:
                 continue

@@ -73,11 +73,8 @@ class GuestHandler:
         errors = ErrorLog(self.route.name, request.identity, limits.max_stderr)
         answer = Answer(request, self._new_parser(), Connection(request.environ), limits.send_timeout, errors)
         try:
-            if body is None:
-                arguments, variables = self._told(request, invocation, None, False)
-            else:
-                arguments, variables = self._told(request, invocation, body.length, True)
-            stdin = body.stream if body is not None else None
+            stdin, length = (None, None) if body is None else (body.stream, body.length)
+            arguments, variables = self._told(request, invocation, length, body is not None)
             outcome = self._admitted(guest, arguments, variables, stdin, answer, request.spent)
         finally:
             errors.close()

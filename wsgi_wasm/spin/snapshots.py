@@ -21,13 +21,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from wsgi_wasm.engine.cache import UNUSED, Cache
+from wsgi_wasm.engine.cache import DAY, UNUSED, Cache
 from wsgi_wasm.engine.source import identity
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.spin.files import Files
 
 _SEAL = re.compile(r"[0-9a-f]{32}")
-_DAY = 86400.0  # seconds
 
 
 class Snapshot:
@@ -141,7 +140,7 @@ def prune(home: Cache, before: float) -> list[Path]:
             removed.append(place)
     for place in home.directory.glob(".*"):
         with contextlib.suppress(OSError):
-            if place.stat().st_mtime < time.time() - _DAY:
+            if place.stat().st_mtime < time.time() - DAY:
                 shutil.rmtree(place, ignore_errors=True)
     return removed
 
