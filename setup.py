@@ -9,9 +9,9 @@ from setuptools import Extension, setup
 setup(
     ext_modules=[
         Extension(
-            "wsgi_wasm.engine._native",
-            ["wsgi_wasm/engine/native.c", "wsgi_wasm/engine/native_component.c"],
-            depends=["wsgi_wasm/engine/native.h"],
+            "wsgi_wasm.engine.capi._native",
+            ["wsgi_wasm/engine/capi/native.c", "wsgi_wasm/engine/capi/native_component.c"],
+            depends=["wsgi_wasm/engine/capi/native.h"],
             extra_compile_args=["-O2"],
             optional=True,
             py_limited_api=True,

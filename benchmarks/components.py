@@ -170,8 +170,8 @@ def loading(requests: int) -> Iterator[tuple[str, str, str]]:
     site, module = EXAMPLES / source, EXAMPLES / built
     if not module.exists():
         return
-    from wsgi_wasm.engine import _capi as c
-    from wsgi_wasm.engine import _component_capi as cc
+    from wsgi_wasm.engine.capi import component as cc
+    from wsgi_wasm.engine.capi import core as c
     from wsgi_wasm.engine.modules import ModuleStore
 
     gateway = create_app(site)

@@ -22,8 +22,7 @@ sys.path.insert(0, str(PROJECT / "tests"))
 from engine.echoes import ENGINE, MEMORY, Run, Written, address, load  # noqa: E402
 from hostapi.driver import _Call  # noqa: E402
 from wsgi_wasm.config.model import KeyValueStore  # noqa: E402
-from wsgi_wasm.engine import hostcalls  # noqa: E402
-from wsgi_wasm.engine.hostcalls import Function, Interface  # noqa: E402
+from wsgi_wasm.engine.hostcalls.interface import Function, Interface, define  # noqa: E402
 from wsgi_wasm.engine.run import current  # noqa: E402
 from wsgi_wasm.hostapi import keyvalue  # noqa: E402
 
@@ -93,7 +92,7 @@ def timed(linker: component.Linker, run: Run | None, name: str, count: int, size
 
 def ours(interface: Interface, grants: dict[str, object]) -> Loop:
     linker = component.Linker(ENGINE)
-    hostcalls.define(address(linker), interface)
+    define(address(linker), interface)
     return lambda name, count, size: timed(linker, Run(grants), name, count, size)
 
 

@@ -89,8 +89,8 @@ class Sink:
 def figures(site: Path, rounds: int) -> dict[str, Any]:
     """CPU microseconds a request by way, one value a round."""
     from wsgi_wasm import create_app
-    from wsgi_wasm.engine.guest import Guest
-    from wsgi_wasm.engine.native import native
+    from wsgi_wasm.engine.capi.native import native
+    from wsgi_wasm.engine.program.guest import Guest
 
     gateway = create_app(site)
     caught: list[tuple[Guest, Any, list[bytes]]] = []
@@ -133,8 +133,8 @@ def answer(gateway: Any) -> None:
 def bare_loop(guest: Any, variables: list[bytes]) -> Callable[[], None]:
     """The least that a fresh sandbox takes through the C API by ctypes: store, limits, WASI with its environment,
     standard output to a memory file, instantiation, call, reading, deletion."""
-    from wsgi_wasm.engine import _capi as c
-    from wsgi_wasm.engine import errors
+    from wsgi_wasm.engine.capi import core as c
+    from wsgi_wasm.engine.capi import errors
 
     set_env = c._short(
         "wasi_config_set_env", ctypes.c_bool, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p

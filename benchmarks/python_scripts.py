@@ -21,7 +21,7 @@ sys.path.insert(0, str(PROJECT))
 os.environ.setdefault("WSGI_WASM_CACHE", str(PROJECT / "build" / "cache"))
 
 from wsgi_wasm import create_app  # noqa: E402
-from wsgi_wasm.build_python import build_python  # noqa: E402
+from wsgi_wasm.interpreters.build import build_python  # noqa: E402
 
 EXAMPLES = PROJECT / "examples" / "python-cgi" / "cgi-bin"
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from componentize import environment, run_tool
 
-from wsgi_wasm.build import cached
 from wsgi_wasm.errors import BuildError
+from wsgi_wasm.toolchain.build import cached
 
 TARGET = "wasm32-wasip2"
 OLDEST = (1, 91, 1)  # that the crates of the examples can be built with

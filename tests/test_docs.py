@@ -268,12 +268,15 @@ def test_the_map_names_every_module() -> None:
     rows = table(ROOT / "docs" / "architecture.md", "The map")
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row[1])}
     package = ROOT / "wsgi_wasm"
-    rooms = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
+    rooms = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/**/__init__.py")
+    }
     assert named == rooms
 
 
 def test_files_that_are_named_exist() -> None:
-    folders = "conf|examples|tests|apache|benchmarks|docs|wsgi_wasm|engine|handlers|cgi"
+    rooms = "|".join(path.parent.name for path in (ROOT / "wsgi_wasm").glob("*/__init__.py"))
+    folders = f"conf|examples|tests|apache|benchmarks|docs|wsgi_wasm|{rooms}"
     missing = []
     for page in PAGES:
         for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", FENCE.sub("", page.read_text("utf-8"))):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import wsgi_wasm
-from wsgi_wasm.engine import _capi
+from wsgi_wasm.engine.capi import core
 
 PROJECT = Path(__file__).resolve().parents[1]
 WHEELS = sorted((PROJECT / "build" / "wheel").glob("*.whl"))
@@ -41,17 +41,17 @@ def test_version() -> None:
         [sys.executable, "-P", "-m", "wsgi_wasm", "--version"], capture_output=True, text=True, check=True
     )
     assert wsgi_wasm.__version__ in shown.stdout
-    assert _capi.VERSION in shown.stdout
+    assert core.VERSION in shown.stdout
 
 
 def test_the_range_of_wasmtime_is_the_same_everywhere() -> None:
     text = (PROJECT / "setup.cfg").read_text("utf-8")
     wanted = re.search(r"wasmtime>=([\d.]+),<([\d.]+)", text)
     assert wanted is not None
-    assert wanted.groups() == _capi.SUPPORTED
+    assert wanted.groups() == core.SUPPORTED
 
 
-# The adapter's code; tests/component/test_adapter.py holds that it is what its sources make.
+# The adapter's code; tests/binary/test_adapter.py holds that it is what its sources make.
 BUILT_AND_COMPARED = {f"wsgi_wasm/guestlib/adapter/{name}.wasm" for name in ("adapter", "outbound", "wait")}
 
 

@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 from wsgi_wasm.config import Config, Route, all_routes, target_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
-from wsgi_wasm.gateway import Dispatcher, Handler, error_response, not_found
-from wsgi_wasm.handlers import handler_class
+from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, error_response, not_found
+from wsgi_wasm.gateway.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
+from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
+from wsgi_wasm.gateway.wsgi_server import refuse_gevent
 from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
-from wsgi_wasm.places import default_directory
-from wsgi_wasm.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
-from wsgi_wasm.routing import Entry, Router, RouteTable
-from wsgi_wasm.wsgi_server import refuse_gevent
+from wsgi_wasm.protocols import handler_class
 
 if TYPE_CHECKING:
-    from wsgi_wasm.handlers.guest_handler import GuestHandler
-    from wsgi_wasm.handlers.spin import SpinHandler
+    from wsgi_wasm.gateway.handler import GuestHandler
     from wsgi_wasm.spin import Application
+    from wsgi_wasm.spin.handler import SpinHandler
 
 log = logging.getLogger("wsgi_wasm.gateway")
 
@@ -70,7 +70,7 @@ class Serving:
         if route.spin is None:
             return self._handler(route)
         # Most sites have none.
-        from wsgi_wasm.handlers.spin import BrokenApplication, SpinHandler
+        from wsgi_wasm.spin.handler import BrokenApplication, SpinHandler
 
         application = self._applications.get(route.name)
         if application is None:

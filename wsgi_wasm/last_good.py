@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_wasm.config import Config, parse_config, read_source
-from wsgi_wasm.engine.cache import Cache
+from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError, ConfigError
-from wsgi_wasm.places import default_directory
+from wsgi_wasm.files.locations import default_directory
 
 log = logging.getLogger("wsgi_wasm.gateway")
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from wsgi_wasm.cgi import abnf, head, names
 from wsgi_wasm.cgi.head import HeadParser
+from wsgi_wasm.cgi.message import Head
 from wsgi_wasm.errors import BadGateway
-from wsgi_wasm.message import Head
 
 CORPUS = Path(__file__).parent / "corpus"
 CASES = sorted(path.stem for path in CORPUS.glob("*.guest"))

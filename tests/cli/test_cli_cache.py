@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.places import python_interpreter
+from wsgi_wasm.files.locations import python_interpreter
 
 from .conftest import Command
 from .programs import PLAIN, printing

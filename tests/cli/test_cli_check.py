@@ -11,8 +11,8 @@ import pytest
 
 from guests.build import component, component_text, guest
 from wsgi_wasm.cli.examine import PREVIEW1_FUNCTIONS
-from wsgi_wasm.cli.words import plain_words
 from wsgi_wasm.engine.advisories import ADVISORIES, NOT_ON_PYPI, concerning
+from wsgi_wasm.engine.code.advice import plain_words
 
 from .conftest import Command
 from .programs import PLAIN, importing, printing

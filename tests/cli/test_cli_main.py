@@ -57,7 +57,7 @@ def test_wrong_usage_is_2(arguments: tuple[str, ...], wsgi_wasm: Command) -> Non
 def test_help_and_usage_errors_load_no_engine(arguments: list[str]) -> None:
     script = (
         f"import sys; from wsgi_wasm.cli import main; main({arguments!r}); heavy = {{'wsgi_wasm.engine', "
-        "'wsgi_wasm.engine._capi', 'wsgi_wasm.app', 'gunicorn', 'werkzeug', 'yaml'} & set(sys.modules); "
+        "'wsgi_wasm.engine.capi.core', 'wsgi_wasm.app', 'gunicorn', 'werkzeug', 'yaml'} & set(sys.modules); "
         "print('heavy:', *sorted(heavy), file=sys.stderr)"
     )
     done = subprocess.run(

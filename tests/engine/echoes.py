@@ -15,7 +15,8 @@ from typing import Any
 import wasmtime
 from wasmtime import component
 
-from wsgi_wasm.engine import hostcalls, wit
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Held, define
 from wsgi_wasm.engine.run import current
 
 PADDING = (wit.U8,) * 16
@@ -133,7 +134,7 @@ class Run:
     def __init__(self, grants: Mapping[str, object] | None = None, seconds: float = 60) -> None:
         self.deadline = time.monotonic() + seconds
         self.cpu_end = time.thread_time() + seconds
-        self.held = hostcalls.Held(grants or {}, self)
+        self.held = Held(grants or {}, self)
         self.failure: BaseException | None = None
 
 
@@ -153,7 +154,7 @@ def call(loaded: component.Component, name: str, interfaces: Any, run: Run, *arg
     """Call an export of a fresh instance, in which `interfaces` are defined; raises what stopped the guest."""
     linker = component.Linker(ENGINE)
     for interface in interfaces:
-        hostcalls.define(address(linker), interface)
+        define(address(linker), interface)
     store = wasmtime.Store(ENGINE)
     instance = linker.instantiate(store, loaded)
     function = instance.get_func(store, name)

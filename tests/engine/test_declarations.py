@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine import _component_capi, _component_values, errors, forwarding, runtime, wasi
+from wsgi_wasm.engine import runtime
+from wsgi_wasm.engine.capi import component, errors, values
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.program import forwarding, wasi
 from wsgi_wasm.errors import ModuleError
 
 bindings = pytest.importorskip("wasmtime._bindings")
@@ -20,7 +22,7 @@ bindings = pytest.importorskip("wasmtime._bindings")
 def declared() -> dict[str, tuple[object, ...]]:
     """C name: result and arguments, for each function that is declared by hand."""
     functions = {}
-    for value in (value for module in (c, _component_capi, _component_values) for value in vars(module).values()):
+    for value in (value for module in (c, component, values) for value in vars(module).values()):
         name = getattr(value, "__name__", "")
         if name.startswith(("wasm", "wasi")) and hasattr(value, "argtypes"):
             functions[name] = (value.restype, *value.argtypes)
@@ -67,8 +69,8 @@ def test_struct_sizes() -> None:
     assert c.SIZEOF_VAL == ctypes.sizeof(bindings.wasmtime_val) == ctypes.sizeof(forwarding.Value)
     assert bindings.wasmtime_val.of.offset == c.OF_VAL == forwarding.Value.of.offset
     assert ctypes.sizeof(bindings.wasmtime_val_raw) == 16
-    assert ctypes.sizeof(bindings.wasmtime_component_instance) == _component_capi.SIZEOF_INSTANCE
-    assert ctypes.sizeof(bindings.wasmtime_component_func) == _component_capi.SIZEOF_FUNC
+    assert ctypes.sizeof(bindings.wasmtime_component_instance) == component.SIZEOF_INSTANCE
+    assert ctypes.sizeof(bindings.wasmtime_component_func) == component.SIZEOF_FUNC
     assert ctypes.sizeof(c.ByteVec) == ctypes.sizeof(bindings.wasm_byte_vec_t)
 
 

@@ -9,9 +9,9 @@ import pytest
 import wasmtime
 
 from engine.echoes import Run, call, load
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import Function, Held, Interface
-from wsgi_wasm.engine.lifting import Mismatch
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Function, Held, Interface
+from wsgi_wasm.engine.hostcalls.lifting import Mismatch
 
 bindings = pytest.importorskip("wasmtime._bindings")
 

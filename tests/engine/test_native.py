@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.engine import native
+from wsgi_wasm.engine.capi import native
 
 SOURCES = [Path(native.__file__).with_name(name) for name in ("native.h", "native.c", "native_component.c")]
-PROBE = "from wsgi_wasm.engine.native import native; print(native is not None)"
+PROBE = "from wsgi_wasm.engine.capi.native import native; print(native is not None)"
 
 
 def probe(folder: Path, **env: str) -> tuple[str, str]:
@@ -30,13 +30,13 @@ def probe(folder: Path, **env: str) -> tuple[str, str]:
 def package(tmp_path: Path) -> Path:
     """A copy of the package without a library."""
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
-    shutil.copytree(SOURCES[0].parents[1], tmp_path / "wsgi_wasm", ignore=ignored)
+    shutil.copytree(SOURCES[0].parents[2], tmp_path / "wsgi_wasm", ignore=ignored)
     return tmp_path
 
 
 def build(package: Path, old: str = "", new: str = "") -> None:
     """The library of that copy, from sources in which `old` has become `new`."""
-    engine = package / "wsgi_wasm" / "engine"
+    engine = package / "wsgi_wasm" / "engine" / "capi"
     for source in SOURCES:
         (engine / source.name).write_text(source.read_text().replace(old, new) if old else source.read_text())
     files = [engine / source.name for source in SOURCES if source.suffix == ".c"]
@@ -76,7 +76,7 @@ def test_a_library_of_other_sources_is_refused(package: Path, old: str, new: str
 
 
 def test_a_file_that_is_no_library_is_named(package: Path) -> None:
-    (package / "wsgi_wasm" / "engine" / "_native.so").write_text("none")
+    (package / "wsgi_wasm" / "engine" / "capi" / "_native.so").write_text("none")
     loaded, said = probe(package)
     assert loaded == "False"
     assert "_native.so cannot be used" in said

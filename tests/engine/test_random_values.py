@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.echoes import Run, call, echo_text, load
 from engine.test_hostcalls import Echo
-from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import wit
 
 NAMES = tuple(f"n{i}" for i in range(6))
 INTEGERS = [wit.U8, wit.U16, wit.U32, wit.U64, wit.S8, wit.S16, wit.S32, wit.S64]

@@ -12,9 +12,9 @@ from engine.echoes import ENGINE, MEMORY, Run, Written, address, load
 from engine.test_host_resources import DESKS, OFFICE
 from engine.test_hostcalls import COLOUR, VALUES, caller_text
 from wsgi_wasm import hostapi
-from wsgi_wasm.engine import supply, wit
-from wsgi_wasm.engine.hostcalls import Function, Interface, define
-from wsgi_wasm.engine.imports import difference, imports
+from wsgi_wasm.engine.hostcalls import refusals, wit
+from wsgi_wasm.engine.hostcalls.imports import difference, imports
+from wsgi_wasm.engine.hostcalls.interface import Function, Interface, define
 from wsgi_wasm.engine.run import Stop, current
 from wsgi_wasm.errors import ModuleError
 
@@ -77,12 +77,12 @@ def linked(text: str, offered: dict[str, Interface]) -> tuple[component.Componen
     loaded = load(text)
     linker = component.Linker(ENGINE)
     imported = read(loaded)
-    supply.check(offered, imported)
+    refusals.check(offered, imported)
     for name, instance in imported.items():
         if name in offered:
             define(address(linker), offered[name])
         else:
-            supply.refuse(address(linker), name, instance)
+            refusals.refuse(address(linker), name, instance)
     return loaded, linker
 
 
@@ -117,7 +117,7 @@ DENIALS: list[tuple[wit.Type | None, Any]] = [
 
 @pytest.mark.parametrize(("result", "error"), DENIALS)
 def test_the_error_that_fits(result: wit.Type | None, error: Any) -> None:
-    assert supply.denial(result, TEXT) == error
+    assert refusals.denial(result, TEXT) == error
 
 
 @pytest.mark.parametrize(("result", "error"), DENIALS)

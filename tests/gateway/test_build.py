@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.build import build
+from wsgi_wasm.toolchain.build import build
 
 PROGRAM = r"""
 #include <stdio.h>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsgi_wasm.errors import BadGateway
-from wsgi_wasm.handlers.component_head import MARK, MOST_EARLY, ComponentHeadParser
+from wsgi_wasm.protocols.component_head import MARK, MOST_EARLY, ComponentHeadParser
 
 HEAD = b"Status: 404\r\ncontent-type: text/plain\r\n\r\n"
 

@@ -15,9 +15,9 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import VERSIONS, component
-from wsgi_wasm.component.wrap import wrap
-from wsgi_wasm.engine.adapter import adapter_parts
-from wsgi_wasm.engine.holding import Holding
+from wsgi_wasm.binary.wrap import wrap
+from wsgi_wasm.engine.code.adapter import adapter_parts
+from wsgi_wasm.engine.gil import Holding
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.errors import Cut
 
@@ -432,7 +432,7 @@ def test_one_that_was_short_stops_nobody(
     make_client: SiteMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """A component that imports nothing to wait in keeps the interpreter's lock, until the clock's first tick; one that
-    could wait never does. See engine/native_component.c."""
+    could wait never does. See engine/capi/native_component.c."""
     begin = "(call $from-list (i32.const 0)"
     text = HELLO.read_text()
     assert begin in text

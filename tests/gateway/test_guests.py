@@ -20,9 +20,9 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
-from wsgi_wasm.engine import holding
-from wsgi_wasm.engine.holding import PATIENCE
-from wsgi_wasm.engine.native import native
+from wsgi_wasm.engine import gil
+from wsgi_wasm.engine.capi.native import native
+from wsgi_wasm.engine.gil import PATIENCE
 from wsgi_wasm.errors import Cut
 
 CUT = -1
@@ -345,7 +345,7 @@ def test_a_full_disk_is_503(make_client: SiteMaker, caplog: pytest.LogCaptureFix
 
 
 def test_a_guest_that_was_short_may_be_long(make_client: SiteMaker) -> None:
-    """A short guest is run with the interpreter's lock held, until the clock's first tick; see engine/native.c."""
+    """A short guest is run with the interpreter's lock held, until the clock's first tick; see engine/capi/native.c."""
     client = make_client({"/x": {"module": "rounds", "timeout": "500ms"}, "/hello": {"module": "hello"}})
     long = "rounds=40000000&every=1000000"
     expected = "".join(f"{line}000000\n" for line in range(1, 41)) + "done\n"
@@ -417,8 +417,8 @@ def test_who_keeps_the_lock(
     """One that was short before, unless it could do much with one instruction; never again one that kept it long."""
     if native is None:
         return  # nobody keeps it
-    monkeypatch.setattr(holding, "PATIENCE", patience)
-    monkeypatch.setattr(holding, "SHORT", 60.0)
+    monkeypatch.setattr(gil, "PATIENCE", patience)
+    monkeypatch.setattr(gil, "SHORT", 60.0)
     name = "run_holding" if kind == "program" else "run_component_holding"
     function, calls = getattr(native, name), []
     monkeypatch.setattr(native, name, lambda job: (calls.append(job.kept), function(job)))

@@ -16,11 +16,11 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import component, guest
-from wsgi_wasm.engine.cache import Cache
-from wsgi_wasm.engine.compiler import compile_in_child
-from wsgi_wasm.engine.source import Source
+from wsgi_wasm.engine.code.cache import Cache
+from wsgi_wasm.engine.code.compiler import compile_in_child
+from wsgi_wasm.engine.code.source import Source
 from wsgi_wasm.errors import CacheError
-from wsgi_wasm.places import default_directory
+from wsgi_wasm.files.locations import default_directory
 
 NO_FEATURES: frozenset[str] = frozenset()
 
@@ -287,8 +287,8 @@ def test_one_compilation_for_many_processes(cache: Path, tmp_path: Path) -> None
     """Processes that start with an empty cache: one compiles, the others take what it made."""
     cache.mkdir(mode=0o700)
     code = (
-        "import sys; from pathlib import Path; from wsgi_wasm.engine.compiler import compile_in_child; "
-        "from wsgi_wasm.engine.source import Source; "
+        "import sys; from pathlib import Path; from wsgi_wasm.engine.code.compiler import compile_in_child; "
+        "from wsgi_wasm.engine.code.source import Source; "
         "compile_in_child(Source(Path(sys.argv[1])), frozenset(), Path(sys.argv[2]))"
     )
     command = [sys.executable, "-P", "-c", code, str(guest("hello")), str(cache)]

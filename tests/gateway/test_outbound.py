@@ -18,8 +18,8 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import VERSIONS, component
-from wsgi_wasm.component.wrap import wrap
-from wsgi_wasm.engine.adapter import adapter_parts
+from wsgi_wasm.binary.wrap import wrap
+from wsgi_wasm.engine.code.adapter import adapter_parts
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.hostapi import forwarder

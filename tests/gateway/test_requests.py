@@ -357,7 +357,7 @@ def test_log_fields_follow_a_local_redirect(make_app: Callable[..., Gateway], tm
 
 def test_a_child_leaves_the_parents_spool_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a fork both have the same file, and one position in it."""
-    from wsgi_wasm.body import Spool
+    from wsgi_wasm.gateway.body import Spool
 
     spool = Spool()
     spool.write(b"x" * 10)

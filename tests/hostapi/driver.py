@@ -14,8 +14,8 @@ import wasmtime
 from wasmtime import component
 
 from engine.echoes import ENGINE, MEMORY, PADDING, Run, Written, address, load
-from wsgi_wasm.engine import hostcalls, wit
-from wsgi_wasm.engine.hostcalls import Function, Interface
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Function, Interface, define
 from wsgi_wasm.engine.run import current
 
 GIVEN, RESULT = 1024, 8192  # addresses in the guest's memory
@@ -200,7 +200,7 @@ class Guest:
         self._result: Any = None
         linker = component.Linker(ENGINE)
         for interface in driver.interfaces:
-            hostcalls.define(address(linker), interface)
+            define(address(linker), interface)
         self._linker = linker
         self._store = wasmtime.Store(ENGINE)
         self._instance = linker.instantiate(self._store, driver.loaded)

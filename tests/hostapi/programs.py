@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.echoes import MEMORY, Written
-from wsgi_wasm.engine.hostcalls import Interface
+from wsgi_wasm.engine.hostcalls.interface import Interface
 
 # What a program needs to print (WASI 0.2). Memory below 8192 is the program's own, for data and results.
 _WASI = """

@@ -12,7 +12,7 @@ from werkzeug.test import Client
 
 from hostapi import programs
 from hostapi.backends import Server
-from wsgi_wasm.engine.hostcalls import Interface
+from wsgi_wasm.engine.hostcalls.interface import Interface
 from wsgi_wasm.hostapi import keyvalue, postgres, redis, sqlite, variables
 
 Site = Callable[..., Client]

@@ -58,7 +58,7 @@ PEAK = """
 import resource, sys
 from engine.echoes import Run, call, echo_text, load
 from engine.test_hostcalls import Echo
-from wsgi_wasm.engine import wit
+from wsgi_wasm.engine.hostcalls import wit
 echo = Echo(b"x" * int(sys.argv[1]))
 loaded = load(echo_text(wit.BYTES))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

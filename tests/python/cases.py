@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import yaml
 
-from wsgi_wasm.build_python import build_python
+from wsgi_wasm.interpreters.build import build_python
 
 HERE = Path(__file__).resolve().parent
 

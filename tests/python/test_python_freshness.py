@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import Client
 
 from python.cases import interpreter
-from wsgi_wasm.handlers.python_variables import MODULES
+from wsgi_wasm.interpreters.python_environment import MODULES
 
 HEAD = 'print("Content-Type: text/plain\\n")\n'
 

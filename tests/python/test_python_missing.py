@@ -15,10 +15,10 @@ from werkzeug.test import Client
 
 from guests.build import guest
 from servers.packages import package_parent
-from wsgi_wasm.build_python import build_python
 from wsgi_wasm.config import load_config
 from wsgi_wasm.errors import BuildError
-from wsgi_wasm.places import python_interpreter
+from wsgi_wasm.files.locations import python_interpreter
+from wsgi_wasm.interpreters.build import build_python
 
 SITE = "routes:\n  /s: {directory: scripts, interpreters: {.py: python, .six: ./python}}\n"
 

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from guests.build import cache, guest, native
-from wsgi_wasm.build import cached
+from wsgi_wasm.toolchain.build import cached
 
 from .apache import Apache, Site
 from .client import Answer, Connection, Truncated, chunked, get

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from wsgi_wasm.errors import Cut
-from wsgi_wasm.handlers.chaining import serve
-from wsgi_wasm.request import Environ, WSGIApplication
+from wsgi_wasm.gateway.request import Environ, WSGIApplication
+from wsgi_wasm.spin.chaining import serve
 
 
 def asked(data: bytes, application: WSGIApplication) -> bytes:

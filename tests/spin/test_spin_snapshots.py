@@ -15,7 +15,7 @@ import yaml
 from werkzeug.test import Client
 
 from wsgi_wasm import create_app
-from wsgi_wasm.engine.cache import UNUSED, Cache
+from wsgi_wasm.engine.code.cache import UNUSED, Cache
 from wsgi_wasm.spin.snapshots import Snapshot, copies, is_used, prune, snapshot, snapshots_home
 
 HOLDER = """\

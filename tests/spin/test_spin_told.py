@@ -8,7 +8,7 @@ import pytest
 
 from wsgi_wasm.spin.model import Trigger
 from wsgi_wasm.spin.patterns import PatternTable
-from wsgi_wasm.spin.told import facts, target_of, wagi_arguments, with_headers, with_variables
+from wsgi_wasm.spin.request import facts, target_of, wagi_arguments, with_headers, with_variables
 
 
 @pytest.mark.parametrize(

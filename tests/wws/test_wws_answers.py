@@ -17,7 +17,7 @@ from werkzeug.test import Client
 
 from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.errors import BadGateway
-from wsgi_wasm.handlers.wws import AnswerReader
+from wsgi_wasm.protocols.wws import AnswerReader
 from wsgi_wasm.wws.answer import read_answer
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "answers.yaml").read_text("utf-8"))

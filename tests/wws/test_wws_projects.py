@@ -277,7 +277,7 @@ def test_the_first_worker_of_the_docs(tmp_path: Path) -> None:
 def test_the_project_changes(
     project: Path, make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsgi_wasm.handlers.workers.RECHECK", 0.0)
+    monkeypatch.setattr("wsgi_wasm.wws.workers.RECHECK", 0.0)
     client = make_client({"/": {"directory": str(project), "interface": "wws"}})
     assert client.get("/new/thing").status_code == 404
     put(project / "new" / "thing.wasm")

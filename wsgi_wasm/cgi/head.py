@@ -15,8 +15,8 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from wsgi_wasm.cgi import abnf, names
+from wsgi_wasm.cgi.message import Head
 from wsgi_wasm.errors import BadGateway
-from wsgi_wasm.message import Head
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 

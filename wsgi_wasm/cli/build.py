@@ -35,8 +35,8 @@ def run(options: argparse.Namespace) -> int:
     import logging
     import shlex
 
-    from wsgi_wasm.build import build
     from wsgi_wasm.cli.terminal import say, size_text
+    from wsgi_wasm.toolchain.build import build
 
     output: Path = options.output or options.sources[0].with_suffix(".wasm")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # the compiler's warnings

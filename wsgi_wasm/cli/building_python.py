@@ -6,15 +6,15 @@ import argparse
 import os
 import time
 
-from wsgi_wasm.build_python import build_python
 from wsgi_wasm.cli.prepare import prepare
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import UserError, load_site
 from wsgi_wasm.cli.terminal import say, shown, size_text
 from wsgi_wasm.config import Config
-from wsgi_wasm.engine.cache import Cache
-from wsgi_wasm.engine.source import Source
-from wsgi_wasm.places import default_directory
+from wsgi_wasm.engine.code.cache import Cache
+from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.interpreters.build import build_python
 
 
 def build(options: argparse.Namespace) -> int:

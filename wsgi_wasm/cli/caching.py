@@ -11,9 +11,9 @@ from pathlib import Path
 
 from wsgi_wasm.cli.source import UserError, load_site
 from wsgi_wasm.cli.terminal import say, size_text, table
-from wsgi_wasm.engine.cache import DAY, Cache
-from wsgi_wasm.engine.unused import artefacts, interpreters, prune_artefacts, prune_interpreters, prune_rest
-from wsgi_wasm.places import default_directory, is_python_interpreter
+from wsgi_wasm.engine.code.cache import DAY, Cache
+from wsgi_wasm.engine.code.pruning import artefacts, interpreters, prune_artefacts, prune_interpreters, prune_rest
+from wsgi_wasm.files.locations import default_directory, is_python_interpreter
 from wsgi_wasm.spin.snapshots import copies, is_used, snapshots_home
 from wsgi_wasm.spin.snapshots import prune as prune_copies
 

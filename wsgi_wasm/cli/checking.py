@@ -16,12 +16,12 @@ from wsgi_wasm.cli.prepare import modules_of_site
 from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
 from wsgi_wasm.cli.source import load_site
 from wsgi_wasm.config import Config, Route, all_routes
-from wsgi_wasm.engine import _capi
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
-from wsgi_wasm.engine.cache import Cache
+from wsgi_wasm.engine.capi import core
+from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError, ConfigError
+from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gunicorn import time_warnings
-from wsgi_wasm.places import default_directory
 from wsgi_wasm.spin import load_application
 
 _GUNICORN_DEFAULTS = SimpleNamespace(timeout=30, graceful_timeout=30)  # seconds
@@ -61,7 +61,7 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
         config=config,
         routes=examined,
         cache=cache,
-        engine=_capi.VERSION,
+        engine=core.VERSION,
         notes=[*advisory_notes(config), *_time_notes(config), *_missing(examined)],
     )
 
@@ -88,15 +88,15 @@ def cache_state(config: Config) -> CacheState:
 
 def advisory_notes(config: Config) -> list[str]:
     """What is known of the engine's version; no error, since there may be nothing to update to."""
-    known = len(ADVISORIES.get(_capi.VERSION, ()))
-    found = concerning(_capi.VERSION, config.engine.features)
+    known = len(ADVISORIES.get(core.VERSION, ()))
+    found = concerning(core.VERSION, config.engine.features)
     if not found:
         return []
     fix = max((advisory.fixed_in for advisory in found), key=lambda text: [int(part) for part in text.split(".")])
     where = "which was not on PyPI then" if fix in NOT_ON_PYPI else "update it"
     listed = "; ".join(f"{advisory.identity}, {advisory.text}" for advisory in found)
     return [
-        f"wasmtime {_capi.VERSION}: {known} known advisories (as of {CONSIDERED}), of which {len(found)} may concern "
+        f"wasmtime {core.VERSION}: {known} known advisories (as of {CONSIDERED}), of which {len(found)} may concern "
         f"this site: {listed}. Fixed in {fix}, {where}"
     ]
 

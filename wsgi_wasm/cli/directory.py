@@ -1,4 +1,4 @@
-"""What a directory route would serve: its programs and scripts, by the rules of `wsgi_wasm.scripts`."""
+"""What a directory route would serve: its programs and scripts, by the rules of `wsgi_wasm.gateway.scripts`."""
 
 from __future__ import annotations
 

@@ -9,22 +9,22 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import wsgi_wasm.handlers.program  # noqa: F401  offers the host's APIs to components
+import wsgi_wasm.gateway.programs  # noqa: F401  offers the host's APIs to components
+from wsgi_wasm.binary.component_facts import ComponentFacts
+from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.cli.terminal import size_text
-from wsgi_wasm.cli.words import plain_words
 from wsgi_wasm.config import Config, Dir, Route
-from wsgi_wasm.engine.component_facts import ComponentFacts
-from wsgi_wasm.engine.component_guest import memory_each
-from wsgi_wasm.engine.components import not_offered
-from wsgi_wasm.engine.facts import ModuleFacts
+from wsgi_wasm.engine.code.advice import plain_words
+from wsgi_wasm.engine.component.guest import memory_each
+from wsgi_wasm.engine.component.linked import not_offered
 from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
-from wsgi_wasm.handlers.workers import Project, folders_of, sidecar_of
+from wsgi_wasm.files.locations import missing
 from wsgi_wasm.hostapi.granted import warnings
-from wsgi_wasm.places import missing
+from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
 

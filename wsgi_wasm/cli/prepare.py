@@ -11,14 +11,14 @@ from pathlib import Path
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
-from wsgi_wasm.cli.words import plain_words
 from wsgi_wasm.config import Config, Route, all_routes
-from wsgi_wasm.engine.cache import Cache
-from wsgi_wasm.engine.compiler import compile_in_child
+from wsgi_wasm.engine.code.advice import plain_words
+from wsgi_wasm.engine.code.cache import Cache
+from wsgi_wasm.engine.code.compiler import compile_in_child
+from wsgi_wasm.engine.code.source import Source
 from wsgi_wasm.engine.modules import Waiting, check_facts
-from wsgi_wasm.engine.source import Source
 from wsgi_wasm.errors import CacheError, ModuleError
-from wsgi_wasm.places import missing
+from wsgi_wasm.files.locations import missing
 from wsgi_wasm.spin import load_application
 
 MOST_SCRIPTS = 1000  # programs of one directory route that are compiled ahead

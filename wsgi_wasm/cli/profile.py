@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from wsgi_wasm.answer import Answer
 from wsgi_wasm.app import Gateway
 from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.metavars import MetaVariables
@@ -22,30 +21,31 @@ from wsgi_wasm.cli.running import make_environ, patient, read_data
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import table
 from wsgi_wasm.config import Config
-from wsgi_wasm.engine import _capi, _component_capi
-from wsgi_wasm.engine.component_guest import ComponentGuest
-from wsgi_wasm.engine.guest import Guest
-from wsgi_wasm.engine.native import native
+from wsgi_wasm.engine.capi import component, core
+from wsgi_wasm.engine.capi.native import native
+from wsgi_wasm.engine.component.guest import ComponentGuest
+from wsgi_wasm.engine.program.guest import Guest
 from wsgi_wasm.errors import Cut
-from wsgi_wasm.handlers import guest_handler
-from wsgi_wasm.handlers.program import Programs
-from wsgi_wasm.routing import Router
+from wsgi_wasm.gateway import handler
+from wsgi_wasm.gateway.answer import Answer
+from wsgi_wasm.gateway.programs import Programs
+from wsgi_wasm.gateway.routing import Router
 
 GUEST = "guest, with its calls of the host"
 
 # Step, and the functions that make it up: an object and the name of its attribute. In the order of a request.
 STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
     "routing": ((Router, "match"), (Programs, "find")),
-    "body": ((guest_handler, "read_body"),),
+    "body": ((handler, "read_body"),),
     "meta-variables": ((MetaVariables, "build"), (RequestFields, "tell")),
     "engine, in Python": ((Guest, "run"), (ComponentGuest, "run")),
     "store, limits, grants": (),
-    "instantiate": ((_capi, "instantiate"), (_component_capi, "instantiate")),
-    GUEST: ((_capi, "call"), (_component_capi, "call")),
-    "teardown": ((_capi, "store_delete"), (_capi, "store_delete_short")),
+    "instantiate": ((core, "instantiate"), (component, "instantiate")),
+    GUEST: ((core, "call"), (component, "call")),
+    "teardown": ((core, "store_delete"), (core, "store_delete_short")),
     "answer": ((Answer, "output"), (Answer, "finish")),
 }
-# What a native run measures itself: see engine/native.h.
+# What a native run measures itself: see engine/capi/native.h.
 NATIVE_STEPS = ("store, limits, grants", "instantiate", GUEST, "teardown")
 REST = "the rest"
 _WARM_UP = 20

@@ -17,7 +17,7 @@ from wsgi_wasm.config.routes import RouteBuilder
 from wsgi_wasm.config.schema import SITE
 from wsgi_wasm.config.settings import defaults_of, merged, value_of
 from wsgi_wasm.errors import ConfigError, Problem
-from wsgi_wasm.places import default_directory
+from wsgi_wasm.files.locations import default_directory
 
 
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:

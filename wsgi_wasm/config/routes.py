@@ -13,7 +13,7 @@ from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_o
 from wsgi_wasm.config.nodes import Reading, quote
 from wsgi_wasm.config.schema import TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
-from wsgi_wasm.places import PYTHON, python_interpreter
+from wsgi_wasm.files.locations import PYTHON, python_interpreter
 
 _LIMITS = tuple(Limits.__dataclass_fields__)
 

@@ -13,7 +13,7 @@ from wsgi_wasm.config.kinds import Choice, Kind, Labels, ListOf, MapOf, PathOrNa
 from wsgi_wasm.config.model import FEATURES, INTERFACES
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT, Key, Section, Table
-from wsgi_wasm.places import PYTHON
+from wsgi_wasm.files.locations import PYTHON
 
 # The sections of a file, as messages call them.
 TITLES = {

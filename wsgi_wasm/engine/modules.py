@@ -16,20 +16,20 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, Union
 
-from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine.cache import DAY, Cache, check_ours
-from wsgi_wasm.engine.compiler import CompilerEnded, compile_in_child
-from wsgi_wasm.engine.component_facts import ComponentFacts
-from wsgi_wasm.engine.errors import error_text
-from wsgi_wasm.engine.facts import Facts, ModuleFacts
-from wsgi_wasm.engine.guest import Linked
+from wsgi_wasm.binary.component_facts import ComponentFacts
+from wsgi_wasm.binary.module_facts import Facts, ModuleFacts
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.errors import error_text
+from wsgi_wasm.engine.code.cache import DAY, Cache, check_ours
+from wsgi_wasm.engine.code.compiler import CompilerEnded, compile_in_child
+from wsgi_wasm.engine.code.source import Compositions, Source
+from wsgi_wasm.engine.program.guest import Linked
 from wsgi_wasm.engine.runtime import runtime
-from wsgi_wasm.engine.source import Compositions, Source
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
-from wsgi_wasm.places import is_python_interpreter, missing
+from wsgi_wasm.files.locations import is_python_interpreter, missing
 
 if TYPE_CHECKING:
-    from wsgi_wasm.engine.components import LinkedComponent
+    from wsgi_wasm.engine.component.linked import LinkedComponent
 
 log = logging.getLogger("wsgi_wasm.engine")
 
@@ -49,7 +49,7 @@ def check_facts(facts: Facts) -> None:
     """Raises ModuleError, naming everything that stops a module from being a guest."""
     if isinstance(facts, ComponentFacts):
         # What components need is loaded with the first one: it takes a third of the time that a process needs to start.
-        from wsgi_wasm.engine.components import check_component
+        from wsgi_wasm.engine.component.linked import check_component
 
         check_component(facts)
     else:
@@ -297,9 +297,9 @@ class ModuleStore:
         check_facts(facts)
         pointer = ctypes.c_void_p()
         if isinstance(facts, ComponentFacts):
-            from wsgi_wasm.engine import _component_capi as cc
-            from wsgi_wasm.engine.component_engine import component_engine
-            from wsgi_wasm.engine.components import LinkedComponent
+            from wsgi_wasm.engine.capi import component as cc
+            from wsgi_wasm.engine.component.linked import LinkedComponent
+            from wsgi_wasm.engine.component.pool import component_engine
 
             components = component_engine(self.features, facts, self.instances)
             _accepted(

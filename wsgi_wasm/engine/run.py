@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine.native import Job
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.runtime import SMALL_MEMORY, Slot, runtime
 from wsgi_wasm.errors import Unavailable

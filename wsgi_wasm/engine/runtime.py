@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wsgi_wasm.engine import _capi as c
-from wsgi_wasm.engine.errors import taken
-from wsgi_wasm.engine.native import Job, native
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.errors import taken
+from wsgi_wasm.engine.capi.native import Job, native
+from wsgi_wasm.engine.free_list import FreeList
 from wsgi_wasm.errors import EngineError, Unavailable
-from wsgi_wasm.free_list import FreeList
 
 log = logging.getLogger("wsgi_wasm.engine")
 

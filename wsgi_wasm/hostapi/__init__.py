@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from wsgi_wasm.config.model import Grants
-from wsgi_wasm.engine.hostcalls import Interface
+from wsgi_wasm.engine.hostcalls.interface import Interface
 from wsgi_wasm.hostapi import keyvalue, outbound, postgres, redis, sqlite, variables
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsgi_wasm.config.model import KeyValueStore
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wsgi_wasm.config.model import KeyValueStore
-from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.hostcalls.interface import Held
 from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from wsgi_wasm.config.model import KeyValueStore
-from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.hostcalls.interface import Held
 from wsgi_wasm.hostapi.limits import MAX_KEY, MAX_RESULT
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from wsgi_wasm.config.model import KeyValueStore
-from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.hostcalls.interface import Held
 from wsgi_wasm.hostapi.keyvalue_redis import RedisStore
 from wsgi_wasm.hostapi.keyvalue_sqlite import SqliteStore
 

@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any
 
 from wsgi_wasm.config.model import AllowedHost, Endpoint
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool
 from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values

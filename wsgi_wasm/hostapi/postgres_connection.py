@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, pq
 
-from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.hostcalls.interface import Held
 from wsgi_wasm.hostapi.postgres_values_4 import prepare
 
 _CONNECT = 5.0  # seconds at most

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import HostError
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import HostError
 
 _UTC = datetime.UTC
 

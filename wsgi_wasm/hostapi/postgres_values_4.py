@@ -13,8 +13,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import HostError
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import HostError
 from wsgi_wasm.hostapi import postgres_values
 from wsgi_wasm.hostapi.postgres_values import NAMES_3, Values
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
 from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError, Status
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote
 
-from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.hostcalls.interface import Held
 
 _CONNECT = 5.0  # seconds at most
 _WAIT = 30.0  # seconds at most that an answer may take

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsgi_wasm.config.model import Database
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, Answer, TooLarge
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 from wsgi_wasm.hostapi.sqlite_guard import guard

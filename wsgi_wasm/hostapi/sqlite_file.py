@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from wsgi_wasm.engine.hostcalls import Held
+from wsgi_wasm.engine.hostcalls.interface import Held
 
 _BUSY = 5.0  # seconds that a statement waits for another writer, unless the run ends before
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock; some 100 us

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_wasm.config.model import Variable
-from wsgi_wasm.engine import wit
-from wsgi_wasm.engine.hostcalls import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
 
 log = logging.getLogger("wsgi_wasm.hostapi")
 

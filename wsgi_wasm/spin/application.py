@@ -16,10 +16,10 @@ from wsgi_wasm.spin.grants import granted
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.model import Component, Manifest, Trigger, Wagi
 from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, parse_pattern
+from wsgi_wasm.spin.request import WAGI_VARIABLES
 from wsgi_wasm.spin.runtime_config import RuntimeConfig, default_runtime_config, read_runtime_config
 from wsgi_wasm.spin.snapshots import Snapshot, snapshot
 from wsgi_wasm.spin.tables import Reading
-from wsgi_wasm.spin.told import WAGI_VARIABLES
 from wsgi_wasm.spin.variables import resolve
 
 PAGE = 1 << 16  # bytes of WebAssembly memory

@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.component.versions import InterfaceName, compatible, parse
+from wsgi_wasm.binary.versions import InterfaceName, compatible, parse
 from wsgi_wasm.config.nodes import quote
 from wsgi_wasm.config.scalars import did_you_mean
 from wsgi_wasm.spin.model import Component, Sibling

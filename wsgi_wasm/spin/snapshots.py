@@ -21,8 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from wsgi_wasm.engine.cache import DAY, UNUSED, Cache
-from wsgi_wasm.engine.source import identity
+from wsgi_wasm.engine.code.cache import DAY, UNUSED, Cache
+from wsgi_wasm.engine.code.source import identity
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.spin.files import Files
 

@@ -2,7 +2,7 @@
  *
  * The head goes out when the guest gives its response away, and says what the response is then. A guest that takes the
  * body's stream before may write to it at once, and its bytes are not seen here; then a mark goes out first, and another
- * one before the head, and the gateway puts the bytes between them behind it (handlers/component_head.py). A response
+ * one before the head, and the gateway puts the bytes between them behind it (protocols/component_head.py). A response
  * is whole once its body is finished.
  */
 #include "adapter.h"

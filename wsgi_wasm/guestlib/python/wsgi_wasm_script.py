@@ -28,8 +28,8 @@ from wit_world.imports.types import Descriptor, DescriptorFlags, OpenFlags, Path
 
 USAGE = 2  # exit status, as the native interpreter's
 
-# Variables of the gateway's own (wsgi_wasm/handlers/python_variables.py): values that are not UTF-8, and names beside
-# the script that hide modules.
+# Variables of the gateway's own (interpreters/python_environment.py): values that are not UTF-8, and names beside the
+# script that hide modules.
 BYTES, BESIDE = b"WSGI_WASM_BYTES", b"WSGI_WASM_BESIDE"
 
 WITHOUT_EFFECT = {"-B", "-q", "-s"}  # what they ask for is so in any case, or cannot be

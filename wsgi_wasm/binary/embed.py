@@ -1,0 +1,30 @@
+"""Puts compiled code into a component that was written as text, which cannot hold binary modules."""
+
+from __future__ import annotations
+
+from wsgi_wasm.binary.reader import CORE_MODULE, CUSTOM, PREAMBLE, Reader, sections
+from wsgi_wasm.binary.writer import unsigned
+from wsgi_wasm.errors import ModuleError
+
+
+def with_code(component: bytes, code: bytes) -> bytes:
+    """The component with its one empty core module, `(core module $code)`, replaced by `code`. Raises ModuleError."""
+    out, places = [PREAMBLE], 0
+    for number, start, end in sections(component):
+        body = component[start:end]
+        if number == CORE_MODULE and _is_empty(component, start, end):
+            body, places = code, places + 1
+        out += (bytes([number]), unsigned(len(body)), body)
+    if places != 1:
+        raise ModuleError(f"has {places} empty core modules, and should have one as the place of its code")
+    return b"".join(out)
+
+
+def _is_empty(source: bytes, start: int, end: int) -> bool:
+    """Whether a core module holds nothing but its own name."""
+    reader = Reader(source, start + 8, end)
+    while reader.position < end:
+        if reader.byte() != CUSTOM:
+            return False
+        reader.take(reader.number())
+    return True

@@ -1,0 +1,222 @@
+"""What a core module says of itself, read from its sections without compiling it.
+
+Follows the binary format of the WebAssembly core specification, chapter 5. Only what the gateway decides by is read;
+whether the module is valid is for Wasmtime to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from wsgi_wasm.binary.component_facts import ComponentFacts, component_from_json, component_to_json
+from wsgi_wasm.errors import ModuleError
+
+PAGE = 65536
+KINDS = {0: "function", 1: "table", 2: "memory", 3: "global", 4: "tag"}
+
+_MAGIC = b"\0asm"
+_MODULE_VERSION = b"\x01\0\0\0"
+_MAX_ENTRIES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import: the module and name it is asked for by, and its kind."""
+
+    module: str
+    name: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(slots=True)
+class ModuleFacts:
+    """Imports, exports by name and kind, the first memory's limits in bytes, and the signature of `_start`."""
+
+    imports: list[Import] = field(default_factory=list)
+    exports: dict[str, str] = field(default_factory=dict)
+    memory_minimum: int = 0
+    memory_maximum: int | None = None
+    memory_imported: bool = False
+    start_signature: str | None = None
+
+
+Facts = ModuleFacts | ComponentFacts
+
+
+def to_json(facts: Facts) -> dict[str, Any]:
+    """Facts as they lie in the cache beside the artefact."""
+    return {"component": component_to_json(facts)} if isinstance(facts, ComponentFacts) else asdict(facts)
+
+
+def from_json(value: Any) -> Facts:
+    """The reverse. Raises TypeError, KeyError or ValueError for what `to_json` did not write."""
+    known = dict(value)
+    if "component" in known:
+        return component_from_json(known["component"])
+    known["imports"] = [Import(**item) for item in known["imports"]]
+    return ModuleFacts(**known)
+
+
+class _Reader:
+    """A cursor over one section; running off its end is an error of the module."""
+
+    def __init__(self, source: bytes, position: int, end: int) -> None:
+        self.source, self.position, self.end = source, position, end
+
+    def byte(self) -> int:
+        if self.position >= self.end:
+            raise ModuleError("ends in the middle of a section")
+        self.position += 1
+        return self.source[self.position - 1]
+
+    def number(self) -> int:
+        """Unsigned LEB128 of up to 64 bits."""
+        result = shift = 0
+        while True:
+            byte = self.byte()
+            result |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return result
+            shift += 7
+            if shift > 63:
+                raise ModuleError("holds a number that is too long")
+
+    def take(self, size: int) -> bytes:
+        if size > self.end - self.position:
+            raise ModuleError("ends in the middle of a section")
+        self.position += size
+        return self.source[self.position - size : self.position]
+
+    def name(self) -> str:
+        return self.take(self.number()).decode("utf-8", "backslashreplace")
+
+    def count(self) -> int:
+        count = self.number()
+        if count > _MAX_ENTRIES:
+            raise ModuleError(f"a section claims {count} entries")
+        return count
+
+
+@dataclass(slots=True)
+class _Indexes:
+    """Index spaces while they fill: signatures by type index, type index by function index."""
+
+    signatures: list[str] = field(default_factory=list)
+    functions: list[int] = field(default_factory=list)
+    start: int | None = None
+
+
+def read_facts(source: bytes) -> ModuleFacts:
+    """Facts of a core module in binary form. Raises ModuleError for what is no core module."""
+    _check_preamble(source)
+    facts, indexes = ModuleFacts(), _Indexes()
+    position, end = 8, len(source)
+    while position < end:
+        head = _Reader(source, position, end)
+        identity, size = head.byte(), head.number()
+        position = head.position + size
+        if position > end:
+            raise ModuleError("is cut short")
+        reader = _SECTIONS.get(identity)
+        if reader is not None:
+            reader(_Reader(source, head.position, position), facts, indexes)
+    if indexes.start is not None and indexes.start < len(indexes.functions):
+        index = indexes.functions[indexes.start]
+        facts.start_signature = indexes.signatures[index] if index < len(indexes.signatures) else "unknown"
+    return facts
+
+
+def _check_preamble(source: bytes) -> None:
+    if len(source) == 0:
+        raise ModuleError("is empty")
+    if source[:4] != _MAGIC:
+        raise ModuleError("is not WebAssembly: it does not begin with the bytes 00 61 73 6d")
+    if source[4:8] != _MODULE_VERSION:
+        raise ModuleError(f"has an unknown binary version {source[4:8].hex()}")
+
+
+def _types(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    for _ in range(reader.count()):
+        form = reader.byte()
+        if form != 0x60:
+            # A form of the GC proposal: Wasmtime will name what is missing, and nothing here depends on it.
+            return
+        parameters = _value_types(reader)
+        results = _value_types(reader)
+        indexes.signatures.append(f"({', '.join(parameters)}) -> ({', '.join(results)})")
+
+
+_VALUE_TYPES = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x70: "funcref", 0x6F: "externref"}
+
+
+def _value_types(reader: _Reader) -> list[str]:
+    names = []
+    for _ in range(reader.count()):
+        code = reader.byte()
+        if code in (0x63, 0x64):
+            reader.number()
+        names.append(_VALUE_TYPES.get(code, "ref"))
+    return names
+
+
+def _limits(reader: _Reader) -> tuple[int, int | None]:
+    flags = reader.byte()
+    minimum = reader.number()
+    return minimum, reader.number() if flags & 1 else None
+
+
+def _memory(reader: _Reader, facts: ModuleFacts) -> None:
+    minimum, maximum = _limits(reader)
+    facts.memory_minimum += minimum * PAGE
+    facts.memory_maximum = None if maximum is None else maximum * PAGE
+
+
+def _imports(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    for _ in range(reader.count()):
+        module, name, kind = reader.name(), reader.name(), reader.byte()
+        facts.imports.append(Import(module, name, KINDS.get(kind, "item")))
+        if kind == 0:
+            indexes.functions.append(reader.number())
+        elif kind == 1:
+            reader.byte()
+            _limits(reader)
+        elif kind == 2:
+            facts.memory_imported = True
+            _limits(reader)
+        elif kind == 3:
+            reader.byte()
+            reader.byte()
+        else:
+            reader.byte()
+            reader.number()
+
+
+def _functions(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    indexes.functions.extend(reader.number() for _ in range(reader.count()))
+
+
+def _memories(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    for _ in range(reader.count()):
+        _memory(reader, facts)
+
+
+def _exports(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    for _ in range(reader.count()):
+        name, kind, index = reader.name(), reader.byte(), reader.number()
+        facts.exports[name] = KINDS.get(kind, "item")
+        if name == "_start" and kind == 0:
+            indexes.start = index
+
+
+_SECTIONS: dict[int, Callable[[_Reader, ModuleFacts, _Indexes], None]] = {
+    1: _types,
+    2: _imports,
+    3: _functions,
+    5: _memories,
+    7: _exports,
+}

@@ -1,0 +1,129 @@
+"""What of a cache directory nobody uses any more: artefacts by when they were last loaded, and what was left behind.
+
+An artefact may be removed while a process has it mapped, and one that looks for it has it made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsgi_wasm.engine.code.cache import DAY, Cache
+from wsgi_wasm.engine.code.source import identity
+from wsgi_wasm.files.locations import is_python_interpreter
+
+_ARTEFACT = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
+_INTERPRETER = re.compile(r"python-[0-9a-f]{16}\.wasm")
+_LEFT_BEHIND = re.compile(r"\.(?:making|python)-.*")  # by a process that ended while it wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A compiled module: its files, their bytes, when it was last loaded (seconds since the epoch), and the file that
+    it was made of, "" where that is not known."""
+
+    path: Path
+    size: int
+    loaded: float
+    module: str
+
+    @property
+    def note(self) -> Path:
+        return self.path.with_suffix(".json")
+
+
+def artefacts(cache: Cache) -> Iterator[Artefact]:
+    """Every artefact, in no order."""
+    for path in cache.directory.glob("*.cwasm"):
+        if _ARTEFACT.fullmatch(path.stem):
+            with contextlib.suppress(OSError):
+                yield _artefact(path)
+
+
+def _artefact(path: Path) -> Artefact:
+    """Raises OSError."""
+    info, note, module = path.stat(), path.with_suffix(".json"), ""
+    size, loaded = info.st_size, info.st_mtime
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        kept = note.stat()
+        size, loaded = size + kept.st_size, max(loaded, kept.st_mtime)
+        module = str(json.loads(note.read_text("ascii")).get("module", ""))
+    return Artefact(path, size, loaded, module)
+
+
+def prune_artefacts(cache: Cache, before: float) -> list[Artefact]:
+    """Remove what was last loaded before this time, unless it is being made right now; what went."""
+    removed = []
+    for one in artefacts(cache):
+        if one.loaded < before and _removed(one.path, (one.note, one.path)):
+            removed.append(one)
+    return removed
+
+
+def _removed(artefact: Path, files: tuple[Path, ...]) -> bool:
+    """Remove files and the lock of an artefact. Who waits for that lock makes the artefact once more than needed."""
+    lock = artefact.with_suffix(".lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in (*files, lock):
+            path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def interpreters(cache: Cache) -> Iterator[tuple[Path, float]]:
+    """Every interpreter for Python scripts, and when it was last loaded."""
+    for path in cache.directory.glob("python-*.wasm"):
+        if _INTERPRETER.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                info = path.stat()
+                loaded = info.st_mtime
+                with contextlib.suppress(OSError):
+                    loaded = max(loaded, (cache.directory / f"{identity(info)}.source").stat().st_mtime)
+                yield path, loaded
+
+
+def prune_interpreters(cache: Cache, before: float) -> list[Path]:
+    """Remove those that other versions of this package made, and that were last loaded before this time; what went."""
+    removed = []
+    for path, loaded in interpreters(cache):
+        if loaded < before and not is_python_interpreter(path):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def prune_rest(cache: Cache, before: float) -> int:
+    """Remove what takes no room by itself (remembered digests, locks of artefacts that are gone) and what processes
+    left behind that ended while they wrote; the number of what went."""
+    count = 0
+    for path in list(cache.directory.iterdir()):
+        with contextlib.suppress(OSError):
+            changed = path.lstat().st_mtime
+            if path.suffix == ".source" and changed < before:
+                path.unlink()
+            elif path.suffix == ".lock" and changed < before and not path.with_suffix(".cwasm").exists():
+                if not _removed(path, ()):
+                    continue
+            elif _LEFT_BEHIND.fullmatch(path.name) and changed < time.time() - DAY:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            else:
+                continue
+            count += 1
+    return count

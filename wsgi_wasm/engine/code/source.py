@@ -1,0 +1,70 @@
+"""What a module is made of: its file, and for a composed component the files of its plugs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from wsgi_wasm.errors import ModuleError
+
+Compositions = Mapping[Path, Mapping[str, Path]]
+"""Plugs by the file that they are plugged into, and by the import: `compose` of the configuration."""
+
+
+def identity(info: os.stat_result) -> str:
+    """What must be unchanged for a file to count as unchanged without reading it."""
+    return f"{info.st_dev:x}-{info.st_ino:x}-{info.st_size:x}-{info.st_mtime_ns:x}-{info.st_ctime_ns:x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A module's file, and what is plugged into its imports, each of which may have plugs of its own."""
+
+    path: Path
+    plugs: tuple[tuple[str, Source], ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, compositions: Compositions) -> Self:
+        """The source of a module. The compositions must not go round."""
+        plugs = compositions.get(path, {})
+        return cls(path, tuple((name, cls.of(plugged, compositions)) for name, plugged in plugs.items()))
+
+    def identity(self) -> str:
+        """Changes when one of the files does. Raises OSError."""
+        return " ".join([identity(self.path.stat()), *(source.identity() for _, source in self.plugs)])
+
+    def digest(self, of_file: Callable[[Path], str]) -> str:
+        """Of everything that the module is made of, from the digests of files."""
+        own = of_file(self.path)
+        if not self.plugs:
+            return own
+        parts = [own, *(part for name, source in self.plugs for part in (name, source.digest(of_file)))]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def binary(self, read: Callable[[Path], bytes]) -> bytes:
+        """The module in binary form, composed. `read` gives a file in binary form. Raises ModuleError."""
+        own = read(self.path)
+        if not self.plugs:
+            return own
+        # Only a process that compiles takes components apart.
+        from wsgi_wasm.binary.plug import plug
+        from wsgi_wasm.binary.reader import is_component
+
+        plugs = {name: (source.path.name, source.binary(read)) for name, source in self.plugs}
+        for name, data in ((self.path.name, own), *plugs.values()):
+            if not is_component(data):
+                raise ModuleError(f"cannot be composed: {name} is no component")
+        return plug(own, plugs)
+
+    def to_json(self) -> list[Any]:
+        """The plugs, for another process."""
+        return [[name, str(source.path), source.to_json()] for name, source in self.plugs]
+
+    @classmethod
+    def from_json(cls, path: Path, plugs: list[Any]) -> Self:
+        """The reverse."""
+        return cls(path, tuple((name, cls.from_json(Path(file), inner)) for name, file, inner in plugs))

@@ -1,0 +1,1 @@
+"""Components: linked, given WASI 0.2, and run."""

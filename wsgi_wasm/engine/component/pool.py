@@ -1,0 +1,118 @@
+"""Engines for components: pools whose sizes follow from what an instance of a component takes.
+
+Components of like needs share an engine, so needs are rounded up to powers of two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wsgi_wasm.binary.component_facts import ComponentFacts
+from wsgi_wasm.engine.capi.native import ComponentJob, native
+from wsgi_wasm.engine.component.output_file import OutputFile
+from wsgi_wasm.engine.free_list import FreeList
+from wsgi_wasm.engine.runtime import (
+    SMALL_MEMORY,
+    check_address_space,
+    engine_with_pool,
+    new_config,
+    runtime,
+)
+from wsgi_wasm.errors import EngineError, Unavailable
+
+
+def _rounded(count: int, least: int) -> int:
+    """The next power of two, from `least` on."""
+    size = least
+    while size < count:
+        size *= 2
+    return size
+
+
+class ComponentSlot:
+    """What a running component writes to, and the job of a native run. A slot is taken from its pool for a run, so no
+    other thread sees it."""
+
+    __slots__ = ("errors", "gathered", "guest", "job", "output")
+
+    def __init__(self) -> None:
+        self.output: OutputFile | None = None  # these are made by the first run
+        self.errors: OutputFile | None = None
+        self.job: ComponentJob | None = None
+        self.gathered: Any = None  # the buffer in which a job returns output
+        self.guest = 0  # the number of the guest that the job was last made ready for
+
+    def files(self) -> tuple[OutputFile, OutputFile]:
+        """For standard output and errors, ready for a run. Raises Unavailable."""
+        if self.output is None or self.errors is None:
+            try:
+                self.output, self.errors = OutputFile("wsgi_wasm-stdout"), OutputFile("wsgi_wasm-stderr")
+            except OSError as error:
+                raise Unavailable(f"the output of a component finds no place: {error.strerror}") from None
+        self.output.begin()
+        self.errors.begin()
+        return self.output, self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentEngineKey:
+    """What distinguishes engines for components."""
+
+    features: frozenset[str]
+    small: bool
+    instances: int
+    core_instances: int
+    memories: int
+    tables: int
+
+
+class ComponentEngine:
+    """A `wasm_engine_t` with a pool for components. Never freed, as `runtime.Engine`."""
+
+    def __init__(self, key: ComponentEngineKey) -> None:
+        self.key = key
+        self.instances = instances = key.instances
+        check_address_space(instances * key.memories)
+        self.pointer = engine_with_pool(
+            new_config(key.features, components=True),
+            instances,
+            key.small,
+            {
+                "total_component_instances": instances,
+                "max_component_instance_size": 4 << 20,
+                "max_core_instances_per_component": key.core_instances,
+                "max_memories_per_component": key.memories,
+                "max_tables_per_component": key.tables,
+                "total_core_instances": instances * key.core_instances,
+                "total_memories": instances * key.memories,
+                "total_tables": instances * key.tables,
+                "max_tables_per_module": key.tables,
+                "max_memories_per_module": key.memories,
+            },
+        )
+        if native is not None and native.ticks(self.pointer):
+            raise EngineError("the thread that advances the clock of guests cannot be started")
+        self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
+        self.slots = FreeList(ComponentSlot() for _ in range(instances))
+
+    def take_slot(self, timeout: float) -> ComponentSlot:
+        """A free slot of the pool, after at most `timeout` seconds. Raises Unavailable."""
+        try:
+            return self.slots.take(timeout)
+        except TimeoutError:
+            raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
+
+
+def component_engine(features: frozenset[str], facts: ComponentFacts, instances: int) -> ComponentEngine:
+    """The engine of this process for a component. Raises EngineError where its pool finds no place."""
+    key = ComponentEngineKey(
+        features,
+        facts.memory_minimum <= SMALL_MEMORY,
+        instances,
+        _rounded(facts.core_instances, 8),
+        _rounded(facts.memories, 2),
+        _rounded(facts.tables, 4),
+    )
+    made: ComponentEngine = runtime().made(key, ComponentEngine)
+    return made

@@ -1,0 +1,85 @@
+"""State of one run of a component. What it writes lies in the slot's files until a tick, which hands it on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from wsgi_wasm.engine.capi.native import ComponentJob
+from wsgi_wasm.engine.component.feeder import Feeder
+from wsgi_wasm.engine.component.open_files import open_below
+from wsgi_wasm.engine.component.output_file import PIECE
+from wsgi_wasm.engine.component.pool import ComponentSlot
+from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.run import MAX_FILES, Client, Run, RunLimits, Stop
+from wsgi_wasm.engine.runtime import runtime
+
+
+class ComponentRun(Run):
+    """State of one run; what the guest has written lies in the slot's files until `flush`."""
+
+    __slots__ = ("_ticked", "directories", "errors", "feeder", "held", "output")
+
+    def __init__(
+        self,
+        slot: ComponentSlot,
+        limits: RunLimits,
+        client: Client,
+        spent: tuple[float, float],
+        grants: Mapping[str, object],
+        directories: tuple[str, ...],
+        calls_host: bool,
+        job: ComponentJob | None = None,
+    ) -> None:
+        super().__init__(None, limits, client, None, (), spent, job)  # type: ignore[arg-type]
+        self.output, self.errors = slot.files()
+        self.held = Held(grants, self) if calls_host else None
+        self.feeder: Feeder | None = None
+        self.directories = directories  # that it may open files in; runs of one route have the same tuple
+        self._ticked = time.monotonic()
+
+    def tick(self) -> None:
+        """As `Run.tick`. Time in which the guest waits for the client's body does not count."""
+        now = time.monotonic()
+        if self.feeder is not None and self.feeder.guest_waits():
+            self.deadline += now - self._ticked
+        self._ticked = now
+        if self.directories:
+            self._look_at_files()
+        super().tick()
+
+    def _look_at_files(self) -> None:
+        """Raises Stop where the guest, or all guests of its route together, hold more than their share."""
+        sharing = sum(getattr(run, "directories", None) is self.directories for run in list(runtime().ticker.running))
+        if open_below(self.directories, MAX_FILES) > MAX_FILES * sharing:
+            raise Stop(End.STOPPED, f"holds more than {MAX_FILES} files open")
+
+    def flush(self) -> None:
+        """Hand on what is new. Raises Stop where there is more output than allowed."""
+        self.take_errors()
+        while self.output.waiting():
+            over = self.output.taken + self.output.waiting() > self.limits.max_output
+            room = self.limits.max_output - self.output.taken
+            data = self.output.take(min(PIECE, room))
+            if data:
+                before = time.monotonic()
+                self.client.output(data)
+                self.deadline += time.monotonic() - before
+            if over and len(data) < PIECE:
+                raise Stop(End.OUTPUT, f"{self.limits.max_output} bytes")
+
+    def take_errors(self) -> None:
+        """Hand on what is new on standard error; of a flood, the beginning."""
+        if self.errors.waiting():
+            self.client.error_output(self.errors.take(PIECE))
+            self.errors.skip()
+
+    def close(self) -> None:
+        """After the run, and after its store: let go of what is held for it."""
+        if self.feeder is not None:
+            self.feeder.end()
+        self.output.end()
+        self.errors.end()
+        if self.held is not None:
+            self.held.close()

@@ -1,0 +1,107 @@
+"""What a run of a component is given through WASI: arguments, environment, its three streams, directories."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+from collections.abc import Sequence
+from typing import cast
+
+from wsgi_wasm.engine.capi import component as cc
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi import values as v
+from wsgi_wasm.engine.capi.errors import taken
+from wsgi_wasm.engine.component.feeder import Feeder, Source
+from wsgi_wasm.engine.component.output_file import PIECE
+from wsgi_wasm.engine.component.run import ComponentRun
+from wsgi_wasm.engine.program.guest import Preopen
+from wsgi_wasm.engine.run import Input
+from wsgi_wasm.errors import Unavailable
+
+# Why a run could not begin, by `refused` of native_component.c.
+NO_OUTPUT = "/proc is not there, which components need for their output"
+NO_INPUT = "the file of the request's body cannot be opened anew"
+REFUSALS = {1: NO_OUTPUT, 2: NO_INPUT, 3: "what the guest is told cannot be passed to it"}
+
+
+def grant_wasi(
+    context: int,
+    run: ComponentRun,
+    arguments: Sequence[bytes],
+    environment: Sequence[bytes],
+    stdin: Input | None,
+    preopens: Sequence[Preopen],
+) -> None:
+    """Give all of it to a store. Raises Unavailable where a directory or a file cannot be opened."""
+    config = grant_by_hand(run, stdin, preopens)
+    try:
+        _set_texts(config, arguments, environment)
+        if not (cc.wasi_stdout_file(config, run.output.path) and cc.wasi_stderr_file(config, run.errors.path)):
+            raise Unavailable(NO_OUTPUT)
+        if stdin is not None and run.feeder is None:
+            _give_input(config, *input_of(stdin))
+    except BaseException:
+        c.wasi_delete(config)
+        raise
+    taken(c.set_wasi(context, config))
+
+
+def grant_by_hand(run: ComponentRun, stdin: Input | None, preopens: Sequence[Preopen]) -> int:
+    """A `wasi_config_t` with what takes Python in every case: directories, and a body that is still coming, which comes
+    through a pipe. Raises Unavailable."""
+    config = int(c.wasi_new())
+    try:
+        for preopen in preopens:
+            if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
+                raise Unavailable(
+                    f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
+                    "cannot be opened"
+                )
+        if is_coming(stdin):
+            run.feeder = Feeder(cast("Source", stdin))
+            if not cc.wasi_stdin_file(config, run.feeder.path):
+                raise Unavailable("the request's body finds no way into the guest")
+            run.feeder.begin()
+    except BaseException:
+        c.wasi_delete(config)
+        raise
+    return config
+
+
+def is_coming(stdin: Input | None) -> bool:
+    """Whether a body is read from the client while the guest runs."""
+    return hasattr(stdin, "stop")
+
+
+def input_of(stdin: Input) -> tuple[bytes | None, bytes | None]:
+    """A body that has been read: its bytes, or the path that opens its file."""
+    if isinstance(stdin, io.BytesIO):
+        return stdin.getvalue(), None
+    if isinstance(stdin, io.IOBase):
+        return None, f"/proc/self/fd/{stdin.fileno()}".encode()
+    return b"".join(iter(lambda: stdin.read(PIECE), b"")), None
+
+
+def utf8(data: bytes) -> bytes:
+    """Text of the Component Model is UTF-8: bytes that are not become U+FFFD, which names nothing by accident."""
+    return data if data.isascii() else data.decode("utf-8", "replace").encode()
+
+
+def _set_texts(config: int, arguments: Sequence[bytes], environment: Sequence[bytes]) -> None:
+    texts = [utf8(argument) for argument in arguments]
+    c.wasi_argv(config, len(texts), (ctypes.c_char_p * len(texts))(*texts))
+    pairs = [utf8(variable).partition(b"=") for variable in environment]
+    names = (ctypes.c_char_p * len(pairs))(*(name for name, _, _ in pairs))
+    values = (ctypes.c_char_p * len(pairs))(*(value for _, _, value in pairs))
+    cc.wasi_env(config, len(pairs), names, values)
+
+
+def _give_input(config: int, data: bytes | None, path: bytes | None) -> None:
+    if data is None:
+        if not cc.wasi_stdin_file(config, path):
+            raise Unavailable(NO_INPUT)
+        return
+    vector = c.ByteVec()
+    v.byte_vec_new(ctypes.byref(vector), len(data), data)
+    cc.wasi_stdin_bytes(config, ctypes.byref(vector))

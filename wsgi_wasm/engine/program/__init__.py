@@ -1,0 +1,1 @@
+"""Core modules that are programs for WASI preview 1."""

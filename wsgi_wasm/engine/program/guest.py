@@ -1,0 +1,276 @@
+"""A module ready to run in a process: linked once, then run any number of times, each in a store of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from wsgi_wasm.binary.module_facts import ModuleFacts
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
+from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, Job, Native, address_of, native
+from wsgi_wasm.engine.gil import Holding
+from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.engine.program import wasi
+from wsgi_wasm.engine.program.forwarding import MODULE, forwarding_of
+from wsgi_wasm.engine.run import Client, Exited, Input, Run, RunLimits, Stop, current
+from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot
+from wsgi_wasm.errors import ModuleError, Unavailable
+
+_KINDS = {"i32": 0, "i64": 1}
+
+
+numbers = count(1)  # of guests of either kind
+
+
+@dataclass(frozen=True, slots=True)
+class Preopen:
+    """A directory that the guest may use: its path in the guest, its path on the host, and whether it may write."""
+
+    guest: bytes
+    host: bytes
+    writable: bool
+
+
+class Linked:
+    """A module compiled for one engine of this process. The C objects go when the last run has let go of it."""
+
+    def __init__(self, runtime: Runtime, engine: Engine, pointer: int, facts: ModuleFacts) -> None:
+        self.prepared = 0
+        self.runtime = runtime
+        self.engine = engine
+        self.facts = facts
+        self._pointer = pointer
+        self._pid = os.getpid()
+        self.prepared = _prepare(engine, pointer)  # wasmtime_instance_pre_t
+
+    def guest(
+        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
+    ) -> Guest:
+        """The module with what a route grants it; host APIs are for components. Raises ModuleError."""
+        return Guest(self, limits, preopens)
+
+    def __del__(self) -> None:
+        # After a fork the child owns none of it; at exit of the interpreter the functions may be gone already.
+        if c is not None and os.getpid() == self._pid:
+            if self.prepared:
+                c.instance_pre_delete(self.prepared)
+            c.module_delete(self._pointer)
+
+
+def _functype(parameters: Sequence[str], returns: bool) -> int:
+    """A function type with these parameters and, if it returns, an i32; the linker copies it, the caller frees it."""
+    vectors = []
+    for names in (parameters, ("i32",) if returns else ()):
+        kinds = (ctypes.c_void_p * len(names))(*(c.valtype_new(_KINDS[name]) for name in names))
+        vectors.append(c.ValueTypes())
+        c.valtype_vec_new(ctypes.byref(vectors[-1]), len(names), kinds)
+    return int(c.functype_new(ctypes.byref(vectors[0]), ctypes.byref(vectors[1])))
+
+
+def _linker(engine: Engine) -> int:
+    """The engine's linker, with Wasmtime's WASI and our own functions over it; made once, and then only read."""
+    if engine.linker:
+        return engine.linker
+    linker = int(c.linker_new(engine.pointer))
+    c.linker_allow_shadowing(linker, True)
+    taken(c.linker_define_wasi(linker))
+    for name, (entry, parameters, returns) in wasi.FUNCTIONS.items():
+        if entry is None and native is None:
+            continue  # Wasmtime's own
+        text, signature = name.encode(), _functype(parameters, returns)
+        function, data = 0 if entry is None else address_of(entry), 0
+        if native is not None:
+            # Python's function is what the native one calls for everything that it cannot do.
+            function, data = native.entries.get(name, native.in_python), function
+        taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, function, data, None))
+        c.functype_delete(signature)
+    engine.linker = linker
+    return linker
+
+
+def _prepare(engine: Engine, module: int) -> int:
+    prepared = ctypes.c_void_p()
+    taken(c.linker_instantiate_pre(_linker(engine), module, ctypes.byref(prepared)))
+    return int(prepared.value or 0)
+
+
+class Guest:
+    """A linked module with what it is granted: arguments' storage, directories and limits of one route."""
+
+    interface = "cgi"
+
+    def __init__(self, linked: Linked, limits: RunLimits, preopens: Sequence[Preopen]) -> None:
+        self.linked = linked
+        self.limits = limits
+        self.preopens = tuple(preopens)
+        self._check_memory()
+        self._forwarding = forwarding_of(linked.engine) if self.preopens else None
+        self._number = next(numbers)  # slots remember it: what a run needs of its guest is set once
+        # With directories it may wait for a file, and nobody else should wait with it.
+        self._holding = Holding(limits.memory, may_wait=bool(preopens))
+        self._constant = linked.prepared, limits.memory, limits.max_output
+
+    def _check_memory(self) -> None:
+        needed = self.linked.facts.memory_minimum
+        if needed > self.limits.memory:
+            allowed = self.limits.memory
+            raise ModuleError(f"begins with {needed >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB")
+
+    def run(
+        self,
+        slot: Slot,
+        arguments: Sequence[bytes],
+        environment: Sequence[bytes],
+        stdin: Input | None,
+        client: Client,
+        spent: tuple[float, float] = (0.0, 0.0),
+    ) -> Outcome:
+        """Run the guest to its end on this thread, in a fresh store. Host errors come back in `Outcome.failure`.
+
+        `slot` must come from `linked.engine` and is not given back here. `spent` is wall and CPU time (seconds) that
+        an earlier guest of the same request has used of the limits. Raises Unavailable where a directory that the
+        guest is granted cannot be opened.
+        """
+        if self.preopens:
+            self.linked.runtime.has_threads = True
+        if native is not None:
+            return self._run_native(native, slot, arguments, environment, stdin, client, spent)
+        run = current.run = Run(slot, self.limits, client, stdin, environment, spent)
+        slot.forwarding = self._forwarding
+        slot.trap.value = None
+        ticker = self.linked.runtime.ticker
+        engine = self.linked.engine
+        store = c.store_new(engine.pointer, None, None)
+        context = c.store_context(store)
+        cpu, wall = time.thread_time(), time.monotonic()
+        ticker.running[run] = None
+        if ticker.asleep:
+            ticker.wake()
+        try:
+            c.store_limiter(store, self.limits.memory, TABLE_ELEMENTS, 2, 8, 1)
+            self._grant(context, arguments)
+            c.set_epoch_deadline(context, 1)
+            c.store_epoch_callback(store, wasi.ON_EPOCH, None, None)
+            error = c.instantiate(self.linked.prepared, context, slot.instance_at, slot.trap_at)
+            if not error and not slot.trap.value:
+                c.export_get(context, slot.instance_at, b"_start", 6, slot.extern_at)
+                error = c.call(context, slot.func_at, None, 0, None, 0, slot.trap_at)
+            outcome = _outcome(error, slot.trap.value, run.failure, b"".join(run.pending))
+        finally:
+            current.run = None
+            del ticker.running[run]
+            # Giving back a small memory takes a few microseconds, less than letting go of the interpreter's lock and
+            # waiting for it again.
+            (c.store_delete_short if run.has_small_memory() else c.store_delete)(store)
+        outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
+        return outcome
+
+    def _run_native(
+        self,
+        native: Native,
+        slot: Slot,
+        arguments: Sequence[bytes],
+        environment: Sequence[bytes],
+        stdin: Input | None,
+        client: Client,
+        spent: tuple[float, float],
+    ) -> Outcome:
+        """`run` by way of native.c. A `Run` is made only where the guest needs Python."""
+        job = self._filled(slot, arguments, environment, stdin)
+        current.begin = Run, slot, self.limits, client, stdin, environment, spent, job
+        try:
+            job.held = held = self._holding.holds()
+            (native.run_holding if held else native.run)(job)
+            self._holding.ended(job)
+            run = current.run
+            rest = ctypes.string_at(job.output, job.output_size)
+            failure = Exited(job.code) if job.exited else None
+            if run is None:
+                outcome = _outcome(job.error, job.trap, failure, rest)
+            else:
+                outcome = _outcome(job.error, job.trap, run.failure or failure, b"".join((*run.pending, rest)))
+        finally:
+            if current.run is not None:
+                del self.linked.runtime.ticker.running[current.run]
+            current.run = current.begin = None
+        outcome.cpu, outcome.wall = job.cpu, job.wall
+        return outcome
+
+    def _filled(self, slot: Slot, arguments: Sequence[bytes], environment: Sequence[bytes], stdin: Input | None) -> Job:
+        """The slot's job with all that the run is given. Raises Unavailable for a directory that cannot be opened."""
+        job = slot.job or self._job(slot)
+        if slot.guest != self._number:
+            slot.guest = self._number
+            job.prepared, job.memory_limit, job.output_limit = self._constant
+            slot.forwarding = self._forwarding
+        if slot.arguments is not arguments:
+            slot.arguments = arguments
+            job.arguments = block = b"\0".join((*arguments, b""))
+            job.arguments_size, job.arguments_count = len(block), len(arguments)
+        job.environment = block = b"\0".join((*environment, b""))
+        job.environment_size, job.environment_count = len(block), len(environment)
+        if stdin is None:
+            job.input, job.input_size = b"", 0
+        elif type(stdin) is io.BytesIO:
+            job.input = body = stdin.getvalue()
+            job.input_size = len(body)
+        else:
+            job.input = None
+            job.input_file = stdin.fileno() if isinstance(stdin, io.FileIO) else -1
+        if self.preopens:
+            job.wasi = self._directories()
+        return job
+
+    def _job(self, slot: Slot) -> Job:
+        """A job for this slot, which is of one engine for good."""
+        job = slot.job = Job()
+        slot.output = ctypes.create_string_buffer(OUTPUT_SIZE)
+        job.engine = self.linked.engine.pointer
+        job.output, job.output_capacity = ctypes.addressof(slot.output), OUTPUT_SIZE
+        job.python_epoch = address_of(wasi.ON_EPOCH)
+        return job
+
+    def _grant(self, context: int, arguments: Sequence[bytes]) -> None:
+        config = self._directories()
+        values = (ctypes.c_char_p * len(arguments))(*arguments)
+        if not c.wasi_argv(config, len(arguments), values):
+            c.wasi_delete(config)
+            raise Unavailable("an argument of the guest is not UTF-8")
+        taken(c.set_wasi(context, config))
+
+    def _directories(self) -> int:
+        """A `wasi_config_t` with what the guest sees of the disk. Raises Unavailable."""
+        config = int(c.wasi_new())
+        for preopen in self.preopens:
+            if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
+                c.wasi_delete(config)
+                raise Unavailable(
+                    f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
+                    "cannot be opened"
+                )
+        return config
+
+
+def _outcome(error: int | None, trap: int | None, failure: BaseException | None, rest: bytes) -> Outcome:
+    """How the call ended, with the output that was not handed on yet; frees the error or the trap."""
+    if failure is None:
+        if error:
+            return Outcome(End.TRAPPED, detail=error_text(error), rest=rest)
+        if trap:
+            return Outcome(End.TRAPPED, detail=trap_text(trap), rest=rest)
+        return Outcome(End.RETURNED, rest=rest)
+    if error:
+        c.error_delete(error)
+    if trap:
+        c.trap_delete(trap)
+    if isinstance(failure, Exited):
+        return Outcome(End.EXITED, code=failure.code, rest=rest)
+    if isinstance(failure, Stop):
+        return Outcome(failure.end, detail=failure.detail, rest=rest)
+    return Outcome(End.STOPPED, detail=str(failure), failure=failure, rest=rest)

@@ -1,0 +1,1 @@
+"""Files of the host: where they lie, whether they can be trusted, how they are replaced."""

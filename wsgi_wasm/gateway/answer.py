@@ -1,0 +1,234 @@
+"""From a guest's output to a WSGI response: head, body, and what to do where the two do not fit.
+
+Nothing is sent before the head is whole and a tick has passed, or 64 KiB have gathered, so that the usual answer
+goes out whole, with its length, and an error can still have an honest status. After that the answer streams, and a
+guest that fails then can only be cut off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from wsgi_wasm.cgi.message import Head
+from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, GatewayTimeout
+from wsgi_wasm.gateway.error_log import ErrorLog
+from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Request
+from wsgi_wasm.gateway.wsgi_server import Connection
+
+log = logging.getLogger("wsgi_wasm.gateway")
+
+_BODYLESS = frozenset({204, 205, 304})
+_NOT_IN_304 = frozenset({"content-type", "content-encoding", "content-language", "content-range"})
+
+
+class HeadReader(Protocol):
+    """Finds the head in a guest's output: `cgi.head.HeadParser`, or what another interface has in its place."""
+
+    body: bytes
+    """What followed the head in the output fed so far; valid once the head is whole."""
+
+    def feed(self, data: bytes) -> Head | None:
+        """The head once it is whole, else None; not called again after that. Raises BadGateway."""
+
+    def finish(self) -> Head | None:
+        """The output has ended: the head, where only the end decides what it is. Raises BadGateway where it is none."""
+
+
+class ClientGone(Exception):
+    """The server could not write: the client is no longer there."""
+
+
+class Answer:
+    """Takes a guest's output (it is the `Client` of an engine run) and speaks WSGI to the server."""
+
+    def __init__(
+        self, request: Request, parser: HeadReader, connection: Connection, send_timeout: float, errors: ErrorLog
+    ) -> None:
+        self.error_output = errors.write
+        self.head: Head | None = None
+        self.started = False
+        self.truncated = False
+        self._request = request
+        self._parser = parser
+        self._connection = connection
+        self._send_timeout = send_timeout
+        self._write: Callable[[bytes], Any] | None = None
+        self._kept: list[bytes] = []  # body not sent yet: before the start, or on a server that cannot stream
+        self._left: int | None = None  # bytes of body that the guest's Content-Length still allows
+        self._silent = False  # no body goes to the client
+        self.length = 0  # bytes of body that the guest has written
+
+    # --- while the guest runs ---
+
+    def output(self, data: bytes) -> None:
+        """Parse the head, then pass the body on. Raises BadGateway for a bad head, ClientGone."""
+        data = self._body_of(data)
+        if self.head is None or self._silent or not data:
+            return
+        if not self.started:
+            self._start(self._fields(self.head))
+        self._send(data)
+
+    def gone(self) -> bool:
+        """True once the client has hung up."""
+        return self._connection.gone()
+
+    def _body_of(self, data: bytes) -> bytes:
+        """The part of `data` that is body and may be sent."""
+        if self.head is None:
+            head = self._parser.feed(data)
+            if head is None:
+                return b""
+            self._take_head(head)
+            data = self._parser.body
+        return self._counted(data)
+
+    def _body_at_end(self) -> bytes:
+        head = self._parser.finish()
+        if head is None:
+            return b""
+        self._take_head(head)
+        return self._counted(self._parser.body)
+
+    def _counted(self, data: bytes) -> bytes:
+        self.length += len(data)
+        if self._left is not None:
+            if len(data) > self._left:
+                self.truncated = True
+                data = data[: self._left]
+            self._left -= len(data)
+        return data
+
+    def _take_head(self, head: Head) -> None:
+        if head.status == 200 and self._request.method in ("GET", "HEAD") and _not_modified(self._request, head):
+            fields = tuple(field for field in head.fields if field[0].lower() not in _NOT_IN_304)
+            head = Head(304, "Not Modified", fields)
+        self.head = head
+        self._left = head.content_length
+        self._silent = self._request.head_only or head.status in _BODYLESS or head.local_redirect is not None
+
+    def _fields(self, head: Head, length: int | None = None) -> list[tuple[str, str]]:
+        fields = [*head.fields, (REQUEST_ID_FIELD, self._request.identity)]
+        if head.status == 200 and not self._connection.raises:
+            fields = [self._absolute(name, value) for name, value in fields]
+        if length is not None:
+            fields.append(("Content-Length", str(length)))
+        return fields
+
+    def _absolute(self, name: str, value: str) -> tuple[str, str]:
+        """mod_wsgi's daemons take a 200 with a local Location for an order to serve that path instead, which would pass
+        by `local_redirects`. The same location with scheme and host is none."""
+        if name.lower() != "location" or not value.startswith("/"):
+            return name, value
+        environ = self._request.environ
+        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        return name, f"{environ['wsgi.url_scheme']}://{host}{value}"
+
+    def _start(self, fields: list[tuple[str, str]]) -> None:
+        assert self.head is not None
+        self.started = True
+        self._connection.bound_sending(self._send_timeout)
+        self._write = self._request.start_response(self.head.status_line, fields)
+
+    def _send(self, data: bytes) -> None:
+        if self._write is None:
+            self._kept.append(data)
+            return
+        try:
+            self._write(data)
+        except Exception as error:
+            # Servers differ in what they raise: OSError (gunicorn, mod_wsgi), RuntimeError, their own.
+            raise ClientGone(str(error)) from error
+
+    # --- when the guest has ended ---
+
+    def finish(self, outcome: Outcome) -> Iterable[bytes]:
+        """The rest of the response, as the WSGI server wants it returned.
+
+        Raises BadGateway or GatewayTimeout where nothing has been sent, Cut where the connection must be closed.
+        """
+        failure = outcome.failure
+        if isinstance(failure, ClientGone):
+            return self._leave()
+        if failure is not None and (self.started or not isinstance(failure, Exception)):
+            if not isinstance(failure, Exception):
+                raise failure
+            return self._hang_up(str(failure))
+        if failure is not None:
+            raise failure
+        if not outcome.well:
+            return self._broken_off(outcome)
+        body = self._body_of(outcome.rest)
+        if self.head is None:
+            body = self._body_at_end()
+        if self.head is None:
+            raise BadGateway("the guest ended before its head was whole")
+        if self.started:
+            return [*self._kept, body] if body or self._kept else []
+        return self._whole(self.head, body)
+
+    def _whole(self, head: Head, body: bytes) -> Iterable[bytes]:
+        """An answer that is in hand before anything was sent."""
+        if head.local_redirect is not None:
+            return []
+        if head.status in _BODYLESS:
+            self._start(self._fields(head))
+            return []
+        if self._silent:
+            length = head.content_length
+            self._start(self._fields(head, self.length if length is None and self.length else length))
+            return []
+        self._start(self._fields(head, len(body)))
+        return [body]
+
+    def _broken_off(self, outcome: Outcome) -> Iterable[bytes]:
+        if self.started:
+            with contextlib.suppress(ClientGone):
+                self.output(outcome.rest)
+            return self._hang_up(str(outcome))
+        if outcome.end in (End.TIMEOUT, End.CPU):
+            raise GatewayTimeout(f"the guest {outcome}")
+        if outcome.end is End.STOPPED and self.gone():
+            return self._leave()
+        raise BadGateway(f"the guest {outcome}")
+
+    def _leave(self) -> Iterable[bytes]:
+        """End an answer that nobody waits for."""
+        if self._connection.raises:
+            raise ClientLeft(errno.ECONNRESET, "the client is gone")
+        log.warning("[%s] the client is gone", self._request.identity)
+        return []
+
+    def _hang_up(self, reason: str) -> Iterable[bytes]:
+        """End an answer that cannot be completed, so that nobody takes it for a whole one."""
+        if self._connection.raises:
+            raise Cut(reason)
+        log.warning("[%s] the answer breaks off, which the client cannot see here: %s", self._request.identity, reason)
+        return []
+
+    @property
+    def mismatch(self) -> str | None:
+        """What is wrong between the guest's Content-Length and its body, for the log."""
+        announced = self.head.content_length if self.head is not None else None
+        if announced is None or self._silent or announced == self.length:
+            return None
+        return f"Content-Length is {announced}, the body has {self.length} bytes"
+
+
+def _not_modified(request: Request, head: Head) -> bool:
+    """Whether the request's validators match the guest's (RFC 9110 13.1.2, 13.1.3)."""
+    environ = request.environ
+    if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ:
+        return False
+    values = {name.lower(): value for name, value in head.fields}
+    etag, modified = values.get("etag"), values.get("last-modified")
+    if etag is None and modified is None:
+        return False
+    from werkzeug.http import is_resource_modified  # 100 ms of CPU, and most sites never get here
+
+    return not is_resource_modified(environ, etag=etag, last_modified=modified)

@@ -1,0 +1,190 @@
+"""The request body: its length checked, read within limits before the guest starts, kept in memory or in a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout, Unavailable
+from wsgi_wasm.gateway.wsgi_server import Connection, Environ
+
+SPOOL_SIZE = 1 << 20  # bytes; a larger body goes to an unlinked temporary file
+KEPT = 8  # such files that a process keeps for later bodies
+KEPT_SIZE = 16 << 20  # bytes of each
+_CHUNK = 1 << 16
+_MAX_DIGITS = 18
+
+
+def _nothing() -> None: ...
+
+
+class Body(NamedTuple):
+    """A request body ready for the guest. `length` is None where it is not known (streamed and chunked)."""
+
+    stream: io.BytesIO | io.FileIO | StreamedBody
+    length: int | None
+    close: Callable[[], None] = _nothing  # gives back the spool file, where there is one
+
+
+def announced_length(environ: Environ) -> int | None:
+    """CONTENT_LENGTH as a number, None without one. Raises BadRequest for anything but digits (RFC 9110 8.6)."""
+    text = environ.get("CONTENT_LENGTH")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
+        raise BadRequest(f"Content-Length is {text!r}")
+    return int(text)
+
+
+def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bool) -> Body | None:
+    """The body of a request, None where it has none.
+
+    Raises BodyTooLarge before a byte is read where the length is announced, BadRequest where the client sent less
+    than it announced, RequestTimeout after `body_timeout` seconds.
+    """
+    length = announced_length(environ)
+    if length is None:
+        if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+            return None
+    elif length == 0:
+        return Body(io.BytesIO(), 0)
+    elif length > max_body:
+        raise BodyTooLarge(f"the body of {length} bytes is over max_body ({max_body})")
+    source = environ["wsgi.input"]
+    connection = Connection(environ)
+    if streamed:
+        connection.set_timeout(body_timeout)
+        return Body(StreamedBody(source, length, max_body, connection), length)
+    return _spool(source, length, max_body, connection, body_timeout)
+
+
+def _spool(source: Any, length: int | None, max_body: int, connection: Connection, body_timeout: float) -> Body:
+    deadline = time.monotonic() + body_timeout
+    spool: io.BytesIO | Spool = io.BytesIO()
+    received = 0
+    try:
+        while length is None or received < length:
+            connection.set_timeout(max(0.001, deadline - time.monotonic()))
+            data = _read(source, _CHUNK if length is None else min(_CHUNK, length - received))
+            if not data:
+                break
+            received += len(data)
+            if received > max_body:
+                raise BodyTooLarge(f"the body is over max_body ({max_body} bytes)")
+            if received > SPOOL_SIZE and isinstance(spool, io.BytesIO):
+                spool = _to_file(spool)
+            spool.write(data)
+            if time.monotonic() > deadline:
+                raise RequestTimeout(f"{received} bytes of body after {body_timeout:g} s")
+        if length is not None and received < length:
+            raise BadRequest(f"the body ended after {received} of {length} bytes")
+    except BaseException:
+        spool.close()
+        raise
+    if isinstance(spool, Spool):
+        spool.whole()
+        return Body(spool.file, received, spool.close)
+    spool.seek(0)
+    return Body(spool, received)
+
+
+class Spool:
+    """An unlinked file that bodies are written to, one after the other.
+
+    A process keeps some: writing over pages that are there takes a fifth of what new ones take. One is cut to each
+    body's length before a guest reads it, so nothing of an earlier body is left in it. It has no buffer of Python's,
+    which could outlive that.
+    """
+
+    def __init__(self) -> None:
+        self.file: io.FileIO = tempfile.TemporaryFile(prefix="wsgi-wasm-body-", buffering=0)  # noqa: SIM115
+        self._process = os.getpid()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """All of `data`, at the end of what has been written."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self.file.write(left) :]
+        except OSError as error:
+            # A full disk, or a file size limit of the process.
+            raise Unavailable(f"the body finds no place in {tempfile.gettempdir()}: {error.strerror}") from error
+
+    def begin(self) -> bool:
+        """Before a body. False in a child after a fork: the file and its position are the parent's."""
+        if self._process != os.getpid():
+            self.file.close()
+            return False
+        self.file.seek(0)
+        return True
+
+    def whole(self) -> None:
+        """The body is all there."""
+        self.file.truncate()
+        self.file.seek(0)
+
+    def close(self) -> None:
+        """After the body: keep the file for the next one, if it is not one too many or too large to keep."""
+        if len(_spare) >= KEPT:
+            self.file.close()
+            return
+        if self.file.seek(0, io.SEEK_END) > KEPT_SIZE:
+            self.file.truncate(0)
+        _spare.append(self)
+
+
+_spare: list[Spool] = []  # the last one that was used is the next, while its pages are in the processor's caches
+
+
+def _to_file(memory: io.BytesIO) -> Spool:
+    try:
+        spool = _spare.pop()
+        if not spool.begin():
+            spool = Spool()
+    except IndexError:
+        spool = Spool()
+    try:
+        spool.write(memory.getbuffer())
+    except BaseException:
+        spool.close()
+        raise
+    return spool
+
+
+def _read(source: Any, size: int) -> bytes:
+    try:
+        data: bytes = source.read(size)
+    except TimeoutError as error:
+        raise RequestTimeout("the client stopped sending its body") from error
+    except OSError as error:
+        # What mod_wsgi and gunicorn raise when the client is gone or its chunks are malformed.
+        raise BadRequest(f"the body could not be read: {error}") from error
+    return data
+
+
+class StreamedBody:
+    """The body as it comes (`stream_request`): the guest waits for the client, and its clock stands still meanwhile."""
+
+    def __init__(self, source: Any, length: int | None, max_body: int, connection: Connection) -> None:
+        self._source = source
+        self._connection = connection
+        self._left = max_body + 1 if length is None else length
+        self._open_ended = length is None
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, b"" at the end. Raises BodyTooLarge, RequestTimeout, BadRequest."""
+        if self._left <= 0:
+            return b""
+        data = _read(self._source, min(size, self._left))
+        self._left -= len(data)
+        if self._open_ended and self._left <= 0:
+            raise BodyTooLarge("the body is over max_body")
+        return data
+
+    def stop(self) -> None:
+        """Nobody wants the rest: a `read` that waits returns at once, where the server shows its socket."""
+        self._connection.stop_reading()

@@ -1,0 +1,219 @@
+"""Spin applications: the manifest's triggers choose a component, and its own handler serves the request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from socket import socket
+from urllib.parse import unquote_to_bytes
+
+from wsgi_wasm.config.model import AllowedHost, Route
+from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.errors import ModuleError, NotFound
+from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
+from wsgi_wasm.gateway.handler import GuestHandler
+from wsgi_wasm.gateway.programs import Invocation
+from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Environ, LocalRedirect, Request, StartResponse
+from wsgi_wasm.gateway.routing import Router, RouteTable
+from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations
+from wsgi_wasm.hostapi.outbound import Policy, Within
+from wsgi_wasm.protocols.cgi import CgiHandler
+from wsgi_wasm.protocols.http import HttpHandler
+from wsgi_wasm.spin import Application
+from wsgi_wasm.spin.chaining import serve
+from wsgi_wasm.spin.model import StaticResponse, Trigger, Wagi
+from wsgi_wasm.spin.patterns import WELL_KNOWN, Found, PatternTable
+from wsgi_wasm.spin.request import Target, target_of, wagi_arguments, with_headers, with_variables
+
+INTERNAL = ".spin.internal"  # the end of a component's name as a host
+_BODYLESS = frozenset({204, 205, 304})
+
+
+class WagiHandler(CgiHandler):
+    """A component that is a CGI program, as Spin's Wagi executor runs them.
+
+    Spin hands every query over as arguments, also one with `=`, which lets a client set options of programs such as PHP
+    (CVE-2012-1823). Here that is done only where the manifest has an `argv` of its own; otherwise RFC 3875 4.4 decides.
+    """
+
+    def __init__(self, route: Route, modules: ModuleStore, wagi: Wagi) -> None:
+        super().__init__(route, modules)
+        self._argv = wagi.argv
+
+    def _arguments(self, request: Request, invocation: Invocation) -> tuple[bytes, ...]:
+        if self._argv is None:
+            return super()._arguments(request, invocation)
+        path = request.environ["REQUEST_URI"].partition("?")[0]
+        arguments = wagi_arguments(self._argv, path, request.environ.get("QUERY_STRING") or "")
+        return tuple(argument.encode("latin-1", "replace") for argument in arguments)
+
+
+class ComponentHandler(HttpHandler):
+    """A component that handles HTTP. Its environment is the manifest's, whatever the variables are called: a component
+    is told nothing of the request in its environment, so that no name is taken."""
+
+    def __init__(self, route: Route, modules: ModuleStore, within: Within) -> None:
+        super().__init__(route, modules)
+        self._within = within
+        self._programs.when_ready = self._add_neighbours
+
+    def _add_neighbours(self, granted: Mapping[str, object]) -> None:
+        policy = granted["outbound"]
+        assert isinstance(policy, Policy)
+        policy.within = self._within
+
+
+class Neighbours:
+    """The components of an application as servers for each other: `http://<component>.spin.internal`, which leads to
+    private endpoints too, and relative URLs, which lead to the application's routes. It stays within this process."""
+
+    def __init__(
+        self,
+        application: Application,
+        handlers: Mapping[tuple[str, Wagi | None], GuestHandler],
+        whole: Handler,
+    ) -> None:
+        self._whole = whole
+        # The first trigger that names a component says which executor runs it.
+        self._triggers = {one.component: one for one in reversed(application.manifest.triggers) if one.component}
+        self._handlers = handlers
+        self._dispatcher = Dispatcher(Router(RouteTable(()), {}), not_found)
+
+    def of(self, allowed: Iterable[AllowedHost]) -> Within:
+        """What a component may reach whose manifest allows these hosts: those that it names, and no wider pattern."""
+        destinations = Destinations(entry for entry in allowed if entry.host.endswith(INTERNAL))
+
+        def within(wanted: Destination) -> Callable[[socket], None] | None:
+            if wanted.host == OWN:
+                return lambda connection: serve(connection, self._answer_own)
+            if not wanted.host.endswith(INTERNAL):
+                return None
+            if not destinations.admit(wanted):
+                raise LookupError(wanted.host)
+            trigger = self._triggers[wanted.host.removesuffix(INTERNAL)]
+            return lambda connection: serve(connection, partial(self._answer, trigger))
+
+        return within
+
+    def _answer_own(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """PEP 3333. As any request to the application, as if that were alone."""
+        path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
+        return self._dispatcher.answer(self._whole, Request.arrived(environ, start_response, "", path_info))
+
+    def _answer(self, trigger: Trigger, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """PEP 3333. The component sees a route of `/...`, whatever its own are."""
+        path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
+        request = Request.arrived(environ, start_response, "", path_info)
+        target = target_of(environ, "", path_info)
+        found = PatternTable([("/...", trigger)]).match(target.path)
+        assert found is not None
+        assert trigger.component is not None
+        told = as_program if trigger.wagi is not None else as_component
+        handler = self._handlers[trigger.component, trigger.wagi]
+        return self._dispatcher.answer(Neighbour(handler), told(request, target, found))
+
+
+class Neighbour:
+    """A component for another one. The site's `methods` are about requests from outside."""
+
+    methods: frozenset[str] | None = None
+    local_redirects: frozenset[str] = frozenset()
+
+    def __init__(self, handler: GuestHandler) -> None:
+        self.name = handler.name
+        self.serve = handler.serve
+
+
+class SpinHandler:
+    """Serves the route that an application answers."""
+
+    def __init__(self, route: Route, application: Application, modules: ModuleStore) -> None:
+        self.route = route
+        self.name = route.name
+        self.methods = frozenset(route.methods) if route.methods is not None else None
+        self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
+        self._application = application
+        self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {}
+        neighbours = Neighbours(application, self._handlers, self)
+        for (component, wagi), made in application.routes.items():
+            if wagi is None:
+                handler: GuestHandler = ComponentHandler(made, modules, neighbours.of(made.grants.outbound.hosts))
+            else:
+                handler = WagiHandler(made, modules, wagi)
+            self._handlers[component, wagi] = handler
+
+    def modules(self) -> list[Path]:
+        """The components' files."""
+        return [path for handler in self._handlers.values() for path in handler.modules()]
+
+    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
+        """As `Handler.serve`. Raises NotFound where no trigger's route fits."""
+        target = target_of(request.environ, request.script_name, request.path_info)
+        if target.path.startswith(WELL_KNOWN):
+            return self._about(request, target.path.removeprefix(WELL_KNOWN))
+        found = self._application.patterns.match(target.path)
+        if found is None:
+            raise NotFound(f"no route of the application fits {target.path}")
+        trigger = found.target
+        if trigger.response is not None:
+            return answer(request, trigger.response, self.name)
+        assert trigger.component is not None
+        handler = self._handlers[trigger.component, trigger.wagi]
+        told = as_program if trigger.wagi is not None else as_component
+        return handler.serve(told(request, target, found))
+
+    def _about(self, request: Request, name: str) -> Iterable[bytes]:
+        """What Spin itself answers for every application."""
+        manifest = self._application.manifest
+        if name == "health":
+            response = StaticResponse(status=200, fields=(("Content-Type", "text/plain"),), body=b"OK")
+        elif name == "info":
+            body = json.dumps({"name": manifest.name, "version": manifest.version}).encode()
+            response = StaticResponse(status=200, fields=(("Content-Type", "application/json"),), body=body)
+        else:
+            raise NotFound(f"nothing at {WELL_KNOWN}{name}")
+        return answer(request, response, self.name)
+
+
+class BrokenApplication:
+    """Stands in for an application whose manifest has mistakes, where the rest of the site has to go on."""
+
+    def __init__(self, route: Route) -> None:
+        self.name = route.name
+        self.methods: frozenset[str] | None = None
+        self.local_redirects: frozenset[str] = frozenset()
+
+    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
+        """Raises ModuleError."""
+        raise ModuleError("the manifest has mistakes, which were logged at start")
+
+
+def as_component(request: Request, target: Target, found: Found[Trigger]) -> Request:
+    """The request as a component gets it: at the path that it has within the application."""
+    environ = with_headers(request.environ, target, found)
+    return replace(request, environ=environ, script_name="", path_info=target.decoded_path)
+
+
+def as_program(request: Request, target: Target, found: Found[Trigger]) -> Request:
+    """The request as a CGI program gets it: what `/...` stands for is its path info (RFC 3875 4.1.5)."""
+    environ = with_variables(request.environ, target, found)
+    script_name, path_info = target.split(found.rest)
+    return replace(request, environ=environ, script_name=script_name, path_info=path_info)
+
+
+def answer(request: Request, response: StaticResponse, route: str) -> Iterable[bytes]:
+    """An answer that no component has to give."""
+    request.notes["wsgi_wasm.route"] = route
+    request.notes["wsgi_wasm.outcome"] = "static"
+    known = response.status in HTTPStatus.__members__.values()
+    line = f"{response.status} {HTTPStatus(response.status).phrase if known else 'Status'}"
+    fields = [*response.fields, (REQUEST_ID_FIELD, request.identity)]
+    if response.status in _BODYLESS:
+        request.start_response(line, fields)
+        return []
+    request.start_response(line, [*fields, ("Content-Length", str(len(response.body)))])
+    return [] if request.head_only else [response.body]

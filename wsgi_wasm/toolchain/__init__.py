@@ -1,0 +1,1 @@
+"""Builds guests, and the code of the adapter, from their sources."""

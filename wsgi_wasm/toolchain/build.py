@@ -1,0 +1,196 @@
+"""C and C++ CGI sources to `.wasm`, through the compiler that the `ziglang` package carries.
+
+Three choices make the result cheap to run. The stack is small, because it comes first in memory and what lies behind
+it should be within the part that the engine keeps resident. `guestlib/malloc.c` replaces libc's allocator, which grows
+memory at its first use, at the price of system calls in each request. And `guestlib/stdout.c` has standard output
+gathered from its first line on, as it is for a native CGI program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from wsgi_wasm.errors import BuildError
+
+TARGET = "wasm32-wasi"
+STACK_SIZE = 65536
+PAGE = 65536
+C_SUFFIXES = frozenset({".c"})
+CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++"})
+ALLOCATOR = Path(__file__).parents[1] / "guestlib" / "malloc.c"
+STDOUT = Path(__file__).parents[1] / "guestlib" / "stdout.c"
+MISSING = "no C compiler: the package ziglang is not installed; try: pip install 'wsgi-wasm[build]'"
+
+DIAGNOSTIC = re.compile(r"\S.*:\d+:\d+: (?:warning|note|(?:fatal )?error): ")
+SUMMARY = re.compile(r"\d+ (?:warning|error)s?.* generated\.$")
+
+log = logging.getLogger(__name__)
+
+
+def build(
+    sources: Sequence[Path],
+    output: Path,
+    *,
+    flags: Sequence[str] = (),
+    optimize: str = "s",
+    stack_size: int = STACK_SIZE,
+    allocator: bool = True,
+) -> None:
+    """Compile and link `sources` (C, C++, objects) into `output`, which is replaced only by a whole new module.
+
+    `flags` go to the compiler after ours, so they win. `optimize` is what follows `-O`. `stack_size` is in bytes; a
+    guest that needs more traps. `allocator=False` leaves libc's own malloc in, for programs which bring one.
+    C++ is compiled without exceptions, which the engine has switched off and zig's C++ library does not offer.
+    Raises BuildError with the compiler's own words. Warnings are logged.
+    """
+    if not sources:
+        raise BuildError("nothing to build: no source files given")
+    for source in sources:
+        if not source.is_file():
+            raise BuildError(f"{source}: no such file")
+    output = output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
+        fresh = Path(work) / "module.wasm"
+        inputs = [str(source) for source in sources]
+        inputs += [str(_object(library, Path(work))) for library in (STDOUT, *([ALLOCATOR] if allocator else []))]
+        inputs += _language_flags(sources)
+        link = ["-s", f"-Wl,-z,stack-size={stack_size}"]
+        warnings = _zig(["cc", f"--target={TARGET}", f"-O{optimize}", *link, *inputs, *flags, "-o", str(fresh)])
+        fresh.chmod(0o644)
+        fresh.replace(output)
+    if warnings:
+        log.warning("%s", warnings)
+
+
+def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = ()) -> None:
+    """Compile C without any library into the core module of a component that is written as text (see
+    `component.place`). It imports its memory, of which its stack and data take the beginning. `exports` are symbols of
+    the linker's that it exports too. Raises BuildError.
+    """
+    target = ["--target=wasm32-freestanding", "-mcpu=mvp+bulk_memory+sign_ext+mutable_globals"]
+    language = ["-std=c11", "-Oz", "-flto", "-ffreestanding", "-fno-builtin", "-nostdlib"]
+    memory = ["--import-memory", f"--initial-memory={PAGE}", f"--max-memory={256 * PAGE}", "-z,stack-size=16384"]
+    link = [f"-Wl,{option}" for option in ("--no-entry", "--strip-all", *memory, *(f"--export={e}" for e in exports))]
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
+        fresh = Path(work) / "code.wasm"
+        _zig(
+            [
+                "cc",
+                *target,
+                *language,
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                *link,
+                *(str(source) for source in sources),
+                "-o",
+                str(fresh),
+            ]
+        )
+        fresh.chmod(0o644)
+        fresh.replace(output)
+
+
+def compiler_version() -> str:
+    """What a build depends on besides its sources: the compiler's release. Raises BuildError when there is none."""
+    _compiler()
+    return f"ziglang {version('ziglang')}"
+
+
+def cached(directory: Path, name: str, inputs: Iterable[Path | str], make: Callable[[Path], None]) -> Path:
+    """The file that `make(path)` writes, from `directory` if it was made from the same inputs before.
+
+    `inputs` are files, of which the content counts, and words such as flags and compiler versions. The file's name
+    holds their digest, so nothing in the directory ever changes, and processes that race only do the work twice.
+    """
+    digest = hashlib.sha256()
+    for item in inputs:
+        data = item.read_bytes() if isinstance(item, Path) else item.encode()
+        digest.update(b"%d:%s" % (len(data), data))
+    stem, dot, suffix = name.rpartition(".")
+    path = directory / f"{stem}-{digest.hexdigest()[:16]}{dot}{suffix}"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=directory) as work:
+            fresh = Path(work) / name
+            make(fresh)
+            fresh.replace(path)
+    return path
+
+
+def build_cached(
+    sources: Sequence[Path], directory: Path, *, depends: Sequence[Path] = (), flags: Sequence[str] = ()
+) -> Path:
+    """Like `build`, but into `directory` under a name that tells sources, flags and compiler apart, and only if it is
+    not there. The first source names the module; `depends` are headers. Raises BuildError."""
+    inputs: list[Path | str] = [
+        compiler_version(),
+        " ".join(flags),
+        Path(__file__),
+        ALLOCATOR,
+        STDOUT,
+        *sources,
+        *depends,
+    ]
+    return cached(directory, f"{sources[0].stem}.wasm", inputs, lambda output: build(sources, output, flags=flags))
+
+
+def _language_flags(sources: Sequence[Path]) -> list[str]:
+    """One driver serves both languages, by suffix; only C++ wants its library and has exceptions to leave out."""
+    return ["-fno-exceptions", "-lc++"] if any(source.suffix in CXX_SUFFIXES for source in sources) else []
+
+
+def _object(source: Path, directory: Path) -> Path:
+    """A file of `guestlib/` compiled by itself: `-fno-builtin` keeps the compiler from turning the allocator's calloc
+    into a call of calloc, and belongs to no source of the user's."""
+    compiled = directory / f"{source.stem}.o"
+    _zig(["cc", f"--target={TARGET}", "-Os", "-fno-builtin", "-c", str(source), "-o", str(compiled)])
+    return compiled
+
+
+def _compiler() -> Path:
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise BuildError(MISSING)
+    return Path(spec.origin).parent / ("zig.exe" if os.name == "nt" else "zig")
+
+
+def _zig(arguments: Sequence[str]) -> str:
+    """Run the compiler and give back what it said. Raises BuildError with the same words when it failed."""
+    compiler = _compiler()
+    try:
+        done = subprocess.run([compiler, *arguments], capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise BuildError(f"{compiler} does not run: {error}") from error
+    said = done.stderr + done.stdout
+    if done.returncode:
+        raise BuildError(_own(said) or said.strip() or f"{compiler} ended with status {done.returncode} and no message")
+    return _own(said)
+
+
+def _own(said: str) -> str:
+    """The diagnostics about the user's files. The first build with C++ compiles zig's library too, and some releases
+    have thousands of warnings for it."""
+    library = f"{os.sep}ziglang{os.sep}lib{os.sep}"
+    kept: list[str] = []
+    keep = True
+    for line in said.splitlines():
+        if line.startswith("In file included from "):
+            keep = library not in line
+        elif DIAGNOSTIC.match(line):
+            keep = library not in line.split(": ")[0]
+        elif SUMMARY.match(line):
+            continue
+        if keep:
+            kept.append(line)
+    return "\n".join(kept).strip()

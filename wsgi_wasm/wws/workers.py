@@ -1,0 +1,187 @@
+"""Workers of Wasm Workers Server: which one a path names, and what its sidecar grants it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from wsgi_wasm.cgi import abnf
+from wsgi_wasm.cgi.environment import Environment
+from wsgi_wasm.cgi.names import is_reserved
+from wsgi_wasm.config.model import Dir, Route
+from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.errors import ModuleError, NotFound
+from wsgi_wasm.gateway.programs import MODULE_SUFFIXES, Invocation, Program, Programs
+from wsgi_wasm.gateway.request import Request
+from wsgi_wasm.wws.layout import Layout, is_worker
+from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
+
+log = logging.getLogger("wsgi_wasm.gateway")
+
+RECHECK = 1.0  # seconds between two looks at a project's folders
+MOST_WORKERS = 10_000  # of one project
+
+
+class Call(NamedTuple):
+    """A worker that a request is for."""
+
+    invocation: Invocation
+    params: Mapping[str, str]
+    namespace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    program: Program
+    namespace: str | None
+    stamp: tuple[int, ...]  # of the sidecar
+
+
+class Workers:
+    """The workers of one route: its module, or those of a project folder."""
+
+    def __init__(
+        self,
+        route: Route,
+        modules: ModuleStore,
+        programs: Programs,
+        environment: Callable[[Mapping[str, str]], Environment],
+    ) -> None:
+        self._route = route
+        self._modules = modules
+        self._programs = programs
+        self._environment = environment
+        self._known: dict[Path, _Known] = {}
+        self._changing = threading.Lock()
+        self._project = (
+            Project(route.directory, (*MODULE_SUFFIXES, *route.interpreters)) if route.directory is not None else None
+        )
+
+    def find(self, request: Request) -> Call:
+        """Raises NotFound, ModuleError for a sidecar with mistakes."""
+        if self._project is None:
+            assert self._route.module is not None
+            return self.dropped_in(request, self._route.module)
+        path = request.path_info.encode("latin-1").decode("utf-8", "replace")
+        found = self._project.layout().find(path)
+        if found is None:
+            raise NotFound(f"no worker for {path!r}")
+        known = self._worker(self._project.directory / found.file, f"/{found.file}")
+        name = os.fsencode(path.rstrip("/")).decode("latin-1")
+        return Call(Invocation(known.program, request.script_name + name, "", None), found.params, known.namespace)
+
+    def dropped_in(self, request: Request, file: Path) -> Call:
+        """The worker that is this file."""
+        known = self._worker(file, "")
+        invocation = Invocation(known.program, request.script_name, request.path_info, None)
+        return Call(invocation, {}, known.namespace)
+
+    def _worker(self, file: Path, script: str) -> _Known:
+        beside = file.with_suffix(".toml")
+        stamp = _stamp(beside)
+        known = self._known.get(file)
+        if known is None or known.stamp != stamp:
+            with self._changing:
+                known = self._known[file] = self._make(file, script, beside, stamp)
+                if len(self._known) > MOST_WORKERS:
+                    del self._known[next(iter(self._known))]
+        return known
+
+    def _make(self, file: Path, script: str, beside: Path, stamp: tuple[int, ...]) -> _Known:
+        sidecar = sidecar_of(beside, self._route.env) if stamp else Sidecar()
+        if sidecar.ignored:
+            log.warning("%s: not offered: %s", beside, ", ".join(sidecar.ignored))
+        route = self._route
+        taken = {d.guest for d in route.dirs}
+        root = self._project.directory if self._project is not None else file.parent
+        dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
+        interpreter = route.interpreters.get(file.suffix)
+        arguments, env, module = list(route.args), {**sidecar.variables, **route.env}, file
+        if interpreter is not None:
+            assert self._project is not None
+            arguments = [argument.replace("{script}", script) for argument in interpreter.args]
+            dirs = (Dir(guest="/", host=self._project.directory, writable=False), *dirs, *interpreter.dirs)
+            env, module = {**env, **interpreter.env}, interpreter.module
+        program = Program(
+            self._modules.module(module), route, arguments, dirs, self._environment(env), self._programs.grants
+        )
+        return _Known(program, sidecar.namespace or "default", stamp)
+
+
+def sidecar_of(path: Path, env: Mapping[str, str]) -> Sidecar:
+    """What the file says, values like `$NAME` taken from the route's `env`: who may write workers has no claim to the
+    server's own environment. Raises ModuleError, which takes down the one worker: the original would serve it without.
+    """
+    try:
+        sidecar = read_sidecar(path.read_bytes(), env)
+    except (OSError, SidecarError) as error:
+        raise ModuleError(f"{path}: {error}") from None
+    for name in sidecar.variables:
+        if is_reserved(name) or not abnf.VARIABLE_NAME.fullmatch(name):
+            raise ModuleError(f"{path}: vars.{name}: the request decides that, or it is no name of a variable")
+    return sidecar
+
+
+def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
+    """Directories of a sidecar, read-only: what a guest may write to, and what lies outside of `root`, only the site's
+    file can give. Raises ModuleError."""
+    for source, target in sidecar.folders:
+        host = Path(os.path.realpath(beside.parent / source))
+        if not host.is_relative_to(os.path.realpath(root)):
+            raise ModuleError(f"{beside}: folders: {source} lies outside of {root}: list it in the route's dirs")
+        if not host.is_dir():
+            raise ModuleError(f"{beside}: folders: {source} is no directory")
+        yield Dir(guest=os.path.normpath(target), host=host, writable=False)
+
+
+class Project:
+    """A folder of workers, looked at anew when one of its folders has changed."""
+
+    def __init__(self, directory: Path, suffixes: tuple[str, ...]) -> None:
+        self.directory = Path(os.path.realpath(directory))
+        self._suffixes = suffixes
+        self._layout = Layout(())
+        self._folders: dict[str, tuple[int, ...]] = {}
+        self._look_at = 0.0  # monotonic clock, seconds
+        self._scanning = threading.Lock()
+
+    def layout(self) -> Layout:
+        """The workers that there are."""
+        if time.monotonic() >= self._look_at:
+            with self._scanning:
+                if time.monotonic() >= self._look_at:
+                    if not self._folders or any(_stamp(Path(path)) != was for path, was in self._folders.items()):
+                        self._scan()
+                    self._look_at = time.monotonic() + RECHECK
+        return self._layout
+
+    def _scan(self) -> None:
+        files: list[str] = []
+        folders: dict[str, tuple[int, ...]] = {}
+        for place, below, names in os.walk(self.directory):
+            folders[place] = _stamp(Path(place))
+            below[:] = sorted(name for name in below if is_worker(name))
+            relative = Path(place).relative_to(self.directory)
+            for name in sorted(names):
+                if Path(name).suffix in self._suffixes and len(files) < MOST_WORKERS and self._inside(place, name):
+                    files.append((relative / name).as_posix())
+        self._layout, self._folders = Layout(files), folders
+
+    def _inside(self, place: str, name: str) -> bool:
+        """Whether a file is one of the project: no link that leaves it."""
+        return Path(os.path.realpath(os.path.join(place, name))).is_relative_to(self.directory)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Changes with the file or folder; () where there is none."""
+    try:
+        info = path.stat()
+    except OSError:
+        return ()
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
