@@ -13,7 +13,7 @@ from werkzeug.test import Client
 
 from guests.build import guest
 from wsgi_wasm import Gateway, create_app
-from wsgi_wasm.gateway.request import WSGIApplication
+from wsgi_wasm.gateway.wsgi_server import WSGIApplication
 
 PROJECT = Path(__file__).resolve().parents[1]
 

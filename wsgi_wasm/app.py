@@ -13,28 +13,37 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsgi_wasm.config import Config, Route, all_routes, target_of
 from wsgi_wasm.engine.modules import ModuleStore
-from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
+from wsgi_wasm.errors import ConfigError, ModuleError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
-from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, error_response, not_found
-from wsgi_wasm.gateway.request import Environ, LocalRedirect, Request, StartResponse, WSGIApplication
+from wsgi_wasm.gateway.admission import Admissions
+from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
+from wsgi_wasm.gateway.handler import FileHandler, GuestHandler, Refusing
+from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
-from wsgi_wasm.gateway.wsgi_server import refuse_gevent
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
 from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
-from wsgi_wasm.protocols import handler_class
+from wsgi_wasm.protocols import program_finder
 
 if TYPE_CHECKING:
-    from wsgi_wasm.gateway.handler import GuestHandler
     from wsgi_wasm.spin import Application
     from wsgi_wasm.spin.handler import SpinHandler
 
 log = logging.getLogger("wsgi_wasm.gateway")
 
 _RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file
+
+
+class Shared(NamedTuple):
+    """What stays the same in a process when the configuration is read anew."""
+
+    modules: ModuleStore
+    admissions: Admissions
 
 
 class Serving:
@@ -44,55 +53,50 @@ class Serving:
         self,
         config: Config,
         applications: Mapping[str, Application],
-        modules: ModuleStore,
+        shared: Shared,
         fallback: WSGIApplication,
     ) -> None:
-        self.config = config
-        self.modules = modules
-        self.handlers: list[GuestHandler | SpinHandler] = []
         self._applications = applications
+        self.shared = shared
+        self._by_name: dict[str, GuestHandler] = {}
+        self._spin: list[SpinHandler] = []
         router = Router(
             self._table(config.routes), {host: self._table(routes) for host, routes in config.hosts.items()}
         )
         self.dispatcher = Dispatcher(router, fallback)
-        self.selectable = {route.name: self._handler(route) for route in all_routes(config) if route.selectable}
-        self.dropped_in = self._handler(config.handler)
+        self.selectable = {route.name: self._guest_handler(route) for route in all_routes(config) if route.selectable}
+        self.dropped_in = self._guest_handler(config.handler)
 
-    def _handler(self, route: Route) -> GuestHandler:
-        handler = handler_class(route.interface)(route, self.modules)
-        self.handlers.append(handler)
+    def handlers(self) -> list[GuestHandler | SpinHandler]:
+        """Every handler that runs guests."""
+        return [*self._by_name.values(), *self._spin]
+
+    def _guest_handler(self, route: Route) -> GuestHandler:
+        """The route's one handler, whichever way a request reaches it."""
+        handler = self._by_name.get(route.name)
+        if handler is None:
+            admission = self.shared.admissions.of(route.name, route.limits.concurrency)
+            handler = GuestHandler(route, program_finder(route, self.shared.modules), admission)
+            self._by_name[route.name] = handler
         return handler
 
     def _table(self, routes: Iterable[Route]) -> RouteTable[Handler]:
-        return RouteTable(Entry(route.path, route.exact, self._serving(route)) for route in routes if target_of(route))
+        return RouteTable(Entry(route.path, route.exact, self._handler(route)) for route in routes if target_of(route))
 
-    def _serving(self, route: Route) -> Handler:
+    def _handler(self, route: Route) -> Handler:
         if route.spin is None:
-            return self._handler(route)
+            return self._guest_handler(route)
         # Most sites have none.
-        from wsgi_wasm.spin.handler import BrokenApplication, SpinHandler
+        from wsgi_wasm.spin.handler import SpinHandler
 
         application = self._applications.get(route.name)
         if application is None:
-            return BrokenApplication(route)
-        handler = SpinHandler(route, application, self.modules)
-        self.handlers.append(handler)
+            reason = "the manifest has mistakes, which were logged when the site was loaded"
+            return Refusing(route.name, partial(ModuleError, reason))
+        admission = self.shared.admissions.of(route.name, route.limits.concurrency)
+        handler = SpinHandler(route, application, self.shared.modules, admission)
+        self._spin.append(handler)
         return handler
-
-
-class _File:
-    """A handler for one file that the front server has chosen."""
-
-    def __init__(self, handler: GuestHandler, file: Path) -> None:
-        self._handler = handler
-        self._file = file
-        self.name = handler.name
-        self.methods = handler.methods
-        self.local_redirects: frozenset[str] = handler.local_redirects
-
-    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
-        """As `Handler.serve`."""
-        return self._handler.serve_file(request, self._file)
 
 
 class Gateway:
@@ -125,26 +129,28 @@ class Gateway:
         `route` names a route that is marked `selectable`, whose settings are used in their place.
         """
         serving = self._current()
-        request = Request.arrived(environ, start_response, environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
-        handler = serving.dropped_in if route is None else serving.selectable.get(route)
-        if handler is None:
-            log.error("[%s] wsgi_wasm.route is %r, which is not a selectable route", request.identity, route)
-            return error_response(RequestError("no such route"), request)
-        return serving.dispatcher.answer(_File(handler, file), request)
+        selected = serving.dropped_in if route is None else serving.selectable.get(route)
+        if selected is None:
+            reason = f"wsgi_wasm.route is {route!r}, which is not a selectable route"
+            handler: Handler = Refusing(serving.dropped_in.name, partial(RequestError, reason))
+        else:
+            handler = FileHandler(selected, file)
+        return serving.dispatcher.answer(handler, _for_script(handler.name, environ, start_response))
 
     def refuse_script(self, environ: Environ, start_response: StartResponse, reason: str) -> Iterable[bytes]:
         """404 for a file that the front server chose and that must not be run; `reason` is for the log."""
-        request = Request.arrived(environ, start_response, "", "")
-        log.info("[%s] 404: %s", request.identity, reason)
-        return error_response(NotFound(reason), request)
+        serving = self._current()
+        handler = Refusing(serving.dropped_in.name, partial(NotFound, reason))
+        return serving.dispatcher.answer(handler, _for_script(handler.name, environ, start_response))
 
     def warm(self) -> None:
         """Load what the routes name, and begin to compile what is not compiled yet. Call after fork."""
         serving = self._serving or self._start()
-        for handler in serving.handlers:
+        modules = serving.shared.modules
+        for handler in serving.handlers():
             for path in handler.modules():
                 try:
-                    serving.modules.module(path).get(0)
+                    modules.module(path).get(0)
                 except RequestError as error:
                     log.warning("%s: %s", handler.name, error)
 
@@ -161,7 +167,8 @@ class Gateway:
                 engine = self.config.engine
                 directory = default_directory(self.config.cache_dir, os.environ)
                 modules = ModuleStore(directory, frozenset(engine.features), engine.instances, self.config.compose)
-                self._serving = Serving(self.config, self._applications, modules, self._fallback)
+                shared = Shared(modules, Admissions())
+                self._serving = Serving(self.config, self._applications, shared, self._fallback)
             return self._serving
 
     def _reload(self, serving: Serving) -> Serving:
@@ -179,8 +186,8 @@ class Gateway:
                 config = _composed(config, applications)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` need a restart", config.source)
-                serving.modules.compose(config.compose)
-                self._serving = serving = Serving(config, applications, serving.modules, self._fallback)
+                serving.shared.modules.compose(config.compose)
+                self._serving = serving = Serving(config, applications, serving.shared, self._fallback)
                 self.config, self._applications = config, applications
                 log.info("%s is loaded anew", config.source)
         except Exception as error:
@@ -192,6 +199,11 @@ class Gateway:
     def _forget(self) -> None:
         self._serving = None
         self._starting = threading.Lock()
+
+
+def _for_script(route: str, environ: Environ, start_response: StartResponse) -> Request:
+    """A request that the front server has mapped to a file."""
+    return Request.arrived(environ, start_response, route, environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
 
 
 def _read_again(config: Config) -> Config:

@@ -23,7 +23,7 @@ from types import ModuleType
 from wsgi_wasm import Gateway, create_app
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
-from wsgi_wasm.gateway.request import Environ, StartResponse
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 
 DEFAULT_CONFIG = Path("/etc/wsgi-wasm/site.yaml")
 SUFFIXES = (".wasm", ".wat")

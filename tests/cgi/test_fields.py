@@ -21,7 +21,7 @@ def told(
 ) -> tuple[list[str], dict[str, str], list[bytes]]:
     """Method, target, scheme and authority; the fields; the variables."""
     rules = RequestFields(**route or {})
-    arguments, own = rules.tell(environ, **REQUEST | request, host_is_field=host_is_field)
+    arguments, own = rules.of_request(environ, **REQUEST | request, host_is_field=host_is_field)
     # Each byte came as one character.
     texts = [argument.decode().encode("latin-1").decode("latin-1") for argument in arguments]
     fields = list(zip(texts[4::2], texts[5::2], strict=True))

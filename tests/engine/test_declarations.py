@@ -13,7 +13,9 @@ import pytest
 from wsgi_wasm.engine import runtime
 from wsgi_wasm.engine.capi import component, errors, values
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.component import pool as component_pool
 from wsgi_wasm.engine.program import forwarding, wasi
+from wsgi_wasm.engine.program import pool as program_pool
 from wsgi_wasm.errors import ModuleError
 
 bindings = pytest.importorskip("wasmtime._bindings")
@@ -50,10 +52,11 @@ def test_each_switch_exists(name: str) -> None:
 
 
 def test_each_pooling_setter_takes_a_number() -> None:
-    tree = ast.parse(inspect.getsource(runtime))
+    sources = [inspect.getsource(module) for module in (runtime, component_pool, program_pool)]
     names = {
         key.value
-        for node in ast.walk(tree)
+        for source in sources
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Dict)
         for key in node.keys
         if isinstance(key, ast.Constant) and hasattr(bindings, f"_wasmtime_pooling_allocation_config_{key.value}_set")

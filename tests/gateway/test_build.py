@@ -30,12 +30,12 @@ int main(void)
 COUNT = """
 import sys
 from wsgi_wasm import create_app
-from wsgi_wasm.engine.run import Run
-written, original = [], Run.write
+from wsgi_wasm.engine.program.run import ProgramRun
+written, original = [], ProgramRun.write
 def write(self, stream, data):
     written.append(data)
     original(self, stream, data)
-Run.write = write
+ProgramRun.write = write
 from werkzeug.test import Client
 assert Client(create_app(sys.argv[1])).get("/x").text == "one\\ntwo\\nthree\\n"
 print(len(written))

@@ -17,7 +17,7 @@ from conftest import SiteMaker
 from guests.build import VERSIONS, component
 from wsgi_wasm.binary.wrap import wrap
 from wsgi_wasm.engine.code.adapter import adapter_parts
-from wsgi_wasm.engine.gil import Holding
+from wsgi_wasm.engine.gil import GilPolicy
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.errors import Cut
 
@@ -437,7 +437,7 @@ def test_one_that_was_short_stops_nobody(
     text = HELLO.read_text()
     assert begin in text
     (tmp_path / "loop.wat").write_text(text.replace(begin, f"(loop $l (br $l)) {begin}"))
-    monkeypatch.setattr(Holding, "_short", property(lambda guest: True, lambda guest, short: None))
+    monkeypatch.setattr(GilPolicy, "_short", property(lambda guest: True, lambda guest, short: None))
     routes = {"/loop": str(tmp_path / "loop.wat"), "/x": str(component("http")), "/hello": str(HELLO)}
     client = make_client({route: {"module": module, "timeout": "1s"} for route, module in routes.items()})
     statuses: list[int] = []

@@ -346,15 +346,6 @@ def test_a_streamed_body_has_its_type(make_client: SiteMaker) -> None:
     assert "CONTENT_LENGTH" not in found
 
 
-def test_log_fields_follow_a_local_redirect(make_app: Callable[..., Gateway], tmp_path: Path) -> None:
-    (tmp_path / "here").write_text("Location: /env\n\n")
-    emit = {"module": "emit", "dirs": {"/c": str(tmp_path)}, "env": {"CORPUS": "/c"}, "local_redirects": ["/env"]}
-    gateway = make_app({"/emit": emit, "/env": {"module": "env"}})
-    environ = EnvironBuilder("/emit", query_string="case=here").get_environ()
-    list(gateway(environ, lambda *args: lambda data: None))
-    assert environ["wsgi_wasm.route"] == "/env"
-
-
 def test_a_child_leaves_the_parents_spool_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a fork both have the same file, and one position in it."""
     from wsgi_wasm.gateway.body import Spool

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wsgi_wasm.errors import Cut
-from wsgi_wasm.gateway.request import Environ, WSGIApplication
+from wsgi_wasm.gateway.wsgi_server import Environ, WSGIApplication
 from wsgi_wasm.spin.chaining import serve
 
 

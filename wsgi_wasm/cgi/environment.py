@@ -23,12 +23,6 @@ class Environment(Protocol):
         """`NAME=value`, each name once. Raises BadRequest."""
 
 
-class OwnVariables:
+def own_variables(env: Mapping[str, str]) -> list[bytes]:
     """An environment of a route's own variables and nothing else."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]
-
-    def build(self, environ: Mapping[str, Any], **request: Any) -> list[bytes]:
-        """As `Environment.build`."""
-        return self._env
+    return [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]

@@ -1,9 +1,9 @@
-"""A request as a component that handles HTTP is told of it: under the rules of the meta-variables, in its own form."""
+"""A request as a component that handles HTTP takes it: under the rules of the meta-variables, in its own form."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[\x21-\x7e]*")
 class RequestFields(MetaVariables):
     """The header fields that pass are those that a CGI program would find in its environment, in lower case."""
 
-    def tell(
+    def of_request(
         self,
         environ: Mapping[str, Any],
         *,
@@ -26,7 +26,7 @@ class RequestFields(MetaVariables):
         path_info: str,
         content_length: int | None,
         streamed_body: bool,
-        host_is_field: bool,
+        host_is_field: bool = False,
     ) -> tuple[list[bytes], list[bytes]]:
         """Method, target, scheme, authority, then name and value of each field; and the variables of the route.
 
@@ -45,18 +45,13 @@ class RequestFields(MetaVariables):
             _printable(authority),
         ]
         suspect = parts[1] is not target or parts[3] is not authority or "\0" in path_info
-        fields = self._prefixes.fields
-        passed = [(name, value) for key, value in environ.items() if (name := fields[key]) and isinstance(value, str)]
-        dropped = self._connection_options(environ)
-        if dropped:
-            passed = [(name, value) for name, value in passed if name.upper().replace("-", "_") not in dropped]
         if host and host_is_field:
             parts += "host", host
         if content_length is not None:
             parts += "content-length", str(content_length)
         if (content_length is not None or streamed_body) and get("CONTENT_TYPE"):
             parts += "content-type", environ["CONTENT_TYPE"]
-        parts += chain.from_iterable(passed)
+        parts += self._passed_fields(environ)
         text = "\0".join(parts)
         if suspect or text.count("\0") >= len(parts) or "\n" in text or "\r" in text:
             # What no program is given is refused here too, in the same words.
@@ -69,6 +64,14 @@ class RequestFields(MetaVariables):
                 streamed_body=streamed_body,
             )
         return _arguments(parts, text), self._own(environ)
+
+    def _passed_fields(self, environ: Mapping[str, Any]) -> Iterable[str]:
+        fields = self._prefixes.fields
+        passed = [(name, value) for key, value in environ.items() if (name := fields[key]) and isinstance(value, str)]
+        dropped = self._connection_options(environ)
+        if dropped:
+            passed = [(name, value) for name, value in passed if name.upper().replace("-", "_") not in dropped]
+        return chain.from_iterable(passed)
 
     def _own(self, environ: Mapping[str, Any]) -> list[bytes]:
         if not self._passes_variables:

@@ -19,8 +19,3 @@ class Head:
     fields: tuple[tuple[str, str], ...]
     content_length: int | None = None
     local_redirect: str | None = None
-
-    @property
-    def status_line(self) -> str:
-        """Status code and reason phrase, the way that WSGI's `start_response` wants them."""
-        return f"{self.status} {self.reason}"

@@ -20,7 +20,8 @@ from wsgi_wasm.config import Config, Dir, Route
 from wsgi_wasm.engine.code.advice import plain_words
 from wsgi_wasm.engine.component.guest import memory_each
 from wsgi_wasm.engine.component.linked import not_offered
-from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
+from wsgi_wasm.engine.guest import Linked
+from wsgi_wasm.engine.modules import PREVIEW1, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.files.locations import missing
 from wsgi_wasm.hostapi.granted import warnings
@@ -78,9 +79,9 @@ class Modules:
         self._store = ModuleStore(directory, frozenset(config.engine.features), config.engine.instances, config.compose)
         self._progress = Progress(count)
         self._compiling = compiling
-        self._known: dict[Path, AnyLinked | str | None] = {}
+        self._known: dict[Path, Linked | str | None] = {}
 
-    def load(self, path: Path) -> AnyLinked | str | None:
+    def load(self, path: Path) -> Linked | str | None:
         """The module, or what is wrong with it, or None where it is not compiled and is not to be."""
         if path not in self._known:
             self._known[path] = self._load(path)
@@ -90,7 +91,7 @@ class Modules:
         """What is plugged into a component, by import."""
         return {name: str(source.path) for name, source in self._store.source(path).plugs}
 
-    def _load(self, path: Path) -> AnyLinked | str | None:
+    def _load(self, path: Path) -> Linked | str | None:
         try:
             if not self._compiling:
                 return self._store.from_cache(self._store.source(path))

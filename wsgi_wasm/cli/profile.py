@@ -24,7 +24,7 @@ from wsgi_wasm.config import Config
 from wsgi_wasm.engine.capi import component, core
 from wsgi_wasm.engine.capi.native import native
 from wsgi_wasm.engine.component.guest import ComponentGuest
-from wsgi_wasm.engine.program.guest import Guest
+from wsgi_wasm.engine.program.guest import ProgramGuest
 from wsgi_wasm.errors import Cut
 from wsgi_wasm.gateway import handler
 from wsgi_wasm.gateway.answer import Answer
@@ -37,8 +37,8 @@ GUEST = "guest, with its calls of the host"
 STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
     "routing": ((Router, "match"), (Programs, "find")),
     "body": ((handler, "read_body"),),
-    "meta-variables": ((MetaVariables, "build"), (RequestFields, "tell")),
-    "engine, in Python": ((Guest, "run"), (ComponentGuest, "run")),
+    "meta-variables": ((MetaVariables, "build"), (RequestFields, "of_request")),
+    "engine, in Python": ((ProgramGuest, "run"), (ComponentGuest, "run")),
     "store, limits, grants": (),
     "instantiate": ((core, "instantiate"), (component, "instantiate")),
     GUEST: ((core, "call"), (component, "call")),
@@ -109,7 +109,7 @@ def profile(config: Config, options: argparse.Namespace) -> int:
             pass
         elapsed = time.perf_counter() - started
         inside = environ.get("wsgi_wasm.guest_us")
-        return elapsed, None if inside is None else inside / 1e6
+        return elapsed, inside / 1e6 if inside else None
 
     try:
         _, inside = send()
@@ -140,7 +140,7 @@ def _counted(send: Callable[[], tuple[float, float | None]], times: int) -> dict
         for step, owner, name in places:
             setattr(owner, name, clock.wrap(step, getattr(owner, name)))
         if native is not None:
-            for name in ("run", "run_holding", "run_component", "run_component_holding"):
+            for name in ("run", "run_keeping_gil", "run_component", "run_component_keeping_gil"):
                 originals.append((native, name, getattr(native, name)))
                 setattr(native, name, clock.wrap_native(getattr(native, name)))
         for _ in range(times):

@@ -18,7 +18,7 @@ from wsgi_wasm.cli.terminal import say
 from wsgi_wasm.config import Config, Route
 from wsgi_wasm.engine.code.compiler import WALL_TIME
 from wsgi_wasm.errors import Cut
-from wsgi_wasm.gateway.request import Environ
+from wsgi_wasm.gateway.wsgi_server import Environ
 
 
 def run_once(config: Config, options: argparse.Namespace) -> int:

@@ -21,6 +21,13 @@ class FreeList(Generic[T]):
         self._waiting = 0
         self._changed = threading.Condition()
 
+    def take_free(self) -> T | None:
+        """One of them, None where none is free."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return None
+
     def take(self, timeout: float) -> T:
         """One of them, after at most `timeout` seconds. Raises TimeoutError."""
         try:

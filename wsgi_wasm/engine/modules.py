@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import NamedTuple
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.module_facts import Facts, ModuleFacts
@@ -23,13 +23,12 @@ from wsgi_wasm.engine.capi.errors import error_text
 from wsgi_wasm.engine.code.cache import DAY, Cache, check_ours
 from wsgi_wasm.engine.code.compiler import CompilerEnded, compile_in_child
 from wsgi_wasm.engine.code.source import Compositions, Source
-from wsgi_wasm.engine.program.guest import Linked
+from wsgi_wasm.engine.guest import Linked
+from wsgi_wasm.engine.program.guest import LinkedProgram
+from wsgi_wasm.engine.program.pool import program_engine
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
 from wsgi_wasm.files.locations import is_python_interpreter, missing
-
-if TYPE_CHECKING:
-    from wsgi_wasm.engine.component.linked import LinkedComponent
 
 log = logging.getLogger("wsgi_wasm.engine")
 
@@ -41,8 +40,6 @@ PREVIEW1 = "wasi_snapshot_preview1"
 INTERFACE = re.compile(r"[a-z0-9-]+:[a-z0-9-]+/[a-z0-9-]+(@.+)?")  # of the Component Model
 
 Waiting = Callable[[float], None]
-
-AnyLinked = Union[Linked, "LinkedComponent"]
 
 
 def check_facts(facts: Facts) -> None:
@@ -94,7 +91,7 @@ class Module:
         self.path = source.path
         self.source = source
         self._store = store
-        self._linked: AnyLinked | None = None
+        self._linked: Linked | None = None
         self._identity = ""
         self._error = ""
         self._look_at = 0.0  # monotonic clock, seconds
@@ -103,7 +100,7 @@ class Module:
         self._compiling = False
         self._refreshing = threading.Lock()
 
-    def get(self, wait: float) -> AnyLinked:
+    def get(self, wait: float) -> Linked:
         """The module, linked. Raises ModuleError, or Unavailable where it is not compiled after `wait` seconds."""
         if time.monotonic() < self._look_at and self._linked is not None:
             return self._linked
@@ -117,7 +114,7 @@ class Module:
             raise ModuleError(self._error)
         raise Unavailable(f"{self.path} is being compiled", retry_after=5)
 
-    def load_now(self, waiting: Waiting) -> AnyLinked:
+    def load_now(self, waiting: Waiting) -> Linked:
         """Load, and compile in the foreground where needed. Raises ModuleError."""
         try:
             return self._load(waiting)
@@ -170,7 +167,7 @@ class Module:
             self._compiling = False
             self._compiled.set()
 
-    def _load(self, waiting: Waiting) -> AnyLinked:
+    def _load(self, waiting: Waiting) -> Linked:
         try:
             return self._store.from_cache(self.source) or self._store.compiled(self.source, waiting)
         except ModuleError as error:
@@ -250,7 +247,7 @@ class ModuleStore:
             module = self._queue.get()
             module.compile_aside()
 
-    def from_cache(self, source: Source) -> AnyLinked | None:
+    def from_cache(self, source: Source) -> Linked | None:
         """The module from its artefact, or None where that has to be made. Raises ModuleError, CacheError, OSError."""
         if is_python_interpreter(source.path):
             check_ours(source.path)  # the one module that lies in the cache, where a site's owner does not look
@@ -271,7 +268,7 @@ class ModuleStore:
             self.cache.forget(artefact)
             return None
 
-    def compiled(self, source: Source, waiting: Waiting) -> AnyLinked:
+    def compiled(self, source: Source, waiting: Waiting) -> Linked:
         """Compile in a child and link. Raises ModuleError."""
         if self.cache is not None and self._takes(self.cache, source):
             compile_in_child(source, self.features, self.cache.directory, waiting)
@@ -293,7 +290,7 @@ class ModuleStore:
             return False
         return cache.writable
 
-    def _link(self, facts: Facts, load: Callable[[_Loader, int, object], int | None]) -> AnyLinked:
+    def _link(self, facts: Facts, load: Callable[[_Loader, int, object], int | None]) -> Linked:
         check_facts(facts)
         pointer = ctypes.c_void_p()
         if isinstance(facts, ComponentFacts):
@@ -310,9 +307,9 @@ class ModuleStore:
                 )
             )
             return LinkedComponent(runtime(), components, int(pointer.value or 0), facts)
-        engine = runtime().engine(self.features, facts.memory_minimum, self.instances)
+        engine = program_engine(self.features, facts.memory_minimum, self.instances)
         _accepted(load(_MODULES, engine.pointer, ctypes.byref(pointer)))
-        return Linked(runtime(), engine, int(pointer.value or 0), facts)
+        return LinkedProgram(runtime(), engine, int(pointer.value or 0), facts)
 
 
 class _Refused(Exception):

@@ -8,13 +8,12 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
-from wsgi_wasm.engine.capi.native import Job, native
+from wsgi_wasm.engine.capi.native import native
 from wsgi_wasm.engine.free_list import FreeList
 from wsgi_wasm.errors import EngineError, Unavailable
 
@@ -46,46 +45,11 @@ _ALWAYS_OFF = (
 )
 
 
-class Slot:
-    """Buffers of one running guest. A slot is taken from its pool for a run, so no other thread sees it."""
-
-    __slots__ = (
-        "arguments", "extern", "extern_at", "forwarding", "func_at", "guest", "instance", "instance_at", "job",
-        "memory", "memory_at", "output", "trap", "trap_at",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.instance = ctypes.create_string_buffer(c.SIZEOF_INSTANCE)
-        self.extern = ctypes.create_string_buffer(c.SIZEOF_EXTERN)
-        self.memory = ctypes.create_string_buffer(c.SIZEOF_EXTERN)
-        self.trap = ctypes.c_void_p()
-        self.instance_at = ctypes.addressof(self.instance)
-        self.extern_at = ctypes.addressof(self.extern)
-        self.func_at = self.extern_at + c.OF_EXTERN
-        self.memory_at = ctypes.addressof(self.memory) + c.OF_EXTERN
-        self.trap_at = ctypes.addressof(self.trap)
-        self.job: Job | None = None  # and the output that it gathers: made by the first native run
-        self.output: Any = None
-        self.guest = 0  # the number of the guest that the job was last made ready for, and its arguments
-        self.arguments: Sequence[bytes] = ()
-        self.forwarding: Any = None  # forwarding.Forwarding while the guest has directories
-
-
-@dataclass(frozen=True, slots=True)
-class EngineKey:
-    """What distinguishes engines: optional features, whether memories are small enough to be kept resident, and the
-    number of guests at once."""
-
-    features: frozenset[str]
-    small: bool
-    instances: int
-
-
 def new_config(features: frozenset[str], components: bool = False) -> int:
     """A `wasm_config_t` with the features set; everything that decides whether an artefact fits is set here.
 
     What Wasmtime puts between components copies from one memory to another, so components have several memories in a
-    module. Their number is known beforehand, and the limits count with it (`component_guest.memory_each`).
+    module. Their number is known beforehand, and the limits count with it (`component.guest.memory_each`).
     """
     config = int(c.config_new())
     c.config_switch(config, "epoch_interruption", True)
@@ -129,36 +93,30 @@ def engine_with_pool(config: int, instances: int, small: bool, numbers: Mapping[
     return int(c.engine_new(config))
 
 
-class Engine:
-    """A `wasm_engine_t` with its pool. Never freed: a process makes few, and each reserves address space for good."""
+SlotT = TypeVar("SlotT")
 
-    def __init__(self, key: EngineKey) -> None:
-        self.key = key
-        self.instances = instances = key.instances
-        check_address_space(instances)
-        self.pointer = engine_with_pool(
-            new_config(key.features),
-            instances,
-            key.small,
-            {
-                # A guest that writes to files gets a second instance, which has no memory of its own (see `wasi`).
-                "total_core_instances": 2 * instances,
-                "total_memories": instances,
-                "total_tables": 4 * instances,
-                "max_tables_per_module": 4,
-                "max_memories_per_module": 1,
-            },
-        )
-        if native is not None and native.ticks(self.pointer):
+
+class Pool(Generic[SlotT]):
+    """A `wasm_engine_t` (`pointer`) with one slot for each guest that it can run at a time.
+
+    Never freed: a process makes few, and each reserves address space for good.
+    """
+
+    def __init__(self, pointer: int, slots: Sequence[SlotT]) -> None:
+        self.pointer = pointer
+        self.instances = len(slots)
+        self.slots = FreeList(slots)
+        if native is not None and native.ticks(pointer):
             raise EngineError("the thread that advances the clock of guests cannot be started")
-        self.linker = 0  # wasmtime_linker_t, once a module has been linked
-        self.forwarding: Any = None  # forwarding.Forwarding, once a guest with directories has run
-        self.slots = FreeList(Slot() for _ in range(instances))
 
-    def take_slot(self, timeout: float) -> Slot:
-        """A free slot of the pool, after at most `timeout` seconds. Raises Unavailable."""
+    def take_slot(self, timeout: float) -> tuple[SlotT, float]:
+        """A free slot of the pool, after at most `timeout` seconds, and how long that took. Raises Unavailable."""
+        slot = self.slots.take_free()
+        if slot is not None:
+            return slot, 0.0
+        started = time.monotonic()
         try:
-            return self.slots.take(timeout)
+            return self.slots.take(timeout), time.monotonic() - started
         except TimeoutError:
             raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
 
@@ -204,6 +162,9 @@ class Ticker:
                 c.engine_increment_epoch(engine.pointer)
 
 
+PoolT = TypeVar("PoolT", bound=Pool[Any])
+
+
 class Runtime:
     """The engines of this process, by key, and their ticker. There is one, which all gateways share: see `runtime`."""
 
@@ -212,16 +173,11 @@ class Runtime:
         # Whether Wasmtime has begun threads of its own, once in the life of a process: for components, and for guests
         # with directories. In a child it would wait for them for ever, where no limit ends the guest.
         self.has_threads = False
-        self._engines: dict[Any, Any] = {}  # Engine by EngineKey, and those for components
+        self._engines: dict[Hashable, Any] = {}
         self._making = threading.Lock()
 
-    def engine(self, features: frozenset[str], memory_minimum: int, instances: int) -> Engine:
-        """The engine for modules with these features and this much initial memory (bytes)."""
-        made: Engine = self.made(EngineKey(features, memory_minimum <= SMALL_MEMORY, instances), Engine)
-        return made
-
-    def made(self, key: Any, make: Callable[[Any], Any]) -> Any:
-        """The engine of this key, made where it is not there yet."""
+    def made(self, key: Hashable, make: Callable[[Any], PoolT]) -> PoolT:
+        """The engine of this key, made where it is not there yet. Keys of one class have engines of one class."""
         engine = self._engines.get(key)
         if engine is None:
             with self._making:
@@ -229,7 +185,8 @@ class Runtime:
                 if engine is None:
                     engine = self._engines[key] = make(key)
                     self.ticker.engines = [*self._engines.values()]
-        return engine
+        made: PoolT = engine
+        return made
 
 
 _runtime: Runtime | None = None

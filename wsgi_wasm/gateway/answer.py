@@ -20,8 +20,6 @@ from wsgi_wasm.gateway.error_log import ErrorLog
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Request
 from wsgi_wasm.gateway.wsgi_server import Connection
 
-log = logging.getLogger("wsgi_wasm.gateway")
-
 _BODYLESS = frozenset({204, 205, 304})
 _NOT_IN_304 = frozenset({"content-type", "content-encoding", "content-language", "content-range"})
 
@@ -133,9 +131,10 @@ class Answer:
         assert self.head is not None
         self.started = True
         self._connection.bound_sending(self._send_timeout)
-        self._write = self._request.start_response(self.head.status_line, fields)
+        self._write = self._request.respond(self.head.status, self.head.reason, fields)
 
     def _send(self, data: bytes) -> None:
+        self._request.exchange.sent += len(data)
         if self._write is None:
             self._kept.append(data)
             return
@@ -169,6 +168,7 @@ class Answer:
         if self.head is None:
             raise BadGateway("the guest ended before its head was whole")
         if self.started:
+            self._request.exchange.sent += len(body)
             return [*self._kept, body] if body or self._kept else []
         return self._whole(self.head, body)
 
@@ -184,6 +184,7 @@ class Answer:
             self._start(self._fields(head, self.length if length is None and self.length else length))
             return []
         self._start(self._fields(head, len(body)))
+        self._request.exchange.sent = len(body)
         return [body]
 
     def _broken_off(self, outcome: Outcome) -> Iterable[bytes]:
@@ -201,14 +202,16 @@ class Answer:
         """End an answer that nobody waits for."""
         if self._connection.raises:
             raise ClientLeft(errno.ECONNRESET, "the client is gone")
-        log.warning("[%s] the client is gone", self._request.identity)
+        self._request.exchange.remark(logging.WARNING, "the client is gone")
         return []
 
     def _hang_up(self, reason: str) -> Iterable[bytes]:
         """End an answer that cannot be completed, so that nobody takes it for a whole one."""
         if self._connection.raises:
             raise Cut(reason)
-        log.warning("[%s] the answer breaks off, which the client cannot see here: %s", self._request.identity, reason)
+        self._request.exchange.remark(
+            logging.WARNING, f"the answer breaks off, which the client cannot see here: {reason}"
+        )
         return []
 
     @property

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError
-from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Environ, LocalRedirect, Request, StartResponse, WSGIApplication
+from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
+from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.gateway.routing import Match, Router
-
-log = logging.getLogger("wsgi_wasm.gateway")
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication
 
 MAX_LOCAL_REDIRECTS = 10
 
@@ -37,42 +38,52 @@ class Handler(Protocol):
 class Dispatcher:
     """Serves requests from a table of routes. Made anew for each configuration; holds no other state."""
 
-    def __init__(self, router: Router[Handler], fallback: WSGIApplication) -> None:
+    def __init__(
+        self, router: Router[Handler], fallback: WSGIApplication, observers: Sequence[Observer] = OBSERVERS
+    ) -> None:
         self._router = router
         self._fallback = fallback
+        self._observers = observers
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         match = self._router.match(environ.get("HTTP_HOST", ""), environ.get("PATH_INFO", ""))
         if match is None:
             return self._fallback(environ, start_response)
+        handler = match.target
         script_name = environ.get("SCRIPT_NAME", "") + match.script_name
-        request = Request.arrived(environ, start_response, script_name, match.path_info)
-        return self.answer(match.target, request)
+        request = Request.arrived(environ, start_response, handler.name, script_name, match.path_info)
+        return self.answer(handler, request)
 
     def answer(self, handler: Handler, request: Request) -> Iterable[bytes]:
         """Serve one request with a handler that is already chosen, following local redirects."""
+        exchange = request.exchange
         try:
-            for _ in range(MAX_LOCAL_REDIRECTS + 1):
-                if handler.methods is not None and request.method not in handler.methods:
-                    raise MethodNotAllowed(f"{request.method} is not in methods", sorted(handler.methods))
-                result = handler.serve(request)
-                if not isinstance(result, LocalRedirect):
-                    return result
-                match = self._target(handler, request, result)
-                if match is None:
-                    return redirect_response(request, result.location)
-                handler, request = match.target, redirected(request, result, match)
-            raise BadGateway(f"more than {MAX_LOCAL_REDIRECTS} local redirects")
+            return self._served(handler, request)
         except RequestError as error:
-            level = logging.INFO if error.status < 500 else logging.ERROR
-            log.log(level, "%s [%s] %d: %s", handler.name, request.identity, error.status, error)
             return error_response(error, request)
         except ClientLeft:
-            log.warning("%s [%s] the client is gone", handler.name, request.identity)
+            exchange.remark(logging.WARNING, "the client is gone")
             raise
         except Cut as error:
-            log.warning("%s [%s] the answer breaks off: %s", handler.name, request.identity, error)
+            exchange.remark(logging.WARNING, f"the answer breaks off: {error}")
             raise
+        finally:
+            for observe in self._observers:
+                observe(exchange)
+
+    def _served(self, handler: Handler, request: Request) -> Iterable[bytes]:
+        """Raises as `Handler.serve`."""
+        for _ in range(MAX_LOCAL_REDIRECTS + 1):
+            if handler.methods is not None and request.method not in handler.methods:
+                raise MethodNotAllowed(f"{request.method} is not in methods", sorted(handler.methods))
+            result = handler.serve(request)
+            if not isinstance(result, LocalRedirect):
+                return result
+            match = self._target(handler, request, result)
+            if match is None:
+                return redirect_response(request, result.location)
+            handler, request = match.target, redirected(request, result, match)
+        raise BadGateway(f"more than {MAX_LOCAL_REDIRECTS} local redirects")
 
     def _target(self, handler: Handler, request: Request, redirect: LocalRedirect) -> Match[Handler] | None:
         """Where a local redirect leads, if this handler's route may send requests there.
@@ -104,25 +115,22 @@ def redirected(request: Request, redirect: LocalRedirect, match: Match[Handler])
     environ["wsgi.input"] = io.BytesIO()
     for name in ("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"):
         environ.pop(name, None)
-    return Request(
+    return replace(
+        request,
         environ=environ,
-        notes=request.notes,
-        start_response=request.start_response,
-        identity=request.identity,
         method="GET",
         script_name=mount + match.script_name,
         path_info=match.path_info,
-        head_only=request.head_only,
-        spent=redirect.spent,
     )
 
 
 def _plain(request: Request, status: int, fields: Iterable[tuple[str, str]]) -> Iterable[bytes]:
     """An answer of the gateway's own: status and request id, nothing of the inside."""
-    line = f"{status} {_REASONS.get(status, 'Error')}"
-    body = f"{line}\nRequest ID: {request.identity}\n".encode("latin-1")
-    request.start_response(
-        line,
+    reason = _REASONS.get(status, "Error")
+    body = f"{status} {reason}\nRequest ID: {request.identity}\n".encode("latin-1")
+    request.respond(
+        status,
+        reason,
         [
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(body))),
@@ -130,7 +138,10 @@ def _plain(request: Request, status: int, fields: Iterable[tuple[str, str]]) -> 
             *fields,
         ],
     )
-    return [] if request.head_only else [body]
+    if request.head_only:
+        return []
+    request.exchange.sent = len(body)
+    return [body]
 
 
 def redirect_response(request: Request, location: str) -> Iterable[bytes]:
@@ -139,8 +150,9 @@ def redirect_response(request: Request, location: str) -> Iterable[bytes]:
 
 
 def error_response(error: RequestError, request: Request) -> Iterable[bytes]:
-    """The one place where an error becomes a response."""
-    request.notes["wsgi_wasm.outcome"] = type(error).__name__
+    """The one place where an error becomes a response, and a line in the log."""
+    request.exchange.outcome = type(error).__name__
+    request.exchange.remark(logging.INFO if error.status < 500 else logging.ERROR, f"{error.status}: {error}")
     return _plain(request, error.status, error.fields)
 
 

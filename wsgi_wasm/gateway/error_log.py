@@ -10,13 +10,19 @@ _MAX_LINE = 4096  # bytes; a longer line becomes several
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
 
 
+def printable(text: str) -> str:
+    """Foreign text as a part of one log line."""
+    return text.translate(_ESCAPES)
+
+
 class ErrorLog:
-    """Standard error of one run. After `limit` bytes one line says that the rest is dropped."""
+    """Standard error of one run; `label` is its route and program. After `limit` bytes one line says that the rest is
+    dropped."""
 
-    __slots__ = ("_identity", "_left", "_partial", "_route")
+    __slots__ = ("_identity", "_label", "_left", "_partial")
 
-    def __init__(self, route: str, identity: str, limit: int) -> None:
-        self._route = route
+    def __init__(self, label: str, identity: str, limit: int) -> None:
+        self._label = label
         self._identity = identity
         self._left = limit
         self._partial = b""
@@ -36,7 +42,7 @@ class ErrorLog:
             self._partial = self._partial[_MAX_LINE:]
         if self._left <= 0:
             self.close()
-            log.warning("%s [%s] standard error is over max_stderr; the rest is dropped", self._route, self._identity)
+            log.warning("%s [%s] standard error is over max_stderr; the rest is dropped", self._label, self._identity)
 
     def close(self) -> None:
         """Log a last line that has no end."""
@@ -45,5 +51,5 @@ class ErrorLog:
             self._partial = b""
 
     def _log(self, line: bytes) -> None:
-        text = line.rstrip(b"\r").decode("utf-8", "backslashreplace").translate(_ESCAPES)
-        log.warning("%s [%s] %s", self._route, self._identity, text)
+        text = printable(line.rstrip(b"\r").decode("utf-8", "backslashreplace"))
+        log.warning("%s [%s] %s", self._label, self._identity, text)

@@ -1,54 +1,36 @@
-"""What handlers of every interface do alike: body in, a fresh instance, answer out, and a report of it.
-
-An interface is a subclass that says what the guest's environment is (`_environment`) and how its output begins
-(`_new_parser`); one whose guests read something else than the request's body writes a `run` of its own from the same
-parts.
-"""
+"""Serves the requests of one route: body in, a fresh instance, answer out, and a record of it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-from wsgi_wasm.cgi.environment import Environment
-from wsgi_wasm.cgi.query import query_arguments
 from wsgi_wasm.config.model import Route
-from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.guest import Guest, Invocation
 from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.engine.run import Input
+from wsgi_wasm.errors import RequestError
 from wsgi_wasm.gateway.admission import Admission
-from wsgi_wasm.gateway.answer import Answer, HeadReader
+from wsgi_wasm.gateway.answer import Answer
 from wsgi_wasm.gateway.body import read_body
 from wsgi_wasm.gateway.error_log import ErrorLog
-from wsgi_wasm.gateway.programs import AnyGuest, Invocation, Programs
+from wsgi_wasm.gateway.exchange import Exchange
+from wsgi_wasm.gateway.program import ProgramFinder, ProgramMatch
 from wsgi_wasm.gateway.request import LocalRedirect, Request
 from wsgi_wasm.gateway.wsgi_server import Connection
 
-log = logging.getLogger("wsgi_wasm.gateway")
-
 
 class GuestHandler:
-    """Serves one route. Everything that does not depend on the request is worked out here, once."""
+    """The one handler of a route, whatever its guests speak and however a request has reached it."""
 
-    _new_parser: Callable[[], HeadReader]
-    """Makes the reader of one answer's head; set by the subclass."""
-
-    def __init__(self, route: Route, modules: ModuleStore) -> None:
-        self.route = route
+    def __init__(self, route: Route, programs: ProgramFinder, admission: Admission | None) -> None:
         self.name = route.name
         self.methods = frozenset(route.methods) if route.methods is not None else None
         self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
+        self._streams = route.stream_request
         self._limits = route.limits
-        self._admission = (
-            Admission(route.limits.concurrency, route.limits.queue_timeout) if route.limits.concurrency else None
-        )
-        self._programs = Programs(route, modules, self._environment)
-
-    def _environment(self, env: Mapping[str, str]) -> Environment:
-        """What builds the guest's environment; `env` are variables that it always has."""
-        raise NotImplementedError
+        self._programs = programs
+        self._admission = admission
 
     def modules(self) -> list[Path]:
         """The module files that are known before a request comes."""
@@ -56,93 +38,85 @@ class GuestHandler:
 
     def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
         """Run the request's program. Raises RequestError for what becomes a status, Cut where the answer broke off."""
-        return self.run(request, self._programs.find(request))
+        return self._run(request, self._programs.find(request))
 
     def serve_file(self, request: Request, file: Path) -> Iterable[bytes] | LocalRedirect:
         """The same for a module file that the front server has chosen (a dropped-in file)."""
-        return self.run(request, self._programs.dropped_in(request, file))
+        return self._run(request, self._programs.dropped_in(request, file))
 
-    def run(self, request: Request, invocation: Invocation) -> Iterable[bytes] | LocalRedirect:
-        """Body in, guest, answer out."""
-        return self.run_guest(request, invocation, invocation.program.guest(self._limits.queue_timeout))
-
-    def run_guest(self, request: Request, invocation: Invocation, guest: AnyGuest) -> Iterable[bytes] | LocalRedirect:
-        """The same with the invocation's guest in hand."""
-        limits = self._limits
-        body = read_body(request.environ, limits.max_body, limits.body_timeout, self.route.stream_request)
-        errors = ErrorLog(self.route.name, request.identity, limits.max_stderr)
-        answer = Answer(request, self._new_parser(), Connection(request.environ), limits.send_timeout, errors)
+    def _run(self, request: Request, found: ProgramMatch) -> Iterable[bytes] | LocalRedirect:
+        program, limits = found.program, self._limits
+        request.exchange.runs(self.name, program.name, program.label)
+        guest = program.guest(limits.queue_timeout)
+        protocol = program.protocol(guest)
+        body = read_body(request.environ, limits.max_body, limits.body_timeout, self._streams and protocol.streams)
+        errors = ErrorLog(program.label, request.identity, limits.max_stderr)
         try:
-            stdin, length = (None, None) if body is None else (body.stream, body.length)
-            arguments, variables = self._told(request, invocation, length, body is not None)
-            outcome = self._admitted(guest, arguments, variables, stdin, answer, request.spent)
+            arguments, environment, stdin, head = protocol.call(request, found, body)
+            answer = Answer(request, head, Connection(request.environ), limits.send_timeout, errors)
+            invocation = Invocation(arguments, environment, stdin, answer, request.spent)
+            outcome = self._admitted(guest, invocation, request.exchange)
         finally:
             errors.close()
             if body is not None:
                 body.close()
-        return self._finish(request, outcome, answer)
+        return _finished(request, outcome, answer)
 
-    def _told(
-        self, request: Request, invocation: Invocation, length: int | None, streamed: bool
-    ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-        """What the guest is told of the request, as arguments and environment. `length` is the body's, where there is
-        one and it is known; with `streamed` there is one in any case."""
-        environment = invocation.program.variables.build(
-            request.environ,
-            script_name=invocation.script_name,
-            path_info=invocation.path_info,
-            request_id=request.identity,
-            content_length=length,
-            script_filename=invocation.script_filename,
-            streamed_body=streamed,
-        )
-        return self._arguments(request, invocation), environment
-
-    def _arguments(self, request: Request, invocation: Invocation) -> tuple[bytes, ...]:
-        """The guest's `argv`, its name first."""
-        arguments = invocation.program.arguments
-        if self.route.query_args:
-            arguments += query_arguments(request.environ.get("QUERY_STRING", ""))
-        return arguments
-
-    def _admitted(
-        self,
-        guest: AnyGuest,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-        answer: Answer,
-        spent: tuple[float, float],
-    ) -> Outcome:
+    def _admitted(self, guest: Guest, invocation: Invocation, exchange: Exchange) -> Outcome:
         """Admission comes before instantiation: a full pool is a 503, never an error of the engine."""
-        admission, engine = self._admission, guest.linked.engine
-        if admission is not None:
-            admission.enter()
+        admission = self._admission
+        if admission is None:
+            outcome = guest.run(invocation)
+            exchange.ran(outcome, 0.0)
+            return outcome
+        queued = admission.enter(self._limits.queue_timeout)
         try:
-            slot: Any = engine.take_slot(self._limits.queue_timeout)  # of the kind that this guest's engine has
-            try:
-                return guest.run(slot, arguments, environment, stdin, answer, spent)
-            finally:
-                engine.slots.give(slot)
+            outcome = guest.run(invocation)
         finally:
-            if admission is not None:
-                admission.leave()
+            admission.leave()
+        exchange.ran(outcome, queued)
+        return outcome
 
-    def _finish(self, request: Request, outcome: Outcome, answer: Answer) -> Iterable[bytes] | LocalRedirect:
-        """The rest of the answer of a run that has ended, noted and reported."""
-        # Fields for the server's access log, gunicorn's `%({wsgi_wasm.cpu_us}e)s` for one.
-        environ = request.notes
-        environ["wsgi_wasm.route"] = self.route.name
-        environ["wsgi_wasm.outcome"] = outcome.end.name.lower()
-        environ["wsgi_wasm.cpu_us"] = int(outcome.cpu * 1e6)
-        environ["wsgi_wasm.guest_us"] = int(outcome.wall * 1e6)
-        result = answer.finish(outcome)
-        if outcome.code:
-            log.warning("%s [%s] the guest %s", self.route.name, request.identity, outcome)
-        if answer.mismatch is not None:
-            log.warning("%s [%s] %s", self.route.name, request.identity, answer.mismatch)
-        head = answer.head
-        if head is not None and head.local_redirect is not None:
-            spent = (request.spent[0] + outcome.wall, request.spent[1] + outcome.cpu)
-            return LocalRedirect(head.local_redirect, spent)
-        return result
+
+def _finished(request: Request, outcome: Outcome, answer: Answer) -> Iterable[bytes] | LocalRedirect:
+    """The rest of the answer of a run that has ended."""
+    result = answer.finish(outcome)
+    exchange = request.exchange
+    if outcome.code:
+        exchange.remark(logging.WARNING, f"the guest {outcome}")
+    if answer.mismatch is not None:
+        exchange.remark(logging.WARNING, answer.mismatch)
+    head = answer.head
+    if head is not None and head.local_redirect is not None:
+        return LocalRedirect(head.local_redirect)
+    return result
+
+
+class FileHandler:
+    """The handler of a route, for one file that the front server has chosen."""
+
+    def __init__(self, handler: GuestHandler, file: Path) -> None:
+        self._handler = handler
+        self._file = file
+        self.name = handler.name
+        self.methods = handler.methods
+        self.local_redirects = handler.local_redirects
+
+    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
+        """As `Handler.serve`."""
+        return self._handler.serve_file(request, self._file)
+
+
+class Refusing:
+    """Stands in for a handler where there is none to be had: each request ends with the error that `error` makes."""
+
+    methods: frozenset[str] | None = None
+    local_redirects: frozenset[str] = frozenset()
+
+    def __init__(self, name: str, error: Callable[[], RequestError]) -> None:
+        self.name = name
+        self._error = error
+
+    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
+        """Raises what `error` makes."""
+        raise self._error()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
+from wsgi_wasm.gateway.exchange import Exchange
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 
 REQUEST_ID_FIELD = "X-Request-ID"
 
@@ -20,46 +19,52 @@ _ID_LENGTH = 128
 class Request:
     """What a handler gets. `script_name` and `path_info` are WSGI strings that add up to the mount, route and rest.
 
-    `notes` is the environ that the server gave, and may log: through a local redirect it stays the same one, while
-    `environ` is the guest's. `head_only` stays true through a local redirect, whose own method is GET. `spent` is wall
-    and CPU time (seconds) that guests before this one have used of the request's limits.
+    `environ` is what the guest learns from; a local redirect has its own. `exchange` is the record of the whole chain.
+    `head_only` stays true through a local redirect, whose own method is GET.
     """
 
     environ: Environ
-    notes: Environ
+    exchange: Exchange
     start_response: StartResponse
-    identity: str
     method: str
     script_name: str
     path_info: str
     head_only: bool
-    spent: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def arrived(cls, environ: Environ, start_response: StartResponse, script_name: str, path_info: str) -> Self:
-        """A request as the server gives it, before any redirect."""
+    def arrived(
+        cls, environ: Environ, start_response: StartResponse, route: str, script_name: str, path_info: str
+    ) -> Self:
+        """A request for the route of this name as the server gives it, before any redirect."""
         method = environ["REQUEST_METHOD"]
-        return cls(
-            environ=environ,
-            notes=environ,
-            start_response=start_response,
-            identity=request_identity(environ),
-            method=method,
-            script_name=script_name,
-            path_info=path_info,
-            head_only=method == "HEAD",
-        )
+        exchange = Exchange(route, request_identity(environ), environ)
+        return cls(environ, exchange, start_response, method, script_name, path_info, method == "HEAD")
+
+    @property
+    def identity(self) -> str:
+        """The request's id, in the log and in the answer."""
+        return self.exchange.identity
+
+    @property
+    def spent(self) -> tuple[float, float]:
+        """Wall and CPU time (seconds) that guests before this one have used of the request's limits."""
+        return self.exchange.wall, self.exchange.cpu
+
+    def respond(self, status: int, reason: str, fields: list[tuple[str, str]]) -> Callable[[bytes], Any]:
+        """Begin the answer, as PEP 3333 has it: what is returned sends a piece of the body."""
+        self.exchange.status = status
+        write: Callable[[bytes], Any] = self.start_response(f"{status} {reason}", fields)
+        return write
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRedirect:
     """A guest asks for another path of this site to be served in its place (RFC 3875 6.2.2).
 
-    `location` is a path and query; `spent` is what the chain of guests has used so far, as in `Request`.
+    `location` is a path and query.
     """
 
     location: str
-    spent: tuple[float, float]
 
 
 def request_identity(environ: Environ) -> str:

@@ -7,12 +7,15 @@ import select
 import socket
 import struct
 import sys
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
 from wsgi_wasm.errors import EngineError
 
 Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _HANGUP = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 

@@ -1,26 +1,50 @@
-"""What a route's guest speaks: one module for each protocol, loaded when a route asks for it."""
+"""What a route's guests speak: a protocol for each kind of guest, one module for each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wsgi_wasm.gateway.handler import GuestHandler
-
-# interface: module and class
-HANDLERS: Mapping[str, tuple[str, str]] = {
-    "auto": ("auto", "AutoHandler"),
-    "cgi": ("cgi", "CgiHandler"),
-    "http": ("http", "HttpHandler"),
-    "wws": ("wws", "WwsHandler"),
-    "raw": ("raw", "RawHandler"),
-}
+from wsgi_wasm.cgi.fields import RequestFields
+from wsgi_wasm.config.model import Route
+from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.gateway.program import GuestProtocol, ProgramFinder, ProtocolFactory, Wrap
+from wsgi_wasm.gateway.programs import Programs
+from wsgi_wasm.protocols.cgi import Cgi
+from wsgi_wasm.protocols.http import Http
+from wsgi_wasm.protocols.raw import Raw
 
 
-def handler_class(interface: str) -> type[GuestHandler]:
-    """The class that serves routes of this interface."""
-    module, name = HANDLERS[interface]
-    found: type[GuestHandler] = getattr(import_module(f"wsgi_wasm.protocols.{module}"), name)
-    return found
+def request_fields(route: Route, env: Mapping[str, str]) -> RequestFields:
+    """The rules of a route for what its guests are given of a request; `env` are variables that they always have."""
+    return RequestFields(
+        env=env,
+        pass_env=route.pass_env,
+        pass_headers=route.pass_headers,
+        pass_authorization=route.pass_authorization,
+        document_root=route.document_root or ("/" if route.directory is not None else None),
+    )
+
+
+def protocols_of(route: Route) -> ProtocolFactory:
+    """The protocols of a route, other than those of workers. A guest shows by itself which of the two it is, and so
+    `auto` has both."""
+
+    def protocols(env: Mapping[str, str], wrap: Wrap | None) -> Mapping[str, GuestProtocol]:
+        if route.interface == "raw":
+            return {"cgi": Raw(route, env)}
+        fields = request_fields(route, env)
+        programs: dict[str, GuestProtocol] = {"cgi": Cgi(route, fields if wrap is None else wrap(fields))}
+        components: dict[str, GuestProtocol] = {"http": Http(route, fields)}
+        return {"auto": programs | components, "cgi": programs, "http": components}[route.interface]
+
+    return protocols
+
+
+def program_finder(route: Route, modules: ModuleStore) -> ProgramFinder:
+    """What finds the programs of a route."""
+    if route.interface == "wws":
+        # Most sites have none.
+        from wsgi_wasm.protocols.wws import worker_finder
+
+        return worker_finder(route, modules, lambda env: request_fields(route, env))
+    return Programs(route, modules, protocols_of(route))

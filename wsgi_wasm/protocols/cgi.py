@@ -1,47 +1,51 @@
-"""CGI programs (RFC 3875): meta-variables and body in, head and body out, a fresh instance each time."""
+"""CGI programs (RFC 3875): meta-variables and body in, head and body out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from wsgi_wasm.cgi.fields import RequestFields
+from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.cgi.head import HeadParser
+from wsgi_wasm.cgi.query import query_arguments
 from wsgi_wasm.config.model import Route
-from wsgi_wasm.engine.modules import ModuleStore
-from wsgi_wasm.errors import ModuleError
-from wsgi_wasm.gateway.handler import GuestHandler
-from wsgi_wasm.gateway.programs import AnyGuest, Invocation, Program
-from wsgi_wasm.gateway.request import LocalRedirect, Request
+from wsgi_wasm.gateway.body import Body
+from wsgi_wasm.gateway.program import GuestCall, ProgramMatch
+from wsgi_wasm.gateway.request import Request
+
+Arguments = Callable[[Request, Sequence[bytes]], Sequence[bytes]]
+"""From a request and the program's own arguments to those of one run."""
 
 
-class CgiHandler(GuestHandler):
-    """Serves a route whose guests are CGI programs."""
+def with_search_words(request: Request, arguments: Sequence[bytes]) -> Sequence[bytes]:
+    """RFC 3875 4.4: the words of an indexed query follow the program's own arguments."""
+    return (*arguments, *query_arguments(request.environ.get("QUERY_STRING", "")))
 
-    interface = "cgi"
-    parser: type[HeadParser] = HeadParser
 
-    def __init__(self, route: Route, modules: ModuleStore) -> None:
-        super().__init__(route, modules)
-        allowed = frozenset(name.lower() for name in route.response_fields)
-        self._new_parser = partial(self.parser, route.limits.max_head, allowed)
+class Cgi:
+    """As `GuestProtocol`, for CGI programs."""
 
-    def run_guest(self, request: Request, invocation: Invocation, guest: AnyGuest) -> Iterable[bytes] | LocalRedirect:
-        """As `GuestHandler.run_guest`. Raises ModuleError for a guest of another interface."""
-        self._check(guest, invocation.program)
-        return super().run_guest(request, invocation, guest)
+    streams = True
 
-    def _check(self, guest: AnyGuest, program: Program) -> None:
-        if guest.interface != self.interface:
-            wanted, found = self.route.interface, guest.interface
-            raise ModuleError(f"{program.module.path}: `interface` is {wanted}, and this guest's is {found}")
+    def __init__(self, route: Route, variables: Environment, arguments: Arguments | None = None) -> None:
+        """`arguments` are the program's own unless said, and with `query_args` the words of an indexed query."""
+        self._variables = variables
+        self._arguments = arguments or (with_search_words if route.query_args else None)
+        self._new_head = partial(HeadParser, route.limits.max_head, frozenset(route.response_fields))
 
-    def _environment(self, env: Mapping[str, str]) -> RequestFields:
-        route = self.route
-        return RequestFields(
-            env=env,
-            pass_env=route.pass_env,
-            pass_headers=route.pass_headers,
-            pass_authorization=route.pass_authorization,
-            document_root=route.document_root or ("/" if route.directory is not None else None),
+    def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:
+        """As `GuestProtocol.call`."""
+        stdin, length = (None, None) if body is None else (body.stream, body.length)
+        environment = self._variables.build(
+            request.environ,
+            script_name=found.script_name,
+            path_info=found.path_info,
+            request_id=request.exchange.identity,
+            content_length=length,
+            script_filename=found.script_filename,
+            streamed_body=body is not None,
         )
+        arguments: Sequence[bytes] = found.program.arguments
+        if self._arguments is not None:
+            arguments = self._arguments(request, arguments)
+        return GuestCall(arguments, environment, stdin, self._new_head())

@@ -1,39 +1,39 @@
 """Components that export `wasi:http/incoming-handler`: the request as the adapter takes it, the answer as from a CGI
 program.
 
-What a guest is told of a request is what a CGI program is told: header fields that are kept back there are kept back
+What a guest is given of a request is what a CGI program is given: header fields that are kept back there are kept back
 here. Its environment holds the route's own variables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from functools import partial
 
 from wsgi_wasm.cgi.fields import RequestFields
-from wsgi_wasm.gateway.programs import Invocation
+from wsgi_wasm.config.model import Route
+from wsgi_wasm.gateway.body import Body
+from wsgi_wasm.gateway.program import GuestCall, ProgramMatch
 from wsgi_wasm.gateway.request import Request
-from wsgi_wasm.protocols.cgi import CgiHandler
 from wsgi_wasm.protocols.component_head import ComponentHeadParser
 
 
-class HttpHandler(CgiHandler):
-    """Serves a route whose guests speak wasi:http."""
+class Http:
+    """As `GuestProtocol`, for components that handle HTTP."""
 
-    interface = "http"
-    parser = ComponentHeadParser
-    host_is_field = False
-    """Whether `Host` is a field, as it is for others; in wasi:http it is the authority."""
+    streams = True
 
-    def _told(
-        self, request: Request, invocation: Invocation, length: int | None, streamed: bool
-    ) -> tuple[Sequence[bytes], Sequence[bytes]]:
-        """As `RequestFields.tell`."""
-        return cast("RequestFields", invocation.program.variables).tell(
+    def __init__(self, route: Route, fields: RequestFields) -> None:
+        self._fields = fields
+        self._new_head = partial(ComponentHeadParser, route.limits.max_head, frozenset(route.response_fields))
+
+    def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:
+        """As `GuestProtocol.call`. The request travels in the arguments."""
+        stdin, length = (None, None) if body is None else (body.stream, body.length)
+        arguments, environment = self._fields.of_request(
             request.environ,
-            script_name=invocation.script_name,
-            path_info=invocation.path_info,
+            script_name=found.script_name,
+            path_info=found.path_info,
             content_length=length,
-            streamed_body=streamed,
-            host_is_field=self.host_is_field,
+            streamed_body=body is not None,
         )
+        return GuestCall(arguments, environment, stdin, self._new_head())

@@ -5,43 +5,28 @@ They get no request: no body, and of the environment the route's `env` alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 
-from wsgi_wasm.cgi.environment import OwnVariables
+from wsgi_wasm.cgi.environment import own_variables
 from wsgi_wasm.cgi.message import Head
 from wsgi_wasm.config.model import Route
-from wsgi_wasm.engine.modules import ModuleStore
-from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.engine.run import Input
-from wsgi_wasm.errors import ModuleError
-from wsgi_wasm.gateway.answer import Answer
-from wsgi_wasm.gateway.handler import GuestHandler
-from wsgi_wasm.gateway.programs import AnyGuest
+from wsgi_wasm.gateway.body import Body
+from wsgi_wasm.gateway.program import GuestCall, ProgramMatch
+from wsgi_wasm.gateway.request import Request
 
 
-class RawHandler(GuestHandler):
-    """Serves a route whose guests only print."""
+class Raw:
+    """As `GuestProtocol`, for programs that only print."""
 
-    def __init__(self, route: Route, modules: ModuleStore) -> None:
-        super().__init__(route, modules)
-        self._new_parser = partial(EveryByte, Head(200, "OK", (("Content-Type", route.content_type),)))
+    streams = True
 
-    def _environment(self, env: Mapping[str, str]) -> OwnVariables:
-        return OwnVariables(env)
+    def __init__(self, route: Route, env: Mapping[str, str]) -> None:
+        self._environment = own_variables(env)
+        self._head = Head(200, "OK", (("Content-Type", route.content_type),))
 
-    def _admitted(
-        self,
-        guest: AnyGuest,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-        answer: Answer,
-        spent: tuple[float, float],
-    ) -> Outcome:
-        if guest.interface != "cgi":
-            raise ModuleError(f"`interface` is raw, and this guest's is {guest.interface}")
-        return super()._admitted(guest, arguments, environment, None, answer, spent)
+    def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:
+        """As `GuestProtocol.call`."""
+        return GuestCall(found.program.arguments, self._environment, None, EveryByte(self._head))
 
 
 class EveryByte:

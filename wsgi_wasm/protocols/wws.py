@@ -7,92 +7,45 @@ written, and nothing else, so that requests at the same time lose nothing to eac
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
+from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.cgi.message import Head
 from wsgi_wasm.config.model import KeyValueStore, Route
+from wsgi_wasm.engine.guest import Input
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import RequestError
-from wsgi_wasm.gateway.answer import Answer
-from wsgi_wasm.gateway.body import read_body
-from wsgi_wasm.gateway.error_log import ErrorLog
-from wsgi_wasm.gateway.request import LocalRedirect, Request
-from wsgi_wasm.gateway.wsgi_server import Connection
+from wsgi_wasm.gateway.body import Body
+from wsgi_wasm.gateway.program import GuestCall, GuestProtocol, ProgramFinder, ProgramMatch
+from wsgi_wasm.gateway.programs import Programs
+from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.pool import Pool
-from wsgi_wasm.protocols.http import HttpHandler
 from wsgi_wasm.wws.answer import MAX_NAMESPACE, MAX_PAIRS, read_answer
 from wsgi_wasm.wws.request import request_stream
-from wsgi_wasm.wws.workers import Call, Workers
+from wsgi_wasm.wws.workers import Workers
 
 log = logging.getLogger("wsgi_wasm.gateway")
 
 Pairs = Mapping[str, str]
 
 
-class WwsHandler(HttpHandler):
-    """Serves a route whose guests are workers."""
+class Namespaces:
+    """The stores of keys and values that a route grants to its workers, by the names of their namespaces."""
 
-    interface = "cgi"
-    host_is_field = True
-
-    def __init__(self, route: Route, modules: ModuleStore) -> None:
-        super().__init__(route, modules)
-        self._workers = Workers(route, modules, self._programs, self._environment)
-        self._allowed = frozenset(name.lower() for name in route.response_fields)
-        self._namespaces: dict[str, tuple[KeyValueStore, Pool[Store]]] = {
+    def __init__(self, route: Route) -> None:
+        self._route = route.name
+        self._stores: dict[str, tuple[KeyValueStore, Pool[Store]]] = {
             label: (store, Pool()) for label, store in route.grants.key_value.items()
         }
 
-    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
-        """As `GuestHandler.serve`."""
-        return self._call(request, self._workers.find(request))
-
-    def serve_file(self, request: Request, file: Path) -> Iterable[bytes] | LocalRedirect:
-        """As `GuestHandler.serve_file`."""
-        return self._call(request, self._workers.dropped_in(request, file))
-
-    def _call(self, request: Request, call: Call) -> Iterable[bytes] | LocalRedirect:
-        limits = self._limits
-        program = call.invocation.program
-        guest = program.guest(limits.queue_timeout)
-        self._check(guest, program)
-        body = read_body(request.environ, limits.max_body, limits.body_timeout, False)
-        data = b""
-        if body is not None:
-            data = _read_all(body.stream)
-            body.close()
-        length = len(data) if body is not None else None
-        (method, target, scheme, authority, *fields), own = self._told(request, call.invocation, length, False)
-        pairs = self._read_pairs(call.namespace)
-        stdin = request_stream(
-            url=f"{scheme.decode()}://{authority.decode()}{target.decode()}",
-            method=method.decode("latin-1"),
-            headers=[(name.decode(), value.decode()) for name, value in zip(fields[::2], fields[1::2], strict=True)],
-            body=data,
-            kv=pairs,
-            params=call.params,
-        )
-        reader = AnswerReader(
-            lambda: HeadParser(limits.max_head, self._allowed), lambda kv: self._write_pairs(call.namespace, pairs, kv)
-        )
-        errors = ErrorLog(self.route.name, request.identity, limits.max_stderr)
-        answer = Answer(request, reader, Connection(request.environ), limits.send_timeout, errors)
-        try:
-            outcome = self._admitted(guest, program.arguments, own, stdin, answer, request.spent)
-        finally:
-            errors.close()
-        return self._finish(request, outcome, answer)
-
-    # --- keys and values ---
-
     @contextmanager
-    def _store(self, namespace: str | None) -> Iterator[Store]:
+    def _store(self, namespace: str) -> Iterator[Store]:
         """A connection to a namespace that the route grants. Raises RequestError for whatever goes wrong with it."""
-        granted, pool = self._namespaces[namespace or ""]
+        granted, pool = self._stores[namespace]
         store: Store | None = None
         try:
             store = pool.take(lambda: connect(granted))
@@ -105,8 +58,9 @@ class WwsHandler(HttpHandler):
             if store is not None:
                 pool.give_back(store, store.usable)
 
-    def _read_pairs(self, namespace: str | None) -> Pairs:
-        if namespace not in self._namespaces:
+    def read(self, namespace: str) -> Pairs:
+        """All of a namespace. Raises RequestError, also where it holds more than a worker can be given."""
+        if namespace not in self._stores:
             return {}
         pairs: dict[str, str] = {}
         size = 0
@@ -121,16 +75,64 @@ class WwsHandler(HttpHandler):
                     raise RequestError(f"the namespace {namespace!r} is larger than {MAX_NAMESPACE >> 20} MiB")
         return pairs
 
-    def _write_pairs(self, namespace: str | None, before: Pairs, after: Pairs) -> None:
+    def write(self, namespace: str, before: Pairs, after: Pairs) -> None:
+        """Keep what a worker has changed. Raises RequestError."""
         changed = [(key, value.encode()) for key, value in after.items() if before.get(key) != value]
         gone = [key for key in before if key not in after]
         if not changed and not gone:
             return
-        if namespace not in self._namespaces:
-            log.warning("%s: kv of %r is not kept: name it in `key_value`", self.route.name, namespace)
+        if namespace not in self._stores:
+            log.warning("%s: kv of %r is not kept: name it in `key_value`", self._route, namespace)
             return
         with self._store(namespace) as store:
             store.change(changed, gone)
+
+
+class Wws:
+    """As `GuestProtocol`, for a worker whose keys and values are those of `namespace`."""
+
+    streams = False
+
+    def __init__(self, route: Route, fields: RequestFields, namespaces: Namespaces, namespace: str) -> None:
+        self._fields = fields
+        self._namespaces = namespaces
+        self._namespace = namespace
+        self._new_head = partial(HeadParser, route.limits.max_head, frozenset(route.response_fields))
+
+    def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:
+        """As `GuestProtocol.call`. Raises RequestError where the namespace cannot be read."""
+        (method, target, scheme, authority, *fields), environment = self._fields.of_request(
+            request.environ,
+            script_name=found.script_name,
+            path_info=found.path_info,
+            content_length=None if body is None else body.length,
+            streamed_body=False,
+            host_is_field=True,
+        )
+        pairs = self._namespaces.read(self._namespace)
+        stdin = request_stream(
+            url=f"{scheme.decode()}://{authority.decode()}{target.decode()}",
+            method=method.decode("latin-1"),
+            headers=[(name.decode(), value.decode()) for name, value in zip(fields[::2], fields[1::2], strict=True)],
+            body=b"" if body is None else _read_all(body.stream),
+            kv=pairs,
+            params=found.parameters,
+        )
+        head = AnswerReader(self._new_head, lambda after: self._namespaces.write(self._namespace, pairs, after))
+        return GuestCall(found.program.arguments, environment, stdin, head)
+
+
+def worker_finder(
+    route: Route, modules: ModuleStore, fields: Callable[[Mapping[str, str]], RequestFields]
+) -> ProgramFinder:
+    """What finds the workers of a route."""
+    namespaces = Namespaces(route)
+
+    def protocols(env: Mapping[str, str], namespace: str) -> Mapping[str, GuestProtocol]:
+        return {"cgi": Wws(route, fields(env), namespaces, namespace)}
+
+    programs = Programs(route, modules, lambda env, wrap: {})
+    return Workers(route, modules, programs, protocols)
 
 
 class AnswerReader:
@@ -156,8 +158,8 @@ class AnswerReader:
         return head
 
 
-def _read_all(stream: object) -> bytes:
+def _read_all(stream: Input) -> bytes:
     pieces = []
-    while piece := stream.read(1 << 16):  # type: ignore[attr-defined]
+    while piece := stream.read(1 << 16):
         pieces.append(piece)
     return b"".join(pieces)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from wsgi_wasm.gateway.request import Environ, WSGIApplication
+from wsgi_wasm.gateway.wsgi_server import Environ, WSGIApplication
 
 log = logging.getLogger("wsgi_wasm.gateway")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -13,16 +13,19 @@ from urllib.parse import unquote_to_bytes
 
 from wsgi_wasm.config.model import AllowedHost, Route
 from wsgi_wasm.engine.modules import ModuleStore
-from wsgi_wasm.errors import ModuleError, NotFound
+from wsgi_wasm.errors import NotFound
+from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
 from wsgi_wasm.gateway.handler import GuestHandler
-from wsgi_wasm.gateway.programs import Invocation
-from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Environ, LocalRedirect, Request, StartResponse
+from wsgi_wasm.gateway.program import ProtocolFactory
+from wsgi_wasm.gateway.programs import Programs
+from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.gateway.routing import Router, RouteTable
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations
 from wsgi_wasm.hostapi.outbound import Policy, Within
-from wsgi_wasm.protocols.cgi import CgiHandler
-from wsgi_wasm.protocols.http import HttpHandler
+from wsgi_wasm.protocols import protocols_of, request_fields
+from wsgi_wasm.protocols.cgi import Cgi, with_search_words
 from wsgi_wasm.spin import Application
 from wsgi_wasm.spin.chaining import serve
 from wsgi_wasm.spin.model import StaticResponse, Trigger, Wagi
@@ -33,38 +36,27 @@ INTERNAL = ".spin.internal"  # the end of a component's name as a host
 _BODYLESS = frozenset({204, 205, 304})
 
 
-class WagiHandler(CgiHandler):
-    """A component that is a CGI program, as Spin's Wagi executor runs them.
+def wagi(route: Route, argv: str | None) -> ProtocolFactory:
+    """For a component that is a CGI program, as Spin's Wagi executor runs them.
 
     Spin hands every query over as arguments, also one with `=`, which lets a client set options of programs such as PHP
     (CVE-2012-1823). Here that is done only where the manifest has an `argv` of its own; otherwise RFC 3875 4.4 decides.
     """
 
-    def __init__(self, route: Route, modules: ModuleStore, wagi: Wagi) -> None:
-        super().__init__(route, modules)
-        self._argv = wagi.argv
-
-    def _arguments(self, request: Request, invocation: Invocation) -> tuple[bytes, ...]:
-        if self._argv is None:
-            return super()._arguments(request, invocation)
+    def arguments(request: Request, _own: Sequence[bytes]) -> Sequence[bytes]:
         path = request.environ["REQUEST_URI"].partition("?")[0]
-        arguments = wagi_arguments(self._argv, path, request.environ.get("QUERY_STRING") or "")
-        return tuple(argument.encode("latin-1", "replace") for argument in arguments)
+        words = wagi_arguments(argv or "", path, request.environ.get("QUERY_STRING") or "")
+        return tuple(word.encode("latin-1", "replace") for word in words)
+
+    return lambda env, wrap: {
+        "cgi": Cgi(route, request_fields(route, env), with_search_words if argv is None else arguments)
+    }
 
 
-class ComponentHandler(HttpHandler):
-    """A component that handles HTTP. Its environment is the manifest's, whatever the variables are called: a component
-    is told nothing of the request in its environment, so that no name is taken."""
-
-    def __init__(self, route: Route, modules: ModuleStore, within: Within) -> None:
-        super().__init__(route, modules)
-        self._within = within
-        self._programs.when_ready = self._add_neighbours
-
-    def _add_neighbours(self, granted: Mapping[str, object]) -> None:
-        policy = granted["outbound"]
-        assert isinstance(policy, Policy)
-        policy.within = self._within
+def _add_neighbours(within: Within, granted: Mapping[str, object]) -> None:
+    policy = granted["outbound"]
+    assert isinstance(policy, Policy)
+    policy.within = within
 
 
 class Neighbours:
@@ -102,12 +94,14 @@ class Neighbours:
     def _answer_own(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333. As any request to the application, as if that were alone."""
         path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
-        return self._dispatcher.answer(self._whole, Request.arrived(environ, start_response, "", path_info))
+        return self._dispatcher.answer(
+            self._whole, Request.arrived(environ, start_response, self._whole.name, "", path_info)
+        )
 
     def _answer(self, trigger: Trigger, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333. The component sees a route of `/...`, whatever its own are."""
         path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
-        request = Request.arrived(environ, start_response, "", path_info)
+        request = Request.arrived(environ, start_response, self._whole.name, "", path_info)
         target = target_of(environ, "", path_info)
         found = PatternTable([("/...", trigger)]).match(target.path)
         assert found is not None
@@ -129,22 +123,24 @@ class Neighbour:
 
 
 class SpinHandler:
-    """Serves the route that an application answers."""
+    """Serves the route that an application answers. All of its components count towards the route's `concurrency`."""
 
-    def __init__(self, route: Route, application: Application, modules: ModuleStore) -> None:
-        self.route = route
+    def __init__(
+        self, route: Route, application: Application, modules: ModuleStore, admission: Admission | None
+    ) -> None:
         self.name = route.name
         self.methods = frozenset(route.methods) if route.methods is not None else None
         self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
         self._application = application
         self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {}
         neighbours = Neighbours(application, self._handlers, self)
-        for (component, wagi), made in application.routes.items():
-            if wagi is None:
-                handler: GuestHandler = ComponentHandler(made, modules, neighbours.of(made.grants.outbound.hosts))
+        for (component, executor), made in application.routes.items():
+            if executor is None:
+                programs = Programs(made, modules, protocols_of(made))
+                programs.when_ready = partial(_add_neighbours, neighbours.of(made.grants.outbound.hosts))
             else:
-                handler = WagiHandler(made, modules, wagi)
-            self._handlers[component, wagi] = handler
+                programs = Programs(made, modules, wagi(made, executor.argv))
+            self._handlers[component, executor] = GuestHandler(made, programs, admission)
 
     def modules(self) -> list[Path]:
         """The components' files."""
@@ -160,7 +156,7 @@ class SpinHandler:
             raise NotFound(f"no route of the application fits {target.path}")
         trigger = found.target
         if trigger.response is not None:
-            return answer(request, trigger.response, self.name)
+            return answer(request, trigger.response)
         assert trigger.component is not None
         handler = self._handlers[trigger.component, trigger.wagi]
         told = as_program if trigger.wagi is not None else as_component
@@ -176,20 +172,7 @@ class SpinHandler:
             response = StaticResponse(status=200, fields=(("Content-Type", "application/json"),), body=body)
         else:
             raise NotFound(f"nothing at {WELL_KNOWN}{name}")
-        return answer(request, response, self.name)
-
-
-class BrokenApplication:
-    """Stands in for an application whose manifest has mistakes, where the rest of the site has to go on."""
-
-    def __init__(self, route: Route) -> None:
-        self.name = route.name
-        self.methods: frozenset[str] | None = None
-        self.local_redirects: frozenset[str] = frozenset()
-
-    def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
-        """Raises ModuleError."""
-        raise ModuleError("the manifest has mistakes, which were logged at start")
+        return answer(request, response)
 
 
 def as_component(request: Request, target: Target, found: Found[Trigger]) -> Request:
@@ -205,15 +188,17 @@ def as_program(request: Request, target: Target, found: Found[Trigger]) -> Reque
     return replace(request, environ=environ, script_name=script_name, path_info=path_info)
 
 
-def answer(request: Request, response: StaticResponse, route: str) -> Iterable[bytes]:
+def answer(request: Request, response: StaticResponse) -> Iterable[bytes]:
     """An answer that no component has to give."""
-    request.notes["wsgi_wasm.route"] = route
-    request.notes["wsgi_wasm.outcome"] = "static"
-    known = response.status in HTTPStatus.__members__.values()
-    line = f"{response.status} {HTTPStatus(response.status).phrase if known else 'Status'}"
+    request.exchange.outcome = "static"
+    status = response.status
+    reason = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Status"
     fields = [*response.fields, (REQUEST_ID_FIELD, request.identity)]
-    if response.status in _BODYLESS:
-        request.start_response(line, fields)
+    if status in _BODYLESS:
+        request.respond(status, reason, fields)
         return []
-    request.start_response(line, [*fields, ("Content-Length", str(len(response.body)))])
-    return [] if request.head_only else [response.body]
+    request.respond(status, reason, [*fields, ("Content-Length", str(len(response.body)))])
+    if request.head_only:
+        return []
+    request.exchange.sent = len(response.body)
+    return [response.body]

@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from wsgi_wasm.cgi import abnf
-from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.model import Dir, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
-from wsgi_wasm.gateway.programs import MODULE_SUFFIXES, Invocation, Program, Programs
+from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
+from wsgi_wasm.gateway.programs import MODULE_SUFFIXES, Programs
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.wws.layout import Layout, is_worker
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
@@ -28,43 +27,36 @@ RECHECK = 1.0  # seconds between two looks at a project's folders
 MOST_WORKERS = 10_000  # of one project
 
 
-class Call(NamedTuple):
-    """A worker that a request is for."""
-
-    invocation: Invocation
-    params: Mapping[str, str]
-    namespace: str | None
+WorkerProtocols = Callable[[Mapping[str, str], str], Mapping[str, GuestProtocol]]
+"""Makes the protocols of a worker with these variables, whose keys and values are those of a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     program: Program
-    namespace: str | None
     stamp: tuple[int, ...]  # of the sidecar
 
 
 class Workers:
-    """The workers of one route: its module, or those of a project folder."""
+    """As `ProgramFinder`: the workers of one route, which are its module, or those of a project folder."""
 
-    def __init__(
-        self,
-        route: Route,
-        modules: ModuleStore,
-        programs: Programs,
-        environment: Callable[[Mapping[str, str]], Environment],
-    ) -> None:
+    def __init__(self, route: Route, modules: ModuleStore, programs: Programs, protocols: WorkerProtocols) -> None:
         self._route = route
         self._modules = modules
         self._programs = programs
-        self._environment = environment
+        self._make_protocols = protocols
         self._known: dict[Path, _Known] = {}
         self._changing = threading.Lock()
         self._project = (
             Project(route.directory, (*MODULE_SUFFIXES, *route.interpreters)) if route.directory is not None else None
         )
 
-    def find(self, request: Request) -> Call:
-        """Raises NotFound, ModuleError for a sidecar with mistakes."""
+    def files(self) -> list[Path]:
+        """As `ProgramFinder.files`."""
+        return self._programs.files()
+
+    def find(self, request: Request) -> ProgramMatch:
+        """As `ProgramFinder.find`. Raises ModuleError for a sidecar with mistakes."""
         if self._project is None:
             assert self._route.module is not None
             return self.dropped_in(request, self._route.module)
@@ -72,17 +64,15 @@ class Workers:
         found = self._project.layout().find(path)
         if found is None:
             raise NotFound(f"no worker for {path!r}")
-        known = self._worker(self._project.directory / found.file, f"/{found.file}")
+        program = self._worker(self._project.directory / found.file, f"/{found.file}")
         name = os.fsencode(path.rstrip("/")).decode("latin-1")
-        return Call(Invocation(known.program, request.script_name + name, "", None), found.params, known.namespace)
+        return ProgramMatch(program, request.script_name + name, "", None, found.params)
 
-    def dropped_in(self, request: Request, file: Path) -> Call:
-        """The worker that is this file."""
-        known = self._worker(file, "")
-        invocation = Invocation(known.program, request.script_name, request.path_info, None)
-        return Call(invocation, {}, known.namespace)
+    def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
+        """As `ProgramFinder.dropped_in`."""
+        return ProgramMatch(self._worker(file, ""), request.script_name, request.path_info, None)
 
-    def _worker(self, file: Path, script: str) -> _Known:
+    def _worker(self, file: Path, script: str) -> Program:
         beside = file.with_suffix(".toml")
         stamp = _stamp(beside)
         known = self._known.get(file)
@@ -91,7 +81,7 @@ class Workers:
                 known = self._known[file] = self._make(file, script, beside, stamp)
                 if len(self._known) > MOST_WORKERS:
                     del self._known[next(iter(self._known))]
-        return known
+        return known.program
 
     def _make(self, file: Path, script: str, beside: Path, stamp: tuple[int, ...]) -> _Known:
         sidecar = sidecar_of(beside, self._route.env) if stamp else Sidecar()
@@ -108,10 +98,9 @@ class Workers:
             arguments = [argument.replace("{script}", script) for argument in interpreter.args]
             dirs = (Dir(guest="/", host=self._project.directory, writable=False), *dirs, *interpreter.dirs)
             env, module = {**env, **interpreter.env}, interpreter.module
-        program = Program(
-            self._modules.module(module), route, arguments, dirs, self._environment(env), self._programs.grants
-        )
-        return _Known(program, sidecar.namespace or "default", stamp)
+        protocols = self._make_protocols(env, sidecar.namespace or "default")
+        settings = ProgramSettings(script or file.name, arguments, dirs, protocols)
+        return _Known(Program(self._modules.module(module), route, settings, self._programs.grants), stamp)
 
 
 def sidecar_of(path: Path, env: Mapping[str, str]) -> Sidecar:

@@ -3,10 +3,10 @@
  * A guest that reads its environment and its body and writes its output needs nothing of Python while it runs. Here its
  * store is made, it is called, its output is gathered, and its store is freed, in one call.
  *
- * A guest that was short the last time is run with the interpreter's lock held: handing the lock over costs more than
+ * A guest that was short the last time keeps the interpreter's lock: handing the lock over costs more than
  * such a guest. The first tick of the clock lets go of it; one that may wait for a file never has it, and neither has one
  * with much memory, as a tick comes only after what one instruction does with all of it. Who kept it past a tick all the
- * same does not get it again (holding.py).
+ * same does not get it again (gil.py).
  *
  * Everything else is a call into Python, to the very functions that serve where this file was not compiled: files,
  * sleeping, errors, a full buffer, each tick of the clock. Before any such call what was gathered is handed over, so
@@ -158,8 +158,8 @@ EXPORTED void *wsgi_wasm_in_python(void *python, void *caller, raw *arguments, s
 /* Python takes the lock again by itself where it is called from here on. */
 void let_go(struct run *r)
 {
-    if (r->held && !r->inside && !r->thread) {
-        r->kept = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
+    if (r->keeps_gil && !r->inside && !r->thread) {
+        r->gil_seconds = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
         r->thread = w.save_thread();
     }
 }
@@ -388,7 +388,7 @@ void *open_store(struct run *r)
     void *store = w.store_new(r->engine, NULL, NULL);
     r->context = w.store_context(store);
     r->output_size = r->input_at = r->handed = 0;
-    r->kept = 0;
+    r->gil_seconds = 0;
     r->error = r->trap = NULL;
     r->exited = r->code = r->python_streams = r->inside = 0;
     r->thread = NULL;
@@ -416,8 +416,8 @@ void leave(struct run *r, struct run *outer)
     ticker.running--;
     r->cpu = now(CLOCK_THREAD_CPUTIME_ID) - r->cpu_start;
     r->wall = now(CLOCK_MONOTONIC) - r->wall_start;
-    if (r->held && !r->thread)
-        r->kept = r->cpu;
+    if (r->keeps_gil && !r->thread)
+        r->gil_seconds = r->cpu;
     current = outer;
 }
 

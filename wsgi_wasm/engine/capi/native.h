@@ -68,11 +68,11 @@ struct run {
     void *error, *trap;
     double wall_start, cpu_start; /* seconds of CLOCK_MONOTONIC, and of this thread's CPU time */
     double wall, cpu;             /* seconds from the first instruction to the last */
-    double kept;                  /* seconds of CPU time of a held run, until it let go of the interpreter's lock */
+    double gil_seconds;           /* of CPU time for which a run kept the interpreter's lock */
     uint32_t exited, code;
     uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
     int32_t input_file;      /* set by Python: the descriptor of the file that the body lies in, -1 for none */
-    uint32_t held; /* set by Python: the call came with the interpreter's lock */
+    uint32_t keeps_gil; /* set by Python: the call came with the interpreter's lock */
     uint32_t inside; /* calls into Python that have not returned */
     void *thread;  /* what Python needs to get its lock again, once we have let go of it */
 

@@ -72,12 +72,12 @@ class Job(ctypes.Structure):
         ("cpu_start", c_double),
         ("wall", c_double),
         ("cpu", c_double),
-        ("kept", c_double),
+        ("gil_seconds", c_double),
         ("exited", c_uint32),
         ("code", c_uint32),
         ("python_streams", c_uint32),
         ("input_file", c_int32),
-        ("held", c_uint32),
+        ("keeps_gil", c_uint32),
         ("_inside", c_uint32),
         ("_thread", c_void_p),
         ("steps", c_double * STEPS),
@@ -135,14 +135,14 @@ class Native:
 
     def __init__(self, path: str, library: ctypes.CDLL) -> None:
         self._library = library
-        self.run_holding: Any = ctypes.PyDLL(path).wsgi_wasm_run
-        """`run` for a job that is `held`: it comes with the interpreter's lock."""
-        self.run_holding.restype, self.run_holding.argtypes = None, (ctypes.POINTER(Job),)
+        self.run_keeping_gil: Any = ctypes.PyDLL(path).wsgi_wasm_run
+        """`run` for a job that `keeps_gil`: it is called with the interpreter's lock."""
+        self.run_keeping_gil.restype, self.run_keeping_gil.argtypes = None, (ctypes.POINTER(Job),)
         self.run: Any = library.wsgi_wasm_run
         self.run.restype, self.run.argtypes = None, (ctypes.POINTER(Job),)
-        self.run_component_holding: Any = ctypes.PyDLL(path).wsgi_wasm_run_component
+        self.run_component_keeping_gil: Any = ctypes.PyDLL(path).wsgi_wasm_run_component
         self.run_component: Any = library.wsgi_wasm_run_component
-        for function in (self.run_component_holding, self.run_component):
+        for function in (self.run_component_keeping_gil, self.run_component):
             function.restype, function.argtypes = None, (ctypes.POINTER(ComponentJob),)
         self.ticks: Any = library.wsgi_wasm_ticks
         self.ticks.restype, self.ticks.argtypes = c_int, (c_void_p,)

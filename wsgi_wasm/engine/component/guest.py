@@ -12,7 +12,7 @@ import ctypes
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.engine.capi import component as cc
@@ -21,18 +21,19 @@ from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.capi.errors import component_trap, error_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, ComponentJob, Native, address_of, native
 from wsgi_wasm.engine.component.pool import ComponentEngine, ComponentSlot
-from wsgi_wasm.engine.component.run import ComponentRun
+from wsgi_wasm.engine.component.run import Access, ComponentRun
 from wsgi_wasm.engine.component.wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
-from wsgi_wasm.engine.gil import Holding
+from wsgi_wasm.engine.gil import GilPolicy
+from wsgi_wasm.engine.guest import Invocation, Linked, Preopen, RunLimits, numbers
 from wsgi_wasm.engine.outcome import End, Outcome
-from wsgi_wasm.engine.program import wasi
-from wsgi_wasm.engine.program.guest import Preopen, numbers
-from wsgi_wasm.engine.run import Client, Input, RunLimits, Stop, current
+from wsgi_wasm.engine.run import Stop, current, epoch_callback
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 PAGE = 65536
 ADAPTER_MINIMUM = PAGE  # memory.wat
+
+ON_EPOCH = epoch_callback(current)
 
 if native is not None:
     # In the order of `struct component_functions`.
@@ -44,8 +45,8 @@ if native is not None:
     )  # fmt: skip
 
 
-class Linked(Protocol):
-    """A component ready to run: `components.LinkedComponent`. The numbers are pointers of Wasmtime's."""
+class ComponentCode(Linked, Protocol):
+    """What a guest needs of `LinkedComponent`. The numbers are pointers of Wasmtime's."""
 
     runtime: Runtime
     engine: ComponentEngine
@@ -56,43 +57,41 @@ class Linked(Protocol):
 
 
 class ComponentGuest:
-    """A linked component with what it is granted: directories, host APIs and limits of one route."""
+    """As `engine.guest.Guest`: a linked component with the directories, host APIs and limits of one route."""
 
     def __init__(
-        self,
-        linked: Linked,
-        limits: RunLimits,
-        preopens: Sequence[Preopen],
-        grants: Mapping[str, object],
+        self, linked: ComponentCode, limits: RunLimits, preopens: Sequence[Preopen], grants: Mapping[str, object]
     ) -> None:
         self.linked = linked
         self.interface = linked.facts.interface
         self._outbound = linked.facts.outbound
         # What is imported beside WASI is functions of the host; so is what lets the adapter make requests.
-        self._calls_host = self._outbound or not all(one.is_wasi for one in linked.facts.imports)
+        calls_host = self._outbound or not all(one.is_wasi for one in linked.facts.imports)
         self.limits = limits
         self.preopens = tuple(preopens)
-        self._directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
-        self.grants = grants
+        directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
+        self._access = Access(grants, directories, calls_host)
         self.memory = memory_each(linked.facts, limits.memory)
         self._number = next(numbers)
-        may_wait = bool(preopens) or self._calls_host or linked.facts.waits
-        self._holding = Holding(limits.memory, may_wait)
+        self._gil = GilPolicy(limits.memory, may_wait=bool(preopens) or calls_host or linked.facts.waits)
 
-    def run(
-        self,
-        slot: ComponentSlot,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-        client: Client,
-        spent: tuple[float, float] = (0.0, 0.0),
-    ) -> Outcome:
-        """Run the guest to its end on this thread, in a fresh store: as `guest.Guest.run`."""
-        self.linked.runtime.has_threads = True
-        if native is not None:
-            return self._run_native(native, slot, arguments, environment, stdin, client, spent)
-        run = ComponentRun(slot, self.limits, client, spent, self.grants, self._directories, self._calls_host)
+    def run(self, invocation: Invocation) -> Outcome:
+        """As `Guest.run`."""
+        engine = self.linked.engine
+        slot, queued = engine.take_slot(self.limits.queue_timeout)
+        try:
+            self.linked.runtime.has_threads = True
+            if native is not None:
+                outcome = self._run_native(native, slot, invocation)
+            else:
+                outcome = self._run_in_python(slot, invocation)
+        finally:
+            engine.slots.give(slot)
+        outcome.queued = queued
+        return outcome
+
+    def _run_in_python(self, slot: ComponentSlot, invocation: Invocation) -> Outcome:
+        run = ComponentRun(slot, self.limits, invocation, self._access)
         current.run = run
         linked = self.linked
         ticker = linked.runtime.ticker
@@ -105,11 +104,11 @@ class ComponentGuest:
         try:
             facts = linked.facts
             c.store_limiter(store, self.memory, TABLE_ELEMENTS, facts.core_instances, facts.tables, facts.memories)
-            grant_wasi(context, run, arguments, environment, stdin, self.preopens)
+            grant_wasi(context, run, invocation, self.preopens)
             if self._outbound:
                 cc.set_http(context)
             c.set_epoch_deadline(context, 1)
-            c.store_epoch_callback(store, wasi.ON_EPOCH, None, None)
+            c.store_epoch_callback(store, ON_EPOCH, None, None)
             outcome = self._outcome(run, *self._call(context))
         finally:
             current.run = None
@@ -119,35 +118,25 @@ class ComponentGuest:
         outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
         return outcome
 
-    def _run_native(
-        self,
-        native: Native,
-        slot: ComponentSlot,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-        client: Client,
-        spent: tuple[float, float],
-    ) -> Outcome:
+    def _run_native(self, native: Native, slot: ComponentSlot, invocation: Invocation) -> Outcome:
         """`run` by way of native_component.c. A `ComponentRun` is made only where it takes Python."""
-        job = self._filled(slot, arguments, environment, stdin)
-        current.begin = (
-            ComponentRun, slot, self.limits, client, spent, self.grants, self._directories, self._calls_host, job
-        )  # fmt: skip
-        held = self._holding.holds()
+        job = self._filled(slot, invocation)
+        limits, access = self.limits, self._access
+        current.begin = lambda: ComponentRun(slot, limits, invocation, access, job)
+        keeps = self._gil.keeps()
         try:
-            if self.preopens or is_coming(stdin):
-                held = False
-                self._grant_by_hand(job, stdin)
-            job.held = held
-            (native.run_component_holding if held else native.run_component)(job)
-            self._holding.ended(job)
+            if self.preopens or is_coming(invocation.stdin):
+                keeps = False
+                self._grant_by_hand(job, invocation)
+            job.keeps_gil = keeps
+            (native.run_component_keeping_gil if keeps else native.run_component)(job)
+            self._gil.ended(job)
             outcome = self._native_outcome(job)
         finally:
             run = current.run
             if run is not None:
                 del self.linked.runtime.ticker.running[run]
-                run.close()  # type: ignore[attr-defined]
+                run.close()
             current.run = current.begin = None
         outcome.cpu, outcome.wall = job.cpu, job.wall
         return outcome
@@ -165,18 +154,16 @@ class ComponentGuest:
             return Outcome(End.RETURNED, rest=ctypes.string_at(job.output, job.output_size))
         if job.refused:
             raise Unavailable(REFUSALS[job.refused])
-        return self._outcome(cast("ComponentRun", current.the_run()), job.error, bool(job.well))
+        return self._outcome(_current_run(), job.error, bool(job.well))
 
-    def _grant_by_hand(self, job: ComponentJob, stdin: Input | None) -> None:
+    def _grant_by_hand(self, job: ComponentJob, invocation: Invocation) -> None:
         job.wall_start, job.cpu_start = time.monotonic(), time.thread_time()
         # Made before the guest runs, since those who share directories are counted (ComponentRun.tick).
-        run = cast("ComponentRun", current.the_run())
-        job.wasi = grant_by_hand(run, stdin, self.preopens)
+        job.wasi = grant_by_hand(_current_run(), invocation.stdin, self.preopens)
 
-    def _filled(
-        self, slot: ComponentSlot, arguments: Sequence[bytes], environment: Sequence[bytes], stdin: Input | None
-    ) -> ComponentJob:
+    def _filled(self, slot: ComponentSlot, invocation: Invocation) -> ComponentJob:
         """The slot's job with all that the run is given."""
+        arguments, environment, stdin, _, _ = invocation
         job = slot.job or self._job(slot)
         if slot.guest != self._number:
             slot.guest = self._number
@@ -210,7 +197,7 @@ class ComponentGuest:
         job.output, job.output_capacity = ctypes.addressof(slot.gathered), OUTPUT_SIZE
         job.output_path, job.output_file = output.path, output.descriptor
         job.errors_path, job.errors_file = errors.path, errors.descriptor
-        job.python_epoch = address_of(wasi.ON_EPOCH)
+        job.python_epoch = address_of(ON_EPOCH)
         slot.job = job
         return job
 
@@ -253,6 +240,12 @@ class ComponentGuest:
         if outcome.well and waiting > room:
             outcome.end, outcome.detail = End.OUTPUT, f"{self.limits.max_output} bytes"
         return outcome
+
+
+def _current_run() -> ComponentRun:
+    run = current.the_run()
+    assert isinstance(run, ComponentRun)
+    return run
 
 
 def memory_each(facts: ComponentFacts, allowed: int) -> int:

@@ -19,12 +19,11 @@ from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.capi.native import native
 from wsgi_wasm.engine.component.guest import ComponentGuest
 from wsgi_wasm.engine.component.pool import ComponentEngine
+from wsgi_wasm.engine.guest import Preopen, RunLimits
 from wsgi_wasm.engine.hostcalls import refusals
 from wsgi_wasm.engine.hostcalls.imports import Instance, imports
 from wsgi_wasm.engine.hostcalls.interface import define, define_instance
 from wsgi_wasm.engine.hostcalls.offers import offered
-from wsgi_wasm.engine.program.guest import Preopen
-from wsgi_wasm.engine.run import RunLimits
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError
 
@@ -48,7 +47,7 @@ def check_component(facts: ComponentFacts) -> None:
 
 
 class LinkedComponent:
-    """A component compiled for one engine of this process. The C objects go when the last run has let go of it."""
+    """As `engine.guest.Linked`."""
 
     def __init__(self, runtime: Runtime, engine: ComponentEngine, pointer: int, facts: ComponentFacts) -> None:
         self._exported = 0
@@ -71,11 +70,11 @@ class LinkedComponent:
     def guest(
         self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
     ) -> ComponentGuest:
-        """The component with what a route grants it. Raises ModuleError where the limits do not suffice."""
+        """As `Linked.guest`."""
         return ComponentGuest(self, limits, preopens, grants())
 
     def __del__(self) -> None:
-        # As `guest.Linked`.
+        # As `LinkedProgram`.
         if cc is not None and os.getpid() == self._pid:
             for index in filter(None, (self.run_index, self._exported)):
                 cc.export_index_delete(index)

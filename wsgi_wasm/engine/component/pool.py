@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
-from wsgi_wasm.engine.capi.native import ComponentJob, native
+from wsgi_wasm.engine.capi.native import ComponentJob
 from wsgi_wasm.engine.component.output_file import OutputFile
-from wsgi_wasm.engine.free_list import FreeList
 from wsgi_wasm.engine.runtime import (
     SMALL_MEMORY,
+    Pool,
     check_address_space,
     engine_with_pool,
     new_config,
     runtime,
 )
-from wsgi_wasm.errors import EngineError, Unavailable
+from wsgi_wasm.errors import Unavailable
 
 
 def _rounded(count: int, least: int) -> int:
@@ -67,14 +67,13 @@ class ComponentEngineKey:
     tables: int
 
 
-class ComponentEngine:
-    """A `wasm_engine_t` with a pool for components. Never freed, as `runtime.Engine`."""
+class ComponentEngine(Pool[ComponentSlot]):
+    """An engine with a pool for components."""
 
     def __init__(self, key: ComponentEngineKey) -> None:
-        self.key = key
-        self.instances = instances = key.instances
+        instances = key.instances
         check_address_space(instances * key.memories)
-        self.pointer = engine_with_pool(
+        pointer = engine_with_pool(
             new_config(key.features, components=True),
             instances,
             key.small,
@@ -91,17 +90,9 @@ class ComponentEngine:
                 "max_memories_per_module": key.memories,
             },
         )
-        if native is not None and native.ticks(self.pointer):
-            raise EngineError("the thread that advances the clock of guests cannot be started")
+        super().__init__(pointer, [ComponentSlot() for _ in range(instances)])
+        self.key = key
         self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
-        self.slots = FreeList(ComponentSlot() for _ in range(instances))
-
-    def take_slot(self, timeout: float) -> ComponentSlot:
-        """A free slot of the pool, after at most `timeout` seconds. Raises Unavailable."""
-        try:
-            return self.slots.take(timeout)
-        except TimeoutError:
-            raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
 
 
 def component_engine(features: frozenset[str], facts: ComponentFacts, instances: int) -> ComponentEngine:
@@ -114,5 +105,4 @@ def component_engine(features: frozenset[str], facts: ComponentFacts, instances:
         _rounded(facts.memories, 2),
         _rounded(facts.tables, 4),
     )
-    made: ComponentEngine = runtime().made(key, ComponentEngine)
-    return made
+    return runtime().made(key, ComponentEngine)

@@ -4,39 +4,49 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from wsgi_wasm.engine.capi.native import ComponentJob
 from wsgi_wasm.engine.component.feeder import Feeder
 from wsgi_wasm.engine.component.open_files import open_below
 from wsgi_wasm.engine.component.output_file import PIECE
 from wsgi_wasm.engine.component.pool import ComponentSlot
+from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.hostcalls.interface import Held
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import MAX_FILES, Client, Run, RunLimits, Stop
+from wsgi_wasm.engine.run import MAX_FILES, Run, Stop
 from wsgi_wasm.engine.runtime import runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the runs of one guest may use of the host: what its route grants to host APIs, and directories. Runs of one
+    route have the same tuple of directories. `calls_host` is false where a guest imports nothing of the host."""
+
+    grants: Mapping[str, object]
+    directories: tuple[str, ...]
+    calls_host: bool
 
 
 class ComponentRun(Run):
     """State of one run; what the guest has written lies in the slot's files until `flush`."""
 
-    __slots__ = ("_ticked", "directories", "errors", "feeder", "held", "output")
+    __slots__ = ("_ticked", "errors", "feeder", "held", "output")
 
     def __init__(
         self,
         slot: ComponentSlot,
         limits: RunLimits,
-        client: Client,
-        spent: tuple[float, float],
-        grants: Mapping[str, object],
-        directories: tuple[str, ...],
-        calls_host: bool,
+        invocation: Invocation,
+        access: Access,
         job: ComponentJob | None = None,
     ) -> None:
-        super().__init__(None, limits, client, None, (), spent, job)  # type: ignore[arg-type]
+        """As `Run`. `slot` has the files that the guest writes to."""
+        super().__init__(limits, invocation, job)
         self.output, self.errors = slot.files()
-        self.held = Held(grants, self) if calls_host else None
+        self.held = Held(access.grants, self) if access.calls_host else None
         self.feeder: Feeder | None = None
-        self.directories = directories  # that it may open files in; runs of one route have the same tuple
+        self.directories = access.directories
         self._ticked = time.monotonic()
 
     def tick(self) -> None:
@@ -51,7 +61,7 @@ class ComponentRun(Run):
 
     def _look_at_files(self) -> None:
         """Raises Stop where the guest, or all guests of its route together, hold more than their share."""
-        sharing = sum(getattr(run, "directories", None) is self.directories for run in list(runtime().ticker.running))
+        sharing = sum(run.directories is self.directories for run in list(runtime().ticker.running))
         if open_below(self.directories, MAX_FILES) > MAX_FILES * sharing:
             raise Stop(End.STOPPED, f"holds more than {MAX_FILES} files open")
 
@@ -76,7 +86,7 @@ class ComponentRun(Run):
             self.errors.skip()
 
     def close(self) -> None:
-        """After the run, and after its store: let go of what is held for it."""
+        """As `Run.close`."""
         if self.feeder is not None:
             self.feeder.end()
         self.output.end()

@@ -15,8 +15,7 @@ from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.component.feeder import Feeder, Source
 from wsgi_wasm.engine.component.output_file import PIECE
 from wsgi_wasm.engine.component.run import ComponentRun
-from wsgi_wasm.engine.program.guest import Preopen
-from wsgi_wasm.engine.run import Input
+from wsgi_wasm.engine.guest import Input, Invocation, Preopen
 from wsgi_wasm.errors import Unavailable
 
 # Why a run could not begin, by `refused` of native_component.c.
@@ -28,15 +27,14 @@ REFUSALS = {1: NO_OUTPUT, 2: NO_INPUT, 3: "what the guest is told cannot be pass
 def grant_wasi(
     context: int,
     run: ComponentRun,
-    arguments: Sequence[bytes],
-    environment: Sequence[bytes],
-    stdin: Input | None,
+    invocation: Invocation,
     preopens: Sequence[Preopen],
 ) -> None:
     """Give all of it to a store. Raises Unavailable where a directory or a file cannot be opened."""
+    stdin = invocation.stdin
     config = grant_by_hand(run, stdin, preopens)
     try:
-        _set_texts(config, arguments, environment)
+        _set_texts(config, invocation.arguments, invocation.environment)
         if not (cc.wasi_stdout_file(config, run.output.path) and cc.wasi_stderr_file(config, run.errors.path)):
             raise Unavailable(NO_OUTPUT)
         if stdin is not None and run.feeder is None:

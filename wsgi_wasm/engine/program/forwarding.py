@@ -14,8 +14,10 @@ from typing import Any
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import Run, Stop
-from wsgi_wasm.engine.runtime import Engine, wat_to_wasm
+from wsgi_wasm.engine.program.pool import Engine, Forwarding
+from wsgi_wasm.engine.program.run import ProgramRun
+from wsgi_wasm.engine.run import Stop
+from wsgi_wasm.engine.runtime import wat_to_wasm
 
 MODULE = b"wasi_snapshot_preview1"
 
@@ -48,34 +50,27 @@ def _forwarder_text() -> str:
 FORWARDER = _forwarder_text()
 
 
-class Forwarding:
-    """What an engine keeps to make forwarders: the compiled module and a linker with Wasmtime's own WASI."""
-
-    def __init__(self, module: int, linker: int) -> None:
-        self.module = module
-        self.linker = linker
-
-    def instantiate(self, run: Run, caller: int) -> dict[str, ctypes.Array[ctypes.c_char]]:
-        """A forwarder in the caller's store: its functions by name, as `wasmtime_extern_t`."""
-        run.memory(caller)
-        size = c.SIZEOF_EXTERN
-        imports = ctypes.create_string_buffer(size * (1 + len(FORWARDED)))
-        at = ctypes.addressof(imports)
-        memmove(at, run.slot.memory_at - c.OF_EXTERN, size)
-        for i, name in enumerate(FORWARDED, 1):
-            text = name.encode()
-            c.linker_get(self.linker, run.context, MODULE, len(MODULE), text, len(text), at + i * size)
-        instance = ctypes.create_string_buffer(c.SIZEOF_INSTANCE)
-        trap = ctypes.c_void_p()
-        error = c.instance_new(run.context, self.module, at, 1 + len(FORWARDED), instance, ctypes.byref(trap))
-        if error or trap.value:
-            raise Stop(End.STOPPED, error_text(error) if error else trap_text(trap.value or 0))
-        functions = {}
-        for name in FORWARDED:
-            text = name.encode()
-            functions[name] = ctypes.create_string_buffer(size)
-            c.export_get(run.context, instance, text, len(text), functions[name])
-        return functions
+def _instantiated(forwarding: Forwarding, run: ProgramRun, caller: int) -> dict[str, ctypes.Array[ctypes.c_char]]:
+    """A forwarder in the caller's store: its functions by name, as `wasmtime_extern_t`."""
+    run.memory(caller)
+    size = c.SIZEOF_EXTERN
+    imports = ctypes.create_string_buffer(size * (1 + len(FORWARDED)))
+    at = ctypes.addressof(imports)
+    memmove(at, run.slot.memory_at - c.OF_EXTERN, size)
+    for i, name in enumerate(FORWARDED, 1):
+        text = name.encode()
+        c.linker_get(forwarding.linker, run.context, MODULE, len(MODULE), text, len(text), at + i * size)
+    instance = ctypes.create_string_buffer(c.SIZEOF_INSTANCE)
+    trap = ctypes.c_void_p()
+    error = c.instance_new(run.context, forwarding.module, at, 1 + len(FORWARDED), instance, ctypes.byref(trap))
+    if error or trap.value:
+        raise Stop(End.STOPPED, error_text(error) if error else trap_text(trap.value or 0))
+    functions = {}
+    for name in FORWARDED:
+        text = name.encode()
+        functions[name] = ctypes.create_string_buffer(size)
+        c.export_get(run.context, instance, text, len(text), functions[name])
+    return functions
 
 
 def forwarding_of(engine: Engine) -> Forwarding:
@@ -87,8 +82,7 @@ def forwarding_of(engine: Engine) -> Forwarding:
         linker = int(c.linker_new(engine.pointer))
         taken(c.linker_define_wasi(linker))
         engine.forwarding = Forwarding(int(module.value or 0), linker)
-    made: Forwarding = engine.forwarding
-    return made
+    return engine.forwarding
 
 
 class Value(ctypes.Structure):
@@ -97,14 +91,14 @@ class Value(ctypes.Structure):
     _fields_ = (("kind", ctypes.c_uint8), ("of", ctypes.c_uint64), ("_rest", ctypes.c_uint64 * 2))
 
 
-def forward(run: Run, caller: int, name: str, args: Arguments, count: int) -> int:
+def forward(run: ProgramRun, caller: int, name: str, args: Arguments, count: int) -> int:
     """Call Wasmtime's own `name` in the guest's name and return its errno. Raises Stop when that call trapped."""
     forwarding = run.slot.forwarding
     if forwarding is None:
         # Without a directory there is no descriptor that Wasmtime could know and we do not.
         return _BADF
     if run.forwarder is None:
-        run.forwarder = forwarding.instantiate(run, caller)
+        run.forwarder = _instantiated(forwarding, run, caller)
     values = (Value * count)()
     for i, kind in enumerate(FORWARDED[name]):
         values[i].kind = 0 if kind == "i32" else 1

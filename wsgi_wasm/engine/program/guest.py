@@ -7,38 +7,27 @@ import io
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count
 
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, Job, Native, address_of, native
-from wsgi_wasm.engine.gil import Holding
+from wsgi_wasm.engine.gil import GilPolicy
+from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits, numbers
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.program import wasi
 from wsgi_wasm.engine.program.forwarding import MODULE, forwarding_of
-from wsgi_wasm.engine.run import Client, Exited, Input, Run, RunLimits, Stop, current
-from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot
+from wsgi_wasm.engine.program.pool import Engine, Slot
+from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
+from wsgi_wasm.engine.run import Stop
+from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 _KINDS = {"i32": 0, "i64": 1}
 
 
-numbers = count(1)  # of guests of either kind
-
-
-@dataclass(frozen=True, slots=True)
-class Preopen:
-    """A directory that the guest may use: its path in the guest, its path on the host, and whether it may write."""
-
-    guest: bytes
-    host: bytes
-    writable: bool
-
-
-class Linked:
-    """A module compiled for one engine of this process. The C objects go when the last run has let go of it."""
+class LinkedProgram:
+    """As `engine.guest.Linked`."""
 
     def __init__(self, runtime: Runtime, engine: Engine, pointer: int, facts: ModuleFacts) -> None:
         self.prepared = 0
@@ -51,9 +40,9 @@ class Linked:
 
     def guest(
         self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
-    ) -> Guest:
-        """The module with what a route grants it; host APIs are for components. Raises ModuleError."""
-        return Guest(self, limits, preopens)
+    ) -> ProgramGuest:
+        """As `Linked.guest`."""
+        return ProgramGuest(self, limits, preopens)
 
     def __del__(self) -> None:
         # After a fork the child owns none of it; at exit of the interpreter the functions may be gone already.
@@ -100,12 +89,12 @@ def _prepare(engine: Engine, module: int) -> int:
     return int(prepared.value or 0)
 
 
-class Guest:
-    """A linked module with what it is granted: arguments' storage, directories and limits of one route."""
+class ProgramGuest:
+    """As `engine.guest.Guest`: a linked program with the directories and limits of one route."""
 
     interface = "cgi"
 
-    def __init__(self, linked: Linked, limits: RunLimits, preopens: Sequence[Preopen]) -> None:
+    def __init__(self, linked: LinkedProgram, limits: RunLimits, preopens: Sequence[Preopen]) -> None:
         self.linked = linked
         self.limits = limits
         self.preopens = tuple(preopens)
@@ -113,7 +102,7 @@ class Guest:
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._number = next(numbers)  # slots remember it: what a run needs of its guest is set once
         # With directories it may wait for a file, and nobody else should wait with it.
-        self._holding = Holding(limits.memory, may_wait=bool(preopens))
+        self._gil = GilPolicy(limits.memory, may_wait=bool(preopens))
         self._constant = linked.prepared, limits.memory, limits.max_output
 
     def _check_memory(self) -> None:
@@ -122,26 +111,24 @@ class Guest:
             allowed = self.limits.memory
             raise ModuleError(f"begins with {needed >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB")
 
-    def run(
-        self,
-        slot: Slot,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-        client: Client,
-        spent: tuple[float, float] = (0.0, 0.0),
-    ) -> Outcome:
-        """Run the guest to its end on this thread, in a fresh store. Host errors come back in `Outcome.failure`.
+    def run(self, invocation: Invocation) -> Outcome:
+        """As `Guest.run`."""
+        engine = self.linked.engine
+        slot, queued = engine.take_slot(self.limits.queue_timeout)
+        try:
+            if self.preopens:
+                self.linked.runtime.has_threads = True
+            if native is not None:
+                outcome = self._run_native(native, slot, invocation)
+            else:
+                outcome = self._run_in_python(slot, invocation)
+        finally:
+            engine.slots.give(slot)
+        outcome.queued = queued
+        return outcome
 
-        `slot` must come from `linked.engine` and is not given back here. `spent` is wall and CPU time (seconds) that
-        an earlier guest of the same request has used of the limits. Raises Unavailable where a directory that the
-        guest is granted cannot be opened.
-        """
-        if self.preopens:
-            self.linked.runtime.has_threads = True
-        if native is not None:
-            return self._run_native(native, slot, arguments, environment, stdin, client, spent)
-        run = current.run = Run(slot, self.limits, client, stdin, environment, spent)
+    def _run_in_python(self, slot: Slot, invocation: Invocation) -> Outcome:
+        run = current.run = ProgramRun(slot, self.limits, invocation)
         slot.forwarding = self._forwarding
         slot.trap.value = None
         ticker = self.linked.runtime.ticker
@@ -154,7 +141,7 @@ class Guest:
             ticker.wake()
         try:
             c.store_limiter(store, self.limits.memory, TABLE_ELEMENTS, 2, 8, 1)
-            self._grant(context, arguments)
+            self._grant(context, invocation.arguments)
             c.set_epoch_deadline(context, 1)
             c.store_epoch_callback(store, wasi.ON_EPOCH, None, None)
             error = c.instantiate(self.linked.prepared, context, slot.instance_at, slot.trap_at)
@@ -171,23 +158,15 @@ class Guest:
         outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
         return outcome
 
-    def _run_native(
-        self,
-        native: Native,
-        slot: Slot,
-        arguments: Sequence[bytes],
-        environment: Sequence[bytes],
-        stdin: Input | None,
-        client: Client,
-        spent: tuple[float, float],
-    ) -> Outcome:
-        """`run` by way of native.c. A `Run` is made only where the guest needs Python."""
-        job = self._filled(slot, arguments, environment, stdin)
-        current.begin = Run, slot, self.limits, client, stdin, environment, spent, job
+    def _run_native(self, native: Native, slot: Slot, invocation: Invocation) -> Outcome:
+        """`run` by way of native.c. A `ProgramRun` is made only where the guest needs Python."""
+        job = self._filled(slot, invocation)
+        limits = self.limits
+        current.begin = lambda: ProgramRun(slot, limits, invocation, job)
         try:
-            job.held = held = self._holding.holds()
-            (native.run_holding if held else native.run)(job)
-            self._holding.ended(job)
+            job.keeps_gil = keeps = self._gil.keeps()
+            (native.run_keeping_gil if keeps else native.run)(job)
+            self._gil.ended(job)
             run = current.run
             rest = ctypes.string_at(job.output, job.output_size)
             failure = Exited(job.code) if job.exited else None
@@ -202,8 +181,9 @@ class Guest:
         outcome.cpu, outcome.wall = job.cpu, job.wall
         return outcome
 
-    def _filled(self, slot: Slot, arguments: Sequence[bytes], environment: Sequence[bytes], stdin: Input | None) -> Job:
+    def _filled(self, slot: Slot, invocation: Invocation) -> Job:
         """The slot's job with all that the run is given. Raises Unavailable for a directory that cannot be opened."""
+        arguments, environment, stdin, _, _ = invocation
         job = slot.job or self._job(slot)
         if slot.guest != self._number:
             slot.guest = self._number

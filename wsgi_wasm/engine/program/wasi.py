@@ -23,7 +23,8 @@ from typing import Any
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Take, native
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
-from wsgi_wasm.engine.run import Exited, Fault, Run, current
+from wsgi_wasm.engine.program.run import Exited, Fault, ProgramRun, current
+from wsgi_wasm.engine.run import TRAP, epoch_callback
 
 SUCCESS, BADF, FAULT, INVAL, MFILE = 0, 8, 21, 28, 33
 
@@ -36,7 +37,7 @@ _u32_at = c.UINT32.from_address
 _vectors = struct.Struct("<2I").iter_unpack
 
 
-def fd_write(run: Run, caller: int, args: Arguments) -> int:
+def fd_write(run: ProgramRun, caller: int, args: Arguments) -> int:
     descriptor = args[0] & _U32
     stream = run.streams.get(descriptor)
     if stream is None:
@@ -59,7 +60,7 @@ def fd_write(run: Run, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-def fd_read(run: Run, caller: int, args: Arguments) -> int:
+def fd_read(run: ProgramRun, caller: int, args: Arguments) -> int:
     stream = run.streams.get(args[0] & _U32)
     if stream is None:
         return forward(run, caller, "fd_read", args, 4)
@@ -84,7 +85,7 @@ def fd_read(run: Run, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-def fd_close(run: Run, caller: int, args: Arguments) -> int:
+def fd_close(run: ProgramRun, caller: int, args: Arguments) -> int:
     # A closed standard descriptor is free again: the next file that the guest opens may get its number.
     descriptor = args[0] & _U32
     run.change_streams()
@@ -96,7 +97,7 @@ def fd_close(run: Run, caller: int, args: Arguments) -> int:
     return errno
 
 
-def path_open(run: Run, caller: int, args: Arguments) -> int:
+def path_open(run: ProgramRun, caller: int, args: Arguments) -> int:
     # Each open file is a descriptor of this process, and one guest could take them all from every other request.
     # Wasmtime has no limit of its own here, nor does it count what a guest closes.
     if not run.may_open():
@@ -107,7 +108,7 @@ def path_open(run: Run, caller: int, args: Arguments) -> int:
     return errno
 
 
-def fd_renumber(run: Run, caller: int, args: Arguments) -> int:
+def fd_renumber(run: ProgramRun, caller: int, args: Arguments) -> int:
     source, target = args[0] & _U32, args[2] & _U32
     run.change_streams()
     if run.slot.forwarding is None:
@@ -123,12 +124,12 @@ def fd_renumber(run: Run, caller: int, args: Arguments) -> int:
     return errno
 
 
-def proc_exit(run: Run, _caller: int, args: Arguments) -> int:
+def proc_exit(run: ProgramRun, _caller: int, args: Arguments) -> int:
     # Wasmtime takes statuses from 126 on for an error; programs do exit with 255.
     raise Exited(args[0] & _U32)
 
 
-def environ_sizes_get(run: Run, caller: int, args: Arguments) -> int:
+def environ_sizes_get(run: ProgramRun, caller: int, args: Arguments) -> int:
     base = run.memory(caller)
     count_at, size_at = args[0] & _U32, args[2] & _U32
     run.check(count_at, 4)
@@ -138,7 +139,7 @@ def environ_sizes_get(run: Run, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-def environ_get(run: Run, caller: int, args: Arguments) -> int:
+def environ_get(run: ProgramRun, caller: int, args: Arguments) -> int:
     base = run.memory(caller)
     pointers_at, text_at = args[0] & _U32, args[2] & _U32
     environment = run.environment
@@ -164,7 +165,7 @@ _REALTIME, _MONOTONIC = 0, 1
 _ABSOLUTE = 1
 
 
-def poll_oneoff(run: Run, caller: int, args: Arguments) -> int:
+def poll_oneoff(run: ProgramRun, caller: int, args: Arguments) -> int:
     base = run.memory(caller)
     asked_at, events_at, count, count_at = (args[2 * i] & _U32 for i in range(4))
     if not 0 < count <= _MAX_SUBSCRIPTIONS:
@@ -194,7 +195,7 @@ def poll_oneoff(run: Run, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-def _moment(run: Run, caller: int, identity: int, timeout: int, flags: int, now: float) -> float:
+def _moment(run: ProgramRun, caller: int, identity: int, timeout: int, flags: int, now: float) -> float:
     """When a clock subscription is due, on the host's monotonic clock."""
     seconds = timeout / 1e9
     if not flags & _ABSOLUTE:
@@ -204,7 +205,7 @@ def _moment(run: Run, caller: int, identity: int, timeout: int, flags: int, now:
     return now + (timeout - _guest_monotonic(run, caller)) / 1e9
 
 
-def _guest_monotonic(run: Run, caller: int) -> int:
+def _guest_monotonic(run: ProgramRun, caller: int) -> int:
     """The guest's monotonic clock in nanoseconds; Wasmtime starts it with each store, so only Wasmtime knows it."""
     # The time is written into the guest's memory, so a place of its own is borrowed and given back.
     run.check(0, 8)
@@ -219,10 +220,8 @@ def _guest_monotonic(run: Run, caller: int) -> int:
 
 # --- entering Python -------------------------------------------------------------------------------------------
 
-_TRAP = b"stopped by the host"
 
-
-def _entry(function: Callable[[Run, int, Arguments], int]) -> Any:
+def _entry(function: Callable[[ProgramRun, int, Arguments], int]) -> Any:
     """The C side of one function. Nothing that Python raises may cross into Wasmtime, whatever it is."""
 
     def enter(_data: int | None, caller: int, args: Arguments, _count: int) -> int:
@@ -232,20 +231,10 @@ def _entry(function: Callable[[Run, int, Arguments], int]) -> Any:
             args[0] = FAULT
         except BaseException as failure:
             current.keep(failure)
-            return int(c.trap_new(_TRAP, len(_TRAP)))
+            return int(c.trap_new(TRAP, len(TRAP)))
         return 0
 
     return c.HostFunction(enter)
-
-
-def _on_epoch(_context: int, _data: int | None, delta: Any, _kind: Any) -> int:
-    try:
-        current.the_run().tick()
-    except BaseException as failure:
-        current.keep(failure)
-        return int(c.error_new(_TRAP))
-    delta[0] = 1
-    return 0
 
 
 def _take(address: int, size: int) -> int:
@@ -258,7 +247,7 @@ def _take(address: int, size: int) -> int:
     return 0
 
 
-ON_EPOCH = c.EpochCallback(_on_epoch)
+ON_EPOCH = epoch_callback(current)
 
 if native is not None:
     native.give_functions(Take(_take))

@@ -1,0 +1,129 @@
+"""One run of a program: its memory, its streams, and what it has written that was not handed on yet."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import resource
+import time
+
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.native import Job
+from wsgi_wasm.engine.guest import Invocation, RunLimits
+from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.program.pool import Slot
+from wsgi_wasm.engine.run import MAX_FILES, Current, Run, Stop
+from wsgi_wasm.engine.runtime import SMALL_MEMORY, runtime
+
+FLUSH_SIZE = 65536  # bytes of output that are gathered before they are sent without waiting for a tick
+
+
+class Exited(Exception):
+    """The guest called `proc_exit`; `code` is its status."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Fault(Exception):
+    """The guest passed an address outside its memory; it gets EFAULT."""
+
+
+class ProgramRun(Run):
+    """State of one run of a program, reached from the callbacks through `current`."""
+
+    __slots__ = (
+        "base", "context", "environment", "forwarder", "pending", "pending_size", "size", "slot", "stdin", "streams",
+        "total",
+    )  # fmt: skip
+
+    def __init__(self, slot: Slot, limits: RunLimits, invocation: Invocation, job: Job | None = None) -> None:
+        """As `Run`. `slot` is the pool's place that the guest runs in."""
+        super().__init__(limits, invocation, job)
+        self.slot = slot
+        self.stdin = invocation.stdin
+        self.environment = invocation.environment
+        self.streams = {0: 0, 1: 1, 2: 2}  # by the guest's descriptor
+        self.pending: list[bytes] = []
+        self.pending_size = self.total = 0
+        self.base = self.size = 0  # the guest's memory; it never moves while the run lasts (see `memory`)
+        self.context = 0
+        self.forwarder: dict[str, ctypes.Array[ctypes.c_char]] | None = None
+
+    def memory(self, caller: int) -> int:
+        """Address of the guest's memory. Slots of the pool reserve the whole 4 GiB, so it is looked up once."""
+        base = self.base
+        if not base:
+            if not c.caller_export_get(caller, b"memory", 6, self.slot.memory_at - c.OF_EXTERN):
+                raise Stop(End.STOPPED, "the module exports no memory")
+            self.context = int(c.caller_context(caller))
+            self.base = base = int(c.memory_data(self.context, self.slot.memory_at))
+            self.size = int(c.memory_data_size(self.context, self.slot.memory_at))
+        return base
+
+    def has_small_memory(self) -> bool:
+        """Whether the guest's memory is known and small; it may have grown since it was looked up."""
+        return self.base != 0 and c.memory_data_size(self.context, self.slot.memory_at) <= SMALL_MEMORY
+
+    def check(self, address: int, length: int) -> None:
+        """Raises Fault unless [address, address + length) lies in the guest's memory, which may have grown."""
+        if address + length > self.size:
+            self.size = int(c.memory_data_size(self.context, self.slot.memory_at))
+            if address + length > self.size:
+                raise Fault
+
+    def change_streams(self) -> None:
+        """From here on a standard descriptor may be something else, and a native run asks Python about each."""
+        job = self.job
+        if job is not None and not job.python_streams:
+            job.python_streams = 1
+            if isinstance(self.stdin, (io.BytesIO, io.FileIO)):
+                self.stdin.seek(job.input_at)
+
+    def may_open(self) -> bool:
+        """Whether the guest may open one more file: its own share, and what all guests together leave to the host."""
+        if self.files >= MAX_FILES:
+            return False
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit == resource.RLIM_INFINITY:
+            return True
+        opened: int = sum(run.files for run in list(runtime().ticker.running))
+        return opened < limit // 2
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Take what the guest writes to standard output (1) or error (2); a limit reached raises Stop."""
+        if stream == 2:
+            self.client.error_output(data)
+            return
+        size = len(data)
+        self.total += size
+        if self.total > self.limits.max_output:
+            self.pending.append(data[: size - (self.total - self.limits.max_output)])
+            raise Stop(End.OUTPUT, f"{self.limits.max_output} bytes")
+        self.pending.append(data)
+        self.pending_size += size
+        if self.pending_size >= FLUSH_SIZE:
+            self.flush()
+
+    def flush(self) -> None:
+        """As `Run.flush`."""
+        if self.pending:
+            data = b"".join(self.pending) if len(self.pending) > 1 else self.pending[0]
+            self.pending.clear()
+            self.pending_size = 0
+            before = time.monotonic()
+            self.client.output(data)
+            self.deadline += time.monotonic() - before
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes of the request body; waiting for the client does not count against `timeout` either."""
+        if self.stdin is None:
+            return b""
+        before = time.monotonic()
+        data = self.stdin.read(size)
+        self.deadline += time.monotonic() - before
+        return data
+
+
+current: Current[ProgramRun] = Current()
