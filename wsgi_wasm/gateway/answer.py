@@ -111,7 +111,7 @@ class Answer:
         self._silent = self._request.head_only or head.status in _BODYLESS or head.local_redirect is not None
 
     def _fields(self, head: Head, length: int | None = None) -> list[tuple[str, str]]:
-        fields = [*head.fields, (REQUEST_ID_FIELD, self._request.identity)]
+        fields = [*head.fields, (REQUEST_ID_FIELD, self._request.exchange.identity)]
         if head.status == 200 and not self._connection.raises:
             fields = [self._absolute(name, value) for name, value in fields]
         if length is not None:

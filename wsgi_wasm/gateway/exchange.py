@@ -71,7 +71,7 @@ def note_in_environ(exchange: Exchange) -> None:
     environ["wsgi_wasm.outcome"] = exchange.outcome
     environ["wsgi_wasm.cpu_us"] = int(exchange.cpu * 1e6)
     environ["wsgi_wasm.guest_us"] = int(exchange.wall * 1e6)
-    environ["wsgi_wasm.queue_us"] = int(exchange.queued * 1e6)
+    environ["wsgi_wasm.queue_us"] = int(exchange.queued * 1e6) if exchange.queued else 0
 
 
 def write_log(exchange: Exchange) -> None:

@@ -45,17 +45,16 @@ class GuestHandler:
         return self._run(request, self._programs.dropped_in(request, file))
 
     def _run(self, request: Request, found: ProgramMatch) -> Iterable[bytes] | LocalRedirect:
-        program, limits = found.program, self._limits
-        request.exchange.runs(self.name, program.name, program.label)
-        guest = program.guest(limits.queue_timeout)
-        protocol = program.protocol(guest)
+        program, limits, exchange = found.program, self._limits, request.exchange
+        exchange.runs(self.name, program.name, program.label)
+        _, guest, protocol = program.guest(limits.queue_timeout)
         body = read_body(request.environ, limits.max_body, limits.body_timeout, self._streams and protocol.streams)
-        errors = ErrorLog(program.label, request.identity, limits.max_stderr)
+        errors = ErrorLog(program.label, exchange.identity, limits.max_stderr)
         try:
             arguments, environment, stdin, head = protocol.call(request, found, body)
             answer = Answer(request, head, Connection(request.environ), limits.send_timeout, errors)
-            invocation = Invocation(arguments, environment, stdin, answer, request.spent)
-            outcome = self._admitted(guest, invocation, request.exchange)
+            invocation = Invocation(arguments, environment, stdin, answer, (exchange.wall, exchange.cpu))
+            outcome = self._admitted(guest, invocation, exchange)
         finally:
             errors.close()
             if body is not None:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.config.model import Dir, Route
-from wsgi_wasm.engine.guest import Guest, Input, Preopen
+from wsgi_wasm.engine.guest import Guest, Input, Linked, Preopen
 from wsgi_wasm.engine.modules import Module
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.answer import HeadReader
@@ -22,14 +22,8 @@ from wsgi_wasm.gateway.body import Body
 from wsgi_wasm.gateway.error_log import printable
 from wsgi_wasm.gateway.request import Request
 
-
-class GuestCall(NamedTuple):
-    """One request as a guest takes it, and what reads the head of its answer."""
-
-    arguments: Sequence[bytes]
-    environment: Sequence[bytes]
-    stdin: Input | None
-    head: HeadReader
+GuestCall = tuple[Sequence[bytes], Sequence[bytes], Input | None, HeadReader]
+"""One request as a guest takes it: arguments, environment, standard input; and what reads the head of its answer."""
 
 
 class GuestProtocol(Protocol):
@@ -79,18 +73,22 @@ class Program:
         self._limits = route.limits
         self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in settings.dirs)
         self._grants = grants
-        self._guest: Guest | None = None
+        self._ready: tuple[Linked, Guest, GuestProtocol] | None = None
 
-    def guest(self, wait: float) -> Guest:
-        """The guest, linked anew when its module has changed. Raises ModuleError, Unavailable."""
+    def guest(self, wait: float) -> tuple[Linked, Guest, GuestProtocol]:
+        """The module, the guest and how to speak to it, made anew when the module's file has changed.
+
+        Raises ModuleError, also where the route takes no guest of this kind; Unavailable where the module is not
+        compiled after `wait` seconds.
+        """
         linked = self.module.get(wait)
-        guest = self._guest
-        if guest is None or guest.linked is not linked:
-            guest = self._guest = linked.guest(self._limits, self._preopens, self._grants)
-        return guest
+        ready = self._ready
+        if ready is None or ready[0] is not linked:
+            guest = linked.guest(self._limits, self._preopens, self._grants)
+            ready = self._ready = linked, guest, self._protocol(guest)
+        return ready
 
-    def protocol(self, guest: Guest) -> GuestProtocol:
-        """How to speak to its guest. Raises ModuleError where its route takes none of that kind."""
+    def _protocol(self, guest: Guest) -> GuestProtocol:
         protocol = self._protocols.get(guest.interface)
         if protocol is None:
             raise ModuleError(

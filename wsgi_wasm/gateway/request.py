@@ -45,11 +45,6 @@ class Request:
         """The request's id, in the log and in the answer."""
         return self.exchange.identity
 
-    @property
-    def spent(self) -> tuple[float, float]:
-        """Wall and CPU time (seconds) that guests before this one have used of the request's limits."""
-        return self.exchange.wall, self.exchange.cpu
-
     def respond(self, status: int, reason: str, fields: list[tuple[str, str]]) -> Callable[[bytes], Any]:
         """Begin the answer, as PEP 3333 has it: what is returned sends a piece of the body."""
         self.exchange.status = status

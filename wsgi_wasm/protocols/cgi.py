@@ -48,4 +48,4 @@ class Cgi:
         arguments: Sequence[bytes] = found.program.arguments
         if self._arguments is not None:
             arguments = self._arguments(request, arguments)
-        return GuestCall(arguments, environment, stdin, self._new_head())
+        return arguments, environment, stdin, self._new_head()

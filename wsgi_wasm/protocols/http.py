@@ -36,4 +36,4 @@ class Http:
             content_length=length,
             streamed_body=body is not None,
         )
-        return GuestCall(arguments, environment, stdin, self._new_head())
+        return arguments, environment, stdin, self._new_head()

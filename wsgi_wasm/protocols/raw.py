@@ -26,7 +26,7 @@ class Raw:
 
     def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:
         """As `GuestProtocol.call`."""
-        return GuestCall(found.program.arguments, self._environment, None, EveryByte(self._head))
+        return found.program.arguments, self._environment, None, EveryByte(self._head)
 
 
 class EveryByte:

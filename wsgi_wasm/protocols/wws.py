@@ -119,7 +119,7 @@ class Wws:
             params=found.parameters,
         )
         head = AnswerReader(self._new_head, lambda after: self._namespaces.write(self._namespace, pairs, after))
-        return GuestCall(found.program.arguments, environment, stdin, head)
+        return found.program.arguments, environment, stdin, head
 
 
 def worker_finder(
