@@ -28,6 +28,7 @@ from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.protocols import handler_class
 
 if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import AnyApi
     from wsgi_wasm.gateway.handler import GuestHandler
     from wsgi_wasm.spin import Application
     from wsgi_wasm.spin.handler import SpinHandler
@@ -78,6 +79,13 @@ class Serving:
         handler = SpinHandler(route, application, self.modules)
         self.handlers.append(handler)
         return handler
+
+
+def _host_apis() -> tuple[AnyApi, ...]:
+    """What components may call of the host; sites without components need not load it."""
+    from wsgi_wasm.hostapi import APIS
+
+    return APIS
 
 
 class _File:
@@ -160,7 +168,8 @@ class Gateway:
             if self._serving is None:
                 engine = self.config.engine
                 directory = default_directory(self.config.cache_dir, os.environ)
-                modules = ModuleStore(directory, frozenset(engine.features), engine.instances, self.config.compose)
+                features = frozenset(engine.features)
+                modules = ModuleStore(directory, features, engine.instances, _host_apis, self.config.compose)
                 self._serving = Serving(self.config, self._applications, modules, self._fallback)
             return self._serving
 

@@ -30,6 +30,7 @@ from wsgi_wasm.files.locations import is_python_interpreter, missing
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.component.linked import LinkedComponent
+    from wsgi_wasm.engine.hostcalls.host_api import AnyApi
 
 log = logging.getLogger("wsgi_wasm.engine")
 
@@ -197,11 +198,21 @@ def _log_progress(path: Path) -> Waiting:
 
 
 class ModuleStore:
-    """All modules of a process. Without a usable cache, modules are compiled for this process alone."""
+    """All modules of a process. Without a usable cache, modules are compiled for this process alone.
+
+    `apis` gives the APIs of the host that components may call. It is not called before the first
+    component is linked, as loading them takes time that a process without components can save.
+    """
 
     def __init__(
-        self, directory: Path, features: frozenset[str], instances: int, compositions: Compositions = {}
+        self,
+        directory: Path,
+        features: frozenset[str],
+        instances: int,
+        apis: Callable[[], tuple[AnyApi, ...]],
+        compositions: Compositions,
     ) -> None:
+        self._apis = apis
         self._compositions = compositions
         self.features = features
         self.instances = instances
@@ -309,7 +320,7 @@ class ModuleStore:
                     ctypes.byref(pointer),
                 )
             )
-            return LinkedComponent(runtime(), components, int(pointer.value or 0), facts)
+            return LinkedComponent(runtime(), components, int(pointer.value or 0), facts, self._apis())
         engine = runtime().engine(self.features, facts.memory_minimum, self.instances)
         _accepted(load(_MODULES, engine.pointer, ctypes.byref(pointer)))
         return Linked(runtime(), engine, int(pointer.value or 0), facts)

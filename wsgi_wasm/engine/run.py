@@ -12,13 +12,16 @@ import resource
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.runtime import SMALL_MEMORY, Slot, runtime
 from wsgi_wasm.errors import Unavailable
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import HostState
 
 MAX_FILES = 256  # that one guest may hold open
 FLUSH_SIZE = 65536  # bytes of output that are gathered before they are sent without waiting for a tick
@@ -82,8 +85,8 @@ class Run:
     """State of one run, reached from the callbacks through `current`."""
 
     __slots__ = (
-        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "files", "forwarder", "job",
-        "limits", "pending", "pending_size", "size", "slot", "stdin", "streams", "total",
+        "base", "client", "context", "cpu_end", "deadline", "environment", "failure", "files", "forwarder",
+        "host_state", "job", "limits", "pending", "pending_size", "size", "slot", "stdin", "streams", "total",
     )  # fmt: skip
 
     def __init__(
@@ -111,6 +114,7 @@ class Run:
         self.forwarder: dict[str, ctypes.Array[ctypes.c_char]] | None = None
         self.failure: BaseException | None = None
         self.files = 0  # that the guest holds open
+        self.host_state: HostState | None = None  # of a component that calls functions of the host
         self.job = job
         wall, cpu = started(job)
         self.deadline = wall + limits.timeout - spent[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.cgi.query import query_arguments
@@ -26,6 +26,9 @@ from wsgi_wasm.gateway.programs import AnyGuest, Invocation, Programs
 from wsgi_wasm.gateway.request import LocalRedirect, Request
 from wsgi_wasm.gateway.wsgi_server import Connection
 
+if TYPE_CHECKING:
+    from wsgi_wasm.hostapi.outbound import Within
+
 log = logging.getLogger("wsgi_wasm.gateway")
 
 
@@ -35,7 +38,8 @@ class GuestHandler:
     _new_parser: Callable[[], HeadReader]
     """Makes the reader of one answer's head; set by the subclass."""
 
-    def __init__(self, route: Route, modules: ModuleStore) -> None:
+    def __init__(self, route: Route, modules: ModuleStore, within: Within | None = None) -> None:
+        """`within` is as for `Programs`."""
         self.route = route
         self.name = route.name
         self.methods = frozenset(route.methods) if route.methods is not None else None
@@ -44,7 +48,7 @@ class GuestHandler:
         self._admission = (
             Admission(route.limits.concurrency, route.limits.queue_timeout) if route.limits.concurrency else None
         )
-        self._programs = Programs(route, modules, self._environment)
+        self._programs = Programs(route, modules, self._environment, within)
 
     def _environment(self, env: Mapping[str, str]) -> Environment:
         """What builds the guest's environment; `env` are variables that it always has."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.config.model import Dir, Interpreter, Route
-from wsgi_wasm.engine.hostcalls.offers import offer
 from wsgi_wasm.engine.modules import Module, ModuleStore
 from wsgi_wasm.engine.program.guest import Guest, Preopen
 from wsgi_wasm.files.locations import is_python_interpreter
@@ -21,21 +20,13 @@ from wsgi_wasm.interpreters.python_environment import PythonVariables
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.component.guest import ComponentGuest
-    from wsgi_wasm.engine.hostcalls.interface import Interface
+    from wsgi_wasm.engine.hostcalls.host_api import Bindings
+    from wsgi_wasm.hostapi.outbound import Within
 
 AnyGuest = Union[Guest, "ComponentGuest"]
 
 MODULE_SUFFIXES = (".wasm", ".wat")
 _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
-
-
-def _interfaces() -> Iterable[Interface]:
-    from wsgi_wasm.hostapi import INTERFACES
-
-    return INTERFACES.values()
-
-
-offer(_interfaces)
 
 
 class Program:
@@ -48,14 +39,14 @@ class Program:
         arguments: Sequence[str],
         dirs: Sequence[Dir],
         variables: Environment,
-        grants: Callable[[], Mapping[str, object]],
+        bindings: Callable[[], Bindings],
     ) -> None:
         self.module = module
         self.variables = variables
         self.arguments = tuple(os.fsencode(text) for text in (module.path.name, *arguments))
         self._limits = route.limits
         self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in dirs)
-        self._grants = grants
+        self._bindings = bindings
         self._guest: AnyGuest | None = None
         self.seen_as = guest_path(module.path, route.dirs)
         """Where the guest sees its own file, None where it does not."""
@@ -65,7 +56,7 @@ class Program:
         linked = self.module.get(wait)
         guest = self._guest
         if guest is None or guest.linked is not linked:
-            guest = self._guest = linked.guest(self._limits, self._preopens, self._grants)
+            guest = self._guest = linked.guest(self._limits, self._preopens, self._bindings)
         return guest
 
 
@@ -78,25 +69,25 @@ class Invocation(NamedTuple):
     script_filename: str | None
 
 
-def _as_it_is(granted: Mapping[str, object]) -> None:
-    """Nothing is added."""
-
-
 class Programs:
     """The programs of one route. `environment` makes what their environment is built with, from an `env`.
 
-    `when_ready` is called with what is granted to host APIs, once, for what only a handler can add.
+    `within` says which destinations of their HTTP requests are served within this process.
     """
 
     def __init__(
-        self, route: Route, modules: ModuleStore, environment: Callable[[Mapping[str, str]], Environment]
+        self,
+        route: Route,
+        modules: ModuleStore,
+        environment: Callable[[Mapping[str, str]], Environment],
+        within: Within | None = None,
     ) -> None:
         self._route = route
         self._modules = modules
         self._environment = environment
         self._variables = environment(route.env)
-        self._ready: Mapping[str, object] | None = None
-        self.when_ready: Callable[[Mapping[str, object]], None] = _as_it_is
+        self._within = within
+        self._bindings: Bindings | None = None
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
         self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
@@ -128,7 +119,7 @@ class Programs:
 
     def _direct(self, file: Path) -> Program:
         route, module = self._route, self._modules.module(file)
-        return Program(module, route, route.args, route.dirs, self._variables, self.grants)
+        return Program(module, route, route.args, route.dirs, self._variables, self.bindings)
 
     def _interpreted(self, interpreter: Interpreter, script: str) -> Program:
         arguments = [argument.replace("{script}", script) for argument in interpreter.args]
@@ -139,17 +130,16 @@ class Programs:
         if is_python_interpreter(interpreter.module):
             variables = PythonVariables(variables, Path(f"{self._directory}{script}").parent)
         module = self._modules.module(interpreter.module)
-        return Program(module, self._route, arguments, dirs, variables, self.grants)
+        return Program(module, self._route, arguments, dirs, variables, self.bindings)
 
-    def grants(self) -> Mapping[str, object]:
-        """What the route grants to host APIs; asked for by components alone."""
-        if self._ready is None:
-            from wsgi_wasm.hostapi import ready
+    def bindings(self) -> Bindings:
+        """What the route grants to each API of the host; asked for by components alone."""
+        with self._changing:
+            if self._bindings is None:
+                from wsgi_wasm.hostapi import bind
 
-            granted = ready(self._route.grants)
-            self.when_ready(granted)
-            self._ready = granted
-        return self._ready
+                self._bindings = bind(self._route.grants, self._within)
+            return self._bindings
 
     def _remembered(self, file: Path, script: str, make: Callable[[], Program]) -> Program:
         key = (file, script)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.head import HeadParser
@@ -14,6 +15,9 @@ from wsgi_wasm.gateway.handler import GuestHandler
 from wsgi_wasm.gateway.programs import AnyGuest, Invocation, Program
 from wsgi_wasm.gateway.request import LocalRedirect, Request
 
+if TYPE_CHECKING:
+    from wsgi_wasm.hostapi.outbound import Within
+
 
 class CgiHandler(GuestHandler):
     """Serves a route whose guests are CGI programs."""
@@ -21,8 +25,8 @@ class CgiHandler(GuestHandler):
     interface = "cgi"
     parser: type[HeadParser] = HeadParser
 
-    def __init__(self, route: Route, modules: ModuleStore) -> None:
-        super().__init__(route, modules)
+    def __init__(self, route: Route, modules: ModuleStore, within: Within | None = None) -> None:
+        super().__init__(route, modules, within)
         allowed = frozenset(name.lower() for name in route.response_fields)
         self._new_parser = partial(self.parser, route.limits.max_head, allowed)
 

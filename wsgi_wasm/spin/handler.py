@@ -20,7 +20,7 @@ from wsgi_wasm.gateway.programs import Invocation
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Environ, LocalRedirect, Request, StartResponse
 from wsgi_wasm.gateway.routing import Router, RouteTable
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations
-from wsgi_wasm.hostapi.outbound import Policy, Within
+from wsgi_wasm.hostapi.outbound import Within
 from wsgi_wasm.protocols.cgi import CgiHandler
 from wsgi_wasm.protocols.http import HttpHandler
 from wsgi_wasm.spin import Application
@@ -50,21 +50,6 @@ class WagiHandler(CgiHandler):
         path = request.environ["REQUEST_URI"].partition("?")[0]
         arguments = wagi_arguments(self._argv, path, request.environ.get("QUERY_STRING") or "")
         return tuple(argument.encode("latin-1", "replace") for argument in arguments)
-
-
-class ComponentHandler(HttpHandler):
-    """A component that handles HTTP. Its environment is the manifest's, whatever the variables are called: a component
-    is told nothing of the request in its environment, so that no name is taken."""
-
-    def __init__(self, route: Route, modules: ModuleStore, within: Within) -> None:
-        super().__init__(route, modules)
-        self._within = within
-        self._programs.when_ready = self._add_neighbours
-
-    def _add_neighbours(self, granted: Mapping[str, object]) -> None:
-        policy = granted["outbound"]
-        assert isinstance(policy, Policy)
-        policy.within = self._within
 
 
 class Neighbours:
@@ -141,7 +126,8 @@ class SpinHandler:
         neighbours = Neighbours(application, self._handlers, self)
         for (component, wagi), made in application.routes.items():
             if wagi is None:
-                handler: GuestHandler = ComponentHandler(made, modules, neighbours.of(made.grants.outbound.hosts))
+                within = neighbours.of(made.grants.outbound.hosts)
+                handler: GuestHandler = HttpHandler(made, modules, within)
             else:
                 handler = WagiHandler(made, modules, wagi)
             self._handlers[component, wagi] = handler

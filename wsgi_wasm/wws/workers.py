@@ -109,7 +109,7 @@ class Workers:
             dirs = (Dir(guest="/", host=self._project.directory, writable=False), *dirs, *interpreter.dirs)
             env, module = {**env, **interpreter.env}, interpreter.module
         program = Program(
-            self._modules.module(module), route, arguments, dirs, self._environment(env), self._programs.grants
+            self._modules.module(module), route, arguments, dirs, self._environment(env), self._programs.bindings
         )
         return _Known(program, sidecar.namespace or "default", stamp)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
@@ -24,6 +24,7 @@ from wsgi_wasm.engine.component.pool import ComponentEngine, ComponentSlot
 from wsgi_wasm.engine.component.run import ComponentRun
 from wsgi_wasm.engine.component.wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
 from wsgi_wasm.engine.gil import Holding
+from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.program import wasi
 from wsgi_wasm.engine.program.guest import Preopen, numbers
@@ -63,7 +64,7 @@ class ComponentGuest:
         linked: Linked,
         limits: RunLimits,
         preopens: Sequence[Preopen],
-        grants: Mapping[str, object],
+        bindings: Bindings,
     ) -> None:
         self.linked = linked
         self.interface = linked.facts.interface
@@ -73,7 +74,7 @@ class ComponentGuest:
         self.limits = limits
         self.preopens = tuple(preopens)
         self._directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
-        self.grants = grants
+        self.bindings = bindings
         self.memory = memory_each(linked.facts, limits.memory)
         self._number = next(numbers)
         may_wait = bool(preopens) or self._calls_host or linked.facts.waits
@@ -92,7 +93,7 @@ class ComponentGuest:
         self.linked.runtime.has_threads = True
         if native is not None:
             return self._run_native(native, slot, arguments, environment, stdin, client, spent)
-        run = ComponentRun(slot, self.limits, client, spent, self.grants, self._directories, self._calls_host)
+        run = ComponentRun(slot, self.limits, client, spent, self.bindings, self._directories, self._calls_host)
         current.run = run
         linked = self.linked
         ticker = linked.runtime.ticker
@@ -132,7 +133,7 @@ class ComponentGuest:
         """`run` by way of native_component.c. A `ComponentRun` is made only where it takes Python."""
         job = self._filled(slot, arguments, environment, stdin)
         current.begin = (
-            ComponentRun, slot, self.limits, client, spent, self.grants, self._directories, self._calls_host, job
+            ComponentRun, slot, self.limits, client, spent, self.bindings, self._directories, self._calls_host, job
         )  # fmt: skip
         held = self._holding.holds()
         try:

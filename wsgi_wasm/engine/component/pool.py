@@ -5,6 +5,7 @@ Components of like needs share an engine, so needs are rounded up to powers of t
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,7 @@ class ComponentEngine:
         )
         if native is not None and native.ticks(self.pointer):
             raise EngineError("the thread that advances the clock of guests cannot be started")
-        self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
+        self.linkers: dict[Hashable, int] = {}  # wasmtime_component_linker_t, by what is defined in them
         self.slots = FreeList(ComponentSlot() for _ in range(instances))
 
     def take_slot(self, timeout: float) -> ComponentSlot:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from wsgi_wasm.engine.capi.native import ComponentJob
 from wsgi_wasm.engine.component.feeder import Feeder
 from wsgi_wasm.engine.component.open_files import open_below
 from wsgi_wasm.engine.component.output_file import PIECE
 from wsgi_wasm.engine.component.pool import ComponentSlot
-from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.hostcalls.host_api import Bindings, HostState
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.run import MAX_FILES, Client, Run, RunLimits, Stop
 from wsgi_wasm.engine.runtime import runtime
@@ -19,7 +18,7 @@ from wsgi_wasm.engine.runtime import runtime
 class ComponentRun(Run):
     """State of one run; what the guest has written lies in the slot's files until `flush`."""
 
-    __slots__ = ("_ticked", "directories", "errors", "feeder", "held", "output")
+    __slots__ = ("_ticked", "directories", "errors", "feeder", "output")
 
     def __init__(
         self,
@@ -27,14 +26,14 @@ class ComponentRun(Run):
         limits: RunLimits,
         client: Client,
         spent: tuple[float, float],
-        grants: Mapping[str, object],
+        bindings: Bindings,
         directories: tuple[str, ...],
         calls_host: bool,
         job: ComponentJob | None = None,
     ) -> None:
         super().__init__(None, limits, client, None, (), spent, job)  # type: ignore[arg-type]
         self.output, self.errors = slot.files()
-        self.held = Held(grants, self) if calls_host else None
+        self.host_state = HostState(bindings, self) if calls_host else None
         self.feeder: Feeder | None = None
         self.directories = directories  # that it may open files in; runs of one route have the same tuple
         self._ticked = time.monotonic()
@@ -81,5 +80,5 @@ class ComponentRun(Run):
             self.feeder.end()
         self.output.end()
         self.errors.end()
-        if self.held is not None:
-            self.held.close()
+        if self.host_state is not None:
+            self.host_state.close()

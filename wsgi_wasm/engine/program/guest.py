@@ -6,9 +6,10 @@ import ctypes
 import io
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import TYPE_CHECKING
 
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
@@ -21,6 +22,9 @@ from wsgi_wasm.engine.program.forwarding import MODULE, forwarding_of
 from wsgi_wasm.engine.run import Client, Exited, Input, Run, RunLimits, Stop, current
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Engine, Runtime, Slot
 from wsgi_wasm.errors import ModuleError, Unavailable
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import Bindings
 
 _KINDS = {"i32": 0, "i64": 1}
 
@@ -49,9 +53,7 @@ class Linked:
         self._pid = os.getpid()
         self.prepared = _prepare(engine, pointer)  # wasmtime_instance_pre_t
 
-    def guest(
-        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
-    ) -> Guest:
+    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> Guest:
         """The module with what a route grants it; host APIs are for components. Raises ModuleError."""
         return Guest(self, limits, preopens)
 
