@@ -112,9 +112,14 @@ class HostState:
 
     def of(self, api: HostApi[Any, State]) -> State:
         """The object of an API in this run, made where this is its first call."""
-        state: State | None = self._states.get(api)
-        if state is None:
-            state = self._states[api] = api.begin(self, self._bindings.of(api))
+        state: State
+        try:
+            state = self._states[api]
+        except KeyError:
+            pass
+        else:
+            return state
+        state = self._states[api] = api.begin(self, self._bindings.of(api))
         return state
 
     def count(self, resource: wit.Resource) -> int:
