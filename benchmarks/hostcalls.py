@@ -22,7 +22,9 @@ sys.path.insert(0, str(PROJECT / "tests"))
 from engine.echoes import ENGINE, MEMORY, Run, Written, address, load  # noqa: E402
 from hostapi.driver import _Call  # noqa: E402
 from wsgi_wasm.config.model import KeyValueStore  # noqa: E402
-from wsgi_wasm.engine.hostcalls.interface import Function, Interface, define  # noqa: E402
+from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Binding, HostApi  # noqa: E402
+from wsgi_wasm.engine.hostcalls.interface import Function, Interface  # noqa: E402
+from wsgi_wasm.engine.hostcalls.linker import define  # noqa: E402
 from wsgi_wasm.engine.run import current  # noqa: E402
 from wsgi_wasm.hostapi import keyvalue  # noqa: E402
 
@@ -86,14 +88,15 @@ def timed(linker: component.Linker, run: Run | None, name: str, count: int, size
     current.run = None
     store.close()
     if run is not None:
-        run.held.close()
+        run.host_state.close()
     return spent / count * 1e6
 
 
-def ours(interface: Interface, grants: dict[str, object]) -> Loop:
+def ours(api: HostApi[Binding, Any], binding: Binding) -> Loop:
     linker = component.Linker(ENGINE)
-    define(address(linker), interface)
-    return lambda name, count, size: timed(linker, Run(grants), name, count, size)
+    define(address(linker), api, api.interfaces[0])
+    bindings = NO_BINDINGS.with_binding(api, binding)
+    return lambda name, count, size: timed(linker, Run(bindings), name, count, size)
 
 
 class InMemory:
@@ -103,8 +106,7 @@ class InMemory:
         self.value = value
 
 
-def declared(value: bytes) -> Interface:
-    held = InMemory(value)
+def declared() -> HostApi[bytes, InMemory]:
     calls: dict[str, Callable[..., Any]] = {
         "[static]store.open": lambda api, label: api,
         NAMES["exists"]: lambda api, store, key: True,
@@ -112,10 +114,11 @@ def declared(value: bytes) -> Interface:
         NAMES["set"]: lambda api, store, key, value: None,
     }
     spin = keyvalue.SPIN
-    functions = {
+    functions: dict[str, Function[InMemory]] = {
         name: Function(one.parameters, one.result, calls.get(name, one.call)) for name, one in spin.functions.items()
     }
-    return Interface(spin.name, spin.api, lambda _held: held, functions, spin.resources)
+    interface = Interface(spin.name, functions, spin.resources)
+    return HostApi("key_value", (interface,), lambda _host, value: InMemory(value))
 
 
 def theirs(value: bytes) -> Loop:
@@ -143,7 +146,7 @@ def main() -> None:
     print(f"{'call':<22}{'add_func':>10}{'ours':>10}{'ratio':>8}")
     for name, size in MEASURED:
         value = b"x" * size
-        contenders = {"add_func": theirs(value), "ours": ours(declared(value), {})}
+        contenders = {"add_func": theirs(value), "ours": ours(declared(), value)}
         count = max(5, 20_000 // (1 + size // 10))
         least = {
             who: min(loop(name, max(3, count // (20 if who == "add_func" else 1)), size) for _ in range(rounds))
@@ -153,7 +156,7 @@ def main() -> None:
         print(f"{label:<22}{least['add_func']:>10.1f}{least['ours']:>10.1f}{least['add_func'] / least['ours']:>7.1f}x")
     with tempfile.TemporaryDirectory() as directory:
         store = KeyValueStore(name="default", path=Path(directory) / "kv.db", redis=None, prefix="", max_size=1 << 24)
-        loop = ours(keyvalue.SPIN, {"key_value": keyvalue.grant({"default": store})})
+        loop = ours(keyvalue.API, keyvalue.stores({"default": store}))
         for name in ("set", "get", "exists"):
             print(f"{'SQLite store: ' + name:<22}{'':>10}{min(loop(name, 5000, 7) for _ in range(rounds)):>10.1f}")
 

@@ -31,6 +31,7 @@ from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.protocols import program_finder
 
 if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import AnyApi
     from wsgi_wasm.spin import Application
     from wsgi_wasm.spin.handler import SpinHandler
 
@@ -97,6 +98,13 @@ class Serving:
         handler = SpinHandler(route, application, self.shared.modules, admission)
         self._spin.append(handler)
         return handler
+
+
+def _host_apis() -> tuple[AnyApi, ...]:
+    """What components may call of the host; sites without components need not load it."""
+    from wsgi_wasm.hostapi import APIS
+
+    return APIS
 
 
 class Gateway:
@@ -166,7 +174,8 @@ class Gateway:
             if self._serving is None:
                 engine = self.config.engine
                 directory = default_directory(self.config.cache_dir, os.environ)
-                modules = ModuleStore(directory, frozenset(engine.features), engine.instances, self.config.compose)
+                features = frozenset(engine.features)
+                modules = ModuleStore(directory, features, engine.instances, _host_apis, self.config.compose)
                 shared = Shared(modules, Admissions())
                 self._serving = Serving(self.config, self._applications, shared, self._fallback)
             return self._serving

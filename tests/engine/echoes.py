@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,9 @@ import wasmtime
 from wasmtime import component
 
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Held, define
+from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings, HostApi, HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, Interface
+from wsgi_wasm.engine.hostcalls.linker import define
 from wsgi_wasm.engine.run import current
 
 PADDING = (wit.U8,) * 16
@@ -128,13 +130,30 @@ def echo_text(kind: wit.Type) -> str:
  (func (export "run") (canon lift (core func $c "run"))))"""
 
 
+def function_of(parameters: tuple[wit.Type, ...], result: wit.Type | None, call: Callable[..., Any]) -> Function[Any]:
+    """A function that may be a lambda, whose type nobody can infer."""
+    return Function(parameters, result, call)
+
+
+def api_of(name: str, **functions: Function[Any]) -> AnyApi:
+    """An API with one interface of this name, whose functions get None for the API's object."""
+    return HostApi(name, (Interface(name, functions),), lambda host, binding: None)
+
+
+class Unbound(Bindings):
+    """For APIs of tests, to which nothing is bound."""
+
+    def of(self, api: AnyApi) -> Any:
+        return None
+
+
 class Run:
     """What functions of the host look for in a run."""
 
-    def __init__(self, grants: Mapping[str, object] | None = None, seconds: float = 60) -> None:
+    def __init__(self, bindings: Bindings | None = None, seconds: float = 60) -> None:
         self.deadline = time.monotonic() + seconds
         self.cpu_end = time.thread_time() + seconds
-        self.held = Held(grants or {}, self)
+        self.host_state = HostState(bindings or Unbound(), self)
         self.failure: BaseException | None = None
 
 
@@ -150,11 +169,12 @@ def load(text: str | bytes) -> component.Component:
     return component.Component(ENGINE, text)
 
 
-def call(loaded: component.Component, name: str, interfaces: Any, run: Run, *arguments: Any) -> Any:
-    """Call an export of a fresh instance, in which `interfaces` are defined; raises what stopped the guest."""
+def call(loaded: component.Component, name: str, apis: Iterable[AnyApi], run: Run, *arguments: Any) -> Any:
+    """Call an export of a fresh instance, in which `apis` are defined; raises what stopped the guest."""
     linker = component.Linker(ENGINE)
-    for interface in interfaces:
-        define(address(linker), interface)
+    for api in apis:
+        for interface in api.interfaces:
+            define(address(linker), api, interface)
     store = wasmtime.Store(ENGINE)
     instance = linker.instantiate(store, loaded)
     function = instance.get_func(store, name)
@@ -170,4 +190,4 @@ def call(loaded: component.Component, name: str, interfaces: Any, run: Run, *arg
         current.run = None
         store.close()
         linker.close()
-        run.held.close()
+        run.host_state.close()

@@ -8,9 +8,10 @@ import weakref
 import pytest
 import wasmtime
 
-from engine.echoes import Run, call, load
+from engine.echoes import Run, call, function_of, load
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Held, Interface
+from wsgi_wasm.engine.hostcalls.host_api import HostApi, HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, Interface
 from wsgi_wasm.engine.hostcalls.lifting import Mismatch
 
 bindings = pytest.importorskip("wasmtime._bindings")
@@ -62,8 +63,8 @@ OFFICE = RESOURCES.replace(
 
 
 class Office:
-    def __init__(self, held: Held) -> None:
-        self.held = held
+    def __init__(self, host: HostState, _binding: None) -> None:
+        self.host_state = host
         self.log: list[str] = LOG
 
     def close(self) -> None:
@@ -71,12 +72,13 @@ class Office:
 
 
 LOG: list[str] = []
-OFFICE_FUNCTIONS = {
-    "open": Function((), wit.Own(DESK), lambda office: Desk(office.log)),
-    "use": Function((wit.Borrow(DESK),), wit.U32, lambda office, desk: office.held.count(DESK)),
-    "take": Function((wit.Own(DESK),), None, lambda office, desk: office.log.append("taken")),
+OFFICE_FUNCTIONS: dict[str, Function[Office]] = {
+    "open": function_of((), wit.Own(DESK), lambda office: Desk(office.log)),
+    "use": function_of((wit.Borrow(DESK),), wit.U32, lambda office, desk: office.host_state.count(DESK)),
+    "take": function_of((wit.Own(DESK),), None, lambda office, desk: office.log.append("taken")),
 }
-DESKS = Interface("test:office/desks", "office", Office, OFFICE_FUNCTIONS, (DESK,))
+DESKS = Interface("test:office/desks", OFFICE_FUNCTIONS, (DESK,))
+API = HostApi("office", (DESKS,), Office)
 
 ENDS = {
     "keep": ["closed", "office closed"],
@@ -95,23 +97,22 @@ def test_what_a_run_holds_goes_with_it(name: str) -> None:
     loaded = load(OFFICE)
     if name in TRAPS:
         with pytest.raises(wasmtime.WasmtimeError):
-            call(loaded, name, [DESKS], Run())
+            call(loaded, name, [API], Run())
     else:
-        call(loaded, name, [DESKS], Run())
+        call(loaded, name, [API], Run())
     assert ENDS[name] == LOG
 
 
 def test_a_run_is_freed_at_once() -> None:
     """A cycle would leave each request to the garbage collector."""
     run = Run()
-    call(load(OFFICE), "keep", [DESKS], run)
-    seen = weakref.ref(run.held.api(Office))
-    run.held.close()
-    held = weakref.ref(run)
+    seen = weakref.ref(run.host_state.of(API))
+    call(load(OFFICE), "keep", [API], run)
+    ended = weakref.ref(run)
     gc.disable()
     try:
         del run
-        assert held() is None
+        assert ended() is None
         assert seen() is None
     finally:
         gc.enable()
@@ -120,16 +121,16 @@ def test_a_run_is_freed_at_once() -> None:
 def test_dropped_handles_are_forgotten() -> None:
     LOG.clear()
     run = Run()
-    assert call(load(OFFICE), "all", [DESKS], run, 1000) == 1000
-    assert run.held.count(DESK) == 0
+    assert call(load(OFFICE), "all", [API], run, 1000) == 1000
+    assert run.host_state.count(DESK) == 0
     assert len(LOG) == 1001
 
 
 def test_a_handle_of_another_type_is_refused() -> None:
     """A component that imports two interfaces can pass a resource of one where the other wants its own."""
-    functions = {**OFFICE_FUNCTIONS, "use": Function((wit.Borrow(LAMP),), wit.U32, lambda office, lamp: 1)}
+    functions = {**OFFICE_FUNCTIONS, "use": function_of((wit.Borrow(LAMP),), wit.U32, lambda office, lamp: 1)}
     with pytest.raises(Mismatch):
-        call(load(OFFICE), "all", [Interface("test:office/desks", "o", Office, functions, (DESK,))], Run(), 1)
+        call(load(OFFICE), "all", [HostApi("o", (Interface(DESKS.name, functions, (DESK,)),), Office)], Run(), 1)
 
 
 def test_what_cannot_be_closed_keeps_nothing_open(caplog: pytest.LogCaptureFixture) -> None:
@@ -139,6 +140,6 @@ def test_what_cannot_be_closed_keeps_nothing_open(caplog: pytest.LogCaptureFixtu
 
     LOG.clear()
     run = Run()
-    call(load(OFFICE), "keep", [Interface(DESKS.name, "office", Stuck, OFFICE_FUNCTIONS, (DESK,))], run)
+    call(load(OFFICE), "keep", [HostApi("office", (DESKS,), Stuck)], run)
     assert LOG == ["closed"]
     assert "stuck" in caplog.text

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import wasmtime
 
-from engine.echoes import MEMORY, PADDING, Run, Written, call, echo_text, load
+from engine.echoes import MEMORY, PADDING, Run, Written, api_of, call, echo_text, function_of, load
 from wsgi_wasm.engine.capi import values as v
-from wsgi_wasm.engine.hostcalls import interface, wit
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.host_api import HostApi
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.engine.hostcalls.lifting import PIECE, Mismatch
 
@@ -64,16 +65,17 @@ class Echo:
         self.value = value
         self.taken: list[Any] = []
 
-    def interface(self, kind: wit.Type, taken_as: wit.Type | None = None, *resources: wit.Resource) -> Interface:
-        functions = {
-            "give": Function((), wit.tuple_of(kind, *PADDING), lambda _: (self.value, *MARK)),
-            "take": Function(
+    def api(self, kind: wit.Type, taken_as: wit.Type | None = None, *resources: wit.Resource) -> HostApi[None, Echo]:
+        functions: dict[str, Function[Echo]] = {
+            "give": function_of((), wit.tuple_of(kind, *PADDING), lambda _: (self.value, *MARK)),
+            "take": function_of(
                 (wit.tuple_of(taken_as or kind, *PADDING), *PADDING),
                 None,
                 lambda _, whole, *_rest: self.taken.append(whole[0]),
             ),
         }
-        return Interface("test:echo/values", "echo", lambda held: self, functions, resources)
+        interface = Interface("test:echo/values", functions, resources)
+        return HostApi("echo", (interface,), lambda host, _: self)
 
 
 @pytest.mark.parametrize(
@@ -83,21 +85,21 @@ def test_round_trip(kind: wit.Type, values: list[Any]) -> None:
     loaded = load(echo_text(kind))
     for value in values:
         echo = Echo(value)
-        call(loaded, "run", [echo.interface(kind)], Run())
+        call(loaded, "run", [echo.api(kind)], Run())
         assert echo.taken == [value]
         assert type(echo.taken[0]) is type(value)
 
 
 def test_not_a_number_stays_one() -> None:
     echo = Echo(math.nan)
-    call(load(echo_text(wit.F64)), "run", [echo.interface(wit.F64)], Run())
+    call(load(echo_text(wit.F64)), "run", [echo.api(wit.F64)], Run())
     assert math.isnan(echo.taken[0])
 
 
 def test_text_that_is_no_unicode_is_mended() -> None:
     """Wasmtime aborts the process over a string that is not UTF-8."""
     echo = Echo("a\udcffb")
-    call(load(echo_text(wit.STRING)), "run", [echo.interface(wit.STRING)], Run())
+    call(load(echo_text(wit.STRING)), "run", [echo.api(wit.STRING)], Run())
     assert echo.taken == ["a?b"]
 
 
@@ -111,7 +113,7 @@ WRONG = [
 @pytest.mark.parametrize(("kind", "value"), WRONG, ids=str)
 def test_a_value_that_the_host_gets_wrong_stops_the_guest(kind: wit.Type, value: Any) -> None:
     with pytest.raises((TypeError, ValueError, KeyError, AttributeError)):
-        call(load(echo_text(kind)), "run", [Echo(value).interface(kind)], Run())
+        call(load(echo_text(kind)), "run", [Echo(value).api(kind)], Run())
 
 
 def test_a_component_cannot_lie_about_types() -> None:
@@ -123,7 +125,7 @@ def test_a_component_cannot_lie_about_types() -> None:
         if given == expected:
             continue
         try:
-            call(components[given], "run", [echo.interface(given, expected)], Run())
+            call(components[given], "run", [echo.api(given, expected)], Run())
         except Mismatch:
             assert not echo.taken
         else:
@@ -154,10 +156,10 @@ def test_a_component_cannot_lie_about_counts(parameters: tuple[wit.Type, ...], r
  (core instance $c (instantiate $code (with "i" (instance $fs))))
  (func (export "run") (canon lift (core func $c "run"))))"""
     called: list[Any] = []
-    function = Function((wit.U64,), None, lambda *values: called.append(values))
-    interface = Interface("test:lie/counts", "lie", lambda held: None, {"f": function})
+    function = function_of((wit.U64,), None, lambda *values: called.append(values))
+    api = api_of("test:lie/counts", f=function)
     with pytest.raises(Mismatch):
-        call(load(text), "run", [interface], Run())
+        call(load(text), "run", [api], Run())
     assert not called
 
 
@@ -197,8 +199,8 @@ def test_an_error_is_the_interfaces_own(err: wit.Type, error: HostError) -> None
         raise error
 
     run = Run()
-    interface = Interface("test:call/f", "f", lambda held: None, {"f": Function((), result, fail)})
-    assert call(load(caller_text(result)), "run", [interface], run) == 1
+    api = api_of("test:call/f", f=function_of((), result, fail))
+    assert call(load(caller_text(result)), "run", [api], run) == 1
     assert run.failure is None
 
 
@@ -208,9 +210,9 @@ def test_no_exception_crosses(failure: BaseException) -> None:
         raise failure
 
     run = Run()
-    interface = Interface("test:call/f", "f", lambda held: None, {"f": Function((), None, fail)})
+    api = api_of("test:call/f", f=function_of((), None, fail))
     with pytest.raises(type(failure)) as caught:
-        call(load(caller_text(None)), "run", [interface], run)
+        call(load(caller_text(None)), "run", [api], run)
     assert caught.value is failure is run.failure
 
 
@@ -218,7 +220,7 @@ def test_huge_lists_are_the_engines_to_refuse() -> None:
     """Wasmtime bounds what a guest may pass in one call, at 128 MiB in its own representation."""
     echo = Echo(b"x" * (5 << 20))
     with pytest.raises(wasmtime.WasmtimeError, match="fuel"):
-        call(load(echo_text(wit.BYTES)), "run", [echo.interface(wit.BYTES)], Run())
+        call(load(echo_text(wit.BYTES)), "run", [echo.api(wit.BYTES)], Run())
     assert not echo.taken
 
 
@@ -241,4 +243,4 @@ def test_kinds_and_layout() -> None:
     assert bindings.wasmtime_component_valvariant.val.offset == 16
     assert bindings.wasmtime_component_valresult.val.offset == 8
     assert ctypes.sizeof(bindings.wasmtime_component_item_t) == ctypes.sizeof(v.Typed)
-    assert interface.v.NAME.size == ctypes.sizeof(bindings.wasm_byte_vec_t)
+    assert v.NAME.size == ctypes.sizeof(bindings.wasm_byte_vec_t)

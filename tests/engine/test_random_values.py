@@ -90,5 +90,5 @@ def test_any_value_of_any_type(data: st.DataObject) -> None:
     loaded = load(echo_text(kind))
     for value in data.draw(st.lists(values(kind), min_size=1, max_size=3)):
         echo = Echo(value)
-        call(loaded, "run", [echo.interface(kind)], Run())
+        call(loaded, "run", [echo.api(kind)], Run())
         assert echo.taken == [value]

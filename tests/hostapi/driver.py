@@ -7,15 +7,17 @@ guest's code, so that a test can also pass handles that it was never given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Generic
 
 import wasmtime
 from wasmtime import component
 
-from engine.echoes import ENGINE, MEMORY, PADDING, Run, Written, address, load
+from engine.echoes import ENGINE, MEMORY, PADDING, Run, Written, address, function_of, load
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Interface, define
+from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Binding, Bindings, HostApi
+from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Function, Interface
+from wsgi_wasm.engine.hostcalls.linker import define
 from wsgi_wasm.engine.run import current
 
 GIVEN, RESULT = 1024, 8192  # addresses in the guest's memory
@@ -92,7 +94,7 @@ def core_types(kind: wit.Type) -> list[str]:
 class _Call:
     """One function of an interface, as the driver calls it."""
 
-    def __init__(self, number: int, function: Function) -> None:
+    def __init__(self, number: int, function: Function[Any]) -> None:
         self.number = number
         self.parameters: list[wit.Type] = [plain(kind) for kind in function.parameters]
         self.result = plain(function.result)
@@ -121,7 +123,7 @@ class _Call:
         return f"(param {' '.join(flat)}) {result}"
 
 
-def driver_text(interfaces: Sequence[Interface]) -> tuple[str, dict[str, _Call]]:
+def driver_text(interfaces: Sequence[AnyInterface]) -> tuple[str, dict[str, _Call]]:
     """The component, and its calls by the functions' names; `[drop]store` drops a handle."""
     calls: dict[str, _Call] = {}
     imports, lowered, core_imports, code = [], [], [], []
@@ -135,7 +137,7 @@ def driver_text(interfaces: Sequence[Interface]) -> tuple[str, dict[str, _Call]]
         for resource in interface.resources:
             known[resource] = f"$resource{len(known)}"
             imports.append(f'(alias export $i{i} "{resource.name}" (type {known[resource]}))')
-            drop = Function((wit.U32,), None, lambda: None)
+            drop = function_of((wit.U32,), None, lambda *_: None)
             calls[f"[drop]{resource.name}"] = call = _Call(len(calls), drop)
             lowered.append(f"(core func $f{call.number} (canon resource.drop {known[resource]}))")
         for name, function in interface.functions.items():
@@ -169,38 +171,42 @@ def driver_text(interfaces: Sequence[Interface]) -> tuple[str, dict[str, _Call]]
     return text, calls
 
 
-class Driver:
-    """Interfaces with the guest that drives them, compiled once."""
+class Driver(Generic[Binding]):
+    """Interfaces of an API, all of them unless some are named, with the guest that drives them, compiled once."""
 
-    def __init__(self, *interfaces: Interface) -> None:
-        text, self.calls = driver_text(interfaces)
-        self.interfaces = (*interfaces, self._drive())
+    def __init__(self, api: HostApi[Binding, Any], *interfaces: AnyInterface) -> None:
+        self.api = api
+        self.interfaces = interfaces or api.interfaces
+        text, self.calls = driver_text(self.interfaces)
+        self.drive = HostApi[Guest, Guest]("drive", (self._drive(),), lambda host, guest: guest)
         self.loaded = load(text)
 
-    def _drive(self) -> Interface:
-        functions = {}
+    def _drive(self) -> Interface[Guest]:
+        functions: dict[str, Function[Guest]] = {}
         for call in self.calls.values():
-            functions[f"give{call.number}"] = Function((), call.given, lambda guest: guest.given)
-            functions[f"take{call.number}"] = Function(
+            functions[f"give{call.number}"] = function_of((), call.given, lambda guest: guest.given)
+            functions[f"take{call.number}"] = function_of(
                 (call.taken, *PADDING), None, lambda guest, taken, *_: guest.take(taken[0])
             )
-        return Interface("test:drive/values", "drive", lambda held: held.grants["drive"], functions)
+        return Interface("test:drive/values", functions)
 
-    def guest(self, grants: Mapping[str, object], seconds: float = 60) -> Guest:
-        return Guest(self, grants, seconds)
+    def guest(self, binding: Binding, seconds: float = 60) -> Guest:
+        return Guest(self, NO_BINDINGS.with_binding(self.api, binding), seconds)
 
 
 class Guest:
     """One run of the driver. Used as a context, so that what it holds is let go of."""
 
-    def __init__(self, driver: Driver, grants: Mapping[str, object], seconds: float) -> None:
+    def __init__(self, driver: Driver[Any], bindings: Bindings, seconds: float) -> None:
         self.calls = driver.calls
-        self.run = Run({**grants, "drive": self}, seconds)
+        self.run = Run(bindings.with_binding(driver.drive, self), seconds)
         self.given: tuple[Any, ...] = ()
         self._result: Any = None
         linker = component.Linker(ENGINE)
         for interface in driver.interfaces:
-            define(address(linker), interface)
+            define(address(linker), driver.api, interface)
+        for interface in driver.drive.interfaces:
+            define(address(linker), driver.drive, interface)
         self._linker = linker
         self._store = wasmtime.Store(ENGINE)
         self._instance = linker.instantiate(self._store, driver.loaded)
@@ -212,7 +218,7 @@ class Guest:
         self._store.close()
         self._linker.close()
         # The run holds this guest as the object of an API.
-        self.run.held.close()
+        self.run.host_state.close()
 
     def take(self, result: Any) -> None:
         self._result = result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.echoes import MEMORY, Written
-from wsgi_wasm.engine.hostcalls.interface import Interface
+from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 
 # What a program needs to print (WASI 0.2). Memory below 8192 is the program's own, for data and results.
 _WASI = """
@@ -24,7 +24,7 @@ _WASI = """
 """
 
 
-def program(interface: Interface, texts: dict[int, str], code: str) -> str:
+def program(interface: AnyInterface, texts: dict[int, str], code: str) -> str:
     """The component. `code` calls the interface's functions by their short names (`$open`, `$get`) and prints with
     `$say`, which takes address and length; `texts` lie in memory at their addresses, and 256 is free for results."""
     types = Written()
@@ -65,7 +65,7 @@ def program(interface: Interface, texts: dict[int, str], code: str) -> str:
  (export "wasi:cli/run@0.2.0" (instance $command)))"""
 
 
-def _signature(interface: Interface, name: str) -> str:
+def _signature(interface: AnyInterface, name: str) -> str:
     from hostapi.driver import _Call
 
     return _Call(0, interface.functions[name]).signature()

@@ -12,7 +12,7 @@ from werkzeug.test import Client
 
 from hostapi import programs
 from hostapi.backends import Server
-from wsgi_wasm.engine.hostcalls.interface import Interface
+from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 from wsgi_wasm.hostapi import keyvalue, postgres, redis, sqlite, variables
 
 Site = Callable[..., Client]
@@ -22,7 +22,9 @@ Site = Callable[..., Client]
 def site(make_client: Site, tmp_path: Path) -> Site:
     """`site(interface, texts, code, **keys)`: the program at `/x` with these route keys."""
 
-    def make(interface: Interface, texts: dict[int, str], code: str, top: dict[str, Any] = {}, **keys: Any) -> Client:
+    def make(
+        interface: AnyInterface, texts: dict[int, str], code: str, top: dict[str, Any] = {}, **keys: Any
+    ) -> Client:
         path = tmp_path / "program.wat"
         path.write_text(programs.program(interface, texts, code))
         return make_client({"/x": {"module": str(path), **keys}}, state_dir=str(tmp_path / "state"), **top)

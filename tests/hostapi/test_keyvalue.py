@@ -20,7 +20,7 @@ from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY
 from wsgi_wasm.hostapi.resp import RespConnection
 
-DRIVER = Driver(*keyvalue.INTERFACES)
+DRIVER = Driver(keyvalue.API)
 
 Open = Callable[..., Guest]
 
@@ -47,8 +47,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Key
 @pytest.fixture
 def guest(store: Callable[[str], KeyValueStore]) -> Callable[..., Guest]:
     """`guest()`: a guest that may open `default` and `other`; of several, each in a run of its own."""
-    grant = keyvalue.grant({name: store(name) for name in ("default", "other")})
-    return lambda **options: DRIVER.guest({"key_value": grant}, **options)
+    stores = keyvalue.stores({name: store(name) for name in ("default", "other")})
+    return lambda **options: DRIVER.guest(stores, **options)
 
 
 VALUES = [b"", b"x", b"\0\xff" * 1000, b"y" * (1 << 20)]
@@ -264,7 +264,7 @@ def test_a_handle_after_its_drop(guest: Open) -> None:
         one.call("[drop]store", store)
         with pytest.raises(wasmtime.WasmtimeError):
             one.call("[method]store.get", store, "key")
-    assert one.run.held.count(keyvalue.STORE) == 0
+    assert one.run.host_state.count(keyvalue.STORE) == 0
 
 
 def test_answers_are_bounded(guest: Open) -> None:
@@ -291,9 +291,9 @@ def test_a_run_that_is_over_waits_for_nothing(guest: Open) -> None:
 def test_an_idle_connection_that_the_server_closes(redis_server: Server) -> None:
     url = f"redis://:{redis_server.password}@127.0.0.1:{redis_server.port}/5"
     store = KeyValueStore(name="d", path=None, redis=url, prefix="idle:", max_size=0)
-    grant = keyvalue.grant({"default": store, "other": store})
+    stores = keyvalue.stores({"default": store, "other": store})
     for _ in range(2):
-        with DRIVER.guest({"key_value": grant}) as one:
+        with DRIVER.guest(stores) as one:
             assert one.ok("[method]store.exists", one.ok("[static]store.open", "default"), "k") is False
         with closing(RespConnection.from_url(urlsplit(url))) as admin:
             admin.call("CLIENT", "KILL", "TYPE", "normal")
@@ -301,5 +301,5 @@ def test_an_idle_connection_that_the_server_closes(redis_server: Server) -> None
 
 def test_a_redis_that_is_gone_is_an_error(tmp_path: Path) -> None:
     store = KeyValueStore(name="d", path=None, redis="redis://127.0.0.1:1/0", prefix="", max_size=0)
-    with DRIVER.guest({"key_value": keyvalue.grant({"default": store})}) as one:
+    with DRIVER.guest(keyvalue.stores({"default": store})) as one:
         assert one.error("[method]store.get", one.ok("[static]store.open", "default"), "k")[0] == "other"

@@ -13,9 +13,9 @@ from wsgi_wasm.hostapi import keyvalue
 
 
 def count_up(path: Path, times: int) -> None:
-    grant = keyvalue.grant({"default": in_file(path)})
+    stores = keyvalue.stores({"default": in_file(path)})
     for _ in range(times // 50):
-        with DRIVER.guest({"key_value": grant}) as one:
+        with DRIVER.guest(stores) as one:
             bucket = one.ok("open", "default")
             for _ in range(50):
                 one.ok("increment", bucket, "n", 1)
@@ -31,7 +31,7 @@ def test_several_processes_lose_nothing(tmp_path: Path) -> None:
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0] * 6
-    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+    with DRIVER.guest(keyvalue.stores({"default": in_file(path)})) as one:
         bucket = one.ok("open", "default")
         assert one.ok("increment", bucket, "n", 0) == 6 * 250
         assert len(one.ok("[method]bucket.list-keys", bucket, None)[0]) == 7
@@ -40,20 +40,20 @@ def test_several_processes_lose_nothing(tmp_path: Path) -> None:
 def test_a_child_leaves_the_parents_connections_alone(tmp_path: Path) -> None:
     """Closed by a child, a connection could take away the log that the parent still writes to."""
     path = tmp_path / "kv.db"
-    grant = keyvalue.grant({"default": in_file(path)})
-    with DRIVER.guest({"key_value": grant}) as one:
+    stores = keyvalue.stores({"default": in_file(path)})
+    with DRIVER.guest(stores) as one:
         one.ok("[method]store.set", one.ok("[static]store.open", "default"), "before", b"1")
     child = os.fork()
     if child == 0:
         try:
-            with DRIVER.guest({"key_value": grant}) as one:
+            with DRIVER.guest(stores) as one:
                 one.ok("[method]store.set", one.ok("[static]store.open", "default"), "child", b"2")
-            del grant
+            del stores
             os._exit(0)
         except BaseException:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    with DRIVER.guest({"key_value": grant}) as one:
+    with DRIVER.guest(stores) as one:
         store = one.ok("[static]store.open", "default")
         one.ok("[method]store.set", store, "after", b"3")
         assert one.ok("[method]store.get-keys", store) == ["after", "before", "child"]
@@ -62,7 +62,7 @@ def test_a_child_leaves_the_parents_connections_alone(tmp_path: Path) -> None:
 
 def test_the_file_is_ours_alone_and_spins_own(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "sqlite_key_value.db"
-    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+    with DRIVER.guest(keyvalue.stores({"default": in_file(path)})) as one:
         one.ok("[method]store.set", one.ok("[static]store.open", "default"), "k", b"v")
         one.ok("increment", one.ok("open", "default"), "n", 258)
         modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()}
@@ -74,15 +74,15 @@ def test_the_file_is_ours_alone_and_spins_own(tmp_path: Path) -> None:
     connection.execute("INSERT INTO spin_key_value VALUES ('default', 'text', 'as text')")
     connection.commit()
     connection.close()
-    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+    with DRIVER.guest(keyvalue.stores({"default": in_file(path)})) as one:
         assert one.ok("[method]store.get", one.ok("[static]store.open", "default"), "text") == b"as text"
 
 
 def test_a_file_that_is_replaced_is_opened_anew(tmp_path: Path) -> None:
     path = tmp_path / "kv.db"
-    grant = keyvalue.grant({"default": in_file(path)})
+    stores = keyvalue.stores({"default": in_file(path)})
     for value in (b"1", b"2", b"3"):
-        with DRIVER.guest({"key_value": grant}) as one:
+        with DRIVER.guest(stores) as one:
             store = one.ok("[static]store.open", "default")
             assert one.ok("[method]store.get", store, "key") is None
             one.ok("[method]store.set", store, "key", value)
@@ -92,7 +92,7 @@ def test_a_file_that_is_replaced_is_opened_anew(tmp_path: Path) -> None:
 
 def test_a_full_file_is_an_error_and_stays_whole(tmp_path: Path) -> None:
     path = tmp_path / "kv.db"
-    with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path, max_size=256 << 10)})}) as one:
+    with DRIVER.guest(keyvalue.stores({"default": in_file(path, max_size=256 << 10)})) as one:
         store = one.ok("[static]store.open", "default")
         results = [one.call("[method]store.set", store, f"k{n}", b"x" * 50_000)[0] for n in range(10)]
         assert "ok" in results
@@ -104,13 +104,13 @@ def test_a_full_file_is_an_error_and_stays_whole(tmp_path: Path) -> None:
 
 def test_a_writer_that_never_ends_is_waited_for_until_the_run_ends(tmp_path: Path) -> None:
     path = tmp_path / "kv.db"
-    grant = keyvalue.grant({"default": in_file(path)})
-    with DRIVER.guest({"key_value": grant}) as one:
+    stores = keyvalue.stores({"default": in_file(path)})
+    with DRIVER.guest(stores) as one:
         one.ok("[static]store.open", "default")
         one.ok("[method]store.set", 1, "k", b"v")
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    with DRIVER.guest({"key_value": grant}, seconds=0.3) as one:
+    with DRIVER.guest(stores, seconds=0.3) as one:
         store = one.ok("[static]store.open", "default")
         assert one.ok("[method]store.get", store, "k") == b"v"
         assert one.error("[method]store.set", store, "k", b"w")[0] == "other"
@@ -122,7 +122,7 @@ def test_a_file_that_cannot_be_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     (tmp_path / "text.db").write_text("this is no database, though it is long enough to look like one " * 20)
     for path in (tmp_path / "file" / "kv.db", tmp_path / "text.db", tmp_path):
-        with DRIVER.guest({"key_value": keyvalue.grant({"default": in_file(path)})}) as one:
+        with DRIVER.guest(keyvalue.stores({"default": in_file(path)})) as one:
             store = one.ok("[static]store.open", "default")
             error = one.error("[method]store.get", store, "k")
             assert error[0] == "other"

@@ -15,7 +15,7 @@ from wsgi_wasm.config.model import Database, KeyValueStore
 from wsgi_wasm.hostapi import keyvalue, sqlite
 from wsgi_wasm.hostapi.limits import MAX_RESULT
 
-STORES, SQL = Driver(*keyvalue.INTERFACES), Driver(sqlite.SPIN)
+STORES, SQL = Driver(keyvalue.API), Driver(sqlite.API, sqlite.SPIN)
 MIB = 1 << 20
 
 
@@ -26,14 +26,12 @@ def resident() -> int:
 def test_nothing_stays(tmp_path: Path) -> None:
     """Every kind of value is lifted and lowered some thousand times; each leak would be of at least sixteen bytes."""
     store = KeyValueStore(name="d", path=tmp_path / "kv.db", redis=None, prefix="", max_size=64 * MIB)
-    grants = {
-        "key_value": keyvalue.grant({"default": store}),
-        "sqlite": {"default": Database(path=tmp_path / "db", max_size=64 * MIB)},
-    }
+    stores = keyvalue.stores({"default": store})
+    databases = {"default": Database(path=tmp_path / "db", max_size=64 * MIB)}
 
     def use(count: int) -> None:
         for _ in range(count):
-            with STORES.guest(grants) as guest:
+            with STORES.guest(stores) as guest:
                 handle, bucket = guest.ok("[static]store.open", "default"), guest.ok("open", "default")
                 for _ in range(50):
                     guest.ok("[method]store.set", handle, "a", b"x" * 1000)
@@ -41,7 +39,7 @@ def test_nothing_stays(tmp_path: Path) -> None:
                     guest.ok("[method]bucket.list-keys", bucket, None)
                     guest.error("[static]store.open", "no")
                     guest.ok("swap", guest.ok("[static]cas.new", bucket, "a"), b"1")
-            with SQL.guest(grants) as guest:
+            with SQL.guest(databases) as guest:
                 handle = guest.ok("[static]connection.open", "default")
                 for _ in range(50):
                     guest.ok("[method]connection.execute", handle, "SELECT 1, 'x', x'00', NULL, 1.5", [])
@@ -63,7 +61,7 @@ echo = Echo(b"x" * int(sys.argv[1]))
 loaded = load(echo_text(wit.BYTES))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    call(loaded, "run", [echo.interface(wit.BYTES)], Run())
+    call(loaded, "run", [echo.api(wit.BYTES)], Run())
 except Exception as error:
     assert "fuel" in str(error) or not echo.taken, error
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -19,26 +19,26 @@ from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.hostapi import postgres
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS
 
-DRIVER = Driver(postgres.SPIN_3)
-DRIVER_4 = Driver(postgres.SPIN_4)
-DRIVER_2 = Driver(postgres.SPIN_2_TYPES, postgres.SPIN_2)
+DRIVER = Driver(postgres.API, postgres.SPIN_3)
+DRIVER_4 = Driver(postgres.API, postgres.SPIN_4)
+DRIVER_2 = Driver(postgres.API, postgres.SPIN_2_TYPES, postgres.SPIN_2)
 
 OPEN = "[static]connection.open"
 
 
-granted: list[postgres.Servers] = []
+bound: list[postgres.Servers] = []
 
 
-def allowing(port: int) -> dict[str, object]:
-    granted.append(postgres.grant([Endpoint(host="127.0.0.1", port=port)]))
-    return {"postgres": granted[-1]}
+def allowing(port: int) -> postgres.Servers:
+    bound.append(postgres.Servers([Endpoint(host="127.0.0.1", port=port)]))
+    return bound[-1]
 
 
 @pytest.fixture(autouse=True)
 def _idle_connections_are_closed() -> Iterator[None]:
     yield
-    while granted:
-        granted.pop().close()
+    while bound:
+        bound.pop().close()
 
 
 class Session:
@@ -154,7 +154,7 @@ def test_answers_are_bounded(session: Session, address: str) -> None:
         "SELECT repeat('x', 200000000)",
         "SELECT repeat('x', 10000) FROM generate_series(1, 100000)",
     ):
-        with DRIVER.guest(session.guest.run.held.grants) as guest:
+        with DRIVER.guest(bound[-1]) as guest:
             assert "larger" in Session(guest, address).error(sql)[1]
     assert session.value("SELECT 1") == ("int32", 1)
 
@@ -194,16 +194,16 @@ def test_only_what_is_allowed(postgres_server: Server, address: str, tmp_path: P
         assert "password" in guest.error(OPEN, address.replace(password, "wrong"))[1]
         assert guest.ok(OPEN, f"host=127.0.0.1 port={port} {rest} sslmode=prefer")
         assert "SSL" in guest.error(OPEN, f"host=127.0.0.1 port={port} {rest} sslmode=require")[1]
-    with DRIVER.guest({}) as guest:
+    with DRIVER.guest(postgres.Servers(())) as guest:
         assert guest.error(OPEN, address)[0] == "connection-failed"
 
 
 def test_patterns(postgres_server: Server, address: str) -> None:
     """A connection goes to the address that was looked at."""
 
-    def patterns(*entries: str) -> dict[str, object]:
-        granted.append(postgres.grant([parse_allowed_host(entry) for entry in entries]))
-        return {"postgres": granted[-1]}
+    def patterns(*entries: str) -> postgres.Servers:
+        bound.append(postgres.Servers([parse_allowed_host(entry) for entry in entries]))
+        return bound[-1]
 
     by_name, rest = address.replace("127.0.0.1", "localhost"), f"user=alice port={postgres_server.port}"
     with DRIVER.guest(patterns("postgres://*:*")) as guest:
@@ -235,10 +235,10 @@ def test_connections_are_bounded(postgres_server: Server, address: str) -> None:
 
 
 def test_a_connection_is_kept_and_nothing_of_the_run(postgres_server: Server, address: str) -> None:
-    grants = allowing(postgres_server.port)
+    servers = allowing(postgres_server.port)
 
     def session() -> Session:
-        return Session(DRIVER.guest(grants), address)
+        return Session(DRIVER.guest(servers), address)
 
     first = session()
     pid = first.value("SELECT pg_backend_pid()")

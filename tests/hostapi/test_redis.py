@@ -16,14 +16,15 @@ from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.hostapi import redis
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS
+from wsgi_wasm.hostapi.servers import AllowedServers
 
-DRIVER = Driver(redis.SPIN)
+DRIVER = Driver(redis.API)
 
 OPEN = "[static]connection.open"
 
 
-def allowing(*ports: int) -> dict[str, object]:
-    return {"redis": redis.grant([Endpoint(host="127.0.0.1", port=port) for port in ports])}
+def allowing(*ports: int) -> AllowedServers:
+    return AllowedServers(Endpoint(host="127.0.0.1", port=port) for port in ports)
 
 
 class Session:
@@ -126,7 +127,7 @@ def test_only_what_is_allowed(redis_server: Server, address: str) -> None:
             assert guest.error(OPEN, one) == ("invalid-address", None), one
         assert guest.error(OPEN, address.replace(password, "wrong"))[0] == "other"
         assert "NOAUTH" in guest.error(OPEN, f"redis://127.0.0.1:{port}/2")[1]
-    with DRIVER.guest({}) as guest:
+    with DRIVER.guest(AllowedServers()) as guest:
         assert guest.error(OPEN, address) == ("invalid-address", None)
 
 
@@ -134,8 +135,8 @@ def test_patterns(redis_server: Server, address: str) -> None:
     """A connection goes to the address that was looked at, and the certificate's name stays the guest's."""
     port = redis_server.port
 
-    def patterns(*entries: str) -> dict[str, object]:
-        return {"redis": redis.grant(parse_allowed_host(entry) for entry in entries)}
+    def patterns(*entries: str) -> AllowedServers:
+        return AllowedServers(parse_allowed_host(entry) for entry in entries)
 
     by_name = address.replace("127.0.0.1", "localhost")
     with DRIVER.guest(patterns("redis://*:*")) as guest:
@@ -170,13 +171,11 @@ def test_connections_are_bounded_and_close(redis_server: Server, address: str) -
 
 def test_tls(redis_tls_server: TlsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     port = redis_tls_server.port
-    grants: dict[str, object] = {
-        "redis": redis.grant([Endpoint(host=host, port=port) for host in ("localhost", "127.0.0.1")])
-    }
-    with DRIVER.guest(grants) as guest:
+    allowed = AllowedServers(Endpoint(host=host, port=port) for host in ("localhost", "127.0.0.1"))
+    with DRIVER.guest(allowed) as guest:
         assert "certificate" in guest.error(OPEN, f"rediss://localhost:{port}")[1]
     monkeypatch.setenv("SSL_CERT_FILE", str(redis_tls_server.authority))
-    with DRIVER.guest(grants) as guest:
+    with DRIVER.guest(allowed) as guest:
         session = Session(guest, f"rediss://localhost:{port}")
         session.ok("set", "key", b"x" * 100_000)
         assert session.ok("get", "key") == b"x" * 100_000

@@ -15,8 +15,8 @@ from wsgi_wasm.config.model import Database
 from wsgi_wasm.hostapi import sqlite
 from wsgi_wasm.hostapi.limits import MAX_HANDLES
 
-DRIVER = Driver(sqlite.SPIN)
-DRIVER_3 = Driver(sqlite.SPIN_3)
+DRIVER = Driver(sqlite.API, sqlite.SPIN)
+DRIVER_3 = Driver(sqlite.API, sqlite.SPIN_3)
 
 OPEN, EXECUTE = "[static]connection.open", "[method]connection.execute"
 
@@ -57,7 +57,7 @@ def database(tmp_path: Path) -> Database:
 @pytest.fixture
 def session(database: Database) -> Open:
     """`session()`: a new run of a guest, with a connection to one and the same database."""
-    return lambda **options: Session(DRIVER.guest({"sqlite": {"default": database}}, **options))
+    return lambda **options: Session(DRIVER.guest({"default": database}, **options))
 
 
 def test_values_come_back_as_they_went(session: Open) -> None:
@@ -95,7 +95,7 @@ def test_transactions_and_what_a_run_leaves(session: Open) -> None:
 
 
 def test_version_3(database: Database) -> None:
-    with Session(DRIVER_3.guest({"sqlite": {"default": database}})) as one:
+    with Session(DRIVER_3.guest({"default": database})) as one:
         one.rows("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
         one.rows("INSERT INTO t (v) VALUES (1), (2), (3)")
         assert one.guest.call("[method]connection.changes", one.handle) == 3
@@ -115,7 +115,7 @@ def test_mistakes_are_errors(session: Open) -> None:
 
 
 def test_what_is_not_granted_is_denied(database: Database) -> None:
-    with DRIVER.guest({"sqlite": {"default": database}}) as guest:
+    with DRIVER.guest({"default": database}) as guest:
         for label in ("other", "", str(database.path), ":memory:"):
             assert guest.error(OPEN, label) == ("access-denied", None)
     with DRIVER.guest({}) as guest:
@@ -124,7 +124,7 @@ def test_what_is_not_granted_is_denied(database: Database) -> None:
 
 
 def test_handles_are_bounded(database: Database) -> None:
-    with DRIVER.guest({"sqlite": {"default": database}}) as guest:
+    with DRIVER.guest({"default": database}) as guest:
         handles = [guest.ok(OPEN, "default") for _ in range(MAX_HANDLES)]
         assert guest.error(OPEN, "default")[0] == "io"
         guest.call("[drop]connection", handles[0])
@@ -154,7 +154,7 @@ def test_a_full_database_says_so(session: Open, database: Database) -> None:
 
 def add_up(database: Database, times: int) -> None:
     for _ in range(times):
-        with Session(DRIVER.guest({"sqlite": {"default": database}})) as one:
+        with Session(DRIVER.guest({"default": database})) as one:
             one.rows("CREATE TABLE IF NOT EXISTS n (v)")
             one.rows("BEGIN IMMEDIATE")
             ((count,),) = one.rows("SELECT count(*) FROM n")
@@ -170,7 +170,7 @@ def test_several_processes_lose_nothing(database: Database) -> None:
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0] * 6
-    with Session(DRIVER.guest({"sqlite": {"default": database}})) as one:
+    with Session(DRIVER.guest({"default": database})) as one:
         assert one.rows("SELECT count(DISTINCT v), max(v) FROM n") == [[240, 239]]
 
 
@@ -190,7 +190,7 @@ def test_text_that_is_no_utf_8(session: Open, database: Database) -> None:
 def test_files_that_are_no_database(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, though long enough to look like one. " * 100)
     for path in (tmp_path / "text", tmp_path, tmp_path / "text" / "below"):
-        with Session(DRIVER.guest({"sqlite": {"default": Database(path=path, max_size=1 << 20)}})) as one:
+        with Session(DRIVER.guest({"default": Database(path=path, max_size=1 << 20)})) as one:
             case, text = one.error("SELECT 1")
             assert case == "io"
             assert str(tmp_path) not in str(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from hostapi.driver import Driver
 from wsgi_wasm.config.model import Variable
 from wsgi_wasm.hostapi import variables
 
-SPIN, *CONFIG = (Driver(interface) for interface in variables.INTERFACES)
+SPIN, *CONFIG = (Driver(variables.API, interface) for interface in variables.API.interfaces)
 
 
 def text(value: str) -> Variable:
@@ -20,8 +21,8 @@ def text(value: str) -> Variable:
 def test_values_files_and_what_is_undefined(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s3cret ü\n")
-    grants = {"variables": {"a": text("one"), "empty": text(""), "secret": Variable(value=None, file=secret)}}
-    with SPIN.guest(grants) as guest:
+    granted = {"a": text("one"), "empty": text(""), "secret": Variable(value=None, file=secret)}
+    with SPIN.guest(granted) as guest:
         assert guest.ok("get", "a") == "one"
         assert guest.ok("get", "empty") == ""
         assert guest.ok("get", "secret") == "s3cret ü"
@@ -34,8 +35,8 @@ def test_values_files_and_what_is_undefined(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("driver", CONFIG)
-def test_config(driver: Driver, tmp_path: Path) -> None:
-    with driver.guest({"variables": {"a": text("one"), "b": text("")}}) as guest:
+def test_config(driver: Driver[Any], tmp_path: Path) -> None:
+    with driver.guest({"a": text("one"), "b": text("")}) as guest:
         assert guest.ok("get", "a") == "one"
         assert guest.ok("get", "b") == ""
         assert guest.ok("get", "c") is None
@@ -49,11 +50,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"\xe4")
     (tmp_path / "large").write_bytes(b"x" * 70_000)
     for name in ("latin", "large", "missing", "."):
-        grants = {"variables": {"v": Variable(value=None, file=tmp_path / name)}}
-        with SPIN.guest(grants) as guest:
+        granted = {"v": Variable(value=None, file=tmp_path / name)}
+        with SPIN.guest(granted) as guest:
             case, message = guest.error("get", "v")
             assert case == "provider"
             assert str(tmp_path) not in message
-        with CONFIG[0].guest(grants) as guest:
+        with CONFIG[0].guest(granted) as guest:
             assert guest.error("get", "v")[0] == "io"
             assert guest.error("get-all")[0] == "io"

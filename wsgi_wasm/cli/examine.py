@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import wsgi_wasm.gateway.programs  # noqa: F401  offers the host's APIs to components
 from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
@@ -19,12 +18,13 @@ from wsgi_wasm.cli.terminal import size_text
 from wsgi_wasm.config import Config, Dir, Route
 from wsgi_wasm.engine.code.advice import plain_words
 from wsgi_wasm.engine.component.guest import memory_each
-from wsgi_wasm.engine.component.linked import not_offered
+from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
+from wsgi_wasm.engine.hostcalls.host_api import interfaces_of
 from wsgi_wasm.engine.modules import PREVIEW1, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.files.locations import missing
-from wsgi_wasm.hostapi.granted import warnings
+from wsgi_wasm.hostapi import APIS, warnings
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
@@ -76,7 +76,8 @@ class Modules:
 
     def __init__(self, config: Config, directory: Path, count: int, compiling: bool) -> None:
         self.cache_directory = directory
-        self._store = ModuleStore(directory, frozenset(config.engine.features), config.engine.instances, config.compose)
+        features = frozenset(config.engine.features)
+        self._store = ModuleStore(directory, features, config.engine.instances, lambda: APIS, config.compose)
         self._progress = Progress(count)
         self._compiling = compiling
         self._known: dict[Path, Linked | str | None] = {}
@@ -174,9 +175,9 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
     spoken = "cgi" if wanted in ("wws", "raw") else wanted  # to the engine they are programs like any other
     if spoken not in ("auto", facts.interface):
         found.errors.append(f"{name}: `interface` is {wanted}, and this component's is {facts.interface}")
-    missing = not_offered(facts)
-    if missing:
-        listed = ", ".join(one.name for one in missing)
+    refused = refused_imports(facts, interfaces_of(APIS))
+    if refused:
+        listed = ", ".join(one.name for one in refused)
         found.warnings.append(f"{name}: imports what is not offered, and is refused where it calls it: {listed}")
     try:
         memory_each(facts, found.route.limits.memory)

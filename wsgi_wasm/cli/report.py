@@ -10,7 +10,7 @@ from typing import Any
 from wsgi_wasm.cli.examine import Examined
 from wsgi_wasm.cli.terminal import Style, duration_text, plural, size_text, table, wrapped
 from wsgi_wasm.config import Config, Dir, Route, target_of
-from wsgi_wasm.hostapi.granted import granted
+from wsgi_wasm.hostapi import describe
 
 _HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", "AT ONCE*", "STATE")
 
@@ -99,7 +99,7 @@ def _details(one: Examined, style: Style) -> list[str]:
     lines += wrapped("env     ", names) if names else []
     lines += wrapped("pass_env", list(route.pass_env)) if route.pass_env else []
     lines += [f"composed {name} = {path}" for name, path in one.plugs.items()]
-    for api, places in granted(route.grants).items():
+    for api, places in describe(route.grants).items():
         told = [f"{name} = {place}" if place not in ("set", "allowed") else name for name, place in places.items()]
         lines += [f"{'' if position else api:9} {text}" for position, text in enumerate(told)]
     if one.scripts:
@@ -178,7 +178,7 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "dirs": [{"guest": d.guest, "host": str(d.host), "writable": d.writable} for d in _all_dirs(route)],
         "env": _env_names(route),
         "pass_env": list(route.pass_env),
-        "grants": granted(route.grants),
+        "grants": describe(route.grants),
         "interface": one.interface or None,
         "composed": one.plugs,
         "imports": sorted(one.imports),

@@ -5,13 +5,16 @@ The two are run in different ways. What both promise, and what both are given, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.outcome import Outcome
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import Bindings
 
 
 class Input(Protocol):
@@ -95,10 +98,8 @@ class Linked(Protocol):
     def facts(self) -> Facts:
         """What the module says of itself."""
 
-    def guest(
-        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]]
-    ) -> Guest:
-        """The module with what a route grants it; `grants` is called for components alone. Raises ModuleError."""
+    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> Guest:
+        """The module with what a route grants it; `bindings` is called for components alone. Raises ModuleError."""
 
 
 numbers = count(1)  # of guests: slots remember which one they were last made ready for

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.module_facts import Facts, ModuleFacts
@@ -29,6 +29,9 @@ from wsgi_wasm.engine.program.pool import program_engine
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
 from wsgi_wasm.files.locations import is_python_interpreter, missing
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import AnyApi
 
 log = logging.getLogger("wsgi_wasm.engine")
 
@@ -194,11 +197,21 @@ def _log_progress(path: Path) -> Waiting:
 
 
 class ModuleStore:
-    """All modules of a process. Without a usable cache, modules are compiled for this process alone."""
+    """All modules of a process. Without a usable cache, modules are compiled for this process alone.
+
+    `apis` gives the APIs of the host that components may call. It is not called before the first
+    component is linked, as loading them takes time that a process without components can save.
+    """
 
     def __init__(
-        self, directory: Path, features: frozenset[str], instances: int, compositions: Compositions = {}
+        self,
+        directory: Path,
+        features: frozenset[str],
+        instances: int,
+        apis: Callable[[], tuple[AnyApi, ...]],
+        compositions: Compositions,
     ) -> None:
+        self._apis = apis
         self._compositions = compositions
         self.features = features
         self.instances = instances
@@ -306,7 +319,7 @@ class ModuleStore:
                     ctypes.byref(pointer),
                 )
             )
-            return LinkedComponent(runtime(), components, int(pointer.value or 0), facts)
+            return LinkedComponent(runtime(), components, int(pointer.value or 0), facts, self._apis())
         engine = program_engine(self.features, facts.memory_minimum, self.instances)
         _accepted(load(_MODULES, engine.pointer, ctypes.byref(pointer)))
         return LinkedProgram(runtime(), engine, int(pointer.value or 0), facts)

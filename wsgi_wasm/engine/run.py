@@ -10,7 +10,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
@@ -18,6 +18,9 @@ from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import Unavailable
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import HostState
 
 MAX_FILES = 256  # that one guest may hold open
 SLEEP_SLICE = 0.05  # seconds between two looks at the limits while a guest sleeps
@@ -37,7 +40,7 @@ class Stop(Exception):
 class Run:
     """State of one run, reached from the callbacks through a `Current`."""
 
-    __slots__ = ("client", "cpu_end", "deadline", "directories", "failure", "files", "job", "limits")
+    __slots__ = ("client", "cpu_end", "deadline", "directories", "failure", "files", "host_state", "job", "limits")
 
     def __init__(self, limits: RunLimits, invocation: Invocation, job: Job | None) -> None:
         """`job` is the run's other half where it is native, and has begun before this one was made."""
@@ -46,6 +49,7 @@ class Run:
         self.failure: BaseException | None = None
         self.files = 0  # that the guest holds open
         self.directories: tuple[str, ...] = ()  # of the host, where the host has to look how many files are open there
+        self.host_state: HostState | None = None  # of a component that calls functions of the host
         self.job = job
         wall, cpu = (time.monotonic(), time.thread_time()) if job is None else (job.wall_start, job.cpu_start)
         self.deadline = wall + limits.timeout - invocation.spent[0]

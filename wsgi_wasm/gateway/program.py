@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.config.model import Dir, Route
 from wsgi_wasm.engine.guest import Guest, Input, Linked, Preopen
+from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.engine.modules import Module
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.answer import HeadReader
@@ -60,7 +61,7 @@ class Program:
     """A module with what one route grants it: run for every request that names it."""
 
     def __init__(
-        self, module: Module, route: Route, settings: ProgramSettings, grants: Callable[[], Mapping[str, object]]
+        self, module: Module, route: Route, settings: ProgramSettings, bindings: Callable[[], Bindings]
     ) -> None:
         self.module = module
         self.name = printable(settings.name)
@@ -72,7 +73,7 @@ class Program:
         self._interface = route.interface
         self._limits = route.limits
         self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in settings.dirs)
-        self._grants = grants
+        self._bindings = bindings
         self._ready: tuple[Linked, Guest, GuestProtocol] | None = None
 
     def guest(self, wait: float) -> tuple[Linked, Guest, GuestProtocol]:
@@ -84,7 +85,7 @@ class Program:
         linked = self.module.get(wait)
         ready = self._ready
         if ready is None or ready[0] is not linked:
-            guest = linked.guest(self._limits, self._preopens, self._grants)
+            guest = linked.guest(self._limits, self._preopens, self._bindings)
             ready = self._ready = linked, guest, self._protocol(guest)
         return ready
 

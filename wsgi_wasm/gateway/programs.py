@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.config.model import Dir, Interpreter, Route
-from wsgi_wasm.engine.hostcalls.offers import offer
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.files.locations import is_python_interpreter
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory, Wrap
@@ -19,38 +18,28 @@ from wsgi_wasm.gateway.scripts import find_script
 from wsgi_wasm.interpreters.python_environment import PythonVariables
 
 if TYPE_CHECKING:
-    from wsgi_wasm.engine.hostcalls.interface import Interface
+    from wsgi_wasm.engine.hostcalls.host_api import Bindings
+    from wsgi_wasm.hostapi.outbound import Within
 
 MODULE_SUFFIXES = (".wasm", ".wat")
 _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
 
 
-def _interfaces() -> Iterable[Interface]:
-    from wsgi_wasm.hostapi import INTERFACES
-
-    return INTERFACES.values()
-
-
-offer(_interfaces)
-
-
-def _as_it_is(granted: Mapping[str, object]) -> None:
-    """Nothing is added."""
-
-
 class Programs:
     """The programs of one route.
 
-    `when_ready` is called with what is granted to host APIs, once, for what only a handler can add.
+    `within` says which destinations of their HTTP requests are served within this process.
     """
 
-    def __init__(self, route: Route, modules: ModuleStore, protocols: ProtocolFactory) -> None:
+    def __init__(
+        self, route: Route, modules: ModuleStore, protocols: ProtocolFactory, within: Within | None = None
+    ) -> None:
         self._route = route
         self._modules = modules
         self._make_protocols = protocols
         self._protocols = protocols(route.env, None)
-        self._ready: Mapping[str, object] | None = None
-        self.when_ready: Callable[[Mapping[str, object]], None] = _as_it_is
+        self._within = within
+        self._bindings: Bindings | None = None
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
         self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
@@ -83,7 +72,7 @@ class Programs:
     def _direct(self, file: Path, name: str = "") -> Program:
         route = self._route
         settings = ProgramSettings(name or file.name, route.args, route.dirs, self._protocols)
-        return Program(self._modules.module(file), route, settings, self.grants)
+        return Program(self._modules.module(file), route, settings, self.bindings)
 
     def _interpreted(self, interpreter: Interpreter, script: str) -> Program:
         arguments = [argument.replace("{script}", script) for argument in interpreter.args]
@@ -96,17 +85,16 @@ class Programs:
             wrap = lambda variables: PythonVariables(variables, folder)  # noqa: E731
         protocols = self._make_protocols({**self._route.env, **interpreter.env}, wrap)
         settings = ProgramSettings(script, arguments, dirs, protocols)
-        return Program(self._modules.module(interpreter.module), self._route, settings, self.grants)
+        return Program(self._modules.module(interpreter.module), self._route, settings, self.bindings)
 
-    def grants(self) -> Mapping[str, object]:
-        """What the route grants to host APIs; asked for by components alone."""
-        if self._ready is None:
-            from wsgi_wasm.hostapi import ready
+    def bindings(self) -> Bindings:
+        """What the route grants to each API of the host; asked for by components alone."""
+        with self._changing:
+            if self._bindings is None:
+                from wsgi_wasm.hostapi import bind
 
-            granted = ready(self._route.grants)
-            self.when_ready(granted)
-            self._ready = granted
-        return self._ready
+                self._bindings = bind(self._route.grants, self._within)
+            return self._bindings
 
     def _remembered(self, file: Path, script: str, make: Callable[[], Program]) -> Program:
         key = (file, script)

@@ -1,47 +1,42 @@
-"""The host's own APIs for components: one module for each, listed in `APIS`.
-
-A route grants each API by its name. What it grants becomes one object per process (`ready`); of an API that nothing was
-granted of, every function answers the interface's own access-denied error.
-"""
+"""The host's own APIs for components: one module for each, listed in `APIS`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
 from wsgi_wasm.config.model import Grants
-from wsgi_wasm.engine.hostcalls.interface import Interface
+from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.hostapi import keyvalue, outbound, postgres, redis, sqlite, variables
+from wsgi_wasm.hostapi.granted_api import AnyGrantedApi
+
+APIS: tuple[AnyGrantedApi, ...] = (
+    keyvalue.API,
+    sqlite.API,
+    variables.API,
+    redis.API,
+    postgres.API,
+    outbound.API,
+)
 
 
-class Api(NamedTuple):
-    """`grant` makes what the API's object of a run looks for in `Held.grants`."""
+def bind(grants: Grants, within: outbound.Within | None = None) -> Bindings:
+    """What a route grants to each API. Called once for a route, in the process that serves it.
 
-    interfaces: tuple[Interface, ...]
-    grant: Callable[[Any], object]
-
-
-APIS = {
-    "key_value": Api(keyvalue.INTERFACES, keyvalue.grant),
-    "sqlite": Api(sqlite.INTERFACES, sqlite.grant),
-    "variables": Api(variables.INTERFACES, variables.grant),
-    "redis": Api(redis.INTERFACES, redis.grant),
-    "outbound": Api(outbound.INTERFACES, outbound.grant),
-    "postgres": Api(postgres.INTERFACES, postgres.grant),
-}
-
-INTERFACES: Mapping[str, Interface] = {
-    interface.name: interface for api in APIS.values() for interface in api.interfaces
-}
+    `within` says which destinations of HTTP requests are served within this process.
+    """
+    bindings = Bindings({api: api.bind(grants) for api in APIS})
+    if within is None:
+        return bindings
+    return bindings.with_binding(outbound.API, outbound.Policy(grants.outbound, within))
 
 
-def granted_by(name: str) -> str | None:
-    """The route key that grants the interface of this name; None for one that is not offered."""
-    interface = INTERFACES.get(name)
-    return None if interface is None else interface.api
+def describe(grants: Grants) -> dict[str, dict[str, str]]:
+    """What a route grants, for `wsgi-wasm check`: by API and by label or name, where it is.
+
+    Passwords and the values of variables are left out.
+    """
+    described = {api.name: dict(api.describe(grants)) for api in APIS}
+    return {name: found for name, found in described.items() if found}
 
 
-def ready(grants: Grants) -> dict[str, object]:
-    """What a route grants, by API, for `Held`. Made once for a route, in the process that serves it; nothing is opened
-    before a guest asks for it."""
-    return {name: api.grant(getattr(grants, name)) for name, api in APIS.items()}
+def warnings(grants: Grants) -> list[str]:
+    """What a route grants and will not work for this user, for `wsgi-wasm check`."""
+    return [warning for api in APIS for warning in api.warn(grants)]

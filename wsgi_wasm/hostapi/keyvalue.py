@@ -10,46 +10,47 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
-from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.config.model import Grants, KeyValueStore
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
+from wsgi_wasm.hostapi.description import warn_of_files
+from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool
 
 log = logging.getLogger("wsgi_wasm.hostapi")
 
-API = "key_value"
+Stores: TypeAlias = Mapping[str, tuple[KeyValueStore, Pool[Store]]]  # by label
 
 
-Grant = Mapping[str, tuple[KeyValueStore, Pool[Store]]]  # by label
-
-
-def grant(stores: Mapping[str, KeyValueStore]) -> Grant:
-    """What a route grants, ready to be used by this process."""
-    return {label: (store, Pool()) for label, store in stores.items()}
+def stores(granted: Mapping[str, KeyValueStore]) -> Stores:
+    """The stores that a route grants, each with its connections in this process."""
+    return {label: (store, Pool()) for label, store in granted.items()}
 
 
 class KeyValue:
     """The API in one run: at most one connection to each store, however many handles the guest has."""
 
-    def __init__(self, held: Held) -> None:
-        self.held = held
-        self._grant: Grant = held.grants.get(API, {})  # type: ignore[assignment]
+    def __init__(self, host: HostState, granted: Stores) -> None:
+        self.host_state = host
+        self._granted = granted
         self._stores: dict[str, Store] = {}
 
     def close(self) -> None:
         for label, store in self._stores.items():
             store.serve(None)
-            self._grant[label][1].give_back(store, store.usable)
+            self._granted[label][1].give_back(store, store.usable)
         self._stores.clear()
 
     def open(self, label: str, full: HostError) -> Bucket:
-        if label not in self._grant:
+        if label not in self._granted:
             raise HostError("access-denied")
-        if self.held.count(STORE) + self.held.count(BUCKET) >= MAX_HANDLES:
+        if self.host_state.count(STORE) + self.host_state.count(BUCKET) >= MAX_HANDLES:
             raise full
         return Bucket(self, label)
 
@@ -57,10 +58,10 @@ class KeyValue:
         """The connection to a granted store, taken at the first call."""
         store = self._stores.get(label)
         if store is None:
-            granted, pool = self._grant[label]
-            store = pool.take(lambda: connect(granted))
+            config, pool = self._granted[label]
+            store = pool.take(lambda: connect(config))
             self._stores[label] = store
-            store.serve(self.held)
+            store.serve(self.host_state)
         return store
 
 
@@ -169,7 +170,7 @@ def _increment(_api: KeyValue, bucket: Bucket, key: str, delta: int) -> int:
 
 
 def _new_cas(api: KeyValue, bucket: Bucket, key: str) -> Cas:
-    if api.held.count(CAS) >= MAX_HANDLES:
+    if api.host_state.count(CAS) >= MAX_HANDLES:
         raise HostError("other", f"a guest has at most {MAX_HANDLES} of them")
     return Cas(bucket, key, _get(api, bucket, key))
 
@@ -200,10 +201,18 @@ _FULL = HostError("store-table-full")
 _WASI_FULL = HostError("other", f"a guest has at most {MAX_HANDLES} stores open")
 
 
-def _of(handle: wit.Type, error: wit.Type) -> Callable[..., Function]:
+def _open(api: KeyValue, label: str) -> Bucket:
+    return api.open(label, _FULL)
+
+
+def _open_bucket(api: KeyValue, name: str) -> Bucket:
+    return api.open(name, _WASI_FULL)
+
+
+def _of(handle: wit.Type, error: wit.Type) -> Callable[..., Function[KeyValue]]:
     """Declares a function of an open store: its parameters after the handle, the ok type and what does it."""
 
-    def declare(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function:
+    def declare(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function[KeyValue]:
         return Function((handle, *parameters), wit.ResultOf(ok, error), call)
 
     return declare
@@ -214,14 +223,10 @@ _bucket = _of(wit.Borrow(BUCKET), _WASI_ERROR)
 _VALUE = wit.OptionOf(wit.BYTES)
 _KEYS = wit.ListOf(wit.STRING)
 
-SPIN = Interface(
+SPIN = Interface[KeyValue](
     "fermyon:spin/key-value@2.0.0",
-    API,
-    KeyValue,
     {
-        "[static]store.open": Function(
-            (wit.STRING,), wit.ResultOf(wit.Own(STORE), _SPIN_ERROR), lambda api, label: api.open(label, _FULL)
-        ),
+        "[static]store.open": Function((wit.STRING,), wit.ResultOf(wit.Own(STORE), _SPIN_ERROR), _open),
         "[method]store.get": _store(_get, _VALUE, wit.STRING),
         "[method]store.set": _store(_set, None, wit.STRING, wit.BYTES),
         "[method]store.delete": _store(_delete, None, wit.STRING),
@@ -231,14 +236,10 @@ SPIN = Interface(
     (STORE,),
 )
 
-WASI_STORE = Interface(
+WASI_STORE = Interface[KeyValue](
     "wasi:keyvalue/store@0.2.0-draft2",
-    API,
-    KeyValue,
     {
-        "open": Function(
-            (wit.STRING,), wit.ResultOf(wit.Own(BUCKET), _WASI_ERROR), lambda api, name: api.open(name, _WASI_FULL)
-        ),
+        "open": Function((wit.STRING,), wit.ResultOf(wit.Own(BUCKET), _WASI_ERROR), _open_bucket),
         "[method]bucket.get": _bucket(_get, _VALUE, wit.STRING),
         "[method]bucket.set": _bucket(_set, None, wit.STRING, wit.BYTES),
         "[method]bucket.delete": _bucket(_delete, None, wit.STRING),
@@ -250,10 +251,8 @@ WASI_STORE = Interface(
     (BUCKET,),
 )
 
-WASI_BATCH = Interface(
+WASI_BATCH = Interface[KeyValue](
     "wasi:keyvalue/batch@0.2.0-draft2",
-    API,
-    KeyValue,
     {
         "get-many": _bucket(_get_many, wit.ListOf(wit.tuple_of(wit.STRING, _VALUE)), _KEYS),
         "set-many": _bucket(_set_many, None, wit.ListOf(wit.tuple_of(wit.STRING, wit.BYTES))),
@@ -261,10 +260,8 @@ WASI_BATCH = Interface(
     },
 )
 
-WASI_ATOMICS = Interface(
+WASI_ATOMICS = Interface[KeyValue](
     "wasi:keyvalue/atomics@0.2.0-draft2",
-    API,
-    KeyValue,
     {
         "increment": _bucket(_increment, wit.S64, wit.STRING, wit.S64),
         "[static]cas.new": _bucket(_new_cas, wit.Own(CAS), wit.STRING),
@@ -278,4 +275,24 @@ WASI_ATOMICS = Interface(
     (CAS,),
 )
 
-INTERFACES = (SPIN, WASI_STORE, WASI_BATCH, WASI_ATOMICS)
+
+def _describe(grants: Grants) -> dict[str, str]:
+    return {label: _location(store) for label, store in grants.key_value.items()}
+
+
+def _location(store: KeyValueStore) -> str:
+    if store.redis is None:
+        return str(store.path)
+    url = urlsplit(store.redis)
+    host = url.netloc.rpartition("@")[2]
+    return f"{url.scheme}://{host}{url.path}, keys {store.prefix}*"
+
+
+API = GrantedApi(
+    name="key_value",
+    interfaces=(SPIN, WASI_STORE, WASI_BATCH, WASI_ATOMICS),
+    begin=KeyValue,
+    bind=lambda grants: stores(grants.key_value),
+    describe=_describe,
+    warn=lambda grants: warn_of_files(store.path for store in grants.key_value.values() if store.path),
+)

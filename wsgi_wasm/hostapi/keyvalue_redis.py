@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wsgi_wasm.config.model import KeyValueStore
-from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError
 
 
@@ -25,8 +25,8 @@ class RedisStore:
     def usable(self) -> bool:
         return self._server.usable
 
-    def serve(self, held: Held | None) -> None:
-        self._server.serve(held)
+    def serve(self, host: HostState | None) -> None:
+        self._server.serve(host)
 
     def is_stale(self) -> bool:
         return self._server.is_stale()

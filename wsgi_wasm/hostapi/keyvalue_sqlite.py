@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from wsgi_wasm.config.model import KeyValueStore
-from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.hostapi.limits import MAX_KEY, MAX_RESULT
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 
@@ -38,8 +38,8 @@ class SqliteStore:
         self._file.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_RESULT + MAX_KEY)
         self.usable = True
 
-    def serve(self, held: Held | None) -> None:
-        self._file.serve(held)
+    def serve(self, host: HostState | None) -> None:
+        self._file.serve(host)
 
     def is_stale(self) -> bool:
         return self._file.is_stale()

@@ -10,23 +10,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from wsgi_wasm.config.model import Outbound
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations, destination
+from wsgi_wasm.hostapi.granted_api import GrantedApi
 
 if TYPE_CHECKING:
     from socket import socket
 
     from wsgi_wasm.hostapi.forwarder import Forwarder, Ticket
 
-API = "outbound"
-
 CONNECTION_LIMIT, DENIED, URI_INVALID, PROTOCOL_ERROR = 11, 15, 19, 35  # cases of error-code
 
-Within = Callable[[Destination], "Callable[[socket], None] | None"]
+Within: TypeAlias = Callable[[Destination], "Callable[[socket], None] | None"]
 
 
 def _elsewhere(wanted: Destination) -> None:
@@ -39,9 +39,9 @@ class Policy:
     `within` gives what serves a destination in this process, None for one elsewhere; LookupError denies it.
     """
 
-    def __init__(self, outbound: Outbound) -> None:
+    def __init__(self, outbound: Outbound, within: Within = _elsewhere) -> None:
         self.limits = outbound
-        self.within: Within = _elsewhere
+        self.within = within
         self.destinations = Destinations(outbound.hosts)
         self._under_way = 0
         self._counting = threading.Lock()
@@ -60,18 +60,12 @@ class Policy:
             self._under_way -= 1
 
 
-def grant(outbound: Outbound) -> Policy:
-    """What `Held.grants` has for this API."""
-    return Policy(outbound)
-
-
 class Requests:
     """The API in one run."""
 
-    def __init__(self, held: Held) -> None:
-        self._held = held
-        policy = held.grants.get(API)
-        self._policy = policy if isinstance(policy, Policy) else Policy(Outbound())
+    def __init__(self, host: HostState, policy: Policy) -> None:
+        self._host_state = host
+        self._policy = policy
         self._forwarder: Forwarder | None = None
         self._tickets: list[Ticket] = []
 
@@ -112,7 +106,7 @@ class Requests:
 
         A run that ends takes its requests along; the second is so that its end is what ends it, and no answer of ours.
         """
-        return time.monotonic() + min(self._policy.limits.timeout, max(0.0, self._held.remaining()) + 1.0)
+        return time.monotonic() + min(self._policy.limits.timeout, max(0.0, self._host_state.remaining()) + 1.0)
 
     def close(self) -> None:
         """The guest has ended: so have its requests."""
@@ -120,17 +114,19 @@ class Requests:
             self._forwarder.forget(self._tickets)
 
 
-INTERFACES = (
-    Interface(
-        name="wsgi-wasm:gateway/outbound@1.0.0",
-        api=API,
-        begin=Requests,
-        functions={
-            "admit": Function(
-                (wit.STRING, wit.STRING),
-                wit.ResultOf(wit.tuple_of(wit.STRING, wit.STRING), wit.U8),
-                Requests.admit,
-            )
-        },
-    ),
+ADMIT = Interface[Requests](
+    "wsgi-wasm:gateway/outbound@1.0.0",
+    {
+        "admit": Function(
+            (wit.STRING, wit.STRING), wit.ResultOf(wit.tuple_of(wit.STRING, wit.STRING), wit.U8), Requests.admit
+        )
+    },
+)
+
+API = GrantedApi(
+    name="outbound",
+    interfaces=(ADMIT,),
+    begin=Requests,
+    bind=lambda grants: Policy(grants.outbound),
+    describe=lambda grants: {str(host): "allowed" for host in grants.outbound.hosts},
 )

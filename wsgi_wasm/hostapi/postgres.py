@@ -7,6 +7,7 @@ answers. The client library is imported when a guest first connects.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import threading
 from collections import OrderedDict
@@ -15,9 +16,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from wsgi_wasm.config.model import AllowedHost, Endpoint
+from wsgi_wasm.config.model import AllowedHost, Endpoint, Grants
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
+from wsgi_wasm.hostapi.description import describe_servers
+from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
 from wsgi_wasm.hostapi.pool import Pool
 from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values
@@ -25,8 +29,6 @@ from wsgi_wasm.hostapi.postgres_values_4 import VERSION_4
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
 log = logging.getLogger("wsgi_wasm.hostapi")
-
-API = "postgres"
 
 _MISSING = "PostgreSQL needs the package 'psycopg': pip install 'wsgi-wasm[postgres]'"
 _KEPT_ADDRESSES = 16  # of which idle connections are kept
@@ -62,9 +64,6 @@ class Servers:
             pool.close()
 
 
-grant = Servers
-
-
 def client() -> Any:
     """The module that connects. Raises ImportError where the client library is not installed."""
     from wsgi_wasm.hostapi import postgres_connection
@@ -86,9 +85,9 @@ class Lease:
 class Postgres:
     """The API in one run."""
 
-    def __init__(self, held: Held) -> None:
-        self._held = held
-        self._servers: Servers = held.grants.get(API) or Servers(())  # type: ignore[assignment]
+    def __init__(self, host: HostState, servers: Servers) -> None:
+        self._host_state = host
+        self._servers = servers
 
     def open(self, address: str) -> Lease:
         try:
@@ -101,12 +100,12 @@ class Postgres:
         except ValueError as error:
             raise HostError("connection-failed", str(error)) from None
         try:
-            options = self._servers.placed(options, self._held.remaining())
+            options = self._servers.placed(options, self._host_state.remaining())
         except NotAllowed as error:
             raise HostError("connection-failed", str(error)) from None
         except OSError as error:
             raise HostError("connection-failed", f"the address is not resolved: {error.strerror or error}") from None
-        if sum(map(self._held.count, _CONNECTIONS)) >= MAX_CONNECTIONS:
+        if sum(map(self._host_state.count, _CONNECTIONS)) >= MAX_CONNECTIONS:
             raise HostError("connection-failed", f"a guest has at most {MAX_CONNECTIONS} connections open")
         with _errors("connection-failed"):
             pool = self._servers.pool(options)
@@ -117,13 +116,13 @@ class Postgres:
         made: list[Any] = []
 
         def connect() -> Any:
-            made.append(connections.PostgresConnection(options, self._held))
+            made.append(connections.PostgresConnection(options, self._host_state))
             return made[-1]
 
         while True:
             connection = pool.take(connect)
             try:
-                connection.serve(self._held)
+                connection.serve(self._host_state)
                 return connection
             except BaseException as error:
                 pool.give_back(connection, usable=False)
@@ -190,23 +189,34 @@ CONNECTION, CONNECTION_2, CONNECTION_4 = _CONNECTIONS = tuple(wit.Resource("conn
 _ERRORS = ("connection-failed", "bad-parameter", "query-failed", "value-conversion-failed", "other")
 
 
-def _interface(name: str, resource: wit.Resource, types: Values) -> Interface:
+def _interface(name: str, resource: wit.Resource, types: Values) -> Interface[Postgres]:
     error = wit.variant({**dict.fromkeys(_ERRORS, wit.STRING), "query-failed": types.query_error})
     taken = (wit.Borrow(resource), wit.STRING, wit.ListOf(types.parameter))
-    functions = {
-        "[static]connection.open": Function(
-            (wit.STRING,), wit.ResultOf(wit.Own(resource), error), lambda api, address: api.open(address)
-        ),
+    functions: dict[str, Function[Postgres]] = {
+        "[static]connection.open": Function((wit.STRING,), wit.ResultOf(wit.Own(resource), error), Postgres.open),
         "[method]connection.query": Function(taken, wit.ResultOf(types.row_set, error), _querying(types)),
         "[method]connection.execute": Function(taken, wit.ResultOf(wit.U64, error), _executing(types)),
     }
-    return Interface(name, API, Postgres, functions, (resource,))
+    return Interface(name, functions, (resource,))
 
 
 SPIN_4 = _interface("spin:postgres/postgres@4.0.0", CONNECTION_4, VERSION_4)
 SPIN_3 = _interface("spin:postgres/postgres@3.0.0", CONNECTION, VERSION_3)
 SPIN_2 = _interface("fermyon:spin/postgres@2.0.0", CONNECTION_2, VERSION_2)
 # Types alone, which the other imports.
-SPIN_2_TYPES = Interface("fermyon:spin/rdbms-types@2.0.0", API, Postgres, {})
+SPIN_2_TYPES = Interface[Postgres]("fermyon:spin/rdbms-types@2.0.0", {})
 
-INTERFACES = (SPIN_4, SPIN_3, SPIN_2_TYPES, SPIN_2)
+
+def _warn(grants: Grants) -> Iterator[str]:
+    if grants.postgres and importlib.util.find_spec("psycopg") is None:
+        yield "`postgres` needs the package 'psycopg': pip install 'wsgi-wasm[postgres]'"
+
+
+API = GrantedApi(
+    name="postgres",
+    interfaces=(SPIN_4, SPIN_3, SPIN_2_TYPES, SPIN_2),
+    begin=Postgres,
+    bind=lambda grants: Servers(grants.postgres),
+    describe=lambda grants: describe_servers(grants.postgres),
+    warn=_warn,
+)

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, pq
 
-from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.hostapi.postgres_values_4 import prepare
 
 _CONNECT = 5.0  # seconds at most
@@ -94,26 +94,26 @@ def received_by(descriptor: int) -> int:
 class PostgresConnection:
     """One run's connection at a time. Each statement is a transaction, unless the guest begins one itself."""
 
-    def __init__(self, options: dict[str, Any], held: Held) -> None:
+    def __init__(self, options: dict[str, Any], host: HostState) -> None:
         """Connects. Raises psycopg.Error, TooLate."""
-        remaining = held.remaining()
+        remaining = host.remaining()
         if remaining <= 0:
             raise TooLate("the time is up")
         given = {**options, **_OURS, "connect_timeout": math.ceil(min(_CONNECT, remaining))}
         self._raw = _Connection.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
         prepare(self._raw.adapters)
-        self._held: Held | None = None
+        self._host_state: HostState | None = None
 
-    def serve(self, held: Held) -> None:
+    def serve(self, host: HostState) -> None:
         """From now on statements end when this run must end. Raises psycopg.Error, TooLate."""
-        self._held = held
+        self._host_state = host
         # The server would otherwise go on for nobody. A guest that undoes this is stopped by the clock here.
-        self.run(f"SET statement_timeout = {max(1, int(held.remaining() * 1000))}", ())
+        self.run(f"SET statement_timeout = {max(1, int(host.remaining() * 1000))}", ())
 
     def run(self, statement: str, parameters: Sequence[Any], *, binary: bool = False) -> psycopg.Cursor[Any]:
         """The cursor after one statement; `binary` is the form of its results. Raises psycopg.Error, TooLate."""
-        assert self._held is not None
-        remaining = self._held.remaining()
+        assert self._host_state is not None
+        remaining = self._host_state.remaining()
         if remaining <= 0:
             raise TooLate("the time is up")
         return self._run(statement, parameters, remaining, binary)
@@ -137,7 +137,7 @@ class PostgresConnection:
 
     def reset(self) -> bool:
         """Leave nothing of a run for the next: settings, temporary tables, locks. False where that fails."""
-        self._held = None
+        self._host_state = None
         try:
             if self._raw.pgconn.transaction_status != pq.TransactionStatus.IDLE:
                 self._run("ROLLBACK", (), _RESET)

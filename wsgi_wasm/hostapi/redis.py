@@ -12,36 +12,35 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
+from wsgi_wasm.hostapi.description import describe_servers
+from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
 from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError, Status
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
-
-API = "redis"
-
-grant = AllowedServers
 
 
 class Redis:
     """The API in one run. A connection is the guest's own, and goes with its handle or with the run."""
 
-    def __init__(self, held: Held) -> None:
-        self._held = held
-        allowed = held.grants.get(API)
-        self._allowed = allowed if isinstance(allowed, AllowedServers) else AllowedServers()
+    def __init__(self, host: HostState, allowed: AllowedServers) -> None:
+        self._host_state = host
+        self._allowed = allowed
 
     def open(self, address: str) -> RespConnection:
         try:
             url = urlsplit(address)
             connection = RespConnection.from_url(url)
-            connection.go_to(self._allowed.addresses(url.hostname or "", url.port or 6379, self._held.remaining()))
+            seconds = self._host_state.remaining()
+            connection.go_to(self._allowed.addresses(url.hostname or "", url.port or 6379, seconds))
         except (ValueError, NotAllowed):
             raise HostError("invalid-address") from None
         except OSError as error:
             raise HostError("other", f"the address is not resolved: {error.strerror or error}") from None
-        if self._held.count(CONNECTION) >= MAX_CONNECTIONS:
+        if self._host_state.count(CONNECTION) >= MAX_CONNECTIONS:
             raise HostError("too-many-connections")
-        connection.serve(self._held)
+        connection.serve(self._host_state)
         with _errors():
             connection.connect()
         return connection
@@ -123,18 +122,14 @@ _RESULT = wit.variant({"nil": None, "status": wit.STRING, "int64": wit.S64, "bin
 _STRINGS = wit.ListOf(wit.STRING)
 
 
-def _method(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function:
+def _method(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function[Redis]:
     return Function((wit.Borrow(CONNECTION), *parameters), wit.ResultOf(ok, _ERROR), call)
 
 
-SPIN = Interface(
+SPIN = Interface[Redis](
     "fermyon:spin/redis@2.0.0",
-    API,
-    Redis,
     {
-        "[static]connection.open": Function(
-            (wit.STRING,), wit.ResultOf(wit.Own(CONNECTION), _ERROR), lambda api, address: api.open(address)
-        ),
+        "[static]connection.open": Function((wit.STRING,), wit.ResultOf(wit.Own(CONNECTION), _ERROR), Redis.open),
         "[method]connection.publish": _method(_command("PUBLISH", _nothing), None, wit.STRING, wit.BYTES),
         "[method]connection.get": _method(_command("GET", _bounded), wit.OptionOf(wit.BYTES), wit.STRING),
         "[method]connection.set": _method(_command("SET", _nothing), None, wit.STRING, wit.BYTES),
@@ -148,4 +143,10 @@ SPIN = Interface(
     (CONNECTION,),
 )
 
-INTERFACES = (SPIN,)
+API = GrantedApi(
+    name="redis",
+    interfaces=(SPIN,),
+    begin=Redis,
+    bind=lambda grants: AllowedServers(grants.redis),
+    describe=lambda grants: describe_servers(grants.redis),
+)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote
 
-from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.hostcalls.host_api import HostState
 
 _CONNECT = 5.0  # seconds at most
 _WAIT = 30.0  # seconds at most that an answer may take
@@ -51,7 +51,7 @@ class RespConnection:
             self._hello.append(("AUTH", *([username] if username is not None else []), password))
         if database:
             self._hello.append(("SELECT", database))
-        self._held: Held | None = None
+        self._host_state: HostState | None = None
         self._socket: socket.socket | None = None
         self._unread = bytearray()
         self._end = 0.0
@@ -77,9 +77,9 @@ class RespConnection:
         """Connect to one of these addresses, tried in turn, whatever the name resolves to by then; None undoes it."""
         self._addresses = addresses or (self._name,)
 
-    def serve(self, held: Held | None) -> None:
+    def serve(self, host: HostState | None) -> None:
         """From now on calls end when this run must end; None between runs."""
-        self._held = held
+        self._host_state = host
 
     def is_stale(self) -> bool:
         """Whether the server has said something that nobody has asked for: its good-bye."""
@@ -107,7 +107,7 @@ class RespConnection:
     # --- one exchange ---
 
     def _begin(self) -> None:
-        remaining = _WAIT if self._held is None else min(_WAIT, self._held.remaining())
+        remaining = _WAIT if self._host_state is None else min(_WAIT, self._host_state.remaining())
         if remaining <= 0:
             raise RespError("the time is up")
         self._end = time.monotonic() + remaining

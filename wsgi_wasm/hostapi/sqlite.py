@@ -15,21 +15,15 @@ from typing import Any
 
 from wsgi_wasm.config.model import Database
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
+from wsgi_wasm.hostapi.description import warn_of_files
+from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, Answer, TooLarge
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 from wsgi_wasm.hostapi.sqlite_guard import guard
 
 log = logging.getLogger("wsgi_wasm.hostapi")
-
-API = "sqlite"
-
-Grant = Mapping[str, Database]  # by label
-
-
-def grant(databases: Grant) -> Grant:
-    """What a route grants, as it is: connections are made for one run."""
-    return databases
 
 
 class Sqlite:
@@ -39,9 +33,10 @@ class Sqlite:
     pragmas. Otherwise the next request would find them.
     """
 
-    def __init__(self, held: Held) -> None:
-        self.held = held
-        self._grant: Grant = held.grants.get(API, {})  # type: ignore[assignment]
+    def __init__(self, host: HostState, databases: Mapping[str, Database]) -> None:
+        """`databases` are by label."""
+        self._host_state = host
+        self._databases = databases
         self._connections: dict[str, SqliteConnection] = {}
 
     def close(self) -> None:
@@ -53,9 +48,9 @@ class Sqlite:
             connection.close()
 
     def open(self, label: str) -> Handle:
-        if label not in self._grant:
+        if label not in self._databases:
             raise HostError("access-denied")
-        if self.held.count(CONNECTION) + self.held.count(SPIN_3_CONNECTION) >= MAX_HANDLES:
+        if self._host_state.count(CONNECTION) + self._host_state.count(SPIN_3_CONNECTION) >= MAX_HANDLES:
             raise HostError("io", f"a guest has at most {MAX_HANDLES} connections open")
         return Handle(label)
 
@@ -63,12 +58,12 @@ class Sqlite:
         """The connection to a granted database, made at the first call."""
         connection = self._connections.get(label)
         if connection is None:
-            database = self._grant[label]
+            database = self._databases[label]
             connection = SqliteConnection(database.path, database.max_size, cached_statements=0)
             self._connections[label] = connection
             connection.raw.text_factory = lambda data: data.decode("utf-8", "replace")
             guard(connection)
-            connection.serve(self.held)
+            connection.serve(self._host_state)
         return connection
 
 
@@ -163,23 +158,19 @@ _ERROR = wit.variant(
 )
 
 
-def _functions(resource: wit.Resource) -> dict[str, Function]:
+def _functions(resource: wit.Resource) -> dict[str, Function[Sqlite]]:
     return {
-        "[static]connection.open": Function(
-            (wit.STRING,), wit.ResultOf(wit.Own(resource), _ERROR), lambda api, label: api.open(label)
-        ),
+        "[static]connection.open": Function((wit.STRING,), wit.ResultOf(wit.Own(resource), _ERROR), Sqlite.open),
         "[method]connection.execute": Function(
             (wit.Borrow(resource), wit.STRING, wit.ListOf(_VALUE)), wit.ResultOf(_RESULT, _ERROR), _execute
         ),
     }
 
 
-SPIN = Interface("fermyon:spin/sqlite@2.0.0", API, Sqlite, _functions(CONNECTION), (CONNECTION,))
+SPIN = Interface("fermyon:spin/sqlite@2.0.0", _functions(CONNECTION), (CONNECTION,))
 
-SPIN_3 = Interface(
+SPIN_3 = Interface[Sqlite](
     "spin:sqlite/sqlite@3.0.0",
-    API,
-    Sqlite,
     {
         **_functions(SPIN_3_CONNECTION),
         "[method]connection.last-insert-rowid": Function(
@@ -190,4 +181,11 @@ SPIN_3 = Interface(
     (SPIN_3_CONNECTION,),
 )
 
-INTERFACES = (SPIN, SPIN_3)
+API = GrantedApi(
+    name="sqlite",
+    interfaces=(SPIN, SPIN_3),
+    begin=Sqlite,
+    bind=lambda grants: grants.sqlite,
+    describe=lambda grants: {label: str(database.path) for label, database in grants.sqlite.items()},
+    warn=lambda grants: warn_of_files(database.path for database in grants.sqlite.values()),
+)

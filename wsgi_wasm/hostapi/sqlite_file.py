@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.hostcalls.host_api import HostState
 
 _BUSY = 5.0  # seconds that a statement waits for another writer, unless the run ends before
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock; some 100 us
@@ -23,7 +23,7 @@ class SqliteConnection:
         _make(path)
         self._path = path
         self._opened = _identity(path)
-        self._held: Held | None = None
+        self._host_state: HostState | None = None
         self._busy = -1
         self.by_host = False  # while a statement of the host's own runs, among those of a guest
         # A connection serves one thread at a time, though not always the same one.
@@ -41,15 +41,15 @@ class SqliteConnection:
             self.raw.close()
             raise
 
-    def serve(self, held: Held | None) -> None:
+    def serve(self, host: HostState | None) -> None:
         """From now on statements end when this run must end; None between runs."""
-        self._held = held
-        if held is not None:
+        self._host_state = host
+        if host is not None:
             self.wait_no_longer()
 
     def wait_no_longer(self) -> None:
         """Let statements wait for other writers until the run's end at most."""
-        remaining = self._held.remaining() if self._held is not None else _BUSY
+        remaining = self._host_state.remaining() if self._host_state is not None else _BUSY
         busy = int(1000 * max(0.0, min(_BUSY, remaining)))
         if busy != self._busy:
             self._busy = busy
@@ -60,7 +60,7 @@ class SqliteConnection:
                 self.by_host = False
 
     def _interrupt(self) -> bool:
-        return self._held is not None and self._held.expired()
+        return self._host_state is not None and self._host_state.expired()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

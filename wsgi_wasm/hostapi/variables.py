@@ -7,27 +7,21 @@ A name that the route does not grant is undefined.
 from __future__ import annotations
 
 import logging
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from wsgi_wasm.config.model import Variable
+from wsgi_wasm.config.model import Grants, Variable
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Function, Held, HostError, Interface
+from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
+from wsgi_wasm.hostapi.granted_api import GrantedApi
 
 log = logging.getLogger("wsgi_wasm.hostapi")
 
-API = "variables"
-
 _SPIN_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MAX_FILE = 64 << 10  # bytes of a file that holds a value
-
-Grant = Mapping[str, Variable]
-
-
-def grant(variables: Grant) -> Grant:
-    """What a route grants, as it is: files are read when a guest asks, so that what has changed is seen."""
-    return variables
 
 
 class Unreadable(Exception):
@@ -37,15 +31,16 @@ class Unreadable(Exception):
 class Variables:
     """The API in one run."""
 
-    def __init__(self, held: Held) -> None:
-        self._grant: Grant = held.grants.get(API, {})  # type: ignore[assignment]
+    def __init__(self, _host: HostState, variables: Mapping[str, Variable]) -> None:
+        """Files are read when a guest asks, so that what has changed is seen."""
+        self._variables = variables
 
     def names(self) -> list[str]:
-        return list(self._grant)
+        return list(self._variables)
 
     def get(self, name: str) -> str | None:
         """The value, or None where the route grants none of that name. Raises Unreadable."""
-        variable = self._grant.get(name)
+        variable = self._variables.get(name)
         if variable is None:
             return None
         return variable.value if variable.file is None else _read(name, variable.file)
@@ -90,10 +85,8 @@ _SPIN_ERROR = wit.variant(
 )
 _WASI_ERROR = wit.variant({"upstream": wit.STRING, "io": wit.STRING})
 
-SPIN = Interface(
+SPIN = Interface[Variables](
     "fermyon:spin/variables@2.0.0",
-    API,
-    Variables,
     {"get": Function((wit.STRING,), wit.ResultOf(wit.STRING, _SPIN_ERROR), _spin_get)},
 )
 
@@ -102,8 +95,26 @@ _WASI_FUNCTIONS = {
     "get-all": Function((), wit.ResultOf(wit.ListOf(wit.tuple_of(wit.STRING, wit.STRING)), _WASI_ERROR), _wasi_get_all),
 }
 
-INTERFACES = (
-    SPIN,
-    Interface("wasi:config/store@0.2.0-draft-2024-09-27", API, Variables, _WASI_FUNCTIONS),
-    Interface("wasi:config/store@0.2.0-rc.1", API, Variables, _WASI_FUNCTIONS),
+CONFIG = tuple(
+    Interface(f"wasi:config/store@{version}", _WASI_FUNCTIONS) for version in ("0.2.0-draft-2024-09-27", "0.2.0-rc.1")
+)
+
+
+def _describe(grants: Grants) -> dict[str, str]:
+    return {name: str(one.file) if one.file else "set" for name, one in grants.variables.items()}
+
+
+def _warn(grants: Grants) -> Iterator[str]:
+    for name, one in grants.variables.items():
+        if one.file is not None and not (one.file.is_file() and os.access(one.file, os.R_OK)):
+            yield f"variable {name}: {one.file} cannot be read"
+
+
+API = GrantedApi(
+    name="variables",
+    interfaces=(SPIN, *CONFIG),
+    begin=Variables,
+    bind=lambda grants: grants.variables,
+    describe=_describe,
+    warn=_warn,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.cgi.head import HeadParser
@@ -15,6 +16,9 @@ from wsgi_wasm.gateway.request import Request
 
 Arguments = Callable[[Request, Sequence[bytes]], Sequence[bytes]]
 """From a request and the program's own arguments to those of one run."""
+
+if TYPE_CHECKING:
+    pass
 
 
 def with_search_words(request: Request, arguments: Sequence[bytes]) -> Sequence[bytes]:

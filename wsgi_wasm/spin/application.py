@@ -12,7 +12,7 @@ from wsgi_wasm.config import Config, Dir, Route, all_routes
 from wsgi_wasm.config.compose import needs_itself
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.spin.files import Files, select
-from wsgi_wasm.spin.grants import granted
+from wsgi_wasm.spin.grants import component_grants
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.model import Component, Manifest, Trigger, Wagi
 from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, parse_pattern
@@ -93,7 +93,7 @@ def load_application(
     snapshots: list[Snapshot] = []
     for component, wagi in _used(manifest):
         made = _component_route(route, component, runtime)
-        made = replace(made, grants=granted(component, runtime, route.grants.outbound, values, reading))
+        made = replace(made, grants=component_grants(component, runtime, route.grants.outbound, values, reading))
         made = _as_http(made) if wagi is None else _as_wagi(made, component, reading)
         files = select(component, reading)
         _check_dirs(route, component, files, reading)

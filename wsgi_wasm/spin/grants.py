@@ -24,7 +24,7 @@ _NOWHERE = frozenset({"", "http://", "https://"})
 Store = TypeVar("Store")
 
 
-def granted(
+def component_grants(
     component: Component,
     runtime: RuntimeConfig,
     limits: Outbound,

@@ -23,7 +23,7 @@ from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.gateway.routing import Router, RouteTable
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations
-from wsgi_wasm.hostapi.outbound import Policy, Within
+from wsgi_wasm.hostapi.outbound import Within
 from wsgi_wasm.protocols import protocols_of, request_fields
 from wsgi_wasm.protocols.cgi import Cgi, with_search_words
 from wsgi_wasm.spin import Application
@@ -51,12 +51,6 @@ def wagi(route: Route, argv: str | None) -> ProtocolFactory:
     return lambda env, wrap: {
         "cgi": Cgi(route, request_fields(route, env), with_search_words if argv is None else arguments)
     }
-
-
-def _add_neighbours(within: Within, granted: Mapping[str, object]) -> None:
-    policy = granted["outbound"]
-    assert isinstance(policy, Policy)
-    policy.within = within
 
 
 class Neighbours:
@@ -136,8 +130,8 @@ class SpinHandler:
         neighbours = Neighbours(application, self._handlers, self)
         for (component, executor), made in application.routes.items():
             if executor is None:
-                programs = Programs(made, modules, protocols_of(made))
-                programs.when_ready = partial(_add_neighbours, neighbours.of(made.grants.outbound.hosts))
+                within = neighbours.of(made.grants.outbound.hosts)
+                programs = Programs(made, modules, protocols_of(made), within)
             else:
                 programs = Programs(made, modules, wagi(made, executor.argv))
             self._handlers[component, executor] = GuestHandler(made, programs, admission)

@@ -100,7 +100,7 @@ class Workers:
             env, module = {**env, **interpreter.env}, interpreter.module
         protocols = self._make_protocols(env, sidecar.namespace or "default")
         settings = ProgramSettings(script or file.name, arguments, dirs, protocols)
-        return _Known(Program(self._modules.module(module), route, settings, self._programs.grants), stamp)
+        return _Known(Program(self._modules.module(module), route, settings, self._programs.bindings), stamp)
 
 
 def sidecar_of(path: Path, env: Mapping[str, str]) -> Sidecar:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
@@ -25,6 +25,7 @@ from wsgi_wasm.engine.component.run import Access, ComponentRun
 from wsgi_wasm.engine.component.wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
 from wsgi_wasm.engine.gil import GilPolicy
 from wsgi_wasm.engine.guest import Invocation, Linked, Preopen, RunLimits, numbers
+from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Stop, current, epoch_callback
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
@@ -60,7 +61,7 @@ class ComponentGuest:
     """As `engine.guest.Guest`: a linked component with the directories, host APIs and limits of one route."""
 
     def __init__(
-        self, linked: ComponentCode, limits: RunLimits, preopens: Sequence[Preopen], grants: Mapping[str, object]
+        self, linked: ComponentCode, limits: RunLimits, preopens: Sequence[Preopen], bindings: Bindings
     ) -> None:
         self.linked = linked
         self.interface = linked.facts.interface
@@ -70,7 +71,7 @@ class ComponentGuest:
         self.limits = limits
         self.preopens = tuple(preopens)
         directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
-        self._access = Access(grants, directories, calls_host)
+        self._access = Access(bindings, directories, calls_host)
         self.memory = memory_each(linked.facts, limits.memory)
         self._number = next(numbers)
         self._gil = GilPolicy(limits.memory, may_wait=bool(preopens) or calls_host or linked.facts.waits)

@@ -1,15 +1,16 @@
-"""Components ready to run in a process: compiled code, and a linker that has everything the component imports.
+"""Components ready to run in a process: compiled code, and a linker with all that they import.
 
-What the host offers is WASI 0.2 (Wasmtime's own) and the interfaces given to `offer`. An import of anything else does
-not keep a component from running, since some toolchains import the whole world that they know: its functions are
-defined, and a call of one is refused (see `refusals`). `check` names them beforehand.
+The host has WASI 0.2 (Wasmtime's own) and the interfaces of the APIs that it is given. An import of
+anything else does not keep a component from running, since some toolchains import the whole world
+that they know: its functions are defined, and a call of one is refused (see `refusals`). `check`
+names them beforehand.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from wsgi_wasm.binary.component_facts import ComponentFacts, ComponentImport
 from wsgi_wasm.binary.wrap import RUN
@@ -21,9 +22,9 @@ from wsgi_wasm.engine.component.guest import ComponentGuest
 from wsgi_wasm.engine.component.pool import ComponentEngine
 from wsgi_wasm.engine.guest import Preopen, RunLimits
 from wsgi_wasm.engine.hostcalls import refusals
+from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings, interfaces_of
 from wsgi_wasm.engine.hostcalls.imports import Instance, imports
-from wsgi_wasm.engine.hostcalls.interface import define, define_instance
-from wsgi_wasm.engine.hostcalls.offers import offered
+from wsgi_wasm.engine.hostcalls.linker import define, define_instance
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError
 
@@ -33,23 +34,24 @@ _linking = threading.Lock()
 _WAITS = v.HostFunction(native.waits) if native is not None else v.HostFunction(lambda *_: 0)
 
 
-def not_offered(facts: ComponentFacts) -> list[ComponentImport]:
-    """The imports for which there is nothing but a trap."""
-    known = offered()
-    return [one for one in facts.imports if not one.is_wasi and one.name not in known]
+def refused_imports(facts: ComponentFacts, interfaces: Container[str]) -> tuple[ComponentImport, ...]:
+    """The imports neither of WASI nor among these interfaces, by name: calls are refused."""
+    return tuple(one for one in facts.imports if not one.is_wasi and one.name not in interfaces)
 
 
 def check_component(facts: ComponentFacts) -> None:
-    """Raises ModuleError for an import that cannot even be stood in for."""
-    wrong = [one.name for one in not_offered(facts) if not one.is_instance]
+    """Raises ModuleError for an import that is no interface: no refusal can stand in for it."""
+    wrong = [one.name for one in facts.imports if not one.is_instance]
     if wrong:
         raise ModuleError(f"imports what is not offered: {', '.join(wrong)}")
 
 
 class LinkedComponent:
-    """As `engine.guest.Linked`."""
+    """As `engine.guest.Linked`. `apis` are those of the host that it may call."""
 
-    def __init__(self, runtime: Runtime, engine: ComponentEngine, pointer: int, facts: ComponentFacts) -> None:
+    def __init__(
+        self, runtime: Runtime, engine: ComponentEngine, pointer: int, facts: ComponentFacts, apis: tuple[AnyApi, ...]
+    ) -> None:
         self._exported = 0
         self._pid = os.getpid()
         self.pointer = pointer
@@ -61,41 +63,48 @@ class LinkedComponent:
         self.run_index = cc.export_index(pointer, self._exported, b"run", 3) or 0
         if not self.run_index:
             raise ModuleError("exports wasi:cli/run without the function run")
-        missing = tuple(not_offered(facts))
-        names = {*offered(), *(one.name for one in missing)}
+        interfaces = interfaces_of(apis)
+        refused = refused_imports(facts, interfaces)
+        names = {*interfaces, *(one.name for one in refused)}
         imported = imports(engine.pointer, pointer, names.__contains__)
-        refusals.check(offered(), imported)
-        self.linker = _linker(engine, missing, imported)
+        refusals.check(interfaces, imported)
+        self.linker = _linker(engine, apis, refused, imported)
 
-    def guest(
-        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
-    ) -> ComponentGuest:
-        """As `Linked.guest`."""
-        return ComponentGuest(self, limits, preopens, grants())
+    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> ComponentGuest:
+        """The component with what a route grants it. Raises ModuleError where the limits do not
+        suffice."""
+        return ComponentGuest(self, limits, preopens, bindings())
 
     def __del__(self) -> None:
-        # As `LinkedProgram`.
+        # As `guest.Linked`.
         if cc is not None and os.getpid() == self._pid:
             for index in filter(None, (self.run_index, self._exported)):
                 cc.export_index_delete(index)
             cc.component_delete(self.pointer)
 
 
-def _linker(engine: ComponentEngine, missing: tuple[ComponentImport, ...], imported: Mapping[str, Instance]) -> int:
-    """The engine's linker with refusals of these imports. Linkers are made once, and then only read."""
+def _linker(
+    engine: ComponentEngine,
+    apis: tuple[AnyApi, ...],
+    refused: tuple[ComponentImport, ...],
+    imported: Mapping[str, Instance],
+) -> int:
+    """The engine's linker with these APIs and refusals of these imports. Linkers are made once, and
+    then only read."""
     with _linking:
-        linker = engine.linkers.get(missing)
+        linker = engine.linkers.get((apis, refused))
         if linker is None:
             linker = int(cc.linker_new(engine.pointer))
             cc.linker_allow_shadowing(linker, True)
             taken(cc.linker_add_wasi(linker))
             taken(cc.linker_add_http(linker))  # for the adapter; no guest gets at it
             define_instance(linker, "wsgi-wasm:gateway/waiting@1.0.0", {}, {"begin": _WAITS})
-            for interface in offered().values():
-                define(linker, interface)
-            for one in missing:
+            for api in apis:
+                for interface in api.interfaces:
+                    define(linker, api, interface)
+            for one in refused:
                 refusals.refuse(linker, one.name, imported[one.name])
-            engine.linkers[missing] = linker
+            engine.linkers[apis, refused] = linker
     return linker
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wsgi_wasm.engine.capi.native import ComponentJob
@@ -12,7 +11,7 @@ from wsgi_wasm.engine.component.open_files import open_below
 from wsgi_wasm.engine.component.output_file import PIECE
 from wsgi_wasm.engine.component.pool import ComponentSlot
 from wsgi_wasm.engine.guest import Invocation, RunLimits
-from wsgi_wasm.engine.hostcalls.interface import Held
+from wsgi_wasm.engine.hostcalls.host_api import Bindings, HostState
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.run import MAX_FILES, Run, Stop
 from wsgi_wasm.engine.runtime import runtime
@@ -23,7 +22,7 @@ class Access:
     """What the runs of one guest may use of the host: what its route grants to host APIs, and directories. Runs of one
     route have the same tuple of directories. `calls_host` is false where a guest imports nothing of the host."""
 
-    grants: Mapping[str, object]
+    bindings: Bindings
     directories: tuple[str, ...]
     calls_host: bool
 
@@ -31,7 +30,7 @@ class Access:
 class ComponentRun(Run):
     """State of one run; what the guest has written lies in the slot's files until `flush`."""
 
-    __slots__ = ("_ticked", "errors", "feeder", "held", "output")
+    __slots__ = ("_ticked", "errors", "feeder", "output")
 
     def __init__(
         self,
@@ -44,7 +43,7 @@ class ComponentRun(Run):
         """As `Run`. `slot` has the files that the guest writes to."""
         super().__init__(limits, invocation, job)
         self.output, self.errors = slot.files()
-        self.held = Held(access.grants, self) if access.calls_host else None
+        self.host_state = HostState(access.bindings, self) if access.calls_host else None
         self.feeder: Feeder | None = None
         self.directories = access.directories
         self._ticked = time.monotonic()
@@ -91,5 +90,5 @@ class ComponentRun(Run):
             self.feeder.end()
         self.output.end()
         self.errors.end()
-        if self.held is not None:
-            self.held.close()
+        if self.host_state is not None:
+            self.host_state.close()

@@ -1,4 +1,4 @@
-"""What a component imports, with its types, read through Wasmtime's C API; and whether what the host offers fits."""
+"""What a component imports, with its types, read through Wasmtime's C API; and whether the host's interfaces fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.interface import Interface
+from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 from wsgi_wasm.errors import ModuleError
 
 
@@ -177,32 +177,32 @@ def imports(engine: int, component: int, wanted: Callable[[str], bool] = lambda 
 # --- comparing ---------------------------------------------------------------------------------------------------
 
 
-def difference(interface: Interface, instance: Instance) -> str | None:
-    """What a component imports otherwise than the host offers it, in words; None where all of it fits.
+def difference(interface: AnyInterface, instance: Instance) -> str | None:
+    """What a component imports otherwise than the host declares it, in words; None where all of it fits.
 
     Values of another type are found out when they come (`lifting.Mismatch`); this finds them before.
     """
     for name, wanted in instance.functions.items():
-        offered = interface.functions.get(name)
-        if offered is None:
+        declared = interface.functions.get(name)
+        if declared is None:
             return f"{interface.name} has no function {name}"
-        if wanted.is_async or not _same((*offered.parameters, offered.result), (*wanted.parameters, wanted.result)):
+        if wanted.is_async or not _same((*declared.parameters, declared.result), (*wanted.parameters, wanted.result)):
             return f"{interface.name} has {name} with another type"
     return None
 
 
-def _same(offered: Any, wanted: Any) -> bool:
+def _same(declared: Any, wanted: Any) -> bool:
     """Whether two types, or parts of types, are the same but for their resources, which are so by name."""
-    if isinstance(offered, wit.Resource):
+    if isinstance(declared, wit.Resource):
         return isinstance(wanted, wit.Resource)
-    if isinstance(offered, tuple):
+    if isinstance(declared, tuple):
         return (
             isinstance(wanted, tuple)
-            and len(offered) == len(wanted)
-            and all(_same(one, other) for one, other in zip(offered, wanted, strict=True))
+            and len(declared) == len(wanted)
+            and all(_same(one, other) for one, other in zip(declared, wanted, strict=True))
         )
-    if offered is None or isinstance(offered, str | wit.Primitive):
-        return bool(offered == wanted)
-    return type(offered) is type(wanted) and all(
-        _same(getattr(offered, name), getattr(wanted, name)) for name in offered.__dataclass_fields__
+    if declared is None or isinstance(declared, str | wit.Primitive):
+        return bool(declared == wanted)
+    return type(declared) is type(wanted) and all(
+        _same(getattr(declared, name), getattr(wanted, name)) for name in declared.__dataclass_fields__
     )

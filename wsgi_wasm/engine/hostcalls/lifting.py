@@ -20,14 +20,14 @@ class Mismatch(Exception):
     """A component imports a function of the host with a type that it does not have."""
 
 
-class Handles(Protocol):
-    """The resources of the call that is served."""
+class PassedHandles(Protocol):
+    """The handles that the guest passes in the call that is served."""
 
     def resolve(self, pointer: int, resource: wit.Resource, owned: bool) -> Any:
-        """The host's object behind a handle that the guest passes; with `owned` the guest gives it up."""
+        """The host's object behind a handle; with `owned` the guest gives it up."""
 
 
-Lifter: TypeAlias = Callable[[Handles, int, int, int, int], Any]
+Lifter: TypeAlias = Callable[[PassedHandles, int, int, int, int], Any]
 
 NUMBERS = {  # name: kind, bits, whether signed
     "u8": (v.U8, 8, False), "u16": (v.U16, 16, False), "u32": (v.U32, 32, False), "u64": (v.U64, 64, False),
@@ -64,7 +64,7 @@ def bytes_at(size: int, data: int) -> bytes:
     return b"".join(pieces)
 
 
-def _lift_bytes(_handles: Handles, kind: int, a: int, b: int, _c: int) -> bytes:
+def _lift_bytes(_handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> bytes:
     if kind != v.LIST:
         raise _wrong(kind)
     if not a:
@@ -74,19 +74,19 @@ def _lift_bytes(_handles: Handles, kind: int, a: int, b: int, _c: int) -> bytes:
     return bytes_at(a, b)
 
 
-def _lift_string(_handles: Handles, kind: int, a: int, b: int, _c: int) -> str:
+def _lift_string(_handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> str:
     if kind != v.STRING:
         raise _wrong(kind)
     return string_at(b, a).decode()
 
 
-def _lift_bool(_handles: Handles, kind: int, a: int, _b: int, _c: int) -> bool:
+def _lift_bool(_handles: PassedHandles, kind: int, a: int, _b: int, _c: int) -> bool:
     if kind != v.BOOL:
         raise _wrong(kind)
     return bool(a & 1)
 
 
-def _lift_char(_handles: Handles, kind: int, a: int, _b: int, _c: int) -> str:
+def _lift_char(_handles: PassedHandles, kind: int, a: int, _b: int, _c: int) -> str:
     if kind != v.CHAR:
         raise _wrong(kind)
     return chr(a & 0xFFFFFFFF)
@@ -96,7 +96,7 @@ def _number_lifter(name: str) -> Lifter:
     expected, bits, signed = NUMBERS[name]
     mask, sign = (1 << bits) - 1, 1 << (bits - 1) if signed else 0
 
-    def lift(_handles: Handles, kind: int, a: int, _b: int, _c: int) -> int:
+    def lift(_handles: PassedHandles, kind: int, a: int, _b: int, _c: int) -> int:
         if kind != expected:
             raise _wrong(kind)
         return ((a & mask) ^ sign) - sign
@@ -108,10 +108,11 @@ def _float_lifter(name: str) -> Lifter:
     expected, real, raw = FLOATS[name]
     mask = (1 << 8 * raw.size) - 1
 
-    def lift(_handles: Handles, kind: int, a: int, _b: int, _c: int) -> float:
+    def lift(_handles: PassedHandles, kind: int, a: int, _b: int, _c: int) -> float:
         if kind != expected:
             raise _wrong(kind)
-        return real.unpack(raw.pack(a & mask))[0]  # type: ignore[no-any-return]
+        number: float = real.unpack(raw.pack(a & mask))[0]
+        return number
 
     return lift
 
@@ -119,7 +120,7 @@ def _float_lifter(name: str) -> Lifter:
 def _list_lifter(element: wit.Type) -> Lifter:
     inner = lifter(element)
 
-    def lift(handles: Handles, kind: int, a: int, b: int, _c: int) -> list[Any]:
+    def lift(handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> list[Any]:
         if kind != v.LIST:
             raise _wrong(kind)
         return [inner(handles, *words) for words in _iter_unpack(string_at(b, _SIZE * a))] if a else []
@@ -131,7 +132,7 @@ def _tuple_lifter(items: Sequence[wit.Type]) -> Lifter:
     inner = [lifter(item) for item in items]
     count = len(inner)
 
-    def lift(handles: Handles, kind: int, a: int, b: int, _c: int) -> tuple[Any, ...]:
+    def lift(handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> tuple[Any, ...]:
         if kind != v.TUPLE or a != count:
             raise _wrong(kind)
         values = _iter_unpack(string_at(b, _SIZE * a))
@@ -144,7 +145,7 @@ def _record_lifter(fields: Sequence[tuple[str, wit.Type]]) -> Lifter:
     inner = [(name.encode(), lifter(kind)) for name, kind in fields]
     count = len(inner)
 
-    def lift(handles: Handles, kind: int, a: int, b: int, _c: int) -> tuple[Any, ...]:
+    def lift(handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> tuple[Any, ...]:
         if kind != v.RECORD or a != count:
             raise _wrong(kind)
         values = []
@@ -161,7 +162,7 @@ def _record_lifter(fields: Sequence[tuple[str, wit.Type]]) -> Lifter:
 def _variant_lifter(cases: Sequence[tuple[str, wit.Type | None]]) -> Lifter:
     inner = {name.encode(): (name, None if kind is None else lifter(kind)) for name, kind in cases}
 
-    def lift(handles: Handles, kind: int, a: int, b: int, c: int) -> tuple[str, Any]:
+    def lift(handles: PassedHandles, kind: int, a: int, b: int, c: int) -> tuple[str, Any]:
         if kind != v.VARIANT:
             raise _wrong(kind)
         found = inner.get(string_at(b, a))
@@ -176,7 +177,7 @@ def _variant_lifter(cases: Sequence[tuple[str, wit.Type | None]]) -> Lifter:
 def _enum_lifter(names: Sequence[str]) -> Lifter:
     known = {name.encode(): name for name in names}
 
-    def lift(_handles: Handles, kind: int, a: int, b: int, _c: int) -> str:
+    def lift(_handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> str:
         name = known.get(string_at(b, a)) if kind == v.ENUM else None
         if name is None:
             raise _wrong(kind)
@@ -188,13 +189,14 @@ def _enum_lifter(names: Sequence[str]) -> Lifter:
 def _flags_lifter(names: Sequence[str]) -> Lifter:
     known = {name.encode(): name for name in names}
 
-    def lift(_handles: Handles, kind: int, a: int, b: int, _c: int) -> frozenset[str]:
+    def lift(_handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> frozenset[str]:
         if kind != v.FLAGS:
             raise _wrong(kind)
-        found = [known.get(string_at(data, size)) for size, data in _iter_names(string_at(b, v.NAME.size * a))]
-        if None in found:
-            raise Mismatch("other flags")
-        return frozenset(found)  # type: ignore[arg-type]
+        try:
+            found = _iter_names(string_at(b, v.NAME.size * a))
+            return frozenset([known[string_at(data, size)] for size, data in found])
+        except KeyError:
+            raise Mismatch("other flags") from None
 
     return lift
 
@@ -204,7 +206,7 @@ def _option_lifter(some: wit.Type) -> Lifter:
         raise TypeError("an option of an option has no form in Python")
     inner = lifter(some)
 
-    def lift(handles: Handles, kind: int, a: int, _b: int, _c: int) -> Any:
+    def lift(handles: PassedHandles, kind: int, a: int, _b: int, _c: int) -> Any:
         if kind != v.OPTION:
             raise _wrong(kind)
         return inner(handles, *_unpack(string_at(a, _SIZE))) if a else None
@@ -215,7 +217,7 @@ def _option_lifter(some: wit.Type) -> Lifter:
 def _result_lifter(ok: wit.Type | None, err: wit.Type | None) -> Lifter:
     cases = {1: ("ok", None if ok is None else lifter(ok)), 0: ("err", None if err is None else lifter(err))}
 
-    def lift(handles: Handles, kind: int, a: int, b: int, _c: int) -> tuple[str, Any]:
+    def lift(handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> tuple[str, Any]:
         if kind != v.RESULT:
             raise _wrong(kind)
         name, one = cases[a & 1]
@@ -227,7 +229,7 @@ def _result_lifter(ok: wit.Type | None, err: wit.Type | None) -> Lifter:
 
 
 def _handle_lifter(resource: wit.Resource, owned: bool) -> Lifter:
-    def lift(handles: Handles, kind: int, a: int, _b: int, _c: int) -> Any:
+    def lift(handles: PassedHandles, kind: int, a: int, _b: int, _c: int) -> Any:
         if kind != v.RESOURCE:
             raise _wrong(kind)
         return handles.resolve(a, resource, owned)

@@ -32,8 +32,8 @@ class Scratch:
         self.value_at = ctypes.addressof(self.value)
 
 
-class Handles(Protocol):
-    """The resources of the call that is served."""
+class NewHandles(Protocol):
+    """The handles that the guest gets from the call that is served."""
 
     scratch: Scratch
 
@@ -41,7 +41,7 @@ class Handles(Protocol):
         """A `wasmtime_component_resource_any_t` for `value`, which the guest owns from then on."""
 
 
-Lowerer: TypeAlias = Callable[[Any, Handles], Words]
+Lowerer: TypeAlias = Callable[[Any, NewHandles], Words]
 
 pack = v.VAL.pack
 _pack_into = v.VAL.pack_into
@@ -55,7 +55,8 @@ _U64 = (1 << 64) - 1
 def boxed(words: Words, scratch: Scratch) -> int:
     """Address of a value of its own, for what holds it by a pointer."""
     _pack_into(scratch.value, 0, *words)
-    return v.val_new(scratch.value_at)  # type: ignore[no-any-return]
+    address: int = v.val_new(scratch.value_at)
+    return address
 
 
 def _name(data: bytes, scratch: Scratch) -> tuple[int, int]:
@@ -63,25 +64,25 @@ def _name(data: bytes, scratch: Scratch) -> tuple[int, int]:
     return len(data), scratch.words[1]
 
 
-def _lower_string(value: str, handles: Handles) -> Words:
+def _lower_string(value: str, handles: NewHandles) -> Words:
     data = value.encode("utf-8", "replace")
     scratch = handles.scratch
     v.byte_vec_new(scratch.at, len(data), data)
     return v.STRING, len(data), scratch.words[1], 0
 
 
-def _lower_bool(value: bool, _handles: Handles) -> Words:
+def _lower_bool(value: bool, _handles: NewHandles) -> Words:
     return v.BOOL, 1 if value else 0, 0, 0
 
 
-def _lower_char(value: str, _handles: Handles) -> Words:
+def _lower_char(value: str, _handles: NewHandles) -> Words:
     code = ord(value)
     if 0xD800 <= code < 0xE000:
         raise ValueError("a surrogate is no character")
     return v.CHAR, code, 0, 0
 
 
-def _lower_bytes(value: bytes, handles: Handles) -> Words:
+def _lower_bytes(value: bytes, handles: NewHandles) -> Words:
     scratch = handles.scratch
     size = len(value)
     if size <= PIECE:
@@ -103,7 +104,7 @@ def _number_lowerer(name: str) -> Lowerer:
     kind, bits, signed = NUMBERS[name]
     least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
-    def lower(value: int, _handles: Handles) -> Words:
+    def lower(value: int, _handles: NewHandles) -> Words:
         if not least <= value <= most:
             raise ValueError(f"{value} is no {name}")
         return kind, value & _U64, 0, 0
@@ -114,7 +115,7 @@ def _number_lowerer(name: str) -> Lowerer:
 def _float_lowerer(name: str) -> Lowerer:
     kind, real, raw = FLOATS[name]
 
-    def lower(value: float, _handles: Handles) -> Words:
+    def lower(value: float, _handles: NewHandles) -> Words:
         return kind, raw.unpack(real.pack(value))[0], 0, 0
 
     return lower
@@ -123,7 +124,7 @@ def _float_lowerer(name: str) -> Lowerer:
 def _list_lowerer(element: wit.Type) -> Lowerer:
     inner = lowerer(element)
 
-    def lower(value: Sequence[Any], handles: Handles) -> Words:
+    def lower(value: Sequence[Any], handles: NewHandles) -> Words:
         values = b"".join([pack(*inner(item, handles)) for item in value])
         scratch = handles.scratch
         v.list_new(scratch.at, len(value), values)
@@ -136,7 +137,7 @@ def _tuple_lowerer(items: Sequence[wit.Type]) -> Lowerer:
     inner = [lowerer(item) for item in items]
     count = len(inner)
 
-    def lower(value: Sequence[Any], handles: Handles) -> Words:
+    def lower(value: Sequence[Any], handles: NewHandles) -> Words:
         values = b"".join([pack(*one(item, handles)) for one, item in zip(inner, value, strict=True)])
         scratch = handles.scratch
         v.tuple_new(scratch.at, count, values)
@@ -149,7 +150,7 @@ def _record_lowerer(fields: Sequence[tuple[str, wit.Type]]) -> Lowerer:
     inner = [(name.encode(), lowerer(kind)) for name, kind in fields]
     count = len(inner)
 
-    def lower(value: Sequence[Any], handles: Handles) -> Words:
+    def lower(value: Sequence[Any], handles: NewHandles) -> Words:
         scratch = handles.scratch
         entries = [
             _pack_entry(*_name(name, scratch), *one(item, handles))
@@ -164,7 +165,7 @@ def _record_lowerer(fields: Sequence[tuple[str, wit.Type]]) -> Lowerer:
 def _variant_lowerer(cases: Sequence[tuple[str, wit.Type | None]]) -> Lowerer:
     inner = {name: (name.encode(), None if kind is None else lowerer(kind)) for name, kind in cases}
 
-    def lower(value: tuple[str, Any], handles: Handles) -> Words:
+    def lower(value: tuple[str, Any], handles: NewHandles) -> Words:
         data, one = inner[value[0]]
         scratch = handles.scratch
         box = 0 if one is None else boxed(one(value[1], handles), scratch)
@@ -177,7 +178,7 @@ def _variant_lowerer(cases: Sequence[tuple[str, wit.Type | None]]) -> Lowerer:
 def _enum_lowerer(names: Sequence[str]) -> Lowerer:
     known = {name: name.encode() for name in names}
 
-    def lower(value: str, handles: Handles) -> Words:
+    def lower(value: str, handles: NewHandles) -> Words:
         return v.ENUM, *_name(known[value], handles.scratch), 0
 
     return lower
@@ -186,7 +187,7 @@ def _enum_lowerer(names: Sequence[str]) -> Lowerer:
 def _flags_lowerer(names: Sequence[str]) -> Lowerer:
     known = {name: name.encode() for name in names}
 
-    def lower(value: frozenset[str], handles: Handles) -> Words:
+    def lower(value: frozenset[str], handles: NewHandles) -> Words:
         scratch = handles.scratch
         entries = b"".join([_pack_name(*_name(known[name], scratch)) for name in value])
         v.flags_new(scratch.at, len(value), entries)
@@ -200,7 +201,7 @@ def _option_lowerer(some: wit.Type) -> Lowerer:
         raise TypeError("an option of an option has no form in Python")
     inner = lowerer(some)
 
-    def lower(value: Any, handles: Handles) -> Words:
+    def lower(value: Any, handles: NewHandles) -> Words:
         return v.OPTION, 0 if value is None else boxed(inner(value, handles), handles.scratch), 0, 0
 
     return lower
@@ -209,7 +210,7 @@ def _option_lowerer(some: wit.Type) -> Lowerer:
 def _result_lowerer(ok: wit.Type | None, err: wit.Type | None) -> Lowerer:
     inner = {"ok": (1, None if ok is None else lowerer(ok)), "err": (0, None if err is None else lowerer(err))}
 
-    def lower(value: tuple[str, Any], handles: Handles) -> Words:
+    def lower(value: tuple[str, Any], handles: NewHandles) -> Words:
         is_ok, one = inner[value[0]]
         return v.RESULT, is_ok, 0 if one is None else boxed(one(value[1], handles), handles.scratch), 0
 
@@ -217,7 +218,7 @@ def _result_lowerer(ok: wit.Type | None, err: wit.Type | None) -> Lowerer:
 
 
 def _handle_lowerer(resource: wit.Resource) -> Lowerer:
-    def lower(value: Any, handles: Handles) -> Words:
+    def lower(value: Any, handles: NewHandles) -> Words:
         return v.RESOURCE, handles.give(value, resource), 0, 0
 
     return lower

@@ -1,8 +1,9 @@
-"""What a component finds behind its imports: interfaces that the host offers, and refusals of those that it does not.
+"""Refusals of what a component imports and the host does not have.
 
-Components import whatever their toolchain's world holds, used or not, and all of it must be there before they can be
-instantiated. A refused interface is made from the component's own types: each of its functions answers an error that
-the interface has for such cases, or ends the guest with a message that names what is not offered.
+Components import whatever their toolchain's world holds, used or not, and all of it must be there
+before they can be instantiated. A refused interface is made from the component's own types: each of
+its functions answers an error that the interface has for such cases, or ends the guest with a
+message that names what is not offered.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.imports import Instance, difference
-from wsgi_wasm.engine.hostcalls.interface import Interface, define_instance, fail
-from wsgi_wasm.engine.hostcalls.lowering import Handles, Scratch, lowerer, pack
+from wsgi_wasm.engine.hostcalls.interface import AnyInterface
+from wsgi_wasm.engine.hostcalls.linker import define_instance, fail
+from wsgi_wasm.engine.hostcalls.lowering import NewHandles, Scratch, lowerer, pack
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.errors import ModuleError
@@ -77,7 +79,7 @@ def _refusing(name: str, result: wit.Type | None) -> Any:
             # Linkers are shared by components that import the same names, and a hostile one may mean something else.
             if lower is None or n_results != 1:
                 raise Stop(End.STOPPED, f"called {name}, which is not offered")
-            handles: Handles = _NoHandles()
+            handles: NewHandles = _NoHandles()
             memmove(results, pack(*lower(("err", error), handles)), v.VAL.size)
         except BaseException as failure:
             return fail(failure)
@@ -87,7 +89,7 @@ def _refusing(name: str, result: wit.Type | None) -> Any:
 
 
 def refuse(linker: int, name: str, instance: Instance) -> None:
-    """Define an imported interface that is not offered. Raises ModuleError."""
+    """Define an imported interface that the host does not have. Raises ModuleError."""
     functions = {one: _refusal(f"{name} {one}", kind.result) for one, kind in instance.functions.items()}
     # No handle is ever made, so that all such resources may be of one type.
     kind = int(v.resource_type_new(0))
@@ -97,9 +99,10 @@ def refuse(linker: int, name: str, instance: Instance) -> None:
         v.resource_type_delete(kind)
 
 
-def check(offered: Mapping[str, Interface], imported: Mapping[str, Instance]) -> None:
-    """Raises ModuleError where a component imports an interface of the host otherwise than the host has it."""
+def check(interfaces: Mapping[str, AnyInterface], imported: Mapping[str, Instance]) -> None:
+    """Raises ModuleError where a component imports an interface of the host otherwise than the host
+    has it."""
     for name, instance in imported.items():
-        problem = difference(offered[name], instance) if name in offered else None
+        problem = difference(interfaces[name], instance) if name in interfaces else None
         if problem is not None:
             raise ModuleError(f"imports what the host does not have: {problem}")

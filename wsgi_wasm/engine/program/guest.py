@@ -6,7 +6,8 @@ import ctypes
 import io
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
@@ -23,6 +24,9 @@ from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import Bindings
+
 _KINDS = {"i32": 0, "i64": 1}
 
 
@@ -38,9 +42,7 @@ class LinkedProgram:
         self._pid = os.getpid()
         self.prepared = _prepare(engine, pointer)  # wasmtime_instance_pre_t
 
-    def guest(
-        self, limits: RunLimits, preopens: Sequence[Preopen], grants: Callable[[], Mapping[str, object]] = dict
-    ) -> ProgramGuest:
+    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> ProgramGuest:
         """As `Linked.guest`."""
         return ProgramGuest(self, limits, preopens)
 

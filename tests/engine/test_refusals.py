@@ -1,4 +1,4 @@
-"""What a component imports is read as it is, compared with what the host offers, and refused where that is nothing."""
+"""What a component imports is read as it is, compared with the host's interfaces, and refused where there is none."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import pytest
 import wasmtime
 from wasmtime import component
 
-from engine.echoes import ENGINE, MEMORY, Run, Written, address, load
+from engine.echoes import ENGINE, MEMORY, Run, Written, address, api_of, function_of, load
 from engine.test_host_resources import DESKS, OFFICE
 from engine.test_hostcalls import COLOUR, VALUES, caller_text
 from wsgi_wasm import hostapi
 from wsgi_wasm.engine.hostcalls import refusals, wit
+from wsgi_wasm.engine.hostcalls.host_api import AnyApi, interfaces_of
 from wsgi_wasm.engine.hostcalls.imports import difference, imports
-from wsgi_wasm.engine.hostcalls.interface import Function, Interface, define
+from wsgi_wasm.engine.hostcalls.interface import Interface
+from wsgi_wasm.engine.hostcalls.linker import define
 from wsgi_wasm.engine.run import Stop, current
 from wsgi_wasm.errors import ModuleError
 
@@ -28,8 +30,8 @@ def importing(result: wit.Type) -> component.Component:
     return load(f'(component (import "test:call/f" (instance {" ".join([*types.lines, function])})))')
 
 
-def interface_of(result: wit.Type | None, *parameters: wit.Type, name: str = "f") -> Interface:
-    return Interface("test:call/f", "f", lambda held: None, {name: Function(parameters, result, lambda *_: None)})
+def interface_of(result: wit.Type | None, *parameters: wit.Type, name: str = "f") -> Interface[None]:
+    return Interface("test:call/f", {name: function_of(parameters, result, lambda *_: None)})
 
 
 def read(loaded: component.Component) -> dict[str, Any]:
@@ -72,23 +74,25 @@ def test_what_fits_has_no_difference() -> None:
     assert difference(DESKS, read(load(OFFICE))["test:office/desks"]) is None
 
 
-def linked(text: str, offered: dict[str, Interface]) -> tuple[component.Component, component.Linker]:
-    """A component, and a linker with what of its imports is offered and refusals of the others."""
+def linked(text: str, *apis: AnyApi) -> tuple[component.Component, component.Linker]:
+    """A component, and a linker with these APIs and refusals of its other imports."""
     loaded = load(text)
     linker = component.Linker(ENGINE)
     imported = read(loaded)
-    refusals.check(offered, imported)
+    interfaces = interfaces_of(apis)
+    refusals.check(interfaces, imported)
+    for api in apis:
+        for interface in api.interfaces:
+            define(address(linker), api, interface)
     for name, instance in imported.items():
-        if name in offered:
-            define(address(linker), offered[name])
-        else:
+        if name not in interfaces:
             refusals.refuse(address(linker), name, instance)
     return loaded, linker
 
 
 def test_an_interface_of_the_same_name_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(ModuleError, match=r"test:call/f has f with another type"):
-        linked(caller_text(wit.STRING), {"test:call/f": interface_of(wit.U8)})
+        linked(caller_text(wit.STRING), api_of("test:call/f", f=function_of((), wit.U8, lambda _: 1)))
 
 
 # Refusals --------------------------------------------------------------------------------------------------------
@@ -122,7 +126,7 @@ def test_the_error_that_fits(result: wit.Type | None, error: Any) -> None:
 
 @pytest.mark.parametrize(("result", "error"), DENIALS)
 def test_a_refusal_is_an_error_or_says_what_is_not_offered(result: wit.Type | None, error: Any) -> None:
-    loaded, linker = linked(caller_text(result), {})
+    loaded, linker = linked(caller_text(result))
     ended, answer = called(loaded, linker, "run")
     if error is None:
         assert isinstance(ended.failure, Stop)
@@ -150,7 +154,7 @@ def called(loaded: component.Component, linker: component.Linker, name: str) -> 
 
 def test_a_linker_that_another_component_shares() -> None:
     """It has the same names and other types: what was made for the first must not harm."""
-    first, linker = linked(caller_text(wit.ResultOf(None, wit.STRING)), {})
+    first, linker = linked(caller_text(wit.ResultOf(None, wit.STRING)))
     for result in (None, wit.STRING, wit.ResultOf(None, COLOUR), wit.tuple_of(wit.U64, wit.U64)):
         store = wasmtime.Store(ENGINE)
         function = linker.instantiate(store, load(caller_text(result))).get_func(store, "run")
@@ -164,27 +168,22 @@ def test_a_linker_that_another_component_shares() -> None:
 
 
 def test_a_refused_resource_can_be_imported() -> None:
-    loaded, linker = linked(OFFICE, {})
+    loaded, linker = linked(OFFICE)
     ended, _ = called(loaded, linker, "keep")
     assert isinstance(ended.failure, Stop)
 
 
-def test_names_and_what_grants_them() -> None:
-    assert {hostapi.granted_by(name) for name in hostapi.INTERFACES} == set(hostapi.APIS)
-    assert hostapi.granted_by("fermyon:spin/llm@2.0.0") is None
-
-
-def test_what_is_offered_is_what_a_component_declares() -> None:
+def test_the_hosts_interfaces_are_what_a_component_declares() -> None:
     """A component that imports all interfaces as they are declared finds them, and finds no difference."""
     known: dict[wit.Resource, str] = {}
     parts = []
-    for number, interface in enumerate(hostapi.INTERFACES.values()):
+    for number, interface in enumerate(interfaces_of(hostapi.APIS).values()):
         types = Written(foreign=dict(known))
         lines = [types.function(name, one.parameters, one.result) for name, one in interface.functions.items()]
         parts.append(f'(import "{interface.name}" (instance $i{number} {" ".join([*types.lines, *lines])}))')
         for resource in interface.resources:
             known[resource] = f"$x{len(known)}"
             parts.append(f'(alias export $i{number} "{resource.name}" (type {known[resource]}))')
-    loaded, linker = linked(f"(component {' '.join(parts)} {MEMORY})", dict(hostapi.INTERFACES))
+    loaded, linker = linked(f"(component {' '.join(parts)} {MEMORY})", *hostapi.APIS)
     linker.instantiate(wasmtime.Store(ENGINE), loaded)
     linker.close()

@@ -1,0 +1,191 @@
+"""The life of an API of the host.
+
+`HostApi` lives as long as the process: its interfaces are defined once in each linker. A route's
+`Bindings` hold what the route grants to each API, made once. A run's `HostState` holds the object
+of each API that the guest has called, and the resources whose handles the guest has. A guest that
+traps drops nothing, so whoever runs a guest must close its `HostState` afterwards, whatever
+happened.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from wsgi_wasm.engine.capi import values as v
+from wsgi_wasm.engine.capi.errors import taken
+from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Interface, State
+from wsgi_wasm.engine.hostcalls.lifting import Mismatch
+from wsgi_wasm.engine.hostcalls.lowering import Scratch
+
+log = logging.getLogger("wsgi_wasm.engine")
+
+Binding = TypeVar("Binding")
+
+
+@dataclass(frozen=True, eq=False)
+class HostApi(Generic[Binding, State]):
+    """Interfaces that share one object in each run.
+
+    `begin` makes that object at the guest's first call, from the run's `HostState` and what the
+    route has bound to the API. If the object has a `close` method, it is called after the run.
+    """
+
+    name: str
+    interfaces: tuple[Interface[State], ...] = field(repr=False)
+    begin: Callable[[HostState, Binding], State] = field(repr=False)
+
+
+AnyApi: TypeAlias = HostApi[Any, Any]
+
+
+def interfaces_of(apis: Iterable[AnyApi]) -> dict[str, AnyInterface]:
+    """The interfaces of these APIs, by name."""
+    return {interface.name: interface for api in apis for interface in api.interfaces}
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """What a route grants to each API of the host, in the form in which the API uses it.
+
+    The API is the key, and its type says what is bound to it.
+    """
+
+    _by_api: Mapping[AnyApi, Any] = field(default_factory=dict)
+
+    def of(self, api: HostApi[Binding, Any]) -> Binding:
+        """What is bound to this API. Raises KeyError where nothing is."""
+        binding: Binding = self._by_api[api]
+        return binding
+
+    def with_binding(self, api: HostApi[Binding, Any], binding: Binding) -> Bindings:
+        """These and one more, which takes the place of what the API has here."""
+        return Bindings({**self._by_api, api: binding})
+
+
+NO_BINDINGS = Bindings()
+
+
+class Clock(Protocol):
+    """When a run must end, in seconds: `deadline` on the monotonic clock, `cpu_end` on the thread's
+    CPU time."""
+
+    deadline: float
+    cpu_end: float
+
+
+class _Over:
+    deadline = cpu_end = 0.0
+
+
+_OVER = _Over()
+
+
+class HostState:
+    """What one run holds on the host's side."""
+
+    __slots__ = ("_bindings", "_clock", "_counts", "_numbers", "_resources", "_states", "context", "scratch")
+
+    def __init__(self, bindings: Bindings, clock: Clock) -> None:
+        self._bindings = bindings
+        self._clock = clock
+        self.context = 0  # of the call that is served; an address
+        self.scratch = Scratch()
+        self._states: dict[AnyApi, Any] = {}
+        self._resources: dict[int, tuple[wit.Resource, Any]] = {}
+        self._counts: dict[wit.Resource, int] = {}
+        self._numbers = itertools.count(1)
+
+    def remaining(self) -> float:
+        """Seconds until the run's deadline. A guest cannot be stopped while it waits for the host,
+        so that no call may wait longer."""
+        return self._clock.deadline - time.monotonic()
+
+    def expired(self) -> bool:
+        """Whether the run has used up its time, for calls that compute."""
+        return self.remaining() <= 0 or time.thread_time() >= self._clock.cpu_end
+
+    def of(self, api: HostApi[Any, State]) -> State:
+        """The object of an API in this run, made where this is its first call."""
+        state: State
+        try:
+            state = self._states[api]
+        except KeyError:
+            pass
+        else:
+            return state
+        state = self._states[api] = api.begin(self, self._bindings.of(api))
+        return state
+
+    def count(self, resource: wit.Resource) -> int:
+        """Handles of this type that the guest has."""
+        return self._counts.get(resource, 0)
+
+    def give(self, value: Any, resource: wit.Resource) -> int:
+        """A new handle, as a `wasmtime_component_resource_any_t`."""
+        number = next(self._numbers)
+        host = v.host_new(True, number, number_of(resource))
+        try:
+            taken(v.host_to_any(self.context, host, self.scratch.at))
+        finally:
+            v.host_delete(host)
+        self._resources[number] = resource, value
+        self._counts[resource] = self._counts.get(resource, 0) + 1
+        return self.scratch.words[0]
+
+    def resolve(self, pointer: int, resource: wit.Resource, owned: bool) -> Any:
+        """The object behind a handle that the guest passes."""
+        taken(v.any_to_host(self.context, pointer, self.scratch.at))
+        host = self.scratch.words[0]
+        number = v.host_rep(host)
+        v.host_delete(host)
+        kind, value = self._resources[number]
+        if kind is not resource:
+            raise Mismatch(f"a {kind.name} where the interface has a {resource.name}")
+        if owned:
+            self._forget(number)
+        return value
+
+    def _forget(self, number: int) -> Any:
+        kind, value = self._resources.pop(number)
+        self._counts[kind] -= 1
+        return value
+
+    def drop(self, number: int) -> None:
+        """The guest has dropped its handle."""
+        _close(self._forget(number))
+
+    def close(self) -> None:
+        """Let go of everything, once the guest has ended."""
+        resources, self._resources = self._resources, {}
+        states, self._states = self._states, {}
+        for _, value in resources.values():
+            _close(value)
+        for state in states.values():
+            _close(state)
+        # The run has this in it: without the way back it is freed at once.
+        self._clock, self._bindings = _OVER, NO_BINDINGS
+
+
+def _close(value: Any) -> None:
+    close = getattr(value, "close", None)
+    if close is not None:
+        try:
+            close()
+        except Exception:
+            # The others must be closed all the same, and the request has its answer.
+            log.exception("closing %s", type(value).__name__)
+
+
+_numbers: dict[wit.Resource, int] = {}
+
+
+def number_of(resource: wit.Resource) -> int:
+    """What tells this type from others in Wasmtime: one number a type, in every engine of the
+    process."""
+    return _numbers.setdefault(resource, len(_numbers) + 1)
