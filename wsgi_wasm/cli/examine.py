@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,30 +14,18 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
-from wsgi_wasm.cli.terminal import size_text
 from wsgi_wasm.config import Config, Dir, Route
-from wsgi_wasm.engine.code.advice import plain_words
+from wsgi_wasm.engine.code.advice import too_little_memory
 from wsgi_wasm.engine.component.guest import memory_each
 from wsgi_wasm.engine.component.linked import not_offered
-from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
+from wsgi_wasm.engine.modules import AnyLinked, ModuleStore
+from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.files.locations import missing
 from wsgi_wasm.hostapi.granted import warnings
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
-
-# The functions of WASI preview 1 that the linker has. Wasmtime names only the first import that it lacks.
-PREVIEW1_FUNCTIONS = frozenset(
-    """
-    args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get fd_advise fd_allocate fd_close
-    fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get fd_filestat_set_size
-    fd_filestat_set_times fd_pread fd_prestat_dir_name fd_prestat_get fd_pwrite fd_read fd_readdir fd_renumber fd_seek
-    fd_sync fd_tell fd_write path_create_directory path_filestat_get path_filestat_set_times path_link path_open
-    path_readlink path_remove_directory path_rename path_symlink path_unlink_file poll_oneoff proc_exit proc_raise
-    random_get sched_yield sock_accept sock_recv sock_send sock_shutdown
-    """.split()  # noqa: SIM905
-)
 
 
 @dataclass(slots=True)
@@ -99,26 +86,7 @@ class Modules:
         except OSError as error:
             return missing(path, error.strerror or str(error))
         except (ModuleError, CacheError) as error:
-            return self._wrong_imports(path) or plain_words(str(error).removeprefix(f"{path}: "))
-
-    def _wrong_imports(self, path: Path) -> str:
-        """Everything that a module should not import, if it could be compiled."""
-        cache = self._store.cache
-        facts = None
-        if cache is not None:
-            with contextlib.suppress(OSError, CacheError):
-                facts = cache.find(cache.artefact(cache.digest(self._store.source(path)), self._store.features))
-        if not isinstance(facts, ModuleFacts):
-            return ""
-        wrong = []
-        try:
-            check_facts(facts)
-        except ModuleError as error:
-            wrong.append(str(error))
-        unknown = {str(one) for one in facts.imports if one.module == PREVIEW1 and one.name not in PREVIEW1_FUNCTIONS}
-        if unknown:
-            wrong.append(f"imports what is not offered: {', '.join(sorted(unknown))}")
-        return "; ".join(wrong)
+            return str(error).removeprefix(f"{path}: ")
 
 
 def examine(route: Route, modules: Modules) -> Examined:
@@ -158,11 +126,7 @@ def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
         found.errors.append(f"{name}: `interface` is http, and this is a core module, a program")
     allowed = found.route.limits.memory
     if facts.memory_minimum > allowed:
-        enough = -(-facts.memory_minimum // (1 << 20))
-        found.errors.append(
-            f"{name}: begins with {size_text(facts.memory_minimum)} of memory and the route allows "
-            f"{size_text(allowed)}: set `memory: {enough}MiB` or more"
-        )
+        found.errors.append(f"{name}: {too_little_memory(facts.memory_minimum, allowed)}")
 
 
 def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> None:

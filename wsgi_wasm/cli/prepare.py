@@ -12,7 +12,6 @@ from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.config import Config, Route, all_routes
-from wsgi_wasm.engine.code.advice import plain_words
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child
 from wsgi_wasm.engine.code.source import Source
@@ -92,4 +91,4 @@ def _prepared(source: Source, features: frozenset[str], cache: Cache, force: boo
     except OSError as error:
         return Prepared(path, error=missing(path, error.strerror or str(error)))
     except (ModuleError, CacheError) as error:
-        return Prepared(path, error=plain_words(str(error)))
+        return Prepared(path, error=str(error))
