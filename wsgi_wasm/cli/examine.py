@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
-from wsgi_wasm.config import Config, Dir, Route
+from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
 from wsgi_wasm.engine.code.advice import too_little_memory
 from wsgi_wasm.engine.component.guest import memory_each
 from wsgi_wasm.engine.component.linked import not_offered
@@ -48,13 +48,14 @@ class Examined:
     @property
     def kind(self) -> str:
         """What serves the route's requests."""
-        if self.route.spin is not None:
-            return "Spin application"
-        if self.route.module is not None:
-            return f"component, {self.interface}" if self.interface else "core module"
-        if self.route.directory is None:
-            return "dropped-in files"
-        return " ".join(["directory", *self.route.interpreters])
+        match self.route.target:
+            case SpinTarget():
+                return "Spin application"
+            case ModuleTarget():
+                return f"component, {self.interface}" if self.interface else "core module"
+            case DirectoryTarget(interpreters=interpreters):
+                return " ".join(["directory", *interpreters])
+        return "dropped-in files"
 
 
 class Modules:
@@ -92,15 +93,17 @@ class Modules:
 def examine(route: Route, modules: Modules) -> Examined:
     """One route, with everything that it can run."""
     found = Examined(route)
-    if route.module is not None:
-        _examine_module(found, route.module, route.module.name, modules)
-        if route.interface == "wws":
-            _examine_sidecar(found, route.module.with_suffix(".toml"), route.module.parent)
-    for suffix, interpreter in route.interpreters.items():
-        _examine_module(found, interpreter.module, f"interpreter of {suffix}: {interpreter.module.name}", modules)
-        _examine_dirs(found, interpreter.dirs)
-    if route.directory is not None:
-        _examine_directory(found, route.directory, modules)
+    match route.target:
+        case ModuleTarget(path=path):
+            _examine_module(found, path, path.name, modules)
+            if route.interface == "wws":
+                _examine_sidecar(found, path.with_suffix(".toml"), path.parent)
+        case DirectoryTarget() as target:
+            for suffix, interpreter in target.interpreters.items():
+                name = f"interpreter of {suffix}: {interpreter.module.name}"
+                _examine_module(found, interpreter.module, name, modules)
+                _examine_dirs(found, interpreter.dirs)
+            _examine_directory(found, target, modules)
     _examine_dirs(found, route.dirs)
     found.warnings += warnings(route.grants)
     return found
@@ -147,11 +150,11 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
         found.errors.append(f"{name}: {error}")
 
 
-def _scripts(found: Examined, root: Path) -> Iterable[Path]:
-    suffixes = (*MODULE_SUFFIXES, *found.route.interpreters)
+def _scripts(found: Examined, target: DirectoryTarget) -> Iterable[Path]:
+    root = target.path
     if found.route.interface != "wws":
-        return scripts_below(root, suffixes)
-    workers = [root / file for file in Project(root, suffixes).layout().files]
+        return scripts_below(root, (*MODULE_SUFFIXES, *target.interpreters))
+    workers = [root / file for file in Project(target).layout().files]
     for worker in workers:
         _examine_sidecar(found, worker.with_suffix(".toml"), root)
     return workers
@@ -169,19 +172,19 @@ def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
         found.warnings += [f"{beside}: {name} is not offered" for name in sidecar.ignored]
 
 
-def _examine_directory(found: Examined, directory: Path, modules: Modules) -> None:
+def _examine_directory(found: Examined, target: DirectoryTarget, modules: Modules) -> None:
+    directory = target.path
     wrong = _unusable(directory)
     if wrong:
         found.errors.append(f"directory {directory}: {wrong}")
         return
-    interpreters = found.route.interpreters
     root = Path(os.path.realpath(directory))
-    scripts = list(islice(_scripts(found, root), MOST_SCRIPTS + 1))
+    scripts = list(islice(_scripts(found, replace(target, path=root)), MOST_SCRIPTS + 1))
     found.more_scripts = len(scripts) > MOST_SCRIPTS
     for path in scripts[:MOST_SCRIPTS]:
         name = str(path.relative_to(root))
         found.scripts.append(name)
-        if path.suffix not in interpreters:
+        if path.suffix not in target.interpreters:
             _examine_module(found, path, name, modules)
         elif not os.access(path, os.R_OK):
             found.warnings.append(f"{name} cannot be read by this user")

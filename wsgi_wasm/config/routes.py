@@ -9,7 +9,15 @@ from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.checks import check_dirs
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
-from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_of
+from wsgi_wasm.config.model import (
+    DirectoryTarget,
+    Interpreter,
+    Limits,
+    ModuleTarget,
+    Route,
+    RouteTarget,
+    SpinTarget,
+)
 from wsgi_wasm.config.nodes import Reading, quote
 from wsgi_wasm.config.schema import TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
@@ -25,8 +33,6 @@ _TELLS_APART = ("http", "raw")
 
 # Keys whose written value is the model's, unchanged.
 _VERBATIM = (
-    "module",
-    "directory",
     "interface",
     "exact",
     "args",
@@ -97,9 +103,7 @@ class RouteBuilder:
             name=name,
             host=host,
             path=path,
-            spin=_spin_app(value_of(settings, "spin")),
-            index=value_of(settings, "index") if value_of(settings, "directory") else (),
-            interpreters=interpreters,
+            target=_target(settings, interpreters),
             methods=_with_head(value_of(settings, "methods")),
             env=env_of(settings),
             dirs=tuple(entry.dir for entry in placed),
@@ -196,15 +200,22 @@ def _limits(settings: Settings) -> Limits:
     return limits
 
 
-def _spin_app(settings: Settings | None) -> SpinApp | None:
-    if settings is None:
-        return None
-    settings = merged(defaults_of("spin"), settings)
+def _target(settings: Settings, interpreters: dict[str, Interpreter]) -> RouteTarget | None:
+    """What answers the route; None where nothing does, or where it is broken, which has been reported."""
+    module, directory, spin = (value_of(settings, name) for name in TARGETS)
+    if module is not None:
+        return ModuleTarget(path=module)
+    if directory is not None:
+        return DirectoryTarget(path=directory, index=value_of(settings, "index"), interpreters=interpreters)
+    return _spin_target(merged(defaults_of("spin"), spin)) if spin is not None else None
+
+
+def _spin_target(settings: Settings) -> SpinTarget | None:
     manifest = value_of(settings, "manifest")
     if manifest is None:
-        return None  # it is broken, which has been reported
-    return SpinApp(
-        manifest=manifest,
+        return None
+    return SpinTarget(
+        path=manifest,
         runtime_config=value_of(settings, "runtime_config"),
         state_dir=value_of(settings, "state_dir"),
         profile=value_of(settings, "profile"),
@@ -213,7 +224,7 @@ def _spin_app(settings: Settings | None) -> SpinApp | None:
 
 
 def _is_for_selection(route: Route) -> bool:
-    return route.selectable and target_of(route) is None
+    return route.selectable and route.target is None
 
 
 def _is_below(path: str, directory: str) -> bool:

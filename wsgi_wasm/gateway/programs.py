@@ -6,14 +6,16 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from wsgi_wasm.cgi.environment import Environment
-from wsgi_wasm.config.model import Dir, Interpreter, Route
+from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
 from wsgi_wasm.engine.hostcalls.offers import offer
 from wsgi_wasm.engine.modules import Module, ModuleStore
 from wsgi_wasm.engine.program.guest import Guest, Preopen
+from wsgi_wasm.errors import NotFound
 from wsgi_wasm.files.locations import is_python_interpreter
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
@@ -78,6 +80,10 @@ class Invocation(NamedTuple):
     script_filename: str | None
 
 
+def _nothing(request: Request) -> Invocation:
+    raise NotFound("the route only lends its settings to files that the front server chooses")
+
+
 def _as_it_is(granted: Mapping[str, object]) -> None:
     """Nothing is added."""
 
@@ -99,26 +105,40 @@ class Programs:
         self.when_ready: Callable[[Mapping[str, object]], None] = _as_it_is
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
-        self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
-        self._suffixes = frozenset((*MODULE_SUFFIXES, *route.interpreters))
-        self._program = self._direct(route.module) if route.module is not None else None
+        self._find = self._finder()
 
     def files(self) -> list[Path]:
         """The module files that are known before a request comes."""
-        known = [interpreter.module for interpreter in self._route.interpreters.values()]
-        return known if self._route.module is None else [self._route.module, *known]
+        target = self._route.target
+        if isinstance(target, ModuleTarget):
+            return [target.path]
+        return [interpreter.module for interpreter in interpreters_of(target).values()]
 
     def find(self, request: Request) -> Invocation:
         """The route's program, or the one that the path names. Raises NotFound."""
-        if self._program is not None:
-            return Invocation(self._program, request.script_name, request.path_info, self._program.seen_as)
-        assert self._directory is not None
-        script = find_script(self._directory, request.path_info, self._route.index, self._suffixes)
-        interpreter = self._route.interpreters.get(script.file.suffix)
+        return self._find(request)
+
+    def _finder(self) -> Callable[[Request], Invocation]:
+        match self._route.target:
+            case ModuleTarget(path=path):
+                program = self._direct(path)
+                return lambda request: Invocation(program, request.script_name, request.path_info, program.seen_as)
+            case DirectoryTarget() as target:
+                scripts = replace(target, path=Path(os.path.realpath(target.path)))
+                suffixes = frozenset((*MODULE_SUFFIXES, *target.interpreters))
+                return lambda request: self._script(request, scripts, suffixes)
+            case _:
+                return _nothing
+
+    def _script(self, request: Request, scripts: DirectoryTarget, suffixes: frozenset[str]) -> Invocation:
+        script = find_script(scripts.path, request.path_info, scripts.index, suffixes)
+        interpreter = scripts.interpreters.get(script.file.suffix)
         if interpreter is None:
             program = self._remembered(script.file, "", lambda: self._direct(script.file))
         else:
-            program = self._remembered(script.file, script.name, lambda: self._interpreted(interpreter, script.name))
+            program = self._remembered(
+                script.file, script.name, lambda: self._interpreted(interpreter, scripts.path, script.name)
+            )
         return Invocation(program, request.script_name + script.wsgi_name, script.path_info, script.name)
 
     def dropped_in(self, request: Request, file: Path) -> Invocation:
@@ -130,14 +150,13 @@ class Programs:
         route, module = self._route, self._modules.module(file)
         return Program(module, route, route.args, route.dirs, self._variables, self.grants)
 
-    def _interpreted(self, interpreter: Interpreter, script: str) -> Program:
+    def _interpreted(self, interpreter: Interpreter, directory: Path, script: str) -> Program:
         arguments = [argument.replace("{script}", script) for argument in interpreter.args]
-        assert self._directory is not None
         # The scripts are what an interpreter reads, so it sees them as the root of its file system.
-        dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
+        dirs = (Dir(guest="/", host=directory, writable=False), *self._route.dirs, *interpreter.dirs)
         variables = self._environment({**self._route.env, **interpreter.env})
         if is_python_interpreter(interpreter.module):
-            variables = PythonVariables(variables, Path(f"{self._directory}{script}").parent)
+            variables = PythonVariables(variables, Path(f"{directory}{script}").parent)
         module = self._modules.module(interpreter.module)
         return Program(module, self._route, arguments, dirs, variables, self.grants)
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.head import HeadParser
-from wsgi_wasm.config.model import Route
+from wsgi_wasm.config.model import DirectoryTarget, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.handler import GuestHandler
@@ -43,5 +43,5 @@ class CgiHandler(GuestHandler):
             pass_env=route.pass_env,
             pass_headers=route.pass_headers,
             pass_authorization=route.pass_authorization,
-            document_root=route.document_root or ("/" if route.directory is not None else None),
+            document_root=route.document_root or ("/" if isinstance(route.target, DirectoryTarget) else None),
         )
