@@ -1,4 +1,4 @@
-"""What to do about a module that Wasmtime refuses: said wherever the refusal is, for each refusal that is known."""
+"""What to do about a module that Wasmtime refuses: said wherever the refusal is said."""
 
 from __future__ import annotations
 

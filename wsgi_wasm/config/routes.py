@@ -163,7 +163,7 @@ def _place(setting: Setting) -> tuple[int, int]:
 
 
 def _target(settings: Settings, interpreters: dict[str, Interpreter]) -> RouteTarget | None:
-    """What answers the route; None where nothing does, or where it is broken, which has been reported."""
+    """What answers the route; None where nothing does, and where it is broken (which is reported)."""
     module, directory, spin = (value_of(settings, name) for name in TARGETS)
     if module is not None:
         return ModuleTarget(**fields_of(ModuleTarget, settings))

@@ -53,7 +53,7 @@ def with_advice(text: str, features: Collection[str]) -> str:
 
 
 def too_little_memory(needed: int, allowed: int) -> str:
-    """What to say of a module that begins with more memory than its route allows (both in bytes)."""
+    """Why a module cannot run that begins with more memory than its route allows (in bytes)."""
     enough = -(-needed // (1 << 20))
     return (
         f"begins with {needed >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB: "

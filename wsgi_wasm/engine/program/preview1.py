@@ -4,7 +4,8 @@ from __future__ import annotations
 
 PREVIEW1 = "wasi_snapshot_preview1"
 
-# The functions of WASI preview 1 that the linker has: Wasmtime names only the first import that it lacks.
+# The functions of WASI preview 1 that the linker has. Listed, since Wasmtime names only the first
+# import that it lacks.
 PREVIEW1_FUNCTIONS = frozenset(
     """
     args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get fd_advise fd_allocate fd_close
