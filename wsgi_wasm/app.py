@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from wsgi_wasm.config import Config, Route, all_routes, target_of
+from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, spin_targets
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, ModuleError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
@@ -82,10 +82,11 @@ class Serving:
         return handler
 
     def _table(self, routes: Iterable[Route]) -> RouteTable[Handler]:
-        return RouteTable(Entry(route.path, route.exact, self._handler(route)) for route in routes if target_of(route))
+        serving = (route for route in routes if route.target is not None)
+        return RouteTable(Entry(route.path, route.exact, self._handler(route)) for route in serving)
 
     def _handler(self, route: Route) -> Handler:
-        if route.spin is None:
+        if not isinstance(route.target, SpinTarget):
             return self._guest_handler(route)
         # Most sites have none.
         from wsgi_wasm.spin.handler import SpinHandler
@@ -220,7 +221,7 @@ def _read_again(config: Config) -> Config:
 
     Raises ConfigError.
     """
-    if any(route.spin is not None and route.spin.manifest.absolute() == config.source for route in config.routes):
+    if any(target.path.absolute() == config.source for target in spin_targets(config)):
         return replace(config, compose={})
     return load_and_keep(config.source, os.environ)
 
@@ -248,7 +249,7 @@ def applications_of(config: Config, must_start: bool = False) -> dict[str, Appli
     Raises ConfigError; but where the site must start, as in a worker that replaces another (see `last_good`), mistakes
     are logged and take down their own route.
     """
-    if not any(route.spin for route in all_routes(config)):
+    if not any(spin_targets(config)):
         return {}
     from wsgi_wasm.spin import load_applications
 
@@ -272,8 +273,8 @@ def _composed(config: Config, applications: Mapping[str, Application]) -> Config
 
 def _stamp(config: Config) -> tuple[tuple[int, ...], ...]:
     """Changes when the configuration file does, or a manifest that it names."""
-    apps = [route.spin for route in all_routes(config) if route.spin is not None]
-    files = [config.source, *(app.manifest for app in apps), *(app.runtime_config for app in apps)]
+    apps = list(spin_targets(config))
+    files = [config.source, *(app.path for app in apps), *(app.runtime_config for app in apps)]
     return tuple(_stamp_of(file) for file in files if file is not None)
 
 

@@ -7,12 +7,9 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from guests.build import component, component_text, guest
-from wsgi_wasm.cli.examine import PREVIEW1_FUNCTIONS
 from wsgi_wasm.engine.advisories import ADVISORIES, NOT_ON_PYPI, concerning
-from wsgi_wasm.engine.code.advice import plain_words
+from wsgi_wasm.engine.program.preview1 import PREVIEW1_FUNCTIONS
 
 from .conftest import Command
 from .programs import PLAIN, importing, printing
@@ -175,7 +172,7 @@ def test_everything_that_is_broken_is_named(wsgi_wasm: Command, site: SiteWriter
     assert "env.launch_missiles" in errors["/both"][0]
     assert "wasi_snapshot_preview1.fd_teleport" in errors["/both"][0]
     assert errors["/memory"] == [
-        "x.wat: begins with 2560KiB of memory and the route allows 1MiB: set `memory: 3MiB` or more"
+        "x.wat: begins with 2560 KiB of memory, and `memory` allows 1024 KiB: set `memory: 3MiB` or more"
     ]
     assert errors["/dirs"] == [
         f"dirs: /data: {tmp_path}/nowhere: does not exist",
@@ -187,48 +184,6 @@ def test_everything_that_is_broken_is_named(wsgi_wasm: Command, site: SiteWriter
     text = wsgi_wasm("check", "site.yaml")
     assert text.status == 1
     assert all(error in text.text for of_route in errors.values() for error in of_route)
-
-
-FEATURES = {
-    "exceptions": '(module (tag $t) (func (export "_start") (if (i32.const 0) (then (throw $t)))))',
-    "gc": '(module (type $s (struct (field i32))) (func (export "_start") (drop (struct.new $s (i32.const 1)))))',
-    "memory64": '(module (memory (export "memory") i64 1) (func (export "_start")))',
-    "relaxed_simd": '(module (func (export "_start") (drop (i32x4.relaxed_trunc_f32x4_s (v128.const i32x4 0 0 0 0)))))',
-}
-
-
-@pytest.mark.parametrize("feature", FEATURES)
-def test_a_missing_feature_is_named_and_naming_it_helps(
-    feature: str, wsgi_wasm: Command, site: SiteWriter, tmp_path: Path
-) -> None:
-    (tmp_path / "x.wat").write_text(FEATURES[feature])
-    site("routes: {/x: {module: x.wat}}")
-    done = wsgi_wasm("check", "site.yaml")
-    assert done.status == 1
-    assert f"say `engine: {{features: [{feature}]}}`" in done.text
-    site(f"routes: {{/x: {{module: x.wat}}}}\nengine: {{features: [{feature}]}}")
-    done = wsgi_wasm("check", "site.yaml")
-    assert done.status == 0, done.text
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ('(module (memory 1 2 shared) (func (export "_start")))', "threads"),
-        ('(module (memory 1) (memory 1) (func (export "_start")))', "more than one memory"),
-        ('(module (memory 1 (pagesize 1)) (func (export "_start")))', "custom page sizes"),
-        ('(module (func (export "_start") try nop catch_all nop end))', "legacy exceptions"),
-    ],
-)
-def test_what_no_setting_allows(text: str, what: str, wsgi_wasm: Command, tmp_path: Path) -> None:
-    (tmp_path / "x.wat").write_text(text)
-    done = wsgi_wasm("check", "x.wat")
-    assert done.status == 1
-    assert f"needs what is not offered: {what}" in done.text
-
-
-def test_other_words_of_wasmtime_are_left_alone() -> None:
-    assert plain_words("type mismatch: expected i32, found i64") == "type mismatch: expected i32, found i64"
 
 
 def test_no_compile(wsgi_wasm: Command, tmp_path: Path) -> None:

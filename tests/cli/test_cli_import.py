@@ -10,6 +10,7 @@ from werkzeug.test import Client
 from spin.conftest import write_app
 from wsgi_wasm import create_app, load_config
 from wsgi_wasm.cli.import_ import add_arguments
+from wsgi_wasm.config import ModuleTarget
 from wsgi_wasm.importers import IMPORTERS
 
 from .conftest import Command
@@ -111,7 +112,7 @@ url = "https://{{ host }}/{{ token }}"
     assert routes["/only"].exact
     assert not routes["/a b"].exact
     shop = routes["/a b"]
-    assert shop.module == tmp_path / "app/shop.wasm"
+    assert shop.target == ModuleTarget(path=tmp_path / "app/shop.wasm")
     assert shop.env == {"YES": "yes", "EMPTY": "", "ODD": "a: ${b} #"}
     assert [(entry.guest, entry.host, entry.writable) for entry in shop.dirs] == [("/", tmp_path / "app/static", False)]
     assert shop.grants.key_value["default"].path == tmp_path / "app/.spin/sqlite_key_value.db"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.config import Config, Route, load_config
+from wsgi_wasm.config import Config, ModuleTarget, Route, SpinTarget, load_config
 from wsgi_wasm.errors import ConfigError
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def test_valid(file: Path, tmp_path: Path) -> None:
         return next(route for route in config.routes if route.path == path)
 
     assert facts
-    names = {"config": config, "route": route, "base": tmp_path}
+    names = {"config": config, "route": route, "base": tmp_path, "ModuleTarget": ModuleTarget, "SpinTarget": SpinTarget}
     for fact in facts:
         assert eval(fact, dict(names)), fact
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.config import load_config
+from wsgi_wasm.config import ModuleTarget, load_config
 from wsgi_wasm.errors import ConfigError
 
 
@@ -90,7 +90,7 @@ def test_relative_paths_start_at_the_file_as_it_was_given(tmp_path: Path) -> Non
     (tmp_path / "site.yaml").symlink_to("real/site.yaml")
     config = load_config("site.yaml", {})
     assert config.source == tmp_path / "site.yaml"
-    assert config.routes[0].module == tmp_path / "a.wasm"
+    assert config.routes[0].target == ModuleTarget(path=tmp_path / "a.wasm")
 
 
 def test_a_byte_order_mark_and_other_line_ends_do_not_matter() -> None:

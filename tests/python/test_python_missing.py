@@ -15,7 +15,7 @@ from werkzeug.test import Client
 
 from guests.build import guest
 from servers.packages import package_parent
-from wsgi_wasm.config import load_config
+from wsgi_wasm.config import interpreters_of, load_config
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import python_interpreter
 from wsgi_wasm.interpreters.build import build_python
@@ -36,10 +36,10 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_name_is_no_path(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE + "cache_dir: kept\n", encoding="utf-8")
     (route,) = load_config(tmp_path / "site.yaml", {}).routes
-    assert route.interpreters[".py"].module == python_interpreter(tmp_path / "kept")
-    assert route.interpreters[".six"].module == tmp_path / "python"
+    assert interpreters_of(route.target)[".py"].module == python_interpreter(tmp_path / "kept")
+    assert interpreters_of(route.target)[".six"].module == tmp_path / "python"
     (route,) = load_config(tmp_path / "site.yaml", {"WSGI_WASM_CACHE": "/elsewhere"}).routes
-    assert route.interpreters[".py"].module == python_interpreter(Path("/elsewhere"))
+    assert interpreters_of(route.target)[".py"].module == python_interpreter(Path("/elsewhere"))
 
 
 @pytest.mark.parametrize("command", ["check", "compile"])

@@ -15,7 +15,7 @@ from wsgi_wasm.cli.examine import Examined, Modules, examine
 from wsgi_wasm.cli.prepare import modules_of_site
 from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
 from wsgi_wasm.cli.source import load_site
-from wsgi_wasm.config import Config, Route, all_routes
+from wsgi_wasm.config import Config, Route, SpinTarget, all_routes
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
 from wsgi_wasm.engine.capi import core
 from wsgi_wasm.engine.code.cache import Cache
@@ -68,10 +68,10 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
 
 def _examine(route: Route, modules: Modules) -> Iterator[Examined]:
     """The route; a Spin application and then each of its components."""
-    if route.spin is None:
+    if not isinstance(route.target, SpinTarget):
         yield examine(route, modules)
         return
-    application = load_application(route, modules.cache_directory)
+    application = load_application(route, route.target, modules.cache_directory)
     yield Examined(route, warnings=list(application.remarks))
     for (component, _), made in application.routes.items():
         yield examine(replace(made, path=f"{route.path}[{component}]"), modules)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,32 +13,20 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
-from wsgi_wasm.cli.terminal import size_text
-from wsgi_wasm.config import Config, Dir, Route
-from wsgi_wasm.engine.code.advice import plain_words
+from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
+from wsgi_wasm.engine.code.advice import too_little_memory
 from wsgi_wasm.engine.component.guest import memory_each
 from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.hostcalls.host_api import interfaces_of
-from wsgi_wasm.engine.modules import PREVIEW1, ModuleStore, check_facts
+from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.files.locations import missing
 from wsgi_wasm.hostapi import APIS, warnings
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
-
-# The functions of WASI preview 1 that the linker has. Wasmtime names only the first import that it lacks.
-PREVIEW1_FUNCTIONS = frozenset(
-    """
-    args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get fd_advise fd_allocate fd_close
-    fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get fd_filestat_set_size
-    fd_filestat_set_times fd_pread fd_prestat_dir_name fd_prestat_get fd_pwrite fd_read fd_readdir fd_renumber fd_seek
-    fd_sync fd_tell fd_write path_create_directory path_filestat_get path_filestat_set_times path_link path_open
-    path_readlink path_remove_directory path_rename path_symlink path_unlink_file poll_oneoff proc_exit proc_raise
-    random_get sched_yield sock_accept sock_recv sock_send sock_shutdown
-    """.split()  # noqa: SIM905
-)
 
 
 @dataclass(slots=True)
@@ -62,13 +49,14 @@ class Examined:
     @property
     def kind(self) -> str:
         """What serves the route's requests."""
-        if self.route.spin is not None:
-            return "Spin application"
-        if self.route.module is not None:
-            return f"component, {self.interface}" if self.interface else "core module"
-        if self.route.directory is None:
-            return "dropped-in files"
-        return " ".join(["directory", *self.route.interpreters])
+        match self.route.target:
+            case SpinTarget():
+                return "Spin application"
+            case ModuleTarget():
+                return f"component, {self.interface}" if self.interface else "core module"
+            case DirectoryTarget(interpreters=interpreters):
+                return " ".join(["directory", *interpreters])
+        return "dropped-in files"
 
 
 class Modules:
@@ -101,40 +89,23 @@ class Modules:
         except OSError as error:
             return missing(path, error.strerror or str(error))
         except (ModuleError, CacheError) as error:
-            return self._wrong_imports(path) or plain_words(str(error).removeprefix(f"{path}: "))
-
-    def _wrong_imports(self, path: Path) -> str:
-        """Everything that a module should not import, if it could be compiled."""
-        cache = self._store.cache
-        facts = None
-        if cache is not None:
-            with contextlib.suppress(OSError, CacheError):
-                facts = cache.find(cache.artefact(cache.digest(self._store.source(path)), self._store.features))
-        if not isinstance(facts, ModuleFacts):
-            return ""
-        wrong = []
-        try:
-            check_facts(facts)
-        except ModuleError as error:
-            wrong.append(str(error))
-        unknown = {str(one) for one in facts.imports if one.module == PREVIEW1 and one.name not in PREVIEW1_FUNCTIONS}
-        if unknown:
-            wrong.append(f"imports what is not offered: {', '.join(sorted(unknown))}")
-        return "; ".join(wrong)
+            return str(error).removeprefix(f"{path}: ")
 
 
 def examine(route: Route, modules: Modules) -> Examined:
     """One route, with everything that it can run."""
     found = Examined(route)
-    if route.module is not None:
-        _examine_module(found, route.module, route.module.name, modules)
-        if route.interface == "wws":
-            _examine_sidecar(found, route.module.with_suffix(".toml"), route.module.parent)
-    for suffix, interpreter in route.interpreters.items():
-        _examine_module(found, interpreter.module, f"interpreter of {suffix}: {interpreter.module.name}", modules)
-        _examine_dirs(found, interpreter.dirs)
-    if route.directory is not None:
-        _examine_directory(found, route.directory, modules)
+    match route.target:
+        case ModuleTarget(path=path):
+            _examine_module(found, path, path.name, modules)
+            if route.interface == "wws":
+                _examine_sidecar(found, path.with_suffix(".toml"), path.parent)
+        case DirectoryTarget() as target:
+            for suffix, interpreter in target.interpreters.items():
+                name = f"interpreter of {suffix}: {interpreter.module.name}"
+                _examine_module(found, interpreter.module, name, modules)
+                _examine_dirs(found, interpreter.dirs)
+            _examine_directory(found, target, modules)
     _examine_dirs(found, route.dirs)
     found.warnings += warnings(route.grants)
     return found
@@ -160,11 +131,7 @@ def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
         found.errors.append(f"{name}: `interface` is http, and this is a core module, a program")
     allowed = found.route.limits.memory
     if facts.memory_minimum > allowed:
-        enough = -(-facts.memory_minimum // (1 << 20))
-        found.errors.append(
-            f"{name}: begins with {size_text(facts.memory_minimum)} of memory and the route allows "
-            f"{size_text(allowed)}: set `memory: {enough}MiB` or more"
-        )
+        found.errors.append(f"{name}: {too_little_memory(facts.memory_minimum, allowed)}")
 
 
 def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> None:
@@ -185,11 +152,11 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
         found.errors.append(f"{name}: {error}")
 
 
-def _scripts(found: Examined, root: Path) -> Iterable[Path]:
-    suffixes = (*MODULE_SUFFIXES, *found.route.interpreters)
+def _scripts(found: Examined, target: DirectoryTarget) -> Iterable[Path]:
+    root = target.path
     if found.route.interface != "wws":
-        return scripts_below(root, suffixes)
-    workers = [root / file for file in Project(root, suffixes).layout().files]
+        return scripts_below(root, (*MODULE_SUFFIXES, *target.interpreters))
+    workers = [root / file for file in Project(target).layout().files]
     for worker in workers:
         _examine_sidecar(found, worker.with_suffix(".toml"), root)
     return workers
@@ -207,19 +174,19 @@ def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
         found.warnings += [f"{beside}: {name} is not offered" for name in sidecar.ignored]
 
 
-def _examine_directory(found: Examined, directory: Path, modules: Modules) -> None:
+def _examine_directory(found: Examined, target: DirectoryTarget, modules: Modules) -> None:
+    directory = target.path
     wrong = _unusable(directory)
     if wrong:
         found.errors.append(f"directory {directory}: {wrong}")
         return
-    interpreters = found.route.interpreters
     root = Path(os.path.realpath(directory))
-    scripts = list(islice(_scripts(found, root), MOST_SCRIPTS + 1))
+    scripts = list(islice(_scripts(found, replace(target, path=root)), MOST_SCRIPTS + 1))
     found.more_scripts = len(scripts) > MOST_SCRIPTS
     for path in scripts[:MOST_SCRIPTS]:
         name = str(path.relative_to(root))
         found.scripts.append(name)
-        if path.suffix not in interpreters:
+        if path.suffix not in target.interpreters:
             _examine_module(found, path, name, modules)
         elif not os.access(path, os.R_OK):
             found.warnings.append(f"{name} cannot be read by this user")

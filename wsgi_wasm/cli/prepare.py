@@ -11,8 +11,7 @@ from pathlib import Path
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
-from wsgi_wasm.config import Config, Route, all_routes
-from wsgi_wasm.engine.code.advice import plain_words
+from wsgi_wasm.config import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child
 from wsgi_wasm.engine.code.source import Source
@@ -37,14 +36,17 @@ class Prepared:
 def modules_of(route: Route) -> list[Path]:
     """The modules that a route can run: its own, its interpreters', the programs of its directory, the components of
     its Spin application. Raises ConfigError for a manifest with mistakes."""
-    if route.spin is not None:
-        return [path for made in load_application(route, None).routes.values() for path in modules_of(made)]
-    found = [] if route.module is None else [route.module]
-    found += [interpreter.module for interpreter in route.interpreters.values()]
-    if route.directory is not None:
-        direct = [suffix for suffix in MODULE_SUFFIXES if suffix not in route.interpreters]
-        found += islice(scripts_below(route.directory, direct), MOST_SCRIPTS)
-    return found
+    match route.target:
+        case ModuleTarget(path=path):
+            return [path]
+        case DirectoryTarget(path=path, interpreters=interpreters):
+            direct = [suffix for suffix in MODULE_SUFFIXES if suffix not in interpreters]
+            programs = islice(scripts_below(path, direct), MOST_SCRIPTS)
+            return [*(interpreter.module for interpreter in interpreters.values()), *programs]
+        case SpinTarget() as app:
+            made = load_application(route, app, None).routes.values()
+            return [path for component in made for path in modules_of(component)]
+    return []
 
 
 def modules_of_site(config: Config) -> list[Path]:
@@ -92,4 +94,4 @@ def _prepared(source: Source, features: frozenset[str], cache: Cache, force: boo
     except OSError as error:
         return Prepared(path, error=missing(path, error.strerror or str(error)))
     except (ModuleError, CacheError) as error:
-        return Prepared(path, error=plain_words(str(error)))
+        return Prepared(path, error=str(error))

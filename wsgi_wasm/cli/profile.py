@@ -28,14 +28,13 @@ from wsgi_wasm.engine.program.guest import ProgramGuest
 from wsgi_wasm.errors import Cut
 from wsgi_wasm.gateway import handler
 from wsgi_wasm.gateway.answer import Answer
-from wsgi_wasm.gateway.programs import Programs
 from wsgi_wasm.gateway.routing import Router
 
 GUEST = "guest, with its calls of the host"
 
 # Step, and the functions that make it up: an object and the name of its attribute. In the order of a request.
 STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
-    "routing": ((Router, "match"), (Programs, "find")),
+    "routing": ((Router, "match"),),
     "body": ((handler, "read_body"),),
     "meta-variables": ((MetaVariables, "build"), (RequestFields, "of_request")),
     "engine, in Python": ((ProgramGuest, "run"), (ComponentGuest, "run")),

@@ -9,7 +9,7 @@ from typing import Any
 
 from wsgi_wasm.cli.examine import Examined
 from wsgi_wasm.cli.terminal import Style, duration_text, plural, size_text, table, wrapped
-from wsgi_wasm.config import Config, Dir, Route, target_of
+from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, RouteTarget, SpinTarget, interpreters_of
 from wsgi_wasm.hostapi import describe
 
 _HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", "AT ONCE*", "STATE")
@@ -64,7 +64,7 @@ def print_report(report: Report) -> None:
 
 def _row(one: Examined, base: Path, config: Config) -> tuple[str, ...]:
     route, limits = one.route, one.route.limits
-    target = target_of(route)
+    target = route.target.path if route.target is not None else None
     shown = "-" if target is None else str(target.relative_to(base)) if target.is_relative_to(base) else str(target)
     state = "broken" if one.errors else "not compiled" if one.not_compiled else "ok"
     return (
@@ -92,8 +92,8 @@ def _details(one: Examined, style: Style) -> list[str]:
     if route.methods is not None:
         lines.append(f"methods  {' '.join(route.methods)}")
     grants = [_grant(entry) for entry in _all_dirs(route)]
-    if route.directory is not None and route.interpreters:
-        grants.insert(0, f"/ = {route.directory} (ro, for interpreters)")
+    if route.target is not None and interpreters_of(route.target):
+        grants.insert(0, f"/ = {route.target.path} (ro, for interpreters)")
     lines += [f"{'' if position else 'dirs':8} {grant}" for position, grant in enumerate(grants)]
     names = _env_names(route)
     lines += wrapped("env     ", names) if names else []
@@ -116,11 +116,14 @@ def _grant(entry: Dir) -> str:
 
 
 def _all_dirs(route: Route) -> list[Dir]:
-    return [*route.dirs, *(entry for interpreter in route.interpreters.values() for entry in interpreter.dirs)]
+    return [
+        *route.dirs,
+        *(entry for interpreter in interpreters_of(route.target).values() for entry in interpreter.dirs),
+    ]
 
 
 def _env_names(route: Route) -> list[str]:
-    own = {*route.env, *(name for interpreter in route.interpreters.values() for name in interpreter.env)}
+    own = {*route.env, *(name for interpreter in interpreters_of(route.target).values() for name in interpreter.env)}
     return sorted(own)
 
 
@@ -169,10 +172,10 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "host": route.host,
         "path": route.path,
         "kind": one.kind,
-        "module": str(route.module) if route.module else None,
-        "directory": str(route.directory) if route.directory else None,
-        "spin": str(route.spin.manifest) if route.spin else None,
-        "interpreters": {suffix: str(entry.module) for suffix, entry in route.interpreters.items()},
+        "module": _path_of(route, ModuleTarget),
+        "directory": _path_of(route, DirectoryTarget),
+        "spin": _path_of(route, SpinTarget),
+        "interpreters": {suffix: str(entry.module) for suffix, entry in interpreters_of(route.target).items()},
         "methods": list(route.methods) if route.methods is not None else None,
         "limits": {**asdict(route.limits), "concurrency": at_once(route, config)},
         "dirs": [{"guest": d.guest, "host": str(d.host), "writable": d.writable} for d in _all_dirs(route)],
@@ -189,3 +192,8 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "errors": one.errors,
         "warnings": one.warnings,
     }
+
+
+def _path_of(route: Route, kind: type[RouteTarget]) -> str | None:
+    """What answers a route, if that is of this kind."""
+    return str(route.target.path) if isinstance(route.target, kind) else None

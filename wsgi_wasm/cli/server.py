@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from wsgi_wasm.app import Gateway
 from wsgi_wasm.cli.source import site
 from wsgi_wasm.cli.terminal import plural, say, shown
-from wsgi_wasm.config import Config, Route, all_routes, target_of
+from wsgi_wasm.config import Config, DirectoryTarget, Route, all_routes
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.gunicorn import all_limits, post_worker_init, pre_fork
 
@@ -80,10 +80,9 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
 def show(config: Config, options: argparse.Namespace, server: Any) -> None:
     """Where the routes answer. gunicorn listens already, so a request that follows at once is not refused."""
     for route in all_routes(config):
-        target = target_of(route)
-        if target is not None:
+        if route.target is not None:
             for listener in server.LISTENERS:
-                print(f"{url(route, listener)}  {shown(target)}")
+                print(f"{url(route, listener)}  {shown(route.target.path)}")
     size = f"{plural(options.workers, 'worker')} of {plural(options.threads, 'thread')}"
     print(f"ready: {size}, master {os.getpid()}; Ctrl-C stops", flush=True)
 
@@ -91,7 +90,7 @@ def show(config: Config, options: argparse.Namespace, server: Any) -> None:
 def url(route: Route, listener: Any) -> str:
     """The URL of a route at one of gunicorn's sockets; a virtual host in place of the address."""
     name = listener.getsockname()
-    path = route.path + ("/" if route.directory is not None and route.path != "/" else "")
+    path = route.path + ("/" if isinstance(route.target, DirectoryTarget) and route.path != "/" else "")
     if not isinstance(name, tuple):
         return f"unix:{name} {route.host or ''}{path}"
     address = str(name[0])

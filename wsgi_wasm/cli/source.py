@@ -50,13 +50,12 @@ def _small_site(file: Path) -> Config:
         text = _DIRECTORY_SITE if file.is_dir() else _SPIN_SITE if is_manifest(file) else _MODULE_SITE
         path.write_text(text, encoding="ascii")
         config = load_config(path)
-    (route,) = config.routes
-    if route.spin is not None:
-        # As it was given: mistakes are named by it.
-        route = replace(route, spin=replace(route.spin, manifest=file))
-    else:
-        route = replace(route, directory=target) if file.is_dir() else replace(route, module=target)
-    return replace(config, routes=(replace(route, line=0),), source=target)
+    # A manifest as it was given: mistakes are named by it.
+    path = file if is_manifest(file) else target
+    routes = (
+        replace(route, target=replace(route.target, path=path), line=0) for route in config.routes if route.target
+    )
+    return replace(config, routes=tuple(routes), source=target)
 
 
 def site(options: argparse.Namespace) -> Config:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from wsgi_wasm.config.model import Config, all_routes
+from wsgi_wasm.config.model import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import PlacedDir
 
@@ -60,18 +60,29 @@ def _kept(config: Config) -> tuple[_Kept, ...]:
     for what, path in (("the cache_dir", config.cache_dir), ("the state_dir", config.state_dir)):
         if path is not None:
             kept.add(_Kept(what, _real(path), False))
-    for route in (*all_routes(config), config.handler):
-        if route.directory is not None:
-            kept.add(_Kept(f"the directory of route {route.name}", _real(route.directory), False))
-        if route.spin is not None:
-            kept.add(_Kept(f"the manifest of route {route.name}", _real(route.spin.manifest), True))
-            if route.spin.state_dir is not None:
-                kept.add(_Kept(f"the state_dir of route {route.name}", _real(route.spin.state_dir), False))
-        modules = [route.module, *(interpreter.module for interpreter in route.interpreters.values())]
-        kept.update(_Kept(f"the module {module.name}", _real(module), True) for module in modules if module)
+    for route in all_routes(config):
+        kept.update(_kept_of(route))
     for plugs in config.compose.values():
-        kept.update(_Kept(f"the module {plug.name}", _real(plug), True) for plug in plugs.values())
+        kept.update(_module(plug) for plug in plugs.values())
     return tuple(sorted(kept, key=lambda one: (one.path, one.what)))
+
+
+def _kept_of(route: Route) -> Iterator[_Kept]:
+    """What a route serves."""
+    match route.target:
+        case ModuleTarget(path=path):
+            yield _module(path)
+        case DirectoryTarget(path=path, interpreters=interpreters):
+            yield _Kept(f"the directory of route {route.name}", _real(path), False)
+            yield from (_module(interpreter.module) for interpreter in interpreters.values())
+        case SpinTarget(path=path, state_dir=state_dir):
+            yield _Kept(f"the manifest of route {route.name}", _real(path), True)
+            if state_dir is not None:
+                yield _Kept(f"the state_dir of route {route.name}", _real(state_dir), False)
+
+
+def _module(path: Path) -> _Kept:
+    return _Kept(f"the module {path.name}", _real(path), True)
 
 
 def _real(path: Path) -> str:

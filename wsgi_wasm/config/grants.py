@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsgi_wasm.config.kinds import Setting, Settings
-from wsgi_wasm.config.model import Database, Endpoint, Grants, KeyValueStore, Outbound, Variable
+from wsgi_wasm.config.model import Database, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.nodes import Reading, quote
 from wsgi_wasm.config.scalars import did_you_mean
-from wsgi_wasm.config.settings import defaults_of, merged, value_of
+from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
 
 # Where `state_dir` keeps what has no file of its own: the names that Spin uses, whose files can be taken over.
 KEY_VALUE_FILE = "sqlite_key_value.db"
@@ -45,14 +45,8 @@ class GrantsBuilder:
             key_value=stores,
             sqlite=databases,
             variables=self._variables(settings),
-            redis=tuple(Endpoint(host=host, port=port) for host, port in value_of(settings, "redis") or ()),
-            postgres=tuple(Endpoint(host=host, port=port) for host, port in value_of(settings, "postgres") or ()),
-            outbound=Outbound(
-                hosts=value_of(settings, "allowed_outbound_hosts") or (),
-                timeout=value_of(settings, "outbound_timeout"),
-                max_bytes=value_of(settings, "max_outbound"),
-                concurrency=value_of(settings, "outbound_concurrency"),
-            ),
+            outbound=Outbound(**fields_of(Outbound, settings)),
+            **fields_of(Grants, settings),
         )
 
     def _store(self, label: Setting, key: Setting) -> KeyValueStore | None:
@@ -62,8 +56,8 @@ class GrantsBuilder:
             return None
         written = self._stores[name].value if name in self._stores else {}
         settings = merged(defaults_of("store"), written)
-        redis, path, prefix = (value_of(settings, key) for key in ("redis", "path", "prefix"))
-        if redis is None and path is None:
+        path, prefix = value_of(settings, "path"), value_of(settings, "prefix")
+        if value_of(settings, "redis") is None and path is None:
             if "path" in written or "redis" in written:
                 return None  # it is broken, which has been reported
             path = self._kept(KEY_VALUE_FILE, f"the store {quote(name)}", label, key)
@@ -72,7 +66,7 @@ class GrantsBuilder:
         if path is not None:
             self.files[path] = f"the store {name}"
         prefix = f"{name}:" if prefix is None else prefix
-        return KeyValueStore(name=name, path=path, redis=redis, prefix=prefix, max_size=value_of(settings, "max_size"))
+        return KeyValueStore(name=name, path=path, prefix=prefix, **fields_of(KeyValueStore, settings))
 
     def _database(self, label: Setting, key: Setting) -> Database | None:
         name: str = label.value
@@ -88,20 +82,20 @@ class GrantsBuilder:
             if path is None:
                 return None
         self.files[path] = f"the database {name}"
-        return Database(path=path, max_size=value_of(settings, "max_size"))
+        return Database(path=path, **fields_of(Database, settings))
 
     def _variables(self, settings: Settings) -> dict[str, Variable]:
         variables = {}
         for name, setting in (value_of(settings, "variables") or {}).items():
-            value, file = value_of(setting.value, "value"), value_of(setting.value, "file")
+            made = Variable(**fields_of(Variable, setting.value))
             if "value" in setting.value and "file" in setting.value:
                 self._report(setting, "has both 'value' and 'file'; leave one out")
             elif not setting.value:
                 self._report(setting, "needs 'value' or 'file'")
-            elif value is not None or file is not None:
-                variables[name] = Variable(value=value, file=file)
-                if file is not None:
-                    self.files[file] = f"the file of the variable {name}"
+            elif made.value is not None or made.file is not None:
+                variables[name] = made
+                if made.file is not None:
+                    self.files[made.file] = f"the file of the variable {name}"
         return variables
 
     def _kept(self, file: str, what: str, label: Setting, key: Setting) -> Path | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-from wsgi_wasm.config.schema import TABLE, TARGETS, TITLES
+from wsgi_wasm.config.schema import TABLE, TARGETS
 from wsgi_wasm.config.section import NO_DEFAULT, Key
 
 # What a section of that name is, for the editor's tooltip.
@@ -24,17 +24,6 @@ _ABOUT = {
     "variable": "A value that guests ask for by name.",
 }
 
-# Keys of which a section can be short of: the section written as a text is the value of that key.
-_SHORT = {"dir": "path", "interpreter": "module", "spin": "manifest", "database": "path", "variable": "value"}
-_REQUIRED = {
-    "dir": ["path"],
-    "database": ["path"],
-    "interpreter": ["module"],
-    "spin": ["manifest"],
-    "host": ["routes"],
-}
-_EXCLUSIVE = {"store": ["path", "redis"], "variable": ["value", "file"]}
-
 
 def json_schema() -> dict[str, Any]:
     """The schema, draft 2020-12."""
@@ -43,7 +32,7 @@ def json_schema() -> dict[str, Any]:
         "title": "wsgi_wasm configuration",
         "description": "Routes of a WSGI gateway that runs WebAssembly CGI guests.",
         **_object("site"),
-        "$defs": {place: _section(place) for place in TITLES if place != "site"},
+        "$defs": {place: _section(place) for place in TABLE.titles if place != "site"},
     }
 
 
@@ -51,9 +40,9 @@ def _section(place: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"description": _ABOUT[place]}
     if place == "route":
         return {**schema, **_object(place), **_route_rules()}
-    if place in _SHORT:
-        text = TABLE.at(place)[_SHORT[place]].kind.schema()
-        return {**schema, "anyOf": [text, _object(place)]}
+    short = TABLE.sections[place].short
+    if short:
+        return {**schema, "anyOf": [TABLE.at(place)[short].kind.schema(), _object(place)]}
     return {**schema, **_object(place)}
 
 
@@ -63,10 +52,11 @@ def _object(place: str) -> dict[str, Any]:
         "properties": {name: _property(key) for name, key in TABLE.at(place).items()},
         "additionalProperties": False,
     }
-    if place in _REQUIRED:
-        schema["required"] = _REQUIRED[place]
-    if place in _EXCLUSIVE:
-        schema["not"] = {"required": _EXCLUSIVE[place]}
+    section = TABLE.sections[place]
+    if section.required:
+        schema["required"] = [section.required]
+    if section.one_of:
+        schema["not"] = {"required": list(section.one_of)}
     return schema
 
 
@@ -84,5 +74,5 @@ def _route_rules() -> dict[str, Any]:
     return {
         "not": {"anyOf": [{"required": list(pair)} for pair in combinations(TARGETS, 2)]},
         "anyOf": [*({"required": [target]} for target in TARGETS), selectable],
-        "dependentRequired": {"index": ["directory"], "interpreters": ["directory"]},
+        "dependentRequired": {name: [key.only_with] for name, key in TABLE.at("route").items() if key.only_with},
     }

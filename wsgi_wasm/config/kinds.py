@@ -134,7 +134,7 @@ class PathOrName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOf:
-    """A list without repetitions; `unique=False` allows them."""
+    """A list without repetitions; `unique=False` allows them. `completed` adds what the items imply."""
 
     item: Kind
     plural: str
@@ -142,6 +142,7 @@ class ListOf:
     fold: bool = False  # compare without case
     at_least: int = 0
     nullable: bool = False
+    completed: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple
 
     @property
     def noun(self) -> str:
@@ -165,7 +166,7 @@ class ListOf:
             if mark in values:
                 reading.report(item, place, f"{found(item)} is in the list already")
             values[mark] = value
-        return tuple(values.values())
+        return self.completed(tuple(values.values()))
 
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": ["array", "null"] if self.nullable else "array", "items": self.item.schema()}

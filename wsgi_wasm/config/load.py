@@ -15,7 +15,7 @@ from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.reader import MAX_BYTES, read_document
 from wsgi_wasm.config.routes import RouteBuilder
 from wsgi_wasm.config.schema import SITE
-from wsgi_wasm.config.settings import defaults_of, merged, value_of
+from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.files.locations import default_directory
 
@@ -70,10 +70,8 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         hosts=hosts,
         handler=builder.handler(site["handler"], inherited, routes),
         compose=compositions(site["compose"], reading),
-        engine=EngineSettings(instances=value_of(engine, "instances"), features=value_of(engine, "features")),
-        cache_dir=value_of(site, "cache_dir"),
-        state_dir=value_of(site, "state_dir"),
-        reload=value_of(site, "reload"),
+        engine=EngineSettings(**fields_of(EngineSettings, engine)),
+        **fields_of(Config, site),
     )
     check_writable(builder.dirs, config, builder.grants.files, reading)
     return config

@@ -50,14 +50,36 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpinApp:
-    """A Spin application that answers a route: its manifest, and what Spin takes from its command line."""
+class ModuleTarget:
+    """One module answers every request of a route."""
 
-    manifest: Path
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryTarget:
+    """The programs and scripts of a directory answer a route: `index` are files to look for where a
+    path names a directory, `interpreters` are by the suffix of the scripts that they run."""
+
+    path: Path
+    index: tuple[str, ...]
+    interpreters: Mapping[str, Interpreter]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpinTarget:
+    """A Spin application answers a route: `path` is its manifest, the rest is what Spin takes from
+    its command line."""
+
+    path: Path
     runtime_config: Path | None
     state_dir: Path | None
     profile: str | None
     variables: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
+
+
+RouteTarget = ModuleTarget | DirectoryTarget | SpinTarget
+"""What answers a route. `path` is where the file of the site says that it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,19 +170,15 @@ class Grants:
 class Route:
     """Everything that a request to one path needs.
 
-    `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `module`, `directory` and `spin`
-    exclude each other; a `selectable` route may have none, and then answers no path by itself. `methods` None means
-    any. `response_fields` are lower-case. `line` is where the file has the route, 0 where it has not.
+    `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `target` is None
+    where a `selectable` route only lends its settings, and for `handler`. `methods` None means any.
+    `response_fields` are lower-case. `line` is where the file has the route, 0 where it has not.
     """
 
     name: str
     host: str | None
     path: str
-    module: Path | None
-    directory: Path | None
-    spin: SpinApp | None
-    index: tuple[str, ...]
-    interpreters: Mapping[str, Interpreter]
+    target: RouteTarget | None
     interface: str
     methods: tuple[str, ...] | None
     exact: bool
@@ -192,9 +210,9 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """One configuration file. `hosts` has lower-case names or `*.example` patterns; `handler` holds the settings for
-    scripts that the front server picks itself, so that its `module` and `directory` are None. `compose` has the
-    components that are plugged into others, by the file that imports and the import."""
+    """One configuration file. `hosts` has lower-case names or `*.example` patterns; `handler` holds
+    the settings for scripts that the front server picks itself. `compose` has the components that
+    are plugged into others, by the file that imports and the import."""
 
     source: Path
     routes: tuple[Route, ...]
@@ -214,6 +232,11 @@ def all_routes(config: Config) -> Iterator[Route]:
         yield from routes
 
 
-def target_of(route: Route) -> Path | None:
-    """What answers the route: its module, directory or manifest; None where it only lends its settings."""
-    return route.module or route.directory or (route.spin.manifest if route.spin is not None else None)
+def spin_targets(config: Config) -> Iterator[SpinTarget]:
+    """The Spin applications of a site, in file order."""
+    return (route.target for route in all_routes(config) if isinstance(route.target, SpinTarget))
+
+
+def interpreters_of(target: RouteTarget | None) -> Mapping[str, Interpreter]:
+    """The interpreters of a directory, by suffix; none for other targets."""
+    return target.interpreters if isinstance(target, DirectoryTarget) else {}

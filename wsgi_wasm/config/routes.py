@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.checks import check_dirs
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
-from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_of
+from wsgi_wasm.config.model import (
+    DirectoryTarget,
+    Interpreter,
+    Limits,
+    ModuleTarget,
+    Route,
+    RouteTarget,
+    SpinTarget,
+)
 from wsgi_wasm.config.nodes import Reading, quote
-from wsgi_wasm.config.schema import TARGETS
-from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
+from wsgi_wasm.config.schema import TABLE, TARGETS
+from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, fields_of, merged, value_of, with_other_defaults
 from wsgi_wasm.files.locations import PYTHON, python_interpreter
-
-_LIMITS = tuple(Limits.__dataclass_fields__)
-
-# The default of `max_output` for workers, whose answers the gateway holds as a whole.
-WHOLE_OUTPUT = 10 << 20  # bytes
 
 # Interfaces whose guests are not told of the request by variables: there, any name is free.
 _TELLS_APART = ("http", "raw")
-
-# Keys whose written value is the model's, unchanged.
-_VERBATIM = (
-    "module",
-    "directory",
-    "interface",
-    "exact",
-    "args",
-    "pass_env",
-    "pass_headers",
-    "pass_authorization",
-    "response_fields",
-    "content_type",
-    "document_root",
-    "query_args",
-    "stream_request",
-    "selectable",
-)
-
-# What a Spin application's manifest decides, so that a route with one cannot.
-_NOT_WITH_SPIN = (
-    *("interface", "exact", "selectable", "args", "query_args", "document_root"),
-    *("key_value", "sqlite", "variables", "redis", "postgres", "allowed_outbound_hosts"),
-)
 
 
 @dataclass(slots=True)
@@ -79,6 +58,7 @@ class RouteBuilder:
         return self._build(f"{host or ''}{path}", host, path, settings, setting.key.line, "directory" in own)
 
     def _build(self, name: str, host: str | None, path: str, settings: Settings, line: int, scripts: bool) -> Route:
+        settings = with_other_defaults("route", settings)
         placed = dirs_of(settings)
         if scripts:
             self._check_root(placed, name)
@@ -97,17 +77,13 @@ class RouteBuilder:
             name=name,
             host=host,
             path=path,
-            spin=_spin_app(value_of(settings, "spin")),
-            index=value_of(settings, "index") if value_of(settings, "directory") else (),
-            interpreters=interpreters,
-            methods=_with_head(value_of(settings, "methods")),
-            env=env_of(settings),
+            target=_target(settings, interpreters),
             dirs=tuple(entry.dir for entry in placed),
             grants=self.grants.build(settings),
             local_redirects=redirects,
-            limits=_limits(settings),
+            limits=Limits(**fields_of(Limits, settings)),
             line=line,
-            **{key: value_of(settings, key) for key in _VERBATIM},
+            **fields_of(Route, settings),
         )
 
     def _interpreters(self, settings: Settings, placed: tuple[PlacedDir, ...], name: str) -> dict[str, Interpreter]:
@@ -127,9 +103,8 @@ class RouteBuilder:
             if module is not None:
                 interpreters[suffix] = Interpreter(
                     module=python_interpreter(self.cache) if module == PYTHON else module,
-                    args=value_of(own, "args"),
-                    env=env_of(own),
                     dirs=tuple(entry.dir for entry in dirs),
+                    **fields_of(Interpreter, own),
                 )
         return interpreters
 
@@ -143,12 +118,11 @@ class RouteBuilder:
             reading.report(targets[1].key, setting.path, f"has {message}")
         elif not targets and not _selectable(own):
             reading.report(setting.key, setting.path, "needs 'module', 'directory' or 'spin'")
-        for name in _NOT_WITH_SPIN if "spin" in own else ():
-            if name in own:
-                reading.report(own[name].key, own[name].path, "does not go with 'spin': the manifest says it")
-        for name in ("index", "interpreters"):
-            if name in own and "directory" not in own:
-                reading.report(own[name].key, own[name].path, "goes only with 'directory'")
+        for name, key in TABLE.at("route").items():
+            if name in own and key.only_with and key.only_with not in own:
+                self._report(own[name], f"goes only with '{key.only_with}'")
+            elif name in own and key.in_manifest and "spin" in own:
+                self._report(own[name], "does not go with 'spin': the manifest says it")
 
     def _check_env(self, settings: Settings) -> None:
         for name, setting in settings["env"].value.items():
@@ -188,43 +162,24 @@ def _place(setting: Setting) -> tuple[int, int]:
     return setting.key.line, setting.key.column
 
 
-def _limits(settings: Settings) -> Limits:
-    limits = Limits(**{limit: value_of(settings, limit) for limit in _LIMITS})
-    unwritten = not settings["max_output"].key.line
-    if unwritten and value_of(settings, "interface") == "wws":
-        return replace(limits, max_output=WHOLE_OUTPUT)
-    return limits
-
-
-def _spin_app(settings: Settings | None) -> SpinApp | None:
-    if settings is None:
-        return None
-    settings = merged(defaults_of("spin"), settings)
-    manifest = value_of(settings, "manifest")
-    if manifest is None:
-        return None  # it is broken, which has been reported
-    return SpinApp(
-        manifest=manifest,
-        runtime_config=value_of(settings, "runtime_config"),
-        state_dir=value_of(settings, "state_dir"),
-        profile=value_of(settings, "profile"),
-        variables={name: setting.value for name, setting in value_of(settings, "variables").items()},
-    )
+def _target(settings: Settings, interpreters: dict[str, Interpreter]) -> RouteTarget | None:
+    """What answers the route; None where nothing does, and where it is broken (which is reported)."""
+    module, directory, spin = (value_of(settings, name) for name in TARGETS)
+    if module is not None:
+        return ModuleTarget(**fields_of(ModuleTarget, settings))
+    if directory is not None:
+        return DirectoryTarget(interpreters=interpreters, **fields_of(DirectoryTarget, settings))
+    if spin is not None and value_of(spin, "manifest") is not None:
+        return SpinTarget(**fields_of(SpinTarget, merged(defaults_of("spin"), spin)))
+    return None
 
 
 def _is_for_selection(route: Route) -> bool:
-    return route.selectable and target_of(route) is None
+    return route.selectable and route.target is None
 
 
 def _is_below(path: str, directory: str) -> bool:
     return directory == "/" or path == directory or path.startswith(directory + "/")
-
-
-def _with_head(methods: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if methods is None or "GET" not in methods or "HEAD" in methods:
-        return methods
-    after = methods.index("GET") + 1
-    return (*methods[:after], "HEAD", *methods[after:])
 
 
 def _title(name: str) -> str:

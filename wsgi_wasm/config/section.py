@@ -1,9 +1,8 @@
-"""Keys and sections: mappings whose keys are ours, each listed in a table (`schema.KEYS`)."""
+"""Keys and sections: mappings whose keys are ours, each listed in a table (`schema.TABLE`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -19,29 +18,63 @@ class _NoDefault(Enum):
 NO_DEFAULT: Final = _NoDefault.NO_DEFAULT
 
 
+Into = type | tuple[type, str] | None
+"""Where a key's value goes unchanged: a class of the model, in which the field has the key's name
+unless another is given; None where something is made of the value first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultWhere:
+    """Another default, where the key `key` of the same section has this value."""
+
+    key: str
+    value: str
+    default: Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key. `places` are the sections that have it; `default` is written as in a file, as JSON-like data; `example`
-    is its value in a line of YAML; `group` is where the reference page has it."""
+    """One key. `places` are the sections that have it; `default` is written as in a file, as JSON-like
+    data; `example` is its value in a line of YAML; `group` is where the reference page has it.
+
+    The key is a mistake where the section lacks the key `only_with`. With `in_manifest`, a Spin
+    application's manifest decides it, so it is a mistake beside `spin`. With `by_name`, its value is
+    a mapping of which an inherited one keeps the names that are not written.
+    """
 
     name: str
+    into: Into
     kind: Kind
     default: Any
     places: tuple[str, ...]
     group: str
     doc: str
     example: str
+    only_with: str = ""
+    in_manifest: bool = False
+    by_name: bool = False
+    default_where: DefaultWhere | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """All keys, and what each section is called in messages."""
+    """All keys, what each section is called in messages, and the sections by name."""
 
-    keys: Sequence[Key]
     titles: dict[str, str]
+    keys: list[Key] = field(default_factory=list)
+    sections: dict[str, Section] = field(default_factory=dict)
 
     def at(self, place: str) -> dict[str, Key]:
         return {key.name: key for key in self.keys if place in key.places}
+
+    def fields(self, model: type) -> dict[str, str]:
+        """Fields of a class of the model, and the keys that go into them unchanged."""
+        found = {}
+        for key in self.keys:
+            goal, into = key.into if isinstance(key.into, tuple) else (key.into, key.name)
+            if goal is model:
+                found[into] = key.name
+        return found
 
     def owners(self, name: str) -> str:
         """The sections that have the key `name`, in words; empty when none has."""
@@ -51,13 +84,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A mapping with the keys of `place`. A scalar in its place stands for the key `short`. Reads to `Settings`."""
+    """A mapping with the keys of `place`, at most one of `one_of` among them (which is checked where
+    something is made of the section). A scalar stands for the key `short`. Reads to `Settings`."""
 
     place: str
     noun: str
     table: Table
     required: str = ""
     short: str = ""
+    one_of: tuple[str, ...] = ()
 
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         if isinstance(node, ScalarNode) and self.short:

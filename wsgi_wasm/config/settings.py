@@ -11,7 +11,7 @@ from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
 from wsgi_wasm.config.model import Dir
 from wsgi_wasm.config.nodes import Reading, ScalarNode, written
 from wsgi_wasm.config.schema import TABLE
-from wsgi_wasm.config.section import NO_DEFAULT
+from wsgi_wasm.config.section import NO_DEFAULT, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +22,27 @@ class PlacedDir:
     setting: Setting
 
 
+_BY_NAME = {key.name for key in TABLE.keys if key.by_name}
+
+
 @cache
 def defaults_of(place: str) -> Settings:
     """The table's defaults for a section, as if they were written."""
+    return {name: _default(key, key.default) for name, key in TABLE.at(place).items() if key.default is not NO_DEFAULT}
+
+
+def _default(key: Key, default: Any) -> Setting:
+    """A default as if it were written, but at no place: its line is 0."""
     scratch = Reading(file="", base=Path(), environ={})
-    nowhere = ScalarNode("", False, 0, 0)
-    return {
-        name: Setting(key.kind.read(written(key.default), name, scratch), nowhere, name)
-        for name, key in TABLE.at(place).items()
-        if key.default is not NO_DEFAULT
-    }
+    return Setting(key.kind.read(written(default), key.name, scratch), ScalarNode("", False, 0, 0), key.name)
 
 
 def merged(base: Settings, over: Settings) -> Settings:
-    """`over` before `base`, key by key; `env` name by name. Broken values do not count."""
+    """`over` before `base`, key by key; some keys name by name. Broken values do not count."""
     result = {**base, **{name: setting for name, setting in over.items() if setting.value is not BROKEN}}
-    if "env" in base and "env" in result:
-        env = {**base["env"].value, **result["env"].value}
-        result["env"] = Setting(env, result["env"].key, result["env"].path)
+    for name in _BY_NAME & base.keys():
+        setting = result[name]
+        result[name] = Setting({**base[name].value, **setting.value}, setting.key, setting.path)
     return result
 
 
@@ -49,8 +52,30 @@ def value_of(settings: Settings, name: str) -> Any:
     return None if setting is None or setting.value is BROKEN else setting.value
 
 
-def env_of(settings: Settings) -> dict[str, str]:
-    return {name: setting.value for name, setting in settings["env"].value.items()}
+def fields_of(model: type, settings: Settings) -> dict[str, Any]:
+    """What of these settings goes unchanged into a value of this class: its fields by name."""
+    return {into: _plain(value_of(settings, name)) for into, name in _fields(model).items()}
+
+
+_fields = cache(TABLE.fields)
+
+
+def _plain(value: Any) -> Any:
+    """A mapping without the places in the file of its entries."""
+    return {name: setting.value for name, setting in value.items()} if isinstance(value, dict) else value
+
+
+def with_other_defaults(place: str, settings: Settings) -> Settings:
+    """The settings of a section with its defaults, where a key that nobody wrote may have another
+    default because of another key's value."""
+    others = {
+        key.name: _default(key, key.default_where.default)
+        for key in TABLE.at(place).values()
+        if key.default_where is not None
+        and not settings[key.name].key.line
+        and value_of(settings, key.default_where.key) == key.default_where.value
+    }
+    return {**settings, **others}
 
 
 def dirs_of(settings: Settings) -> tuple[PlacedDir, ...]:
@@ -58,7 +83,6 @@ def dirs_of(settings: Settings) -> tuple[PlacedDir, ...]:
     placed = []
     for guest, setting in settings["dirs"].value.items():
         entry = merged(defaults_of("dir"), setting.value)
-        host = value_of(entry, "path")
-        if host is not None:
-            placed.append(PlacedDir(Dir(guest=guest, host=host, writable=value_of(entry, "writable")), setting))
+        if value_of(entry, "path") is not None:
+            placed.append(PlacedDir(Dir(guest=guest, **fields_of(Dir, entry)), setting))
     return tuple(placed)

@@ -26,6 +26,7 @@ from wsgi_wasm.engine.code.source import Compositions, Source
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.program.guest import LinkedProgram
 from wsgi_wasm.engine.program.pool import program_engine
+from wsgi_wasm.engine.program.preview1 import PREVIEW1, PREVIEW1_FUNCTIONS
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
 from wsgi_wasm.files.locations import is_python_interpreter, missing
@@ -39,7 +40,6 @@ RECHECK = 1.0  # seconds between two looks at a module's file
 KEPT = 2048  # modules kept loaded; the least recently used goes first
 
 SPIN_1 = "handle-http-request"
-PREVIEW1 = "wasi_snapshot_preview1"
 INTERFACE = re.compile(r"[a-z0-9-]+:[a-z0-9-]+/[a-z0-9-]+(@.+)?")  # of the Component Model
 
 Waiting = Callable[[float], None]
@@ -69,7 +69,7 @@ def _check_program(facts: ModuleFacts) -> None:
             "cargo build --target wasm32-wasip2 in place of wasm32-wasip1; others: wasm-tools component new)"
         )
     wrong = []
-    foreign = [str(item) for item in facts.imports if item.module != PREVIEW1]
+    foreign = [str(item) for item in facts.imports if item.module != PREVIEW1 or item.name not in PREVIEW1_FUNCTIONS]
     if any(name.startswith("wasi_unstable.") for name in foreign):
         wrong.append("imports wasi_unstable, which is not offered: build it with a current wasi-sdk")
     elif foreign:
@@ -268,24 +268,35 @@ class ModuleStore:
             return None
         artefact = self.cache.artefact(self.cache.digest(source), self.features)
         try:
-            facts = self.cache.find(artefact)
+            return self._from_artefact(self.cache, artefact)
         except CacheError as error:
             log.warning("%s; %s is compiled for this process alone", error, source.path)
-            return None
-        if facts is None:
-            return None
-        try:
-            return self._link(facts, lambda loader, engine, out: _load_file(loader, engine, artefact, out))
         except _Refused as error:
             log.warning("%s is compiled anew: %s", artefact, error)
             self.cache.forget(artefact)
+        return None
+
+    def _from_artefact(self, cache: Cache, artefact: Path) -> Linked | None:
+        """Raises ModuleError, CacheError, OSError, _Refused."""
+        facts = cache.find(artefact)
+        if facts is None:
             return None
+        return self._link(facts, lambda loader, engine, out: _load_file(loader, engine, artefact, out))
 
     def compiled(self, source: Source, waiting: Waiting) -> Linked:
-        """Compile in a child and link. Raises ModuleError."""
+        """Compile in a child and link. Raises ModuleError, CacheError, OSError."""
+        try:
+            return self._compiled(source, waiting)
+        except _Refused as error:
+            # It is as new as can be: what does not suit the engine is the module itself.
+            raise ModuleError(f"cannot be loaded: {error}") from None
+
+    def _compiled(self, source: Source, waiting: Waiting) -> Linked:
+        """Raises _Refused besides."""
         if self.cache is not None and self._takes(self.cache, source):
             compile_in_child(source, self.features, self.cache.directory, waiting)
-            linked = self.from_cache(source)
+            artefact = self.cache.artefact(self.cache.digest(source), self.features)
+            linked = self._from_artefact(self.cache, artefact)
             if linked is None:
                 raise ModuleError("changed while it was compiled")
             return linked

@@ -1,4 +1,4 @@
-"""What a request runs: a module with what its route grants it, found by the request's path."""
+"""Finds the program that a request runs: the route's module, or the script that the path names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsgi_wasm.config.model import Dir, Interpreter, Route
+from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
 from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.errors import NotFound
 from wsgi_wasm.files.locations import is_python_interpreter
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory, Wrap
 from wsgi_wasm.gateway.request import Request
@@ -25,8 +27,12 @@ MODULE_SUFFIXES = (".wasm", ".wat")
 _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
 
 
+def _nothing(request: Request) -> ProgramMatch:
+    raise NotFound("the route only lends its settings to files that the front server chooses")
+
+
 class Programs:
-    """The programs of one route.
+    """As `ProgramFinder`: the programs of one route.
 
     `within` says which destinations of their HTTP requests are served within this process.
     """
@@ -42,46 +48,56 @@ class Programs:
         self._bindings: Bindings | None = None
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
-        self._directory = Path(os.path.realpath(route.directory)) if route.directory is not None else None
-        self._suffixes = frozenset((*MODULE_SUFFIXES, *route.interpreters))
-        self._program = self._direct(route.module) if route.module is not None else None
+        self.find = self._finder()
+        """As `ProgramFinder.find`."""
 
     def files(self) -> list[Path]:
         """As `ProgramFinder.files`."""
-        known = [interpreter.module for interpreter in self._route.interpreters.values()]
-        return known if self._route.module is None else [self._route.module, *known]
-
-    def find(self, request: Request) -> ProgramMatch:
-        """As `ProgramFinder.find`."""
-        if self._program is not None:
-            return ProgramMatch(self._program, request.script_name, request.path_info, self._program.seen_as)
-        assert self._directory is not None
-        script = find_script(self._directory, request.path_info, self._route.index, self._suffixes)
-        interpreter = self._route.interpreters.get(script.file.suffix)
-        if interpreter is None:
-            program = self._remembered(script.file, "", lambda: self._direct(script.file, script.name))
-        else:
-            program = self._remembered(script.file, script.name, lambda: self._interpreted(interpreter, script.name))
-        return ProgramMatch(program, request.script_name + script.wsgi_name, script.path_info, script.name)
+        target = self._route.target
+        if isinstance(target, ModuleTarget):
+            return [target.path]
+        return [interpreter.module for interpreter in interpreters_of(target).values()]
 
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """As `ProgramFinder.dropped_in`."""
-        program = self._remembered(file, "", lambda: self._direct(file))
+        program = self._remembered(file, "", lambda: self._direct(file, file.name))
         return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
 
-    def _direct(self, file: Path, name: str = "") -> Program:
+    def _finder(self) -> Callable[[Request], ProgramMatch]:
+        match self._route.target:
+            case ModuleTarget(path=path):
+                program = self._direct(path, path.name)
+                return lambda request: ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
+            case DirectoryTarget() as target:
+                scripts = replace(target, path=Path(os.path.realpath(target.path)))
+                suffixes = frozenset((*MODULE_SUFFIXES, *target.interpreters))
+                return lambda request: self._script(request, scripts, suffixes)
+            case _:
+                return _nothing
+
+    def _script(self, request: Request, scripts: DirectoryTarget, suffixes: frozenset[str]) -> ProgramMatch:
+        script = find_script(scripts.path, request.path_info, scripts.index, suffixes)
+        interpreter = scripts.interpreters.get(script.file.suffix)
+        if interpreter is None:
+            program = self._remembered(script.file, "", lambda: self._direct(script.file, script.name))
+        else:
+            program = self._remembered(
+                script.file, script.name, lambda: self._interpreted(interpreter, scripts.path, script.name)
+            )
+        return ProgramMatch(program, request.script_name + script.wsgi_name, script.path_info, script.name)
+
+    def _direct(self, file: Path, name: str) -> Program:
         route = self._route
-        settings = ProgramSettings(name or file.name, route.args, route.dirs, self._protocols)
+        settings = ProgramSettings(name, route.args, route.dirs, self._protocols)
         return Program(self._modules.module(file), route, settings, self.bindings)
 
-    def _interpreted(self, interpreter: Interpreter, script: str) -> Program:
+    def _interpreted(self, interpreter: Interpreter, directory: Path, script: str) -> Program:
         arguments = [argument.replace("{script}", script) for argument in interpreter.args]
-        assert self._directory is not None
         # The scripts are what an interpreter reads, so it sees them as the root of its file system.
-        dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
+        dirs = (Dir(guest="/", host=directory, writable=False), *self._route.dirs, *interpreter.dirs)
         wrap: Wrap | None = None
         if is_python_interpreter(interpreter.module):
-            folder = Path(f"{self._directory}{script}").parent
+            folder = Path(f"{directory}{script}").parent
             wrap = lambda variables: PythonVariables(variables, folder)  # noqa: E731
         protocols = self._make_protocols({**self._route.env, **interpreter.env}, wrap)
         settings = ProgramSettings(script, arguments, dirs, protocols)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wsgi_wasm.cgi.fields import RequestFields
-from wsgi_wasm.config.model import Route
+from wsgi_wasm.config.model import DirectoryTarget, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.gateway.program import GuestProtocol, ProgramFinder, ProtocolFactory, Wrap
 from wsgi_wasm.gateway.programs import Programs
@@ -21,7 +21,7 @@ def request_fields(route: Route, env: Mapping[str, str]) -> RequestFields:
         pass_env=route.pass_env,
         pass_headers=route.pass_headers,
         pass_authorization=route.pass_authorization,
-        document_root=route.document_root or ("/" if route.directory is not None else None),
+        document_root=route.document_root or ("/" if isinstance(route.target, DirectoryTarget) else None),
     )
 
 

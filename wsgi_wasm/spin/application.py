@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsgi_wasm.cgi.names import is_reserved
-from wsgi_wasm.config import Config, Dir, Route, all_routes
+from wsgi_wasm.config import Config, Dir, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.config.compose import needs_itself
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.spin.files import Files, select
@@ -53,9 +53,9 @@ def load_applications(
     problems: list[Problem] = [] if mistakes is None else mistakes
     applications = {}
     for route in all_routes(config):
-        if route.spin is not None:
+        if isinstance(route.target, SpinTarget):
             try:
-                applications[route.name] = load_application(route, cache_directory)
+                applications[route.name] = load_application(route, route.target, cache_directory)
             except ConfigError as error:
                 problems += error.problems
     if problems and mistakes is None:
@@ -70,23 +70,21 @@ def with_compositions(config: Config, applications: Mapping[str, Application]) -
 
 
 def load_application(
-    route: Route, cache_directory: Path | None, environ: Mapping[str, str] = os.environ
+    route: Route, app: SpinTarget, cache_directory: Path | None, environ: Mapping[str, str] = os.environ
 ) -> Application:
-    """The application that a route names. Copies of the components' files are made below `cache_directory`; with None
-    they are looked for and not copied.
+    """The application `app` that is the target of `route`. Copies of the components' files are made
+    below `cache_directory`; with None they are looked for and not copied.
 
     Raises ConfigError with every mistake, those of the runtime configuration too.
     """
-    app = route.spin
-    assert app is not None
-    manifest = read_manifest(app.manifest, app.profile)
+    manifest = read_manifest(app.path, app.profile)
     base = manifest.path.parent
     runtime = (
         default_runtime_config(base, app.state_dir, environ)
         if app.runtime_config is None
         else read_runtime_config(app.runtime_config, base, app.state_dir, environ)
     )
-    reading = Reading(file=str(app.manifest), base=base)
+    reading = Reading(file=str(app.path), base=base)
     values = resolve(manifest, app.variables, runtime.providers, reading)
     remarks = [*manifest.remarks, *runtime.remarks]
     routes: dict[tuple[str, Wagi | None], Route] = {}
@@ -161,8 +159,7 @@ def _component_route(route: Route, component: Component, runtime: RuntimeConfig)
     return replace(
         route,
         name=f"{route.name}[{component.id}]",
-        module=component.source,
-        spin=None,
+        target=ModuleTarget(path=component.source),
         env={**component.environment, **route.env},
         args=(),
         document_root=None,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wsgi_wasm.cgi import abnf
 from wsgi_wasm.cgi.names import is_reserved
-from wsgi_wasm.config.model import Dir, Route
+from wsgi_wasm.config.model import Dir, DirectoryTarget, ModuleTarget, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
@@ -47,9 +47,7 @@ class Workers:
         self._make_protocols = protocols
         self._known: dict[Path, _Known] = {}
         self._changing = threading.Lock()
-        self._project = (
-            Project(route.directory, (*MODULE_SUFFIXES, *route.interpreters)) if route.directory is not None else None
-        )
+        self._project = Project(route.target) if isinstance(route.target, DirectoryTarget) else None
 
     def files(self) -> list[Path]:
         """As `ProgramFinder.files`."""
@@ -57,14 +55,18 @@ class Workers:
 
     def find(self, request: Request) -> ProgramMatch:
         """As `ProgramFinder.find`. Raises ModuleError for a sidecar with mistakes."""
-        if self._project is None:
-            assert self._route.module is not None
-            return self.dropped_in(request, self._route.module)
+        if self._project is not None:
+            return self._in_project(request, self._project)
+        if isinstance(self._route.target, ModuleTarget):
+            return self.dropped_in(request, self._route.target.path)
+        raise NotFound("the route only lends its settings to files that the front server chooses")
+
+    def _in_project(self, request: Request, project: Project) -> ProgramMatch:
         path = request.path_info.encode("latin-1").decode("utf-8", "replace")
-        found = self._project.layout().find(path)
+        found = project.layout().find(path)
         if found is None:
             raise NotFound(f"no worker for {path!r}")
-        program = self._worker(self._project.directory / found.file, f"/{found.file}")
+        program = self._worker(project.directory / found.file, f"/{found.file}")
         name = os.fsencode(path.rstrip("/")).decode("latin-1")
         return ProgramMatch(program, request.script_name + name, "", None, found.params)
 
@@ -87,16 +89,14 @@ class Workers:
         sidecar = sidecar_of(beside, self._route.env) if stamp else Sidecar()
         if sidecar.ignored:
             log.warning("%s: not offered: %s", beside, ", ".join(sidecar.ignored))
-        route = self._route
+        route, project = self._route, self._project
         taken = {d.guest for d in route.dirs}
-        root = self._project.directory if self._project is not None else file.parent
+        root = project.directory if project is not None else file.parent
         dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
-        interpreter = route.interpreters.get(file.suffix)
         arguments, env, module = list(route.args), {**sidecar.variables, **route.env}, file
-        if interpreter is not None:
-            assert self._project is not None
+        if project is not None and (interpreter := project.interpreters.get(file.suffix)) is not None:
             arguments = [argument.replace("{script}", script) for argument in interpreter.args]
-            dirs = (Dir(guest="/", host=self._project.directory, writable=False), *dirs, *interpreter.dirs)
+            dirs = (Dir(guest="/", host=project.directory, writable=False), *dirs, *interpreter.dirs)
             env, module = {**env, **interpreter.env}, interpreter.module
         protocols = self._make_protocols(env, sidecar.namespace or "default")
         settings = ProgramSettings(script or file.name, arguments, dirs, protocols)
@@ -132,9 +132,10 @@ def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
 class Project:
     """A folder of workers, looked at anew when one of its folders has changed."""
 
-    def __init__(self, directory: Path, suffixes: tuple[str, ...]) -> None:
-        self.directory = Path(os.path.realpath(directory))
-        self._suffixes = suffixes
+    def __init__(self, target: DirectoryTarget) -> None:
+        self.directory = Path(os.path.realpath(target.path))
+        self.interpreters = target.interpreters
+        self._suffixes = (*MODULE_SUFFIXES, *target.interpreters)
         self._layout = Layout(())
         self._folders: dict[str, tuple[int, ...]] = {}
         self._look_at = 0.0  # monotonic clock, seconds

@@ -1,40 +1,61 @@
-"""What to do about a module that Wasmtime refuses, where its words say it."""
+"""What to do about a module that cannot run, where that is known."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 # What Wasmtime writes when a proposal is switched off, and the engine feature that switches it on.
-_NEEDS = (
+NEEDS = (
     ("exceptions proposal not enabled", "exceptions"),
+    ("exceptions support is not enabled", "exceptions"),
     ("exception handling feature", "exceptions"),
     ("memory64 must be enabled", "memory64"),
     ("without the gc feature", "gc"),
+    ("gc support is not enabled", "gc"),
+    ("type which requires gc", "gc"),
+    ("requires `gc` proposal", "gc"),
+    ("gc proposal must be enabled", "gc"),
     ("function references required", "gc"),
+    ("function references support is not enabled", "gc"),
     ("relaxed SIMD support is not enabled", "relaxed_simd"),
 )
 
+_THREADS = "threads; build without them (wasm32-wasip1, no -pthread)"
+_WASI_03 = "asynchronous functions, streams and futures of WASI 0.3; build for WASI 0.2"
+
 # The same for what no setting switches on.
-_NEVER = (
+NEVER = (
     ("legacy_exceptions", "legacy exceptions; build with the standard ones (-mllvm -wasm-use-legacy-eh=false)"),
-    ("threads must be enabled", "threads; build without them (wasm32-wasip1, no -pthread)"),
-    ("threads support is not enabled", "threads; build without them (wasm32-wasip1, no -pthread)"),
+    ("threads must be enabled", _THREADS),
+    ("threads support is not enabled", _THREADS),
     ("multiple memories", "more than one memory"),
-    ("multi-memory", "more than one memory"),
     ("custom page sizes", "custom page sizes"),
     ("wide arithmetic", "wide arithmetic"),
+    ("memory control", "memory control"),
     ("stack switching", "stack switching"),
     ("shared-everything", "shared-everything threads"),
+    ("component model async feature", _WASI_03),
+    ("component model error-context feature", "error contexts of WASI 0.3; build for WASI 0.2"),
+    ("component model fixed-length lists feature", "lists of fixed length in a component's types"),
+    ("component model map feature", "maps in a component's types"),
 )
 
 
-def missing_feature(text: str) -> str | None:
-    """The engine feature that a module lacks, from Wasmtime's message; None where it is not about one."""
-    return next((feature for words, feature in _NEEDS if words in text), None)
-
-
-def plain_words(text: str) -> str:
-    """Wasmtime's message, behind what to do about it where that is known."""
-    feature = missing_feature(text)
-    if feature is not None:
-        return f"needs the feature '{feature}', which is off: say `engine: {{features: [{feature}]}}` ({text})"
-    never = next((what for words, what in _NEVER if words in text), None)
+def with_advice(text: str, features: Collection[str]) -> str:
+    """Why Wasmtime refuses a module with these features of the engine on. Where it is known what to
+    do about it, that stands before Wasmtime's own words."""
+    said = text.partition(" --> ")[0]  # a line of the user's own follows where a text is malformed
+    needed = next((feature for words, feature in NEEDS if words in said), None)
+    if needed is not None and needed not in features:
+        return f"needs the feature '{needed}', which is off: say `engine: {{features: [{needed}]}}` ({text})"
+    never = next((what for words, what in NEVER if words in said), None)
     return f"needs what is not offered: {never} ({text})" if never is not None else text
+
+
+def too_little_memory(needed: int, allowed: int) -> str:
+    """Why a module cannot run that begins with more memory than its route allows (in bytes)."""
+    enough = -(-needed // (1 << 20))
+    return (
+        f"begins with {needed >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB: "
+        f"set `memory: {enough}MiB` or more"
+    )

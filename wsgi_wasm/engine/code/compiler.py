@@ -24,6 +24,7 @@ from pathlib import Path
 from wsgi_wasm.binary.module_facts import Facts, from_json, read_facts, to_json
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
+from wsgi_wasm.engine.code.advice import with_advice
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.source import Source
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
@@ -55,7 +56,8 @@ def compile_in_child(
 ) -> Compiled | None:
     """Compile `source`; the artefact is in the cache afterwards, or returned where `cache_directory` is None.
 
-    `waiting` is called about once a second with the seconds that have passed. Raises ModuleError.
+    `waiting` is called about once a second with the seconds that have passed. Raises ModuleError,
+    with what to do about a refusal of Wasmtime's.
     """
     folders = [folder for folder in sys.path if folder]
     start = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.code.compiler import main; sys.exit(main())"
@@ -82,7 +84,8 @@ def compile_in_child(
         raise CompilerEnded(f"cannot be compiled: signal {-child.returncode} ended the compiler (out of memory?)")
     if child.returncode:
         words = errors.decode("utf-8", "replace").strip().splitlines()
-        raise ModuleError(words[-1] if words else f"the compiler ended with status {child.returncode}")
+        said = words[-1] if words else f"the compiler ended with status {child.returncode}"
+        raise ModuleError(with_advice(said, features))
     if cache_directory is not None:
         return None
     size = int.from_bytes(output[:8], "little")

@@ -20,6 +20,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.capi.errors import component_trap, error_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, ComponentJob, Native, address_of, native
+from wsgi_wasm.engine.code.advice import too_little_memory
 from wsgi_wasm.engine.component.pool import ComponentEngine, ComponentSlot
 from wsgi_wasm.engine.component.run import Access, ComponentRun
 from wsgi_wasm.engine.component.wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
@@ -257,9 +258,7 @@ def memory_each(facts: ComponentFacts, allowed: int) -> int:
     limit and its declaration bound it.
     """
     if facts.memory_minimum > allowed:
-        raise ModuleError(
-            f"begins with {facts.memory_minimum >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB"
-        )
+        raise ModuleError(too_little_memory(facts.memory_minimum, allowed))
     left = max(0, allowed - facts.memory_bounded)
     each = left // max(1, facts.memories_unbounded) // PAGE * PAGE
     needed = max(facts.memory_largest, ADAPTER_MINIMUM)

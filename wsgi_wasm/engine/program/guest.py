@@ -13,6 +13,7 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, Job, Native, address_of, native
+from wsgi_wasm.engine.code.advice import too_little_memory
 from wsgi_wasm.engine.gil import GilPolicy
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits, numbers
 from wsgi_wasm.engine.outcome import End, Outcome
@@ -110,8 +111,7 @@ class ProgramGuest:
     def _check_memory(self) -> None:
         needed = self.linked.facts.memory_minimum
         if needed > self.limits.memory:
-            allowed = self.limits.memory
-            raise ModuleError(f"begins with {needed >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB")
+            raise ModuleError(too_little_memory(needed, self.limits.memory))
 
     def run(self, invocation: Invocation) -> Outcome:
         """As `Guest.run`."""

@@ -1,0 +1,124 @@
+"""The kinds of values that the keys of the table have, and the sections that hold the keys."""
+
+from __future__ import annotations
+
+from wsgi_wasm.config import scalars
+from wsgi_wasm.config.allowed_hosts import parse_site_host
+from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
+from wsgi_wasm.config.model import Endpoint
+from wsgi_wasm.config.quantities import duration, size
+from wsgi_wasm.config.section import Section, Table
+
+# The sections of a file, as messages call them.
+TITLES = {
+    "site": "the top level",
+    "defaults": "defaults",
+    "route": "a route",
+    "host": "a host",
+    "handler": "handler",
+    "interpreter": "an interpreter",
+    "dir": "an entry of dirs",
+    "spin": "spin",
+    "engine": "engine",
+    "store": "a store of key_value",
+    "database": "a database of sqlite",
+    "variable": "an entry of variables",
+}
+
+
+TABLE = Table(titles=TITLES)
+
+
+def _section(place: str, noun: str, required: str = "", short: str = "", one_of: tuple[str, ...] = ()) -> Section:
+    """A section of the table. Its keys are looked up there, so it may be made before them."""
+    made = Section(place=place, noun=noun, table=TABLE, required=required, short=short, one_of=one_of)
+    TABLE.sections[place] = made
+    return made
+
+
+def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Who allows GET allows HEAD (RFC 9110 9.3.2)."""
+    if "GET" not in methods or "HEAD" in methods:
+        return methods
+    after = methods.index("GET") + 1
+    return (*methods[:after], "HEAD", *methods[after:])
+
+
+FLAG = Scalar(noun="true or false", parse=scalars.flag, pattern="true|false", types=("boolean", "string"))
+TEXT = Scalar(noun="a text", parse=scalars.plain_text, types=("string", "number", "boolean"))
+HOST_PATH = Scalar(noun="a path", parse=scalars.host_path, pattern=scalars.HOST_PATH, is_path=True)
+STATE_PATH = Scalar(
+    noun="a path or null", parse=scalars.host_path, pattern=scalars.HOST_PATH, is_path=True, nullable=True
+)
+ROUTE_PATH = Scalar(noun="a route's path", parse=scalars.route_path, pattern=scalars.ROUTE_PATH)
+GUEST_PATH = Scalar(noun="a guest path", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH)
+DOCUMENT_ROOT = Scalar(noun="a guest path or null", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH, nullable=True)
+HOST_NAME = Scalar(noun="a host name", parse=scalars.host_name, pattern=scalars.HOST)
+SUFFIX = Scalar(noun="a suffix", parse=scalars.suffix, pattern=scalars.SUFFIX)
+FILE_NAME = Scalar(noun="a file name", parse=scalars.file_name, pattern=scalars.FILE_NAME)
+METHOD = Scalar(noun="a request method", parse=scalars.method, pattern=scalars.METHOD)
+VARIABLE = Scalar(noun="a variable name", parse=scalars.variable, pattern=scalars.NAME)
+PATTERN = Scalar(noun="a variable name or pattern", parse=scalars.variable_pattern, pattern=scalars.NAME_PATTERN)
+HEADER = Scalar(noun="a request header", parse=scalars.request_header, pattern=scalars.TOKEN)
+FIELD_VALUE = Scalar(noun="a field value", parse=scalars.field_value, pattern=scalars.FIELD_VALUE)
+FIELD = Scalar(noun="a response field", parse=scalars.response_field, pattern=scalars.TOKEN)
+SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string", "number", "boolean"))
+
+METHODS = ListOf(item=METHOD, plural="request methods", at_least=1, nullable=True, completed=_with_head)
+PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
+LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
+REDIS_URL = Scalar(noun="a URL of Redis", parse=scalars.redis_url, pattern=scalars.REDIS_URL)
+GUEST_VARIABLE = Scalar(noun="a name", parse=scalars.guest_variable, pattern=scalars.VARIABLE)
+
+ALLOWED_HOST = Scalar(noun="an allowed host", parse=parse_site_host, pattern=r"[^:]+://.+")
+
+ENV = MapOf(key=VARIABLE, value=TEXT, plural="variables")
+DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path", short="path"), plural="guest paths")
+ROUTES = MapOf(key=ROUTE_PATH, value=_section("route", "a mapping of route keys"), plural="route paths")
+INTERPRETERS = MapOf(
+    key=SUFFIX,
+    value=_section("interpreter", "a module's path, python or a mapping", "module", short="module"),
+    plural="suffixes",
+)
+SPIN_VARIABLES = MapOf(
+    key=Scalar(noun="a variable name", parse=scalars.spin_variable, pattern=scalars.SPIN_VARIABLE),
+    value=TEXT,
+    plural="variables",
+)
+PLUGS = MapOf(
+    key=Scalar(noun="an import", parse=scalars.component_import, pattern=scalars.COMPONENT_IMPORT),
+    value=HOST_PATH,
+    plural="imports",
+)
+COMPOSITIONS = MapOf(key=HOST_PATH, value=PLUGS, plural="components")
+STORE_LABELS = Labels(item=LABEL, plural="stores")
+DATABASE_LABELS = Labels(item=LABEL, plural="databases")
+STORES_BY_NAME = MapOf(key=LABEL, value=_section("store", "a mapping", one_of=("path", "redis")), plural="stores")
+DATABASES_BY_NAME = MapOf(
+    key=LABEL, value=_section("database", "a path or a mapping", "path", short="path"), plural="databases"
+)
+VARIABLES = MapOf(
+    key=GUEST_VARIABLE,
+    value=_section("variable", "a text or a mapping", short="value", one_of=("value", "file")),
+    plural="variables",
+)
+LIFETIME = duration("1ms", "24h")
+FILE_SIZE = size("64KiB", "1TiB")
+
+
+def endpoints(port: int) -> ListOf:
+    """Servers, each with this port where none is written."""
+
+    def parse(text: str) -> Endpoint:
+        host, written = scalars.endpoint(text, port)
+        return Endpoint(host=host, port=written)
+
+    return ListOf(item=Scalar(noun="a server", parse=parse, pattern=scalars.ENDPOINT), plural="servers")
+
+
+HOSTS = MapOf(key=HOST_NAME, value=_section("host", "a mapping", "routes"), plural="host names")
+SITE = _section("site", "a mapping of the file's keys")
+DEFAULTS = _section("defaults", "a mapping of route keys")
+HANDLER = _section("handler", "a mapping of route keys")
+SPIN = _section("spin", "a manifest's path or a mapping", "manifest", short="manifest")
+ENGINE = _section("engine", "a mapping")
