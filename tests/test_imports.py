@@ -16,7 +16,7 @@ LAYERS = [
     {"wsgi", "gunicorn", "mod_wsgi"},
     {"__init__"},
     {"app"},
-    {"last_good", "importers"},
+    {"importers"},
     {"spin"},
     {"protocols"},
     {"wws"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"config", "engine"},
     {"cgi", "binary"},
     {"files"},
-    {"errors", "version"},
+    {"errors", "messages", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -15,7 +15,6 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
-from wsgi_wasm.cli.terminal import size_text
 from wsgi_wasm.config import Config, Dir, Route
 from wsgi_wasm.engine.code.advice import plain_words
 from wsgi_wasm.engine.component.guest import memory_each
@@ -24,6 +23,7 @@ from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_fac
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.files.locations import missing
 from wsgi_wasm.hostapi.granted import warnings
+from wsgi_wasm.messages import size_text
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
@@ -197,7 +197,7 @@ def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
     if not beside.exists():
         return
     try:
-        sidecar = sidecar_of(beside, found.route.env)
+        sidecar = sidecar_of(beside, root, found.route.env)
         _examine_dirs(found, list(folders_of(sidecar, beside, root)))
     except ModuleError as error:
         found.errors.append(str(error))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.cli.examine import Examined
-from wsgi_wasm.cli.terminal import Style, duration_text, plural, size_text, table, wrapped
+from wsgi_wasm.cli.terminal import Style, duration_text, plural, table, wrapped
 from wsgi_wasm.config import Config, Dir, Route, target_of
 from wsgi_wasm.hostapi.granted import granted
+from wsgi_wasm.messages import size_text
 
 _HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", "AT ONCE*", "STATE")
 

@@ -10,10 +10,11 @@ from wsgi_wasm.config.checks import check_dirs
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
 from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_of
-from wsgi_wasm.config.nodes import Reading, quote
+from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.schema import TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
 from wsgi_wasm.files.locations import PYTHON, python_interpreter
+from wsgi_wasm.messages import quote
 
 _LIMITS = tuple(Limits.__dataclass_fields__)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from wsgi_wasm.messages import printable
+
 log = logging.getLogger("wsgi_wasm.guest")
 
 _MAX_LINE = 4096  # bytes; a longer line becomes several
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
 
 
 class ErrorLog:
@@ -45,5 +46,5 @@ class ErrorLog:
             self._partial = b""
 
     def _log(self, line: bytes) -> None:
-        text = line.rstrip(b"\r").decode("utf-8", "backslashreplace").translate(_ESCAPES)
+        text = printable(line.rstrip(b"\r").decode("utf-8", "backslashreplace"), tabs=True)
         log.warning("%s [%s] %s", self._route, self._identity, text)
