@@ -1,7 +1,9 @@
-"""Words that messages share. Whatever comes from outside goes into a message through `quote` or `escaped`.
+"""Words that messages share. Whatever comes from outside goes into a message through `quote` or
+`escaped`.
 
-Names of files and imports, data of requests and what guests print can hold line ends, which forge lines of a log, and
-sequences that a terminal obeys. A leaf: imports nothing of the package, and has no files and no clock.
+Names of files and imports, data of requests and what guests print can hold line ends, which forge
+lines of a log, and sequences that a terminal obeys. A leaf: imports nothing of the package, and has
+no files and no clock.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ MOST_LISTED = 20  # items
 
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
-# Whatever ends a line, is obeyed by a terminal, or changes the order in which text is shown (UAX #9).
+# What ends a line, what a terminal obeys, and what changes the order of text (UAX #9).
 _OBEYED = (
     *range(0x20),
     *range(0x7F, 0xA0),
@@ -41,8 +43,8 @@ def escaped(text: object, most: int = MOST_ESCAPED) -> str:
 def printable(text: str, *, tabs: bool = False) -> str:
     """Text of any length on one line, as of what guests print, where `tabs` may stay.
 
-    Characters that a log or a terminal would obey become `\\x1b` or `\\u202e`; lone surrogates, which
-    stand for bytes of a file's name, become `\\udcff`. All others stay.
+    Characters that a log or a terminal would obey become `\\x1b` or `\\u202e`; lone surrogates,
+    which stand for bytes of a file's name, become `\\udcff`. All others stay.
     """
     if text.isprintable():
         return text
@@ -63,7 +65,8 @@ def did_you_mean(text: str, allowed: Iterable[str]) -> str:
 
 
 def listed(items: Iterable[object], most: int = MOST_LISTED) -> str:
-    """`a`, `a and b`, `a, b and c`; what is over `most` is counted: `a, b and 7 more`. Items are escaped."""
+    """`a`, `a and b`, `a, b and c`; what is over `most` is counted: `a, b and 7 more`. Items are
+    escaped."""
     names = [escaped(item) for item in items]
     if len(names) > most:
         names[most:] = [f"{len(names) - most} more"]
@@ -71,13 +74,15 @@ def listed(items: Iterable[object], most: int = MOST_LISTED) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Why a file could not be used, in the system's words and without its name: `No such file or directory`."""
+    """Why a file could not be used, in the system's words and without its name: `No such file or
+    directory`."""
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return escaped(words)
 
 
 def size_text(size: int) -> str:
-    """Bytes in the words of the configuration file where they are whole (`128MiB`), else rounded (`34.6 KiB`)."""
+    """Bytes in the words of the configuration file where they are whole (`128MiB`), else rounded
+    (`34.6 KiB`)."""
     for unit, name in _SIZES:
         if size and size % unit == 0:
             return f"{size // unit}{name}"

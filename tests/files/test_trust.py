@@ -53,7 +53,7 @@ def loose(path: Path) -> None:
 
 
 IRREGULAR: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a link": (lambda path: path.symlink_to(path.with_name("target")), "is not a regular file: not used (rm "),
+    "a link": (lambda path: path.symlink_to(path.with_name("target")), "is not a regular file: not used (rm -r "),
     "a link to nothing": (lambda path: path.symlink_to("nothing"), "is not a regular file"),
     "a directory": (lambda path: path.mkdir(), "is not a regular file"),
     "a pipe": (os.mkfifo, "is not a regular file"),

@@ -1,9 +1,10 @@
 """Files beneath a directory that somebody may change while we look: never one that lies elsewhere.
 
-A name is beneath a root if its real path is, whichever links lead there. Whoever checks that path and opens it later
-may find another file, as any folder of it can be swapped for a link in between. So what is opened here is opened from
-the root's own descriptor, without following any link: by `openat2` (Linux 5.6), else name by name. A name that has
-links is resolved first, and opened the same way. The answers of both ways are the same.
+A name is beneath a root if its real path is, whichever links lead there. Whoever checks that path
+and opens it later may find another file, as any folder of it can be swapped for a link in between.
+So what is opened here is opened from the root's own descriptor, without following any link: by
+`openat2` (Linux 5.6), else name by name. A name that has links is resolved first, and opened the
+same way. The answers of both ways are the same.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ class _OpenHow(ctypes.Structure):
 
 
 def open_beneath(root: Path, name: str, flags: int) -> int:
-    """A descriptor of what `name` leads to from the directory `root`, with the flags of open(2), O_CREAT excepted.
+    """A descriptor of what `name` leads to from the directory `root`, with the flags of open(2),
+    O_CREAT excepted.
 
-    `root` is taken as it is, and may be a link; `name` may be `.`, and may have links and `..` as long as they come
-    back. Raises Outside, OSError; ValueError for a name with a NUL.
+    `root` is taken as it is, and may be a link; `name` may be `.`, and may have links and `..` as
+    long as they come back. Raises Outside, OSError; ValueError for a name with a NUL.
     """
     with _opened(root) as directory:
         if _is_plain(name):
@@ -49,7 +51,7 @@ def open_beneath(root: Path, name: str, flags: int) -> int:
 
 
 def open_real(path: Path, flags: int) -> int:
-    """A descriptor of an absolute path that was resolved before. Raises OSError if it has a link by now."""
+    """A descriptor of a path that was resolved before. Raises OSError if it has a link by now."""
     with _opened(Path("/")) as directory:
         return _open_plain(directory, str(path).lstrip("/"), flags)
 
@@ -84,7 +86,8 @@ def read_beneath(root: Path, name: str) -> bytes:
 
 
 def real_beneath(root: Path, name: str) -> Path:
-    """Where `name` leads to: a path without links, for those who cannot take a descriptor. Raises as `open_beneath`."""
+    """Where `name` leads to: a path without links, for those who cannot take a descriptor. Raises
+    as `open_beneath`."""
     return Path(os.path.realpath(root)) / _resolved(root, name)
 
 
@@ -113,7 +116,7 @@ def _open_plain(directory: int, name: str, flags: int) -> int:
     """Open a plain name from a directory. Raises _HasLinks, OSError."""
     raw = os.fsencode(name)
     if b"\0" in raw:
-        raise ValueError("embedded null byte")  # as `open` has it; C would take the name for a shorter one
+        raise ValueError("embedded null byte")  # as from `open`; to C the name would end there
     parts = [part for part in raw.split(b"/") if part not in (b"", b".")] or [b"."]
     try:
         return _openat2(directory, b"/".join(parts), flags | os.O_CLOEXEC)

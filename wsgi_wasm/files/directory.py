@@ -13,8 +13,8 @@ from wsgi_wasm.messages import escaped, reason
 
 
 class TrustedDirectory:
-    """A directory that only root and this user can write to, made where it is missing; `writable` says whether this
-    process can. Raises UntrustedFile where it cannot be made or trusted."""
+    """A directory that only root and this user can write to, made where it is missing; `writable`
+    says whether this process can. Raises UntrustedFile where it cannot be made or trusted."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -29,7 +29,8 @@ class TrustedDirectory:
         self.writable = os.access(directory, os.W_OK)
 
     def read(self, path: Path) -> bytes:
-        """A small file of the directory. Raises UntrustedFile where it is not ours, OSError where it is not there."""
+        """A small file of the directory. Raises UntrustedFile where it is not ours, OSError where
+        it is not there."""
         return read_file(path)
 
     def replace(self, path: Path, data: bytes) -> None:
@@ -37,11 +38,12 @@ class TrustedDirectory:
         replace(path, data, 0o600 | _for_others(0o044))
 
     def write(self, path: Path, data: bytes) -> None:
-        """The same for what can be worked out again: failing to write it costs time and nothing else."""
+        """The same for what can be worked out again: failing to write it costs time and nothing
+        else."""
         with contextlib.suppress(OSError):
             self.replace(path, data)
 
 
 def _for_others(mode: int) -> int:
-    """What root makes is meant for a server that runs as another user, and others may then read it."""
+    """What root makes is for a server that runs as another user, which has to read it."""
     return mode if os.geteuid() == 0 else 0

@@ -1,4 +1,5 @@
-"""Files that are written aside and put in place by a rename, so that whoever opens one finds it whole.
+"""Files that are written aside and put in place by a rename, so that whoever opens one finds it
+whole.
 
 One that is in place is never changed: another process may have it mapped.
 """
@@ -11,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 MAKING = ".making-"
-"""How the names of files begin that are being written. What is left of them, as a process was killed, is pruned."""
+"""How the names of files begin that are being written. What is left of them, as a process was
+killed, is pruned."""
 
 
 def replace(path: Path, data: bytes, mode: int) -> None:

@@ -1,7 +1,8 @@
-"""Whose a file must be for this process to believe it: root's or its own user's, and nobody else may write to it.
+"""Whose a file must be for this process to believe it: root's or its own user's, and nobody else
+may write to it.
 
-That is asked of what the server itself keeps: native code that it runs, the last configuration that was good, copies of
-files that components read.
+That is asked of what the server itself keeps: native code that it runs, the last configuration that
+was good, copies of files that components read.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from wsgi_wasm.messages import escaped
 
 
 def check_owner(path: Path, info: os.stat_result) -> None:
-    """Raises UntrustedFile if anybody but root and this user can change the file or directory; `info` is its status."""
+    """Raises UntrustedFile if anybody but root and this user can change the file or directory;
+    `info` is its status."""
     command = escaped(shlex.quote(str(path)))
     if info.st_uid not in (0, os.geteuid()):
         user = os.geteuid()
-        # A file may hold anything by now and is made anew; what lies in a directory is looked at by itself.
+        # A file may hold anything, and is made anew. What lies in a directory is checked, too.
         mend = f"chown {user} {command}" if stat.S_ISDIR(info.st_mode) else f"rm {command}"
         raise UntrustedFile(
             f"{escaped(path)} belongs to user {info.st_uid}, not to root or to user {user}: not used ({mend})"
@@ -33,18 +35,20 @@ def check_owner(path: Path, info: os.stat_result) -> None:
 
 
 def check_file(path: Path) -> os.stat_result:
-    """The status of a regular file that can be trusted, if its directory can. Raises UntrustedFile, OSError."""
+    """The status of a regular file that can be trusted, if its directory can. Raises UntrustedFile,
+    OSError."""
     return _checked_file(path, path.lstat())
 
 
 def check_in_place(path: Path) -> None:
-    """Raises UntrustedFile if anybody else can change a file or put another in its place; OSError."""
+    """Raises UntrustedFile if others can change a file or put another in its place; OSError."""
     check_owner(path.parent, path.parent.stat())
     check_file(path)
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a small file that can be trusted, if its directory can. Raises UntrustedFile, OSError."""
+    """The content of a small file that can be trusted, if its directory can. Raises UntrustedFile,
+    OSError."""
     try:
         # What is looked at and what is read are one file; a pipe must not keep us waiting.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -68,4 +72,5 @@ def _checked_file(path: Path, info: os.stat_result) -> os.stat_result:
 
 
 def _irregular(path: Path) -> UntrustedFile:
-    return UntrustedFile(f"{escaped(path)} is not a regular file: not used (rm {escaped(shlex.quote(str(path)))})")
+    command = escaped(shlex.quote(str(path)))
+    return UntrustedFile(f"{escaped(path)} is not a regular file: not used (rm -r {command})")

@@ -191,7 +191,8 @@ def _copy(files: Files, target: Path, mode: int) -> None:
 
 def _copy_file(path: Path, copy: Path) -> os.stat_result:
     """Copy a real path's content, and give its status. Raises OSError."""
-    # Between looking and copying, somebody may have put a link in the place of the file or of a folder above it.
+    # Somebody may have put a link in the place of the file, or of a folder above it, since it was
+    # looked at.
     descriptor = open_real(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         info = os.fstat(descriptor)

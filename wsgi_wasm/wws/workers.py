@@ -125,6 +125,8 @@ def sidecar_of(path: Path, root: Path, env: Mapping[str, str]) -> Sidecar:
     """
     try:
         sidecar = read_sidecar(read_beneath(root, str(path.relative_to(root))), env)
+    except Outside:
+        raise ModuleError(f"{escaped(path)} is a link that leaves {escaped(root)}: put a file there") from None
     except (OSError, SidecarError) as error:
         raise ModuleError(f"{escaped(path)}: {reason(error)}") from None
     for name in sidecar.variables:
