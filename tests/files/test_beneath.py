@@ -185,14 +185,12 @@ def swap(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["folder/file", "absolute/file", "sub/deep/../file"])
 def test_swapped_after_it_was_resolved(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    resolved = beneath._resolved
-
     def swapped(directory: Path, name: str) -> Path:
-        real = resolved(directory, name)
+        real = real_beneath(directory, name)
         swap(root)
         return real
 
-    monkeypatch.setattr(beneath, "_resolved", swapped)
+    monkeypatch.setattr(beneath, "real_beneath", swapped)
     with pytest.raises(OSError) as caught:  # noqa: PT011
         read_beneath(root, name)
     assert caught.value.errno == errno.ELOOP

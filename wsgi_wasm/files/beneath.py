@@ -47,7 +47,8 @@ def open_beneath(root: Path, name: str, flags: int) -> int:
         if _is_plain(name):
             with suppress(_HasLinks):
                 return _open_plain(directory, name, flags)
-        return _open_plain(directory, str(_resolved(root, name)), flags)
+        real = real_beneath(root, name).relative_to(os.path.realpath(root))
+        return _open_plain(directory, str(real), flags)
 
 
 def open_real(path: Path, flags: int) -> int:
@@ -88,16 +89,10 @@ def read_beneath(root: Path, name: str) -> bytes:
 def real_beneath(root: Path, name: str) -> Path:
     """Where `name` leads to: a path without links, for those who cannot take a descriptor. Raises
     as `open_beneath`."""
-    return Path(os.path.realpath(root)) / _resolved(root, name)
-
-
-def _resolved(root: Path, name: str) -> Path:
-    """The real path, from the root. Raises Outside, OSError."""
     real = Path(os.path.realpath(root / name, strict=True))
-    try:
-        return real.relative_to(os.path.realpath(root))
-    except ValueError:
-        raise Outside(root, name) from None
+    if not real.is_relative_to(os.path.realpath(root)):
+        raise Outside(root, name)
+    return real
 
 
 class _HasLinks(OSError):
