@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, spin_targets
+from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, ModuleError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.files.stamp import stamp
 from wsgi_wasm.gateway.admission import Admissions
 from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
 from wsgi_wasm.gateway.handler import FileHandler, GuestHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
-from wsgi_wasm.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.protocols import program_finder
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Gateway:
         self._fallback = app or not_found
         self._serving: Serving | None = None
         self._starting = threading.Lock()
-        self._stamp = _stamp(config) if config.reload else None
+        self._stamps = _stamps(config) if config.reload else None
         self._look_at = time.monotonic() + _RELOAD_EVERY
         _forget_in_children(self)
 
@@ -166,7 +167,7 @@ class Gateway:
     def _current(self) -> Serving:
         """What serves in this process, made or read anew where that is due."""
         serving = self._serving or self._start()
-        if self._stamp is not None and time.monotonic() > self._look_at:
+        if self._stamps is not None and time.monotonic() > self._look_at:
             serving = self._reload(serving)
         return serving
 
@@ -187,9 +188,9 @@ class Gateway:
             return serving
         try:
             self._look_at = time.monotonic() + _RELOAD_EVERY
-            stamp = _stamp(self.config)
-            if stamp != self._stamp:
-                self._stamp = stamp
+            stamps = _stamps(self.config)
+            if stamps != self._stamps:
+                self._stamps = stamps
                 config = _read_again(self.config)
                 check_cache(config)
                 applications = applications_of(config)
@@ -271,19 +272,11 @@ def _composed(config: Config, applications: Mapping[str, Application]) -> Config
     return with_compositions(config, applications)
 
 
-def _stamp(config: Config) -> tuple[tuple[int, ...], ...]:
+def _stamps(config: Config) -> tuple[str, ...]:
     """Changes when the configuration file does, or a manifest that it names."""
     apps = list(spin_targets(config))
     files = [config.source, *(app.path for app in apps), *(app.runtime_config for app in apps)]
-    return tuple(_stamp_of(file) for file in files if file is not None)
-
-
-def _stamp_of(path: Path) -> tuple[int, ...]:
-    try:
-        info = path.stat()
-    except OSError:
-        return ()
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+    return tuple(stamp(file) for file in files if file is not None)
 
 
 def _forget_in_children(gateway: Gateway) -> None:

@@ -39,6 +39,10 @@ class EngineError(WsgiWasmError):
     """The engine cannot be made in this process: a wrong wasmtime version, no address space, an unsuitable server."""
 
 
+class UntrustedFile(WsgiWasmError):
+    """A file or directory of the server's own that others could have changed; the text says what mends it."""
+
+
 class CacheError(WsgiWasmError):
     """The cache directory cannot be trusted or used; the text names it and says what to do."""
 

@@ -24,6 +24,7 @@ from wsgi_wasm import Gateway, create_app
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
+from wsgi_wasm.messages import escaped, quote, reason
 
 DEFAULT_CONFIG = Path("/etc/wsgi-wasm/site.yaml")
 SUFFIXES = (".wasm", ".wat")
@@ -198,20 +199,20 @@ def script_path(environ: Environ) -> Path:
     # PEP 3333: the server's bytes, decoded as latin-1
     path = Path(os.fsdecode(environ.get("SCRIPT_FILENAME", "").encode("latin-1")))
     if not path.is_absolute():
-        raise NotFound(f"SCRIPT_FILENAME is no absolute path: {str(path)!r}")
+        raise NotFound(f"SCRIPT_FILENAME is no absolute path: {quote(str(path), 200)}")
     if path.name.startswith("."):
-        raise NotFound(f"{path}: hidden file")
+        raise NotFound(f"{escaped(path)}: hidden file")
     if path.suffix not in SUFFIXES:
-        raise NotFound(f"{path}: neither {' nor '.join(SUFFIXES)}")
+        raise NotFound(f"{escaped(path)}: neither {' nor '.join(SUFFIXES)}")
     try:
         own = path.lstat()
         target = path.stat() if stat.S_ISLNK(own.st_mode) else own
     except (OSError, ValueError) as error:
-        raise NotFound(f"{path}: {error}") from error
+        raise NotFound(f"{escaped(path)}: {reason(error)}") from error
     if not stat.S_ISREG(target.st_mode):
-        raise NotFound(f"{path}: no regular file")
+        raise NotFound(f"{escaped(path)}: no regular file")
     if own.st_uid != target.st_uid:
-        raise NotFound(f"{path}: a link to a file of another owner")  # Apache's SymLinksIfOwnerMatch
+        raise NotFound(f"{escaped(path)}: a link to a file of another owner")  # Apache's SymLinksIfOwnerMatch
     return path
 
 

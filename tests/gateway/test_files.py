@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 from pathlib import Path
@@ -156,6 +157,12 @@ def programs(tmp_path: Path) -> Path:
     (tmp_path / "outside.wasm").write_bytes(guest("env").read_bytes())
     (directory / "leaves.wasm").symlink_to("../outside.wasm")
     (directory / "stays.wasm").symlink_to("env.wasm")
+    (directory / "stays-absolute.wasm").symlink_to(directory / "sub" / "deep.wasm")
+    (directory / "comes-back.wasm").symlink_to("../cgi-bin/env.wasm")
+    (directory / "linked").symlink_to("sub")
+    (directory / "self").symlink_to(".")
+    (directory / "away").symlink_to("..")
+    (directory / "dangles.wasm").symlink_to("nothing.wasm")
     (directory / "loops.wasm").symlink_to("loops.wasm")
     (directory / "folder.wasm").mkdir()
     return directory
@@ -167,6 +174,9 @@ SCRIPTS = {
     "/env.wasm/a//b/../c": ("/cgi-bin/env.wasm", "/a//b/../c", "/env.wasm"),
     "/sub/deep.wasm/x": ("/cgi-bin/sub/deep.wasm", "/x", "/sub/deep.wasm"),
     "/stays.wasm": ("/cgi-bin/stays.wasm", "", "/stays.wasm"),
+    "/stays-absolute.wasm/x": ("/cgi-bin/stays-absolute.wasm", "/x", "/stays-absolute.wasm"),
+    "/comes-back.wasm": ("/cgi-bin/comes-back.wasm", "", "/comes-back.wasm"),
+    "/linked/deep.wasm": ("/cgi-bin/linked/deep.wasm", "", "/linked/deep.wasm"),
     "": ("/cgi-bin/index.wasm", "", "/index.wasm"),
     "/": ("/cgi-bin/index.wasm", "", "/index.wasm"),
     "/caf%C3%A9.wasm": ("/cgi-bin/caf\xc3\xa9.wasm", "", "/caf\xc3\xa9.wasm"),
@@ -181,6 +191,10 @@ NOT_SERVED = [
     "/folder.wasm",
     "/leaves.wasm",
     "/loops.wasm",
+    "/dangles.wasm",
+    "/self/env.wasm",
+    "/self",
+    "/away/outside.wasm",
     "/../outside.wasm",
     "/sub/../env.wasm",
     "/%2e%2e/outside.wasm",
@@ -212,6 +226,18 @@ def test_what_is_no_script_is_404(make_client: SiteMaker, programs: Path, path: 
     response = client.get(f"/cgi-bin{path}")
     assert response.status_code == 404
     assert str(programs) not in response.text
+
+
+@pytest.mark.parametrize("name", ["x%0AFORGED", "env.wasm%0AFORGED", "x%1B%5B31m", "x%C2%9B31m", "sub/%E2%80%AEx"])
+def test_a_path_forges_no_line_of_the_log(
+    make_client: SiteMaker, programs: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    client = make_client({"/cgi-bin": {"directory": str(programs)}})
+    with caplog.at_level(logging.DEBUG):
+        assert client.get(f"/cgi-bin/{name}").status_code == 404
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("wsgi_wasm")]
+    assert any("404" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
 
 
 def test_an_interpreter_sees_the_scripts_read_only(make_client: SiteMaker, tmp_path: Path) -> None:

@@ -104,10 +104,14 @@ def test_a_link_to_another_owners_file_is_not_run(docroot: Path, monkeypatch: py
         mod_wsgi.script_path(environ_for(path))
 
 
-@pytest.mark.parametrize("value", ["", "a.wasm", "/a\0.wasm"])
+NO_PATHS = ["", "a.wasm", "/a\0.wasm", "/a\nFORGED.wasm", "/a.wasm\x1b[31m", "a\nFORGED", "/.a\nFORGED"]
+
+
+@pytest.mark.parametrize("value", NO_PATHS)
 def test_names_that_are_no_paths(value: str) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as caught:
         mod_wsgi.script_path({"SCRIPT_FILENAME": value})
+    assert str(caught.value).isprintable(), "it goes into the log"
 
 
 class Attempts:

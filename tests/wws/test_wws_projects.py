@@ -295,6 +295,41 @@ def test_links_that_leave_the_project(project: Path, tmp_path: Path, make_client
     assert client.get("/own").status_code == 200
 
 
+def test_sidecars_that_are_links(
+    project: Path, tmp_path: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in (project, tmp_path):
+        (folder / "shared").write_text('version = "1"\nvars.A = "1"\n', encoding="utf-8")
+    for name, target in {"inside": "shared", "outside": "../shared", "absolute": str(tmp_path / "shared")}.items():
+        put(project / f"{name}.wasm")
+        (project / f"{name}.toml").symlink_to(target)
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    assert [client.get(path).status_code for path in ("/inside", "/outside", "/absolute")] == [200, 503, 503]
+    assert f"outside.toml is a link that leaves {project}: put a file there" in caplog.text
+
+
+def test_what_is_no_file_is_no_worker(project: Path, make_client: Callable[..., Client]) -> None:
+    os.mkfifo(project / "pipe.wasm")
+    (project / "dangling.wasm").symlink_to("nothing.wasm")
+    (project / "folder.wasm").mkdir()
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    assert {client.get(path).status_code for path in ("/pipe", "/dangling", "/folder")} == {404}
+    assert client.get("/").status_code == 200
+
+
+def test_a_project_that_is_missing_has_no_workers(tmp_path: Path, make_client: Callable[..., Client]) -> None:
+    assert make_client({"/": {"directory": str(tmp_path / "none"), "interface": "wws"}}).get("/").status_code == 404
+
+
+def test_a_path_forges_no_line_of_the_log(
+    project: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client({"/": {"directory": str(project), "interface": "wws"}})
+    with caplog.at_level(logging.DEBUG, "wsgi_wasm"):
+        assert client.get("/none%0AFORGED%1B%5B31m").status_code == 404
+    assert "no worker for '/none\\nFORGED\\x1b[31m'" in caplog.text
+
+
 def test_check_reads_sidecars(project: Path, tmp_path: Path) -> None:
     (project / "index.toml").write_text('version = "1"\n[features.http_requests]\n', encoding="utf-8")
     (project / "user" / "[id].toml").write_text("vars = 1", encoding="utf-8")

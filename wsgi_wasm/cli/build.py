@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     import logging
     import shlex
 
-    from wsgi_wasm.cli.terminal import say, size_text
+    from wsgi_wasm.cli.terminal import say
+    from wsgi_wasm.messages import size_text
     from wsgi_wasm.toolchain.build import build
 
     output: Path = options.output or options.sources[0].with_suffix(".wasm")

@@ -9,12 +9,13 @@ import time
 from wsgi_wasm.cli.prepare import prepare
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import UserError, load_site
-from wsgi_wasm.cli.terminal import say, shown, size_text
+from wsgi_wasm.cli.terminal import say, shown
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.source import Source
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.interpreters.build import build_python
+from wsgi_wasm.messages import size_text
 
 
 def build(options: argparse.Namespace) -> int:

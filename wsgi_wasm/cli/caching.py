@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_wasm.cli.source import UserError, load_site
-from wsgi_wasm.cli.terminal import say, size_text, table
+from wsgi_wasm.cli.terminal import say, table
 from wsgi_wasm.engine.code.cache import DAY, Cache
 from wsgi_wasm.engine.code.pruning import artefacts, interpreters, prune_artefacts, prune_interpreters, prune_rest
+from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locations import default_directory, is_python_interpreter
+from wsgi_wasm.messages import size_text
 from wsgi_wasm.spin.snapshots import copies, is_used, snapshots_home
 from wsgi_wasm.spin.snapshots import prune as prune_copies
 
@@ -69,7 +71,7 @@ def _cache(options: argparse.Namespace) -> Cache:
     return Cache(directory)
 
 
-def _home_of_copies(cache: Cache) -> Cache | None:
+def _home_of_copies(cache: Cache) -> TrustedDirectory | None:
     """The directory of copies of files, which is not made here."""
     return snapshots_home(cache) if (cache.directory / "files").is_dir() else None
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from wsgi_wasm.cli.prepare import Prepared, prepare, sources_of_site
 from wsgi_wasm.cli.source import UserError, is_yaml, load_site
-from wsgi_wasm.cli.terminal import Style, plural, say, shown, size_text
+from wsgi_wasm.cli.terminal import Style, plural, say, shown
 from wsgi_wasm.config import FEATURES, Config
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.messages import size_text
 from wsgi_wasm.spin import load_applications
 
 

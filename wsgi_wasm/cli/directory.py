@@ -6,13 +6,15 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from wsgi_wasm.files.beneath import is_file_beneath
+
 SCAN_LIMIT = 10_000  # files looked at in one directory route
 
 
 def scripts_below(directory: Path, suffixes: Collection[str]) -> Iterator[Path]:
     """Files of these suffixes below `directory`, in order of their paths. Dot files, links that leave the tree and
     directories that are links are left out; what cannot be read is passed over."""
-    root = os.path.realpath(directory)
+    root = Path(os.path.realpath(directory))
     seen = 0
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if _plain(name))
@@ -21,14 +23,9 @@ def scripts_below(directory: Path, suffixes: Collection[str]) -> Iterator[Path]:
             if seen > SCAN_LIMIT:
                 return
             path = Path(folder, name)
-            if path.suffix in suffixes and _inside(path, root):
+            if path.suffix in suffixes and is_file_beneath(root, str(path.relative_to(root))):
                 yield path
 
 
 def _plain(name: str) -> bool:
     return not name.startswith(".") and "\\" not in name
-
-
-def _inside(path: Path, root: str) -> bool:
-    real = os.path.realpath(path)
-    return os.path.isfile(real) and real.startswith(root.rstrip("/") + "/")

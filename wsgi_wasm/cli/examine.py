@@ -166,7 +166,7 @@ def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
     if not beside.exists():
         return
     try:
-        sidecar = sidecar_of(beside, found.route.env)
+        sidecar = sidecar_of(beside, root, found.route.env)
         _examine_dirs(found, list(folders_of(sidecar, beside, root)))
     except ModuleError as error:
         found.errors.append(str(error))

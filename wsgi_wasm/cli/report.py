@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.cli.examine import Examined
-from wsgi_wasm.cli.terminal import Style, duration_text, plural, size_text, table, wrapped
+from wsgi_wasm.cli.terminal import Style, duration_text, plural, table, wrapped
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, RouteTarget, SpinTarget, interpreters_of
 from wsgi_wasm.hostapi import describe
+from wsgi_wasm.messages import size_text
 
 _HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", "AT ONCE*", "STATE")
 

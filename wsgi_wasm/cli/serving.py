@@ -12,11 +12,12 @@ import sys
 from wsgi_wasm.cli.address import Address
 from wsgi_wasm.cli.prepare import prepare, sources_of_site
 from wsgi_wasm.cli.source import UserError, site
-from wsgi_wasm.cli.terminal import say, shown, size_text
+from wsgi_wasm.cli.terminal import say, shown
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.messages import size_text
 
 
 def serve(options: argparse.Namespace) -> int:

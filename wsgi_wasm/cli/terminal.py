@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TextIO
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
-_SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 class Style:
@@ -20,17 +19,6 @@ class Style:
 
     def __call__(self, colour: str, text: str) -> str:
         return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colours else text
-
-
-def size_text(size: int) -> str:
-    """Bytes in the words of the configuration file where they are whole (`128MiB`), else rounded (`34.6 KiB`)."""
-    for unit, name in _SIZES:
-        if size and size % unit == 0:
-            return f"{size // unit}{name}"
-    for unit, name in _SIZES:
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} B"
 
 
 def duration_text(seconds: float) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_wasm.config.kinds import BROKEN, Setting
-from wsgi_wasm.config.nodes import Reading, quote
+from wsgi_wasm.config.nodes import Reading
+from wsgi_wasm.messages import quote
 
 
 def compositions(setting: Setting, reading: Reading) -> dict[Path, dict[str, Path]]:

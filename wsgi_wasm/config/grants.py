@@ -6,9 +6,9 @@ from pathlib import Path
 
 from wsgi_wasm.config.kinds import Setting, Settings
 from wsgi_wasm.config.model import Database, Grants, KeyValueStore, Outbound, Variable
-from wsgi_wasm.config.nodes import Reading, quote
-from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
+from wsgi_wasm.messages import did_you_mean, quote
 
 # Where `state_dir` keeps what has no file of its own: the names that Spin uses, whose files can be taken over.
 KEY_VALUE_FILE = "sqlite_key_value.db"

@@ -14,7 +14,8 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 from wsgi_wasm.config import scalars
-from wsgi_wasm.config.nodes import ListNode, MapNode, Node, Reading, ScalarNode, found, path_of, quote
+from wsgi_wasm.config.nodes import ListNode, MapNode, Node, Reading, ScalarNode, found, path_of
+from wsgi_wasm.messages import quote
 
 
 class _Broken(Enum):

@@ -18,6 +18,7 @@ from wsgi_wasm.config.schema import SITE
 from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.messages import reason
 
 
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
@@ -49,8 +50,7 @@ def read_source(path: str | os.PathLike[str]) -> bytes:
             # One byte more than allowed tells a file that is too large, whatever its size says.
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError([Problem(os.fspath(path), 0, 0, f"cannot be read: {reason}")]) from error
+        raise ConfigError([Problem(os.fspath(path), 0, 0, f"cannot be read: {reason(error)}")]) from error
 
 
 def _build(site: Settings, source: Path, reading: Reading) -> Config:

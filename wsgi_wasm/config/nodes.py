@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from wsgi_wasm.errors import Problem
+from wsgi_wasm.messages import quote, shorten
 
 # The texts that YAML takes for "no value" when they are not quoted.
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -100,15 +101,6 @@ def path_of(parent: str, key: str) -> str:
     """The name of `key` in messages: `routes` and `/shop` give `routes./shop`."""
     key = shorten(key) if shorten(key).isprintable() else repr(shorten(key))
     return f"{parent}.{key}" if parent else key
-
-
-def shorten(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def quote(text: str) -> str:
-    """`text` in single quotes on one line, cut when it is long."""
-    return repr(shorten(text)) if not shorten(text).isprintable() else f"'{shorten(text)}'"
 
 
 def is_unicode(text: str) -> bool:

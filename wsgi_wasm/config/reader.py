@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from wsgi_wasm.config.nodes import ListNode, MapNode, Node, Reading, ScalarNode, is_unicode, path_of, quote
+from wsgi_wasm.config.nodes import ListNode, MapNode, Node, Reading, ScalarNode, is_unicode, path_of
 from wsgi_wasm.errors import ConfigError
+from wsgi_wasm.messages import quote
 
 if TYPE_CHECKING:
     import yaml

@@ -18,10 +18,11 @@ from wsgi_wasm.config.model import (
     RouteTarget,
     SpinTarget,
 )
-from wsgi_wasm.config.nodes import Reading, quote
+from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.schema import TABLE, TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, fields_of, merged, value_of, with_other_defaults
 from wsgi_wasm.files.locations import PYTHON, python_interpreter
+from wsgi_wasm.messages import quote
 
 # Interfaces whose guests are not told of the request by variables: there, any name is free.
 _TELLS_APART = ("http", "raw")

@@ -5,10 +5,9 @@ wrong, worded to follow the quoted text: `'30' has no unit; write '30s'`.
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 from wsgi_wasm.cgi.names import BODY_HEADERS, HOP_BY_HOP_FIELDS, PROXY_HEADERS, is_reserved
-from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.messages import did_you_mean, quote
 
 # For the JSON Schema too, so without anything that ECMA's expressions lack. `TOKEN` is RFC 9110 5.6.2.
 DURATION = r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?:ms|s|m|h)"
@@ -102,13 +101,6 @@ def choice(text: str, allowed: tuple[str, ...]) -> str:
     if text in allowed:
         return text
     raise ValueError(f"is none of {', '.join(allowed)}{did_you_mean(text, allowed)}")
-
-
-def did_you_mean(text: str, allowed: tuple[str, ...]) -> str:
-    """`; did you mean 'module'?`, or nothing where no name is near."""
-    # The comparison is quadratic in the length, and no key is long.
-    near = get_close_matches(text, allowed, n=1) if len(text) <= 40 else []
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def clean_path(text: str) -> str:

@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any, Final
 
 from wsgi_wasm.config.kinds import BROKEN, Kind, Setting
-from wsgi_wasm.config.nodes import MapNode, Node, Reading, ScalarNode, found, path_of, quote
-from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.config.nodes import MapNode, Node, Reading, ScalarNode, found, path_of
+from wsgi_wasm.messages import did_you_mean, quote
 
 
 class _NoDefault(Enum):

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from wsgi_wasm.messages import printable
+
 log = logging.getLogger("wsgi_wasm.guest")
 
 _MAX_LINE = 4096  # bytes; a longer line becomes several
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
-
-
-def printable(text: str) -> str:
-    """Foreign text as a part of one log line."""
-    return text if text.isprintable() else text.translate(_ESCAPES)
 
 
 class ErrorLog:
@@ -51,5 +47,5 @@ class ErrorLog:
             self._partial = b""
 
     def _log(self, line: bytes) -> None:
-        text = printable(line.rstrip(b"\r").decode("utf-8", "backslashreplace"))
+        text = printable(line.rstrip(b"\r").decode("utf-8", "backslashreplace"), tabs=True)
         log.warning("%s [%s] %s", self._label, self._identity, text)

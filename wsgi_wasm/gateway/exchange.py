@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.gateway.error_log import printable
 from wsgi_wasm.gateway.wsgi_server import Environ
+from wsgi_wasm.messages import printable
 
 log = logging.getLogger("wsgi_wasm.gateway")
 

@@ -20,8 +20,8 @@ from wsgi_wasm.engine.modules import Module
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.answer import HeadReader
 from wsgi_wasm.gateway.body import Body
-from wsgi_wasm.gateway.error_log import printable
 from wsgi_wasm.gateway.request import Request
+from wsgi_wasm.messages import printable
 
 GuestCall = tuple[Sequence[bytes], Sequence[bytes], Input | None, HeadReader]
 """One request as a guest takes it: arguments, environment, standard input; and what reads the head of its answer."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsgi_wasm.errors import NotFound
+from wsgi_wasm.files.beneath import Outside, stat_beneath
+from wsgi_wasm.messages import escaped, quote
 
 
 class Script(NamedTuple):
@@ -45,14 +47,14 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], suffixes:
             rest = b"".join(b"/" + segment for segment in segments[position + 1 :])
             return _served(directory, name, rest.decode("latin-1"), suffixes)
         if not stat.S_ISDIR(mode):
-            raise NotFound(f"{name} is neither file nor directory")
+            raise NotFound(f"{escaped(name)} is neither a file nor a directory")
     for candidate in index:
         try:
             if stat.S_ISREG(_mode(directory, f"{name}/{candidate}")):
                 return _served(directory, f"{name}/{candidate}", "", suffixes)
         except NotFound:
             continue
-    raise NotFound(f"no script {path_info!r}")
+    raise NotFound(f"no script {quote(path_info, 200)}")
 
 
 def _segment(raw: bytes) -> str:
@@ -62,20 +64,20 @@ def _segment(raw: bytes) -> str:
 
 
 def _mode(directory: Path, name: str) -> int:
-    path = f"{directory}{name}"
     try:
-        info = os.lstat(path)
+        info = os.lstat(f"{directory}{name}")
         if stat.S_ISLNK(info.st_mode):
-            target = os.path.realpath(path, strict=True)
-            if not target.startswith(f"{directory}/"):
-                raise NotFound(f"{name} is a link that leaves {directory}")
-            info = os.stat(target)
+            info = stat_beneath(directory, name[1:])
+            if os.path.samestat(info, os.stat(directory)):
+                raise NotFound(f"{escaped(name)} is a link to the directory itself, {escaped(directory)}")
+    except Outside:
+        raise NotFound(f"{escaped(name)} is a link that leaves {escaped(directory)}") from None
     except (OSError, ValueError):
-        raise NotFound(f"no {name} in {directory}") from None
+        raise NotFound(f"no {escaped(name)} in {escaped(directory)}") from None
     return info.st_mode
 
 
 def _served(directory: Path, name: str, path_info: str, suffixes: Collection[str]) -> Script:
     if Path(name).suffix not in suffixes:
-        raise NotFound(f"{name}: files with this suffix are not served")
+        raise NotFound(f"{escaped(name)}: files with this suffix are not served")
     return Script(Path(f"{directory}{name}"), name, path_info)

@@ -11,6 +11,7 @@ from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config import Config, Dir, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.config.compose import needs_itself
 from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.messages import reason
 from wsgi_wasm.spin.files import Files, select
 from wsgi_wasm.spin.grants import component_grants
 from wsgi_wasm.spin.manifest import read_manifest
@@ -197,5 +198,5 @@ def _copied(files: Files, cache_directory: Path | None, reading: Reading) -> tup
     try:
         return (snapshot(files, cache_directory),)
     except OSError as error:
-        reading.report("", f"the components' files cannot be copied: {error.strerror or error}")
+        reading.report("", f"the components' files cannot be copied: {reason(error)}")
         return ()

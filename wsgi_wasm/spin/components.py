@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from wsgi_wasm.config.nodes import path_of, quote
+from wsgi_wasm.config.nodes import path_of
+from wsgi_wasm.messages import quote
 from wsgi_wasm.spin.dependencies import read_dependencies
 from wsgi_wasm.spin.legacy import outbound_hosts
 from wsgi_wasm.spin.model import Component, Mount

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.binary.versions import InterfaceName, compatible, parse
-from wsgi_wasm.config.nodes import quote
-from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Component, Sibling
 from wsgi_wasm.spin.sources import MISSING, read_source
 from wsgi_wasm.spin.tables import Reading, Table, kind_of

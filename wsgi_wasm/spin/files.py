@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.files.beneath import Outside, real_beneath
+from wsgi_wasm.messages import quote
 from wsgi_wasm.spin.globs import compiled, is_glob
 from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.tables import Reading
@@ -103,9 +104,8 @@ def _below(root: Path, folder: str, excluded: tuple[str, ...]) -> Iterator[str]:
 def _real(root: Path, name: str) -> Path:
     """The file without links. Raises ValueError where it is missing, or outside the application's directory."""
     try:
-        path = Path(os.path.realpath(root / name, strict=True))
+        return real_beneath(root, name)
+    except Outside:
+        raise ValueError(f"{quote(name)} is outside the application's directory") from None
     except (OSError, ValueError):
         raise ValueError(f"{quote(name)} does not exist") from None
-    if not path.is_relative_to(root):
-        raise ValueError(f"{quote(name)} is outside the application's directory")
-    return path

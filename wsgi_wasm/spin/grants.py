@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.model import AllowedHost, Database, Grants, KeyValueStore, Outbound, Variable
-from wsgi_wasm.config.nodes import quote
-from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Component
 from wsgi_wasm.spin.runtime_config import RuntimeConfig
 from wsgi_wasm.spin.tables import Reading

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.messages import quote
 from wsgi_wasm.spin.patterns import parse_base
 from wsgi_wasm.spin.tables import Table
 

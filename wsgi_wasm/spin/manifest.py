@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.config.nodes import path_of, quote
-from wsgi_wasm.config.scalars import did_you_mean, response_field
+from wsgi_wasm.config.nodes import path_of
+from wsgi_wasm.config.scalars import response_field
+from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.components import check_variable, read_component
 from wsgi_wasm.spin.dependencies import with_siblings
 from wsgi_wasm.spin.legacy import converted, is_first_version

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.messages import quote
 
 T = TypeVar("T")
 

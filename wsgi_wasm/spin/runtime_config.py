@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.config.nodes import quote
-from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.messages import did_you_mean, listed, quote
 from wsgi_wasm.spin.tables import Table, read_toml
 from wsgi_wasm.spin.variables import PREFIX, Provider, from_environment
 
@@ -109,7 +108,7 @@ def _kind(table: Table, *allowed: str) -> str:
         return kind
     if kind:
         near = did_you_mean(kind, allowed)
-        table.report("type", f"{quote(kind)} is not offered here, only {' and '.join(allowed)}{near}")
+        table.report("type", f"{quote(kind)} is not offered here, only {listed(allowed)}{near}")
     table.ignore(*table.data)
     return ""
 

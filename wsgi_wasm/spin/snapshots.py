@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -21,9 +20,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from wsgi_wasm.engine.code.cache import DAY, UNUSED, Cache
-from wsgi_wasm.engine.code.source import identity
-from wsgi_wasm.errors import CacheError
+from wsgi_wasm.engine.code.cache import DAY, UNUSED
+from wsgi_wasm.errors import UntrustedFile
+from wsgi_wasm.files.beneath import open_real
+from wsgi_wasm.files.directory import TrustedDirectory
+from wsgi_wasm.files.locks import locked_directory, use_directory
+from wsgi_wasm.files.stamp import identity
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.spin.files import Files
 
 _SEAL = re.compile(r"[0-9a-f]{32}")
@@ -49,8 +52,8 @@ def snapshot(files: Files, cache_directory: Path) -> Snapshot:
     """
     seal = _seal(files)
     try:
-        home = snapshots_home(Cache(cache_directory))
-    except CacheError:
+        home = snapshots_home(TrustedDirectory(cache_directory))
+    except UntrustedFile:
         return Snapshot(_temporary(files, seal))
     place = home.directory / seal
     for _ in range(10):  # somebody may remove it between two lines here, once or twice
@@ -63,23 +66,21 @@ def snapshot(files: Files, cache_directory: Path) -> Snapshot:
         if made is not None:
             prune(home, time.time() - UNUSED)
             return made
-    raise OSError(0, f"{place} is removed again and again")
+    raise OSError(0, f"{escaped(place)} is removed again and again")
 
 
-def snapshots_home(cache: Cache) -> Cache:
-    """The directory of all copies. Raises CacheError."""
-    return Cache(cache.directory / "files")
+def snapshots_home(cache: TrustedDirectory) -> TrustedDirectory:
+    """The directory of all copies. Raises UntrustedFile."""
+    return TrustedDirectory(cache.directory / "files")
 
 
 def _held(place: Path) -> Snapshot | None:
     """The copy with a lock on it, None where there is none."""
     try:
-        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        lock = use_directory(place)  # where the file system has no locks, age alone decides
     except FileNotFoundError:
         return None
     try:
-        with contextlib.suppress(OSError):  # where the file system has no locks, age alone decides
-            fcntl.flock(lock, fcntl.LOCK_SH)
         if not os.path.samestat(os.fstat(lock), place.stat()):
             raise FileNotFoundError
         with contextlib.suppress(OSError):  # of another user, in a cache that is shared
@@ -93,10 +94,8 @@ def _held(place: Path) -> Snapshot | None:
 def _made(files: Files, place: Path) -> Snapshot | None:
     """A new copy with a lock on it, None where another process was faster."""
     fresh = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-    lock = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
+    lock = use_directory(fresh)
     try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_SH)
         _copy(files, fresh, place.parent.stat().st_mode)
         fresh.rename(place)
     except OSError as error:
@@ -113,17 +112,14 @@ def _made(files: Files, place: Path) -> Snapshot | None:
 
 def is_used(place: Path) -> bool:
     """Whether a process holds the copy. Raises OSError."""
-    lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with locked_directory(place):
+            return False
     except BlockingIOError:
         return True
-    finally:
-        os.close(lock)
-    return False
 
 
-def copies(home: Cache) -> Iterator[tuple[Path, float]]:
+def copies(home: TrustedDirectory) -> Iterator[tuple[Path, float]]:
     """Every copy, and when it was last loaded (seconds since the epoch)."""
     for place in home.directory.iterdir():
         if _SEAL.fullmatch(place.name):
@@ -131,7 +127,7 @@ def copies(home: Cache) -> Iterator[tuple[Path, float]]:
                 yield place, place.stat().st_mtime
 
 
-def prune(home: Cache, before: float) -> list[Path]:
+def prune(home: TrustedDirectory, before: float) -> list[Path]:
     """Remove the copies that were last loaded before this time and that nobody holds, and what is left of copies that
     were never finished; the copies that went."""
     removed = []
@@ -148,19 +144,13 @@ def prune(home: Cache, before: float) -> list[Path]:
 def _removed(place: Path) -> bool:
     """Whether nobody holds it, and it is gone."""
     try:
-        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        with locked_directory(place):
+            # Under another name first: whoever finds it from now on finds it whole or not at all.
+            aside = place.with_name(f".{place.name}-old-{os.getpid()}")
+            place.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
     except OSError:
         return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Under another name first: whoever finds it from now on finds it whole or not at all.
-        aside = place.with_name(f".{place.name}-old-{os.getpid()}")
-        place.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
     return True
 
 
@@ -192,14 +182,24 @@ def _copy(files: Files, target: Path, mode: int) -> None:
     for name, path in files.items():
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        # Opened without following: between looking and copying, somebody may have put a link there.
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as source:
-            info = os.fstat(source.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise OSError(0, f"{path} is no longer a regular file")
-            with copy.open("xb") as output:
-                shutil.copyfileobj(source, output, 1 << 20)
+        info = _copy_file(path, copy)
         copy.chmod(0o600 | mode & 0o044)
         os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
     for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
         folder.chmod(0o700 | mode & 0o055)
+
+
+def _copy_file(path: Path, copy: Path) -> os.stat_result:
+    """Copy a real path's content, and give its status. Raises OSError."""
+    # Somebody may have put a link in the place of the file, or of a folder above it, since it was
+    # looked at.
+    descriptor = open_real(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise OSError(0, f"{escaped(path)} is no longer a regular file")
+        with open(descriptor, "rb", closefd=False) as source, copy.open("xb") as output:
+            shutil.copyfileobj(source, output, 1 << 20)
+    finally:
+        os.close(descriptor)
+    return info

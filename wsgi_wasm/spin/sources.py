@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from wsgi_wasm.config.nodes import quote
+from wsgi_wasm.messages import quote
 from wsgi_wasm.spin.tables import Table, kind_of
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.config.nodes import path_of, quote
-from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.config.nodes import path_of
 from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.messages import did_you_mean, quote, reason
 
 MAX_BYTES = 1 << 20
 
@@ -47,7 +47,7 @@ def read_toml(path: Path) -> Table:
         else:
             return Table(tomllib.loads(data.decode("utf-8")), "", reading)
     except OSError as error:
-        reading.report("", f"cannot be read: {error.strerror}")
+        reading.report("", f"cannot be read: {reason(error)}")
     except UnicodeDecodeError as error:
         reading.report("", f"not UTF-8 at byte {error.start}")
     except tomllib.TOMLDecodeError as error:

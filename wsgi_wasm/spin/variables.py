@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from wsgi_wasm.config.nodes import quote
-from wsgi_wasm.config.scalars import did_you_mean
+from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Manifest
 from wsgi_wasm.spin.tables import Reading
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -15,9 +16,12 @@ from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.model import Dir, DirectoryTarget, ModuleTarget, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
+from wsgi_wasm.files.beneath import Outside, is_file_beneath, read_beneath, real_beneath
+from wsgi_wasm.files.stamp import identity, stamp
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
 from wsgi_wasm.gateway.programs import MODULE_SUFFIXES, Programs
 from wsgi_wasm.gateway.request import Request
+from wsgi_wasm.messages import escaped, listed, quote, reason
 from wsgi_wasm.wws.layout import Layout, is_worker
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
 
@@ -34,7 +38,7 @@ WorkerProtocols = Callable[[Mapping[str, str], str], Mapping[str, GuestProtocol]
 @dataclass(frozen=True, slots=True)
 class _Known:
     program: Program
-    stamp: tuple[int, ...]  # of the sidecar
+    stamp: str  # of the sidecar
 
 
 class Workers:
@@ -65,7 +69,7 @@ class Workers:
         path = request.path_info.encode("latin-1").decode("utf-8", "replace")
         found = project.layout().find(path)
         if found is None:
-            raise NotFound(f"no worker for {path!r}")
+            raise NotFound(f"no worker for {quote(path, 200)}")
         program = self._worker(project.directory / found.file, f"/{found.file}")
         name = os.fsencode(path.rstrip("/")).decode("latin-1")
         return ProgramMatch(program, request.script_name + name, "", None, found.params)
@@ -76,22 +80,22 @@ class Workers:
 
     def _worker(self, file: Path, script: str) -> Program:
         beside = file.with_suffix(".toml")
-        stamp = _stamp(beside)
+        current = stamp(beside)
         known = self._known.get(file)
-        if known is None or known.stamp != stamp:
+        if known is None or known.stamp != current:
             with self._changing:
-                known = self._known[file] = self._make(file, script, beside, stamp)
+                known = self._known[file] = self._make(file, script, beside, current)
                 if len(self._known) > MOST_WORKERS:
                     del self._known[next(iter(self._known))]
         return known.program
 
-    def _make(self, file: Path, script: str, beside: Path, stamp: tuple[int, ...]) -> _Known:
-        sidecar = sidecar_of(beside, self._route.env) if stamp else Sidecar()
+    def _make(self, file: Path, script: str, beside: Path, current: str) -> _Known:
+        root = self._project.directory if self._project is not None else file.parent
+        sidecar = sidecar_of(beside, root, self._route.env) if current else Sidecar()
         if sidecar.ignored:
-            log.warning("%s: not offered: %s", beside, ", ".join(sidecar.ignored))
+            log.warning("%s: not offered: %s", escaped(beside), listed(sidecar.ignored))
         route, project = self._route, self._project
         taken = {d.guest for d in route.dirs}
-        root = project.directory if project is not None else file.parent
         dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
         arguments, env, module = list(route.args), {**sidecar.variables, **route.env}, file
         if project is not None and (interpreter := project.interpreters.get(file.suffix)) is not None:
@@ -100,20 +104,25 @@ class Workers:
             env, module = {**env, **interpreter.env}, interpreter.module
         protocols = self._make_protocols(env, sidecar.namespace or "default")
         settings = ProgramSettings(script or file.name, arguments, dirs, protocols)
-        return _Known(Program(self._modules.module(module), route, settings, self._programs.bindings), stamp)
+        return _Known(Program(self._modules.module(module), route, settings, self._programs.bindings), current)
 
 
-def sidecar_of(path: Path, env: Mapping[str, str]) -> Sidecar:
-    """What the file says, values like `$NAME` taken from the route's `env`: who may write workers has no claim to the
-    server's own environment. Raises ModuleError, which takes down the one worker: the original would serve it without.
+def sidecar_of(path: Path, root: Path, env: Mapping[str, str]) -> Sidecar:
+    """What a file beneath `root` says, values like `$NAME` taken from the route's `env`: who may write workers has no
+    claim to the server's own environment. Raises ModuleError, which takes down the one worker: the original would serve
+    it without.
     """
     try:
-        sidecar = read_sidecar(path.read_bytes(), env)
+        sidecar = read_sidecar(read_beneath(root, str(path.relative_to(root))), env)
+    except Outside:
+        raise ModuleError(f"{escaped(path)} is a link that leaves {escaped(root)}: put a file there") from None
     except (OSError, SidecarError) as error:
-        raise ModuleError(f"{path}: {error}") from None
+        raise ModuleError(f"{escaped(path)}: {reason(error)}") from None
     for name in sidecar.variables:
         if is_reserved(name) or not abnf.VARIABLE_NAME.fullmatch(name):
-            raise ModuleError(f"{path}: vars.{name}: the request decides that, or it is no name of a variable")
+            raise ModuleError(
+                f"{escaped(path)}: vars.{escaped(name)}: the request decides that, or it is no name of a variable"
+            )
     return sidecar
 
 
@@ -121,11 +130,15 @@ def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
     """Directories of a sidecar, read-only: what a guest may write to, and what lies outside of `root`, only the site's
     file can give. Raises ModuleError."""
     for source, target in sidecar.folders:
-        host = Path(os.path.realpath(beside.parent / source))
-        if not host.is_relative_to(os.path.realpath(root)):
-            raise ModuleError(f"{beside}: folders: {source} lies outside of {root}: list it in the route's dirs")
+        wrong = f"{escaped(beside)}: folders: {quote(source)}"
+        try:
+            host = real_beneath(root, os.path.join(beside.parent.relative_to(root), source))
+        except Outside:
+            raise ModuleError(f"{wrong} lies outside of {escaped(root)}: list it in the route's dirs") from None
+        except OSError:
+            raise ModuleError(f"{wrong} is no directory") from None
         if not host.is_dir():
-            raise ModuleError(f"{beside}: folders: {source} is no directory")
+            raise ModuleError(f"{wrong} is no directory")
         yield Dir(guest=os.path.normpath(target), host=host, writable=False)
 
 
@@ -137,7 +150,7 @@ class Project:
         self.interpreters = target.interpreters
         self._suffixes = (*MODULE_SUFFIXES, *target.interpreters)
         self._layout = Layout(())
-        self._folders: dict[str, tuple[int, ...]] = {}
+        self._folders: dict[str, str] = {}
         self._look_at = 0.0  # monotonic clock, seconds
         self._scanning = threading.Lock()
 
@@ -146,32 +159,23 @@ class Project:
         if time.monotonic() >= self._look_at:
             with self._scanning:
                 if time.monotonic() >= self._look_at:
-                    if not self._folders or any(_stamp(Path(path)) != was for path, was in self._folders.items()):
+                    if not self._folders or any(stamp(Path(path)) != was for path, was in self._folders.items()):
                         self._scan()
                     self._look_at = time.monotonic() + RECHECK
         return self._layout
 
     def _scan(self) -> None:
         files: list[str] = []
-        folders: dict[str, tuple[int, ...]] = {}
-        for place, below, names in os.walk(self.directory):
-            folders[place] = _stamp(Path(place))
-            below[:] = sorted(name for name in below if is_worker(name))
-            relative = Path(place).relative_to(self.directory)
-            for name in sorted(names):
-                if Path(name).suffix in self._suffixes and len(files) < MOST_WORKERS and self._inside(place, name):
-                    files.append((relative / name).as_posix())
+        folders: dict[str, str] = {}
+        # By descriptors: a folder that is swapped for a link meanwhile is not entered.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for folder, below, names, descriptor in os.fwalk(self.directory):
+                folders[folder] = identity(os.fstat(descriptor))
+                below[:] = sorted(name for name in below if is_worker(name))
+                relative = Path(folder).relative_to(self.directory)
+                for name in sorted(name for name in names if Path(name).suffix in self._suffixes):
+                    file = (relative / name).as_posix()
+                    # No link that leaves the project.
+                    if len(files) < MOST_WORKERS and is_file_beneath(self.directory, file):
+                        files.append(file)
         self._layout, self._folders = Layout(files), folders
-
-    def _inside(self, place: str, name: str) -> bool:
-        """Whether a file is one of the project: no link that leaves it."""
-        return Path(os.path.realpath(os.path.join(place, name))).is_relative_to(self.directory)
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Changes with the file or folder; () where there is none."""
-    try:
-        info = path.stat()
-    except OSError:
-        return ()
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns

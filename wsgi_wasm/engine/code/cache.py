@@ -11,12 +11,9 @@ when that digest was last checked, and the module's facts). `<identity>.source` 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +21,13 @@ from pathlib import Path
 from wsgi_wasm.binary.module_facts import Facts, from_json, to_json
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.code.adapter import adapter_digest
-from wsgi_wasm.engine.code.source import Source, identity
-from wsgi_wasm.errors import CacheError
+from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.errors import CacheError, UntrustedFile
+from wsgi_wasm.files.directory import TrustedDirectory
+from wsgi_wasm.files.locks import locked_file
+from wsgi_wasm.files.stamp import identity
+from wsgi_wasm.files.trust import check_file, check_in_place
+from wsgi_wasm.messages import escaped, reason
 
 FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
 
@@ -33,21 +35,11 @@ FORMAT = 1  # raised when the engine's settings or this layout change in a way t
 DAY = 86400.0  # seconds
 UNUSED = 30 * DAY  # seconds after which what nobody has loaded counts as no longer used
 
-# What root compiles is meant for a server that runs as another user, and others may then read it.
-_SHARED_DIRECTORY, _SHARED_FILE = (0o055, 0o044) if os.geteuid() == 0 else (0, 0)
-
 
 def fingerprint(features: frozenset[str]) -> str:
     """Of everything besides the module itself that decides what its artefact is."""
     text = f"{FORMAT} {c.VERSION} {os.uname().machine} {adapter_digest()} {' '.join(sorted(features))}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _check_owner(path: Path, info: os.stat_result) -> None:
-    if info.st_uid not in (0, os.geteuid()):
-        raise CacheError(f"{path} belongs to user {info.st_uid}, not to root or to user {os.geteuid()}: not used")
-    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise CacheError(f"{path} can be written by its group or by others: not used (chmod go-w {path})")
 
 
 def _touch(note: Path) -> None:
@@ -59,24 +51,24 @@ def _touch(note: Path) -> None:
 
 def check_ours(file: Path) -> None:
     """Raises CacheError unless nobody but root and this user can change a file or put another in its place; OSError."""
-    for path in (file.parent, file):
-        _check_owner(path, path.stat())
+    with _untrusted_is_cache_error():
+        check_in_place(file)
 
 
-class Cache:
+@contextlib.contextmanager
+def _untrusted_is_cache_error() -> Iterator[None]:
+    try:
+        yield
+    except UntrustedFile as error:
+        raise CacheError(str(error)) from None
+
+
+class Cache(TrustedDirectory):
     """A trusted cache directory. Raises CacheError where it cannot be made or trusted."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        try:
-            directory.mkdir(mode=0o700 | _SHARED_DIRECTORY, parents=True, exist_ok=True)
-            info = directory.stat()
-        except OSError as error:
-            raise CacheError(f"cache directory {directory}: {error.strerror}") from None
-        if not stat.S_ISDIR(info.st_mode):
-            raise CacheError(f"cache directory {directory} is not a directory")
-        _check_owner(directory, info)
-        self.writable = os.access(directory, os.W_OK)
+        with _untrusted_is_cache_error():
+            super().__init__(directory)
 
     # --- digests of modules ---
 
@@ -90,7 +82,7 @@ class Cache:
     def _digest_of(self, source: Path) -> str:
         info = source.stat()
         note = self.directory / f"{identity(info)}.source"
-        with contextlib.suppress(OSError, CacheError, ValueError):
+        with contextlib.suppress(OSError, UntrustedFile, ValueError):
             known = self.read(note).decode("ascii").strip()
             if len(known) == 64:
                 _touch(note)
@@ -114,20 +106,18 @@ class Cache:
         """
         note = artefact.with_suffix(".json")
         try:
-            found = artefact.lstat()
-            for path, info in ((artefact, found), (note, note.lstat())):
-                if not stat.S_ISREG(info.st_mode):
-                    raise CacheError(f"{path} is not a regular file: not used")
-                _check_owner(path, info)
+            with _untrusted_is_cache_error():
+                found = check_file(artefact)
+                check_file(note)
         except FileNotFoundError:
             return None
         except PermissionError as error:
-            raise CacheError(f"{artefact} cannot be read: {error.strerror}") from None
+            raise CacheError(f"{escaped(artefact)} cannot be read: {reason(error)}") from None
         try:
             known = json.loads(note.read_text("ascii"))
             facts = from_json(known["facts"])
             if not os.access(artefact, os.R_OK):
-                raise CacheError(f"{artefact} cannot be read: Permission denied")
+                raise CacheError(f"{escaped(artefact)} cannot be read: Permission denied")
             if known["checked"] != identity(found):
                 with artefact.open("rb") as file:
                     if hashlib.file_digest(file, "sha256").hexdigest() != known["sha256"]:
@@ -136,7 +126,7 @@ class Cache:
             else:
                 _touch(note)
         except PermissionError as error:
-            raise CacheError(f"{note} cannot be read: {error.strerror}") from None
+            raise CacheError(f"{escaped(note)} cannot be read: {reason(error)}") from None
         except (ValueError, KeyError, TypeError, OSError):
             return None
         return facts
@@ -150,10 +140,10 @@ class Cache:
         """Put an artefact in place; `module` says to people what it was made of. Raises CacheError where it cannot be
         written."""
         try:
-            self._replace(artefact, code)
+            self.replace(artefact, code)
             self._note(artefact, hashlib.sha256(code).hexdigest(), artefact.stat(), facts, module)
         except OSError as error:
-            raise CacheError(f"{artefact} cannot be written: {error.strerror}") from None
+            raise CacheError(f"{escaped(artefact)} cannot be written: {reason(error)}") from None
 
     def forget(self, artefact: Path) -> None:
         """Have an artefact made anew: it was whole, and yet Wasmtime refused it (made for another processor, say)."""
@@ -163,35 +153,10 @@ class Cache:
     @contextlib.contextmanager
     def lock(self, artefact: Path) -> Iterator[None]:
         """Held by the one process of this machine that makes the artefact; the kernel frees it if that one dies."""
-        descriptor = os.open(artefact.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with locked_file(artefact.with_suffix(".lock")):
             yield
-        finally:
-            os.close(descriptor)
-
-    def read(self, path: Path) -> bytes:
-        """A small file of the cache. Raises CacheError where it is not ours, OSError where it is not there."""
-        _check_owner(path, path.lstat())
-        return path.read_bytes()
 
     def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: Facts, module: str) -> None:
         note = {"sha256": digest, "checked": identity(info), "wasmtime": c.VERSION, "facts": to_json(facts)}
         note["module"] = module
         self.write(artefact.with_suffix(".json"), json.dumps(note).encode())
-
-    def write(self, path: Path, data: bytes) -> None:
-        """For what can be worked out again: failing to write it costs time and nothing else."""
-        with contextlib.suppress(OSError):
-            self._replace(path, data)
-
-    def _replace(self, path: Path, data: bytes) -> None:
-        descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix=".making-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o600 | _SHARED_FILE)
-                file.write(data)
-            os.rename(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise

@@ -6,9 +6,7 @@ An artefact may be removed while a process has it mapped, and one that looks for
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import re
 import shutil
 import time
@@ -17,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_wasm.engine.code.cache import DAY, Cache
-from wsgi_wasm.engine.code.source import identity
 from wsgi_wasm.files.locations import is_python_interpreter
+from wsgi_wasm.files.locks import locked_file
+from wsgi_wasm.files.replace import MAKING
+from wsgi_wasm.files.stamp import identity
 
 _ARTEFACT = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
 _INTERPRETER = re.compile(r"python-[0-9a-f]{16}\.wasm")
-_LEFT_BEHIND = re.compile(r"\.(?:making|python)-.*")  # by a process that ended while it wrote
+_LEFT_BEHIND = re.compile(rf"(?:{re.escape(MAKING)}|\.python-).*")  # by a process that ended while it wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,11 @@ def _removed(artefact: Path, files: tuple[Path, ...]) -> bool:
     """Remove files and the lock of an artefact. Who waits for that lock makes the artefact once more than needed."""
     lock = artefact.with_suffix(".lock")
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with locked_file(lock, wait=False):
+            for path in (*files, lock):
+                path.unlink(missing_ok=True)
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for path in (*files, lock):
-            path.unlink(missing_ok=True)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
     return True
 
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.files.stamp import identity
 
 Compositions = Mapping[Path, Mapping[str, Path]]
 """Plugs by the file that they are plugged into, and by the import: `compose` of the configuration."""
-
-
-def identity(info: os.stat_result) -> str:
-    """What must be unchanged for a file to count as unchanged without reading it."""
-    return f"{info.st_dev:x}-{info.st_ino:x}-{info.st_size:x}-{info.st_mtime_ns:x}-{info.st_ctime_ns:x}"
 
 
 @dataclass(frozen=True, slots=True)

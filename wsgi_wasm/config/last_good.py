@@ -14,9 +14,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from wsgi_wasm.config import Config, parse_config, read_source
-from wsgi_wasm.engine.code.cache import Cache
-from wsgi_wasm.errors import CacheError, ConfigError
+from wsgi_wasm.config.load import parse_config, read_source
+from wsgi_wasm.config.model import Config
+from wsgi_wasm.errors import ConfigError, UntrustedFile
+from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locations import default_directory
 
 log = logging.getLogger("wsgi_wasm.gateway")
@@ -47,22 +48,26 @@ def load_or_last_good(source: str | os.PathLike[str], environ: Mapping[str, str]
         return kept
 
 
-def _place(source: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[Cache, Path]:
+def _location(source: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[TrustedDirectory, Path]:
+    """Where the last good one is kept. Raises UntrustedFile."""
     # Not in `cache_dir`: where that is, only the file that may be broken could tell.
-    cache = Cache(default_directory(None, environ))
+    cache = TrustedDirectory(default_directory(None, environ))
     name = hashlib.sha256(os.fsencode(Path(source).absolute())).hexdigest()[:16]
     return cache, cache.directory / f"last-good-{name}.yaml"
 
 
 def _keep(source: str | os.PathLike[str], data: bytes, environ: Mapping[str, str]) -> None:
-    with contextlib.suppress(CacheError, OSError):
-        cache, place = _place(source, environ)
-        if not place.exists() or place.read_bytes() != data:
-            cache.write(place, data)
+    with contextlib.suppress(UntrustedFile):
+        cache, path = _location(source, environ)
+        known = None
+        with contextlib.suppress(UntrustedFile, OSError):
+            known = cache.read(path)
+        if known != data:
+            cache.write(path, data)
 
 
 def _kept(source: str | os.PathLike[str], environ: Mapping[str, str]) -> Config | None:
-    with contextlib.suppress(CacheError, OSError, ConfigError):
-        cache, place = _place(source, environ)
-        return parse_config(cache.read(place), source, environ)
+    with contextlib.suppress(UntrustedFile, OSError, ConfigError):
+        cache, path = _location(source, environ)
+        return parse_config(cache.read(path), source, environ)
     return None
