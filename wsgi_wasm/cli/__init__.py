@@ -32,6 +32,7 @@ COMMANDS = {
     "run": "wsgi_wasm.cli.run",
     "compile": "wsgi_wasm.cli.compile",
     "build": "wsgi_wasm.cli.build",
+    "interpreter": "wsgi_wasm.cli.interpreter",
     "build-python": "wsgi_wasm.cli.build_python",
     "cache": "wsgi_wasm.cli.cache",
     "import": "wsgi_wasm.cli.import_",

@@ -1,7 +1,7 @@
 """Show what lies in the cache, or remove what nothing has used for a while.
 
-`list` shows compiled modules, copies of the files of Spin components, and interpreters for Python scripts, with their
-size and when a process last loaded them. `prune` removes those that no process has loaded for --days; what would be
+`list` shows compiled modules, copies of the files of Spin components, and interpreters for scripts, with their size
+and when a process last loaded them. `prune` removes those that no process has loaded for --days; what would be
 needed again is made again, so a server may run meanwhile. It keeps the copies that a process uses, the interpreter of
 this version, and the last good configurations. Run it as the user who owns the cache.
 

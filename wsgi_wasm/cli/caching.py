@@ -12,8 +12,9 @@ from pathlib import Path
 from wsgi_wasm.cli.source import UserError, load_site
 from wsgi_wasm.cli.terminal import say, size_text, table
 from wsgi_wasm.engine.code.cache import DAY, Cache
-from wsgi_wasm.engine.code.pruning import artefacts, interpreters, prune_artefacts, prune_interpreters, prune_rest
-from wsgi_wasm.files.locations import default_directory, is_python_interpreter
+from wsgi_wasm.engine.code.pruning import artefacts, built_modules, prune_artefacts, prune_built_modules, prune_rest
+from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.interpreters import NAMES, interpreter_at
 from wsgi_wasm.spin.snapshots import copies, is_used, snapshots_home
 from wsgi_wasm.spin.snapshots import prune as prune_copies
 
@@ -53,7 +54,9 @@ def prune_cache(options: argparse.Namespace) -> int:
 def _pruned(cache: Cache, before: float) -> set[Path]:
     if not cache.writable:
         raise UserError(f"cache directory {cache.directory} cannot be written: be its owner")
-    gone = {one.path for one in prune_artefacts(cache, before)} | {*prune_interpreters(cache, before)}
+    gone = {one.path for one in prune_artefacts(cache, before)} | {
+        *prune_built_modules(built_modules(cache, NAMES), before, _is_needed)
+    }
     home = _home_of_copies(cache)
     if home is not None:
         gone |= {*prune_copies(home, before)}
@@ -69,6 +72,11 @@ def _cache(options: argparse.Namespace) -> Cache:
     return Cache(directory)
 
 
+def _is_needed(interpreter: Path) -> bool:
+    """Whether this version of the package uses it; others that lie there are of versions before or after it."""
+    return interpreter_at(interpreter) is not None
+
+
 def _home_of_copies(cache: Cache) -> Cache | None:
     """The directory of copies of files, which is not made here."""
     return snapshots_home(cache) if (cache.directory / "files").is_dir() else None
@@ -77,9 +85,9 @@ def _home_of_copies(cache: Cache) -> Cache | None:
 def _entries(cache: Cache) -> Iterator[_Entry]:
     for artefact in artefacts(cache):
         yield _Entry(artefact.path, "module", artefact.size, artefact.loaded, about=artefact.module)
-    for path, loaded in interpreters(cache):
-        kept = "this version's" if is_python_interpreter(path) else ""
-        yield _Entry(path, "python", path.stat().st_size, loaded, kept)
+    for path, loaded in built_modules(cache, NAMES):
+        kept = "this version's" if _is_needed(path) else ""
+        yield _Entry(path, path.name.rpartition("-")[0], path.stat().st_size, loaded, kept)
     home = _home_of_copies(cache)
     for place, loaded in copies(home) if home is not None else ():
         yield _Entry(place, "files", _size_below(place), loaded, "in use" if is_used(place) else "")

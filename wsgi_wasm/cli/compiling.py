@@ -23,7 +23,7 @@ def compile_files(options: argparse.Namespace) -> int:
     if unknown:
         raise UserError(f"no engine feature {', '.join(unknown)}; there are {', '.join(FEATURES)}")
     if options.cache is not None:
-        # The interpreter that `python` names lies in the cache, and is looked for where everything looks for it.
+        # An interpreter that is named lies in the cache, and is looked for where everything looks for it.
         os.environ["WSGI_WASM_CACHE"] = str(options.cache.absolute())
     failed = 0
     sites = [(file, load_site(file)) for file in options.files]  # mistakes in files come before the first compilation

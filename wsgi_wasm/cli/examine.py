@@ -22,8 +22,8 @@ from wsgi_wasm.engine.component.guest import memory_each
 from wsgi_wasm.engine.component.linked import not_offered
 from wsgi_wasm.engine.modules import PREVIEW1, AnyLinked, ModuleStore, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
-from wsgi_wasm.files.locations import missing
 from wsgi_wasm.hostapi.granted import warnings
+from wsgi_wasm.interpreters import missing
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed

@@ -13,7 +13,7 @@ from wsgi_wasm.config.model import Interpreter, Limits, Route, SpinApp, target_o
 from wsgi_wasm.config.nodes import Reading, quote
 from wsgi_wasm.config.schema import TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, env_of, merged, value_of
-from wsgi_wasm.files.locations import PYTHON, python_interpreter
+from wsgi_wasm.interpreters import located
 
 _LIMITS = tuple(Limits.__dataclass_fields__)
 
@@ -125,8 +125,10 @@ class RouteBuilder:
             self.dirs.extend(dirs)
             module = value_of(own, "module")
             if module is not None:
+                file, name = located(module, self.cache)
                 interpreters[suffix] = Interpreter(
-                    module=python_interpreter(self.cache) if module == PYTHON else module,
+                    module=file,
+                    name=name,
                     args=value_of(own, "args"),
                     env=env_of(own),
                     dirs=tuple(entry.dir for entry in dirs),

@@ -13,7 +13,7 @@ from wsgi_wasm.config.kinds import Choice, Kind, Labels, ListOf, MapOf, PathOrNa
 from wsgi_wasm.config.model import FEATURES, INTERFACES
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT, Key, Section, Table
-from wsgi_wasm.files.locations import PYTHON
+from wsgi_wasm.interpreters import NAMES, SUFFIXES
 
 # The sections of a file, as messages call them.
 TITLES = {
@@ -30,6 +30,8 @@ TITLES = {
     "database": "a database of sqlite",
     "variable": "an entry of variables",
 }
+
+INTERPRETER_EXAMPLE = f"{{{SUFFIXES[NAMES[0]]}: {NAMES[0]}}}"
 
 # What answers a route: exactly one of them.
 TARGETS = ("module", "directory", "spin")
@@ -52,6 +54,10 @@ def _key(places: str, name: str, kind: Kind, default: Any, example: str, doc: st
     _keys.append(
         Key(name=name, kind=kind, default=default, places=tuple(places.split()), group=group, doc=doc, example=example)
     )
+
+
+def _names() -> str:
+    return ", ".join(f"`{name}`" for name in NAMES)
 
 
 def _section(place: str, noun: str, required: str = "", short: str = "") -> Section:
@@ -91,7 +97,7 @@ DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path"
 ROUTES = MapOf(key=ROUTE_PATH, value=_section("route", "a mapping of route keys"), plural="route paths")
 INTERPRETERS = MapOf(
     key=SUFFIX,
-    value=_section("interpreter", "a module's path, python or a mapping", "module", short="module"),
+    value=_section("interpreter", f"a module's path, {', '.join(NAMES)} or a mapping", "module", short="module"),
     plural="suffixes",
 )
 SPIN_VARIABLES = MapOf(
@@ -174,7 +180,7 @@ _key("route", "spin", _section("spin", "a manifest's path or a mapping", "manife
      RUNS)
 _key("route defaults", "index", ListOf(item=FILE_NAME, plural="file names"), ["index.wasm"], "[index.wasm, index.py]",
      "Files to look for, in order, where the path names a directory; for `directory` routes.", RUNS)
-_key("route defaults", "interpreters", INTERPRETERS, {}, "{.py: python}",
+_key("route defaults", "interpreters", INTERPRETERS, {}, INTERPRETER_EXAMPLE,
      "Modules that run scripts, by the script's suffix; other suffixes than these, `.wasm` and `.wat` are "
      "not served; for `directory` routes.", RUNS)
 _key(ANY_ROUTE, "interface", Choice(allowed=INTERFACES), "auto", "cgi",
@@ -275,9 +281,9 @@ _key(ANY_ROUTE, "send_timeout", LIFETIME, "60s", "30s",
 _key("dir", "path", HOST_PATH, NO_DEFAULT, "./out", "The host directory; this key alone may be written as a text.")
 _key("dir", "writable", FLAG, False, "true", "Whether guests may change what is in it.")
 
-_key("interpreter", "module", PathOrName(path=HOST_PATH, names=(PYTHON,)), NO_DEFAULT, "python",
-     "The interpreter's module, or `python` for the one that `wsgi-wasm build-python` makes (write `./python` for a "
-     "file of that name); this key alone may be written as a text.")
+_key("interpreter", "module", PathOrName(path=HOST_PATH, names=NAMES), NO_DEFAULT, NAMES[0],
+     f"The interpreter's module, or the name of one that `wsgi-wasm interpreter` builds: {_names()} (write "
+     f"`./{NAMES[0]}` for a file of that name); this key alone may be written as a text.")
 _key("interpreter", "args", ListOf(item=SCRIPT_ARG, plural="texts", unique=False), ["{script}"], '[-I, "{script}"]',
      "Arguments after the program's name; `{script}` is the script's guest path.")
 _key("interpreter", "env", ENV, {}, "{LUA_PATH: /lib/?.lua}",

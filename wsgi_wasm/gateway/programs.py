@@ -14,10 +14,9 @@ from wsgi_wasm.config.model import Dir, Interpreter, Route
 from wsgi_wasm.engine.hostcalls.offers import offer
 from wsgi_wasm.engine.modules import Module, ModuleStore
 from wsgi_wasm.engine.program.guest import Guest, Preopen
-from wsgi_wasm.files.locations import is_python_interpreter
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
-from wsgi_wasm.interpreters.python_environment import PythonVariables
+from wsgi_wasm.interpreters import script_environment
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.component.guest import ComponentGuest
@@ -136,8 +135,8 @@ class Programs:
         # The scripts are what an interpreter reads, so it sees them as the root of its file system.
         dirs = (Dir(guest="/", host=self._directory, writable=False), *self._route.dirs, *interpreter.dirs)
         variables = self._environment({**self._route.env, **interpreter.env})
-        if is_python_interpreter(interpreter.module):
-            variables = PythonVariables(variables, Path(f"{self._directory}{script}").parent)
+        folder = Path(f"{self._directory}{script}").parent
+        variables = script_environment(interpreter.name, variables, folder)
         module = self._modules.module(interpreter.module)
         return Program(module, self._route, arguments, dirs, variables, self.grants)
 
