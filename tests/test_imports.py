@@ -26,7 +26,7 @@ LAYERS = [
     {"interpreters"},
     {"cgi", "binary"},
     {"files"},
-    {"errors", "version"},
+    {"errors", "interrupts", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

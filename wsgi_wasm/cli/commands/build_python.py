@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from wsgi_wasm.cli import interpreter
+from wsgi_wasm.cli.commands import interpreter
 
-HELP = "another name for: interpreter build python"
 EXAMPLES = """\
   wsgi-wasm build-python                    into this user's cache
   sudo -u www-data wsgi-wasm build-python /etc/wsgi-wasm/site.yaml

@@ -1,4 +1,9 @@
-"""What `wsgi-wasm interpreter` does."""
+"""Build the interpreters that `interpreters` may name, and show which of them are there.
+
+`build` makes one in the cache and compiles it to native code at once; its parts are fetched with pip. FILE is the site
+that it is for, and is looked at for its `cache_dir` and its engine's features alone. Without one, and where
+WSGI_WASM_CACHE is set, the cache is the environment's (see `wsgi-wasm compile --help`).
+"""
 
 from __future__ import annotations
 
@@ -16,17 +21,61 @@ from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import UserError, load_site
 from wsgi_wasm.cli.terminal import say, shown, size_text, table
 from wsgi_wasm.config import Config
+from wsgi_wasm.config.scalars import did_you_mean
 from wsgi_wasm.engine.code.cache import Cache, check_ours
 from wsgi_wasm.engine.code.pruning import built_modules
 from wsgi_wasm.engine.code.source import Source
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.interpreters import NAMES, SUFFIXES, build_command, interpreter
-from wsgi_wasm.interpreters.build import build as build_interpreter
+from wsgi_wasm.interpreters.build import build
+
+EXAMPLES = """\
+  wsgi-wasm interpreter build python          into this user's cache
+  sudo -u www-data wsgi-wasm interpreter build python /etc/wsgi-wasm/site.yaml
+  wsgi-wasm interpreter list                  what there is, and whether it is built
+  wsgi-wasm interpreter list --json site.yaml
+"""
 
 
-def build(options: argparse.Namespace) -> int:
-    """The exit status. Raises ConfigError, CacheError, UserError, BuildError."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `interpreter`."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    building = actions.add_parser("build", help="build an interpreter", allow_abbrev=False)
+    building.add_argument("name", metavar="NAME", type=_name, help=", ".join(NAMES))
+    add_build_arguments(building)
+    listing = actions.add_parser("list", help="show which interpreters are built", allow_abbrev=False)
+    add_cache_arguments(listing)
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    listing.set_defaults(name=None)
+
+
+def add_build_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `interpreter build NAME`."""
+    add_cache_arguments(parser)
+    parser.add_argument("--force", action="store_true", help="build it although it is there")
+
+
+def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that choose the cache."""
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the site that it is for")
+    parser.add_argument("--cache", metavar="DIR", type=Path, help="the cache directory, in place of the site's")
+
+
+def _name(text: str) -> str:
+    if text not in NAMES:
+        raise argparse.ArgumentTypeError(
+            f"no interpreter {text!r}; there are: {', '.join(NAMES)}{did_you_mean(text, NAMES)}"
+        )
+    return text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Builds, or lists. Raises ConfigError, CacheError, UserError, BuildError."""
+    return _list(options) if options.name is None else _build(options)
+
+
+def _build(options: argparse.Namespace) -> int:
     config = _site(options)
     cache = Cache(_directory(options, config))
     if not cache.writable:
@@ -34,7 +83,7 @@ def build(options: argparse.Namespace) -> int:
     started = time.monotonic()
     progress = Progress(1)
     with progress.compiling("the interpreter"):
-        path = build_interpreter(interpreter(options.name), cache.directory, progress.doing, force=options.force)
+        path = build(interpreter(options.name), cache.directory, progress.doing, force=options.force)
     print(f"{shown(path)}: {size_text(path.stat().st_size)}, {time.monotonic() - started:.1f} s", flush=True)
     (made,) = prepare([Source(path)], _features(config), cache)
     if made.error:
@@ -65,8 +114,7 @@ class _State:
         return "outdated" if self.outdated else "not built"
 
 
-def list_interpreters(options: argparse.Namespace) -> int:
-    """The exit status. Raises ConfigError, CacheError."""
+def _list(options: argparse.Namespace) -> int:
     config = _site(options)
     directory = _directory(options, config)
     states = [_state(name, directory, _features(config)) for name in NAMES]
@@ -95,12 +143,13 @@ def _state(name: str, directory: Path, features: frozenset[str]) -> _State:
     cache = Cache(directory)
     try:
         size = path.stat().st_size
+    except OSError:
+        return _State(name, path, outdated=any(True for _ in built_modules(cache, [name])))
+    try:
         check_ours(path)
         facts = cache.find(cache.artefact(cache.digest(Source(path)), features))
-    except FileNotFoundError:
-        return _State(name, path, outdated=any(True for _ in built_modules(cache, [name])))
     except (OSError, CacheError) as error:
-        return _State(name, path, path.stat().st_size, error=str(error))
+        return _State(name, path, size, error=str(error))
     return _State(name, path, size, compiled=facts is not None)
 
 
@@ -124,9 +173,12 @@ def _as_json(states: list[_State], directory: Path, options: argparse.Namespace)
 
 
 def _command(one: _State, directory: Path, options: argparse.Namespace) -> str:
-    if options.file is None or options.cache is not None:
+    """What builds it. A site says more than its cache: native code is for the features of its engine."""
+    if options.file is None:
         return build_command(one.name, directory)
-    return f"wsgi-wasm interpreter build {one.name} {shlex.quote(str(options.file))}"
+    words = ["wsgi-wasm", "interpreter", "build", one.name, str(options.file)]
+    words += ["--cache", str(options.cache)] if options.cache is not None else []
+    return shlex.join(words)
 
 
 def _site(options: argparse.Namespace) -> Config | None:
