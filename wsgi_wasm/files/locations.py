@@ -6,6 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+GUESTLIB = Path(__file__).parents[1] / "guestlib"
+"""Code of guests' own: what is linked into them, and what interpreters are built of."""
+
 
 def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Path:
     """Where artefacts go: WSGI_WASM_CACHE, else `cache_dir`, else the user's cache, else /var/cache/wsgi-wasm."""

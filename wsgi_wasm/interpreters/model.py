@@ -11,8 +11,6 @@ from typing import Protocol
 
 from wsgi_wasm.cgi.environment import Environment
 
-GUESTLIB = Path(__file__).parents[1] / "guestlib"
-
 Waiting = Callable[[str, float], None]
 """Called about once a second with what is going on, and the seconds that it has taken."""
 
@@ -21,16 +19,16 @@ class Make(Protocol):
     """Makes an interpreter's component."""
 
     def __call__(self, work: Path, output: Path, waiting: Waiting) -> None:
-        """Write `output`; `work` is a directory for this build alone. Raises BuildError, OSError."""
+        """Write `output`; `work` is this build's own directory. Raises BuildError, OSError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
     """An interpreter that this package builds.
 
-    `packages` are fetched for the build, as pip takes them, each with its version. `sources` is the directory of guest
-    code that is built in. Both decide the digest in the name of the file that is built, so that another version of this
-    package looks for another file.
+    `packages` are fetched for the build, as pip takes them, each with its version. `sources` is the
+    directory of guest code that is built in. Both decide the digest in the name of the file that is
+    built, so that another version of this package looks for another file.
     """
 
     name: str
@@ -38,7 +36,8 @@ class Interpreter:
     sources: Path
     make: Make
     environment: Callable[[Environment, Path], Environment]
-    """The environment of a script, from the one that it would have natively and the script's directory."""
+    """The environment of a script, from the one that it would have natively and the script's
+    directory."""
 
     def path(self, cache: Path) -> Path:
         """Where the component lies in a cache directory, whether it has been built or not."""

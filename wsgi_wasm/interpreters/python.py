@@ -1,7 +1,7 @@
 """The Python interpreter: a component that componentize-py makes of CPython and `guestlib/python/`.
 
-What is kept is a snapshot taken after CPython has started and imported its standard library, so that a request finds
-an interpreter that only has to run its script.
+What is kept is a snapshot taken after CPython has started and imported its standard library, so
+that a request finds an interpreter that only has to run its script.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from wsgi_wasm.cgi.environment import Environment
+from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.interpreters.build import fetch, run
-from wsgi_wasm.interpreters.model import GUESTLIB, Interpreter, Waiting
+from wsgi_wasm.interpreters.model import Interpreter, Waiting
 
 SOURCES = GUESTLIB / "python"
 PACKAGES = ("componentize-py==0.25.1", "legacy-cgi==2.6.4", "tzdata==2026.6")
@@ -31,8 +32,8 @@ BESIDE = b"WSGI_WASM_BESIDE"  # names beside the script that hide modules
 
 _SETTLED = 2_000_000_000  # nanoseconds after which a folder that changes again has another time
 
-# Modules that the interpreter has imported: besides those of the standard library that runs here, what only its own
-# version has, and what was put into it.
+# Modules that the interpreter has imported: besides those of the standard library that runs here,
+# what only its own version has, and what was put into it.
 MODULES = sys.stdlib_module_names | set(
     """
     __mp_main__ _android_support _apple_support _ast_unparse _colorize _hmac _ios_support _opcode_metadata
@@ -59,9 +60,10 @@ def _make(work: Path, output: Path, waiting: Waiting) -> None:
 class PythonVariables:
     """An environment with up to two more variables.
 
-    A component's environment is text, and where a value is not UTF-8 it has U+FFFD. Natively scripts see the bytes (a
-    path or a header in Latin-1), so they are carried over by themselves. And files in the script's folder hide modules
-    that the interpreter has imported already: to list a folder costs a guest far more than it costs us.
+    A component's environment is text, and where a value is not UTF-8 it has U+FFFD. Natively
+    scripts see the bytes (a path or a header in Latin-1), so they are carried over by themselves.
+    And files in the script's folder hide modules that the interpreter has imported already: to list
+    a folder costs a guest far more than it costs us.
     """
 
     def __init__(self, variables: Environment, folder: Path) -> None:
