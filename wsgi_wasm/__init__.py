@@ -9,7 +9,8 @@ import importlib
 
 from wsgi_wasm.version import __version__
 
-TYPE_CHECKING = False  # the one of `typing` costs its import, before a command can even handle Ctrl-C
+# That of `typing` would cost its import before a command can handle Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

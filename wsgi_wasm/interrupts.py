@@ -1,8 +1,8 @@
 """Ctrl-C while a command is being loaded.
 
-Python raises KeyboardInterrupt in whatever line is running. Inside an import that may be one where an exception is
-printed and forgotten, or one before anybody can catch it. As nothing has begun that wants to be tidied up, the process
-simply ends.
+Python raises KeyboardInterrupt in whatever line is running. Inside an import that may be one where
+an exception is printed and forgotten, or one before anybody can catch it. As nothing has begun that
+wants to be tidied up, the process simply ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ STATUS = 130  # what a shell reports for a process that SIGINT ended
 
 
 def end_at_once() -> None:
-    """From now on Ctrl-C ends this process without a word, unless somebody else handles it or it is ignored."""
+    """From now on Ctrl-C ends this process without a word, unless somebody else handles it or it is
+    ignored."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         _handle(_end)
 

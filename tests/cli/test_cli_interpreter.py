@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from wsgi_wasm.interpreters import NAMES
 from wsgi_wasm.interpreters.build import build
 from wsgi_wasm.interpreters.python import INTERPRETER
 
 from .conftest import Command
 
 NAME = INTERPRETER.name
+ALL = ", ".join(NAMES)
 
 
 def lines(text: str) -> list[list[str]]:
@@ -82,8 +84,8 @@ def test_one_that_others_can_write(wsgi_wasm: Command, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["build"], "NAME"),
-        (["build", "pyhton"], f"no interpreter 'pyhton'; there are: {NAME}; did you mean 'python'?"),
-        (["build", "cobol"], f"no interpreter 'cobol'; there are: {NAME}\n"),
+        (["build", "pyhton"], f"no interpreter 'pyhton'; there are: {ALL}; did you mean 'python'?"),
+        (["build", "cobol"], f"no interpreter 'cobol'; there are: {ALL}\n"),
         (["build", "python", "--json"], "unrecognized"),
         (["bake", "python"], "choose from"),
         ([], "ACTION"),

@@ -88,8 +88,9 @@ def test_a_package_that_is_missing_is_named() -> None:
     assert done.stderr.startswith("wsgi-wasm: the Python package of 'gunicorn' is not installed: ")
 
 
-# Sends this process an interrupt as soon as the module FIRST is looked for, that is inside an import. Whoever starts it
-# may have interrupts ignored, as a shell has for what runs in the background.
+# Sends this process an interrupt as soon as the module FIRST is looked for, that is inside an
+# import. Whoever starts it may have interrupts ignored, as a shell has for what runs in the
+# background.
 INTERRUPTED = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -178,7 +179,8 @@ def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
 def test_an_interrupt_is_quiet(tmp_path: Path) -> None:
     fifo = tmp_path / "site.yaml"
     os.mkfifo(fifo)
-    # Where the tests themselves run in the background, they have inherited that interrupts are ignored, as would it.
+    # Where the tests themselves run in the background, they have inherited that interrupts are
+    # ignored, as would it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = subprocess.Popen(

@@ -134,7 +134,8 @@ def test_ctrl_c_stops(tmp_path: Path) -> None:
     assert "Traceback" not in process.tail()
 
 
-# A worker that has been forked and waits, before it makes anything its own, until it has been told to end.
+# A worker that has been forked and waits, before it makes anything its own, until it has been told
+# to end.
 EARLY = """
 import signal, sys, time
 from gunicorn.workers.gthread import ThreadWorker

@@ -1,7 +1,8 @@
-"""The command `wsgi-wasm`. Each subcommand is a module below `commands`, which says what it has to offer.
+"""The command `wsgi-wasm`. Each subcommand is a module of `commands`, which says what it offers.
 
-Exit status: 0 all is well; 1 something that the user can mend, said in plain lines on standard error; 2 wrong usage;
-3 a bug of ours, with its traceback; 130 after Ctrl-C; 141 if the reader of a pipe has left.
+Exit status: 0 all is well; 1 something that the user can mend, said in plain lines on standard
+error; 2 wrong usage; 3 a bug of ours, with its traceback; 130 after Ctrl-C; 141 if the reader of a
+pipe has left.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
 
 
 def parser(loaded: Collection[str] = COMMANDS.keys()) -> argparse.ArgumentParser:
-    """The command line, with the options of the commands in `loaded`; the others have their names alone."""
+    """The command line. Only the commands in `loaded` have their options."""
     top = argparse.ArgumentParser(prog="wsgi-wasm", description=_DESCRIPTION, allow_abbrev=False)
     top.add_argument("--version", action=_Version)
     commands = top.add_subparsers(metavar="COMMAND", required=True)

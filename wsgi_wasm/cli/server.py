@@ -1,4 +1,4 @@
-"""gunicorn with this package's settings: the site is the application, the command line the configuration."""
+"""gunicorn with this package's settings, for a site and the options of `wsgi-wasm serve`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ _MARGIN = 15  # seconds between the longest request and gunicorn's patience
 _ACCESS_LOG = '%(h)s "%(r)s" %(s)s %(b)s %(L)s'
 _SHARED_MEMORY = "/dev/shm"
 
-# What tells a worker to end. Until it has its own handlers it has the master's, which only queue a signal. So one that
-# came too early would be lost, and the master would wait for its whole `graceful_timeout`.
+# What tells a worker to end. Until it has its own handlers it has the master's, which only queue a
+# signal. So one that came too early would be lost, and the master would wait for its whole
+# `graceful_timeout`.
 _ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """The master holds the configuration: a worker that is replaced starts with one that is known to be good."""
+    """The master holds the configuration: a worker that is replaced starts with one that is known
+    to be good."""
 
     def __init__(self, config: Config, options: argparse.Namespace) -> None:
         self._config = config
@@ -84,8 +86,8 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _pre_fork(server: Any, worker: Any) -> None:
-    """In the master. What comes from now on is kept, for the master until it has forked and for the worker until it is
-    ready to be told."""
+    """In the master. Signals that come from now on wait: for the master until it has forked, for
+    the worker until it has its own handlers."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     hooks.pre_fork(server, worker)
 
@@ -101,7 +103,8 @@ def _take_signals() -> None:
 
 
 def show(config: Config, options: argparse.Namespace, server: Any) -> None:
-    """Where the routes answer. gunicorn listens already, so a request that follows at once is not refused."""
+    """Where the routes answer. gunicorn listens already, so a request that follows at once is not
+    refused."""
     for route in all_routes(config):
         target = target_of(route)
         if target is not None:

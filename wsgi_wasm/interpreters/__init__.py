@@ -1,4 +1,4 @@
-"""Interpreters that run scripts, started before the first request: one module for each, listed in `SUFFIXES`.
+"""Interpreters that run scripts: one module for each, listed in `SUFFIXES`.
 
 Contract of a module: it is called as the interpreter is, and offers
 
@@ -44,7 +44,8 @@ def interpreter_at(path: Path) -> Interpreter | None:
 
 
 def located(module: str | Path, cache: Path) -> tuple[Path, str]:
-    """The file of what the key `interpreters` names, and the interpreter's name, "" for a module of the site's own."""
+    """The file of what the key `interpreters` names, and the interpreter's name, "" for a module of
+    the site's own."""
     if isinstance(module, str):
         return interpreter(module).path(cache), module
     known = interpreter_at(module)
@@ -52,12 +53,14 @@ def located(module: str | Path, cache: Path) -> tuple[Path, str]:
 
 
 def script_environment(name: str, variables: Environment, folder: Path) -> Environment:
-    """What a script in `folder` is given: `variables`, and what the interpreter called `name` (may be "") adds."""
+    """What a script in `folder` is given: `variables`, and what the interpreter called `name` (may
+    be "") adds."""
     return interpreter(name).environment(variables, folder) if name else variables
 
 
 def missing(path: Path, reason: str) -> str:
-    """Why a module cannot be read, and what to do about it where it is an interpreter that has not been built."""
+    """Why a module cannot be read, and what to do about it where it is an interpreter that has not
+    been built."""
     known = interpreter_at(path)
     if known is None or path.exists():
         return reason

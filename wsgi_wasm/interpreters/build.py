@@ -27,7 +27,8 @@ def build(
 ) -> Path:
     """Make an interpreter, unless it is in the directory `cache` already (then only with `force`).
 
-    Takes some ten seconds, and a download. What is there is replaced by a whole new file only. Raises BuildError.
+    Takes some ten seconds, and a download. What is there is replaced by a whole new file only.
+    Raises BuildError.
     """
     output = interpreter.path(cache)
     if output.exists() and not force:
@@ -59,7 +60,8 @@ def fetch(packages: Sequence[str], target: Path, waiting: Waiting) -> None:
 
 
 def run(command: Sequence[str], environ: Mapping[str, str], waiting: Callable[[float], None]) -> None:
-    """Run a program, with `environ` added to the environment; `waiting` is told the seconds that have passed.
+    """Run a program, with `environ` added to the environment; `waiting` is told the seconds that
+    have passed.
 
     Raises BuildError with the program's words when it fails.
     """

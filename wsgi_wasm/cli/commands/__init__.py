@@ -6,5 +6,5 @@ Contract of a module:
     add_arguments(parser) -> None  its options
     run(options) -> int            does it, and gives the exit status; raises WsgiWasmError for what the user can mend
 
-Only the module of the command that was chosen is imported, so it imports at its top whatever it needs.
+Only the module of the chosen command is imported, so it imports at its top whatever it needs.
 """

@@ -1,4 +1,4 @@
-"""Compile C or C++ CGI sources to one WebAssembly module, with the compiler of the Python package ziglang.
+"""Compile C or C++ CGI sources to one module, with the compiler of the Python package ziglang.
 
 What follows -- goes to the compiler (clang's options) after our own, so that it wins.
 """

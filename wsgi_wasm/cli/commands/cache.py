@@ -1,12 +1,13 @@
 """Show what lies in the cache, or remove what nothing has used for a while.
 
-`list` shows compiled modules, copies of the files of Spin components, and interpreters for scripts, with their size
-and when a process last loaded them. `prune` removes those that no process has loaded for --days; what would be
-needed again is made again, so a server may run meanwhile. It keeps the copies that a process uses, the interpreter of
-this version, and the last good configurations. Run it as the user who owns the cache.
+`list` shows compiled modules, copies of the files of Spin components, and interpreters for scripts,
+with their size and when a process last loaded them. `prune` removes those that no process has
+loaded for --days; what would be needed again is made again, so a server may run meanwhile. It keeps
+the copies that a process uses, the interpreter of this version, and the last good configurations.
+Run it as the user who owns the cache.
 
-FILE is the site that it is for, and is looked at for its `cache_dir` alone. Without one, and where WSGI_WASM_CACHE is
-set, the cache is the environment's (see `wsgi-wasm compile --help`).
+FILE is the site that it is for, and is looked at for its `cache_dir` alone. Without one, and where
+WSGI_WASM_CACHE is set, the cache is the environment's (see `wsgi-wasm compile --help`).
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def _cache(options: argparse.Namespace) -> Cache:
 
 
 def _is_needed(interpreter: Path) -> bool:
-    """Whether this version of the package uses it; others that lie there are of versions before or after it."""
+    """Whether this version of the package uses it; the others are of versions before or after."""
     return interpreter_at(interpreter) is not None
 
 

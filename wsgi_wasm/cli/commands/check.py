@@ -1,7 +1,7 @@
-"""Load a site, compile its modules, and say everything that is wrong with it, then what it would serve.
+"""Load a site, compile its modules, and say what is wrong with it, then what it would serve.
 
-Exit status 1 if the file has mistakes or a route cannot serve; warnings and notes do not count. Values of variables are
-never printed, only their names.
+Exit status 1 if the file has mistakes or a route cannot serve; warnings and notes do not count.
+Values of variables are never printed, only their names.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
     cache = cache_state(config)
     modules = Modules(config, cache.directory, len(modules_of_site(config)), compiling)
     examined = [one for route in all_routes(config) for one in _examine(route, modules)]
-    # The settings for dropped-in files are no route, and are worth a line only if something is wrong with them.
+    # The settings for dropped-in files are no route, and are worth a line only if something is
+    # wrong with them.
     dropped_in = examine(config.handler, modules)
     if dropped_in.errors or dropped_in.warnings:
         examined.append(dropped_in)

@@ -1,10 +1,11 @@
 """Compile modules to native code ahead of time, into the cache that all workers and restarts share.
 
-The cache is WSGI_WASM_CACHE, else `cache_dir` of the file, else $XDG_CACHE_HOME/wsgi-wasm or ~/.cache/wsgi-wasm, else
-/var/cache/wsgi-wasm. Its files are native code, so a server uses only those that belong to root or to the user it
-runs as, in a directory of which the same is true, and that neither group nor others can write. Compile as the user of
-the server where you can (sudo -u www-data wsgi-wasm compile ...). As root, compile into a directory that root owns;
-the server's user must be able to read it.
+The cache is WSGI_WASM_CACHE, else `cache_dir` of the file, else $XDG_CACHE_HOME/wsgi-wasm or
+~/.cache/wsgi-wasm, else /var/cache/wsgi-wasm. Its files are native code, so a server uses only
+those that belong to root or to the user it runs as, in a directory of which the same is true, and
+that neither group nor others can write. Compile as the user of the server where you can
+(sudo -u www-data wsgi-wasm compile ...). As root, compile into a directory that root owns; the
+server's user must be able to read it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     if unknown:
         raise UserError(f"no engine feature {', '.join(unknown)}; there are {', '.join(FEATURES)}")
     if options.cache is not None:
-        # An interpreter that is named lies in the cache, and is looked for where everything looks for it.
+        # An interpreter that is named lies in the cache, and is looked for where everything looks
+        # for it.
         os.environ["WSGI_WASM_CACHE"] = str(options.cache.absolute())
     failed = 0
     sites = [(file, load_site(file)) for file in options.files]  # mistakes in files come before the first compilation

@@ -1,6 +1,7 @@
 """Write a site's YAML from the configuration of another system.
 
-What cannot be carried over stands in comments, beside the route that it belongs to: read them before you serve it.
+What cannot be carried over stands in comments, beside the route that it belongs to: read them
+before you serve it.
 """
 
 from __future__ import annotations

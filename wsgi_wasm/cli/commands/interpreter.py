@@ -1,8 +1,9 @@
 """Build the interpreters that `interpreters` may name, and show which of them are there.
 
-`build` makes one in the cache and compiles it to native code at once; its parts are fetched with pip. FILE is the site
-that it is for, and is looked at for its `cache_dir` and its engine's features alone. Without one, and where
-WSGI_WASM_CACHE is set, the cache is the environment's (see `wsgi-wasm compile --help`).
+`build` makes one in the cache and compiles it to native code at once; its parts are fetched with
+pip. FILE is the site that it is for, and is looked at for its `cache_dir` and its engine's features
+alone. Without one, and where WSGI_WASM_CACHE is set, the cache is the environment's (see
+`wsgi-wasm compile --help`).
 """
 
 from __future__ import annotations
@@ -96,9 +97,9 @@ def _build(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What a cache has of one interpreter. `size` is in bytes, 0 where it has not been built; `compiled` tells whether
-    its native code is there; `outdated`, whether there is one of another version of this package in its place;
-    `error`, why it is not used although it is there."""
+    """What a cache has of one interpreter. `size` is in bytes, 0 where it has not been built;
+    `compiled` tells whether its native code is there; `outdated`, whether there is one of another
+    version of this package in its place; `error`, why it is not used although it is there."""
 
     name: str
     path: Path
@@ -173,7 +174,7 @@ def _as_json(states: list[_State], directory: Path, options: argparse.Namespace)
 
 
 def _command(one: _State, directory: Path, options: argparse.Namespace) -> str:
-    """What builds it. A site says more than its cache: native code is for the features of its engine."""
+    """What builds it. A site is named for its features too: native code is made for them."""
     if options.file is None:
         return build_command(one.name, directory)
     words = ["wsgi-wasm", "interpreter", "build", one.name, str(options.file)]

@@ -1,7 +1,8 @@
 """Send one request through the gateway, in this process, and print the answer.
 
-Status line, head and body go to standard output; what the guest wrote to its standard error, and what the request
-cost, to standard error. FILE is a configuration file, a Spin manifest, a module, or a directory; PATH may have a query.
+Status line, head and body go to standard output; what the guest wrote to its standard error, and
+what the request cost, to standard error. FILE is a configuration file, a Spin manifest, a module,
+or a directory; PATH may have a query.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Serve a site with gunicorn.
 
-FILE is a configuration file; or one module (.wasm, .wat), which then answers / and everything below it; or a directory,
-of which each program answers under its own name, and index.wasm under the directory's; or the manifest of a Spin
-application (spin.toml), whose routes begin at /. What is not compiled yet is compiled first. SIGTERM lets the requests
-that run come to their end, Ctrl-C does not; SIGHUP reads FILE anew.
+FILE is a configuration file; or one module (.wasm, .wat), which then answers / and everything below
+it; or a directory, of which each program answers under its own name, and index.wasm under the
+directory's; or the manifest of a Spin application (spin.toml), whose routes begin at /. What is not
+compiled yet is compiled first. SIGTERM lets the requests that run come to their end, Ctrl-C does
+not; SIGHUP reads FILE anew.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to stop. Raises ConfigError, UserError; does not return in gunicorn's processes."""
+    """Serve until told to stop. Raises ConfigError, UserError; does not return in gunicorn's
+    processes."""
     config = site(options)
     check_address(options.bind, str(options.file))
     compile_first(config)
@@ -81,7 +83,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check_address(address: Address, file: str) -> None:
-    """Raises UserError where nobody could listen, before minutes are spent on compiling; gunicorn only logs it."""
+    """Raises UserError where nobody could listen, before minutes are spent on compiling; gunicorn
+    only logs it."""
     if not address.port:
         return
     try:
@@ -111,7 +114,8 @@ def _cannot_bind(address: Address, error: OSError, file: str) -> str:
 
 
 def compile_first(config: Config) -> None:
-    """Fill the cache before the workers start. A broken module is said, and takes down its own routes alone."""
+    """Fill the cache before the workers start. A broken module is said, and takes down its own
+    routes alone."""
     sources = sources_of_site(config)
     directory = default_directory(config.cache_dir, os.environ)
     try:
