@@ -45,7 +45,7 @@ def native(name: str) -> Path:
 
 def build_python() -> None:
     """The interpreter that `interpreters: {.py: python}` names, in the cache below `build/`. Raises Missing."""
-    done = _wsgi_wasm("build-python", {"WSGI_WASM_CACHE": str(CACHE)})
+    done = _wsgi_wasm("interpreter", {"WSGI_WASM_CACHE": str(CACHE)}, "build", "python")
     if done.returncode:
         raise Missing((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])
 

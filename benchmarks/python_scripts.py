@@ -21,7 +21,8 @@ sys.path.insert(0, str(PROJECT))
 os.environ.setdefault("WSGI_WASM_CACHE", str(PROJECT / "build" / "cache"))
 
 from wsgi_wasm import create_app  # noqa: E402
-from wsgi_wasm.interpreters.build import build_python  # noqa: E402
+from wsgi_wasm.interpreters.build import build  # noqa: E402
+from wsgi_wasm.interpreters.python import INTERPRETER  # noqa: E402
 
 EXAMPLES = PROJECT / "examples" / "python-cgi" / "cgi-bin"
 
@@ -157,7 +158,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=40, help="in each round, of each kind (default 40)")
     parser.add_argument("--python", default="/usr/bin/python3", help="the native one (default /usr/bin/python3)")
     options = parser.parse_args()
-    build_python(Path(os.environ["WSGI_WASM_CACHE"]))
+    build(INTERPRETER, Path(os.environ["WSGI_WASM_CACHE"]))
     print("CPU milliseconds a request, the least of interleaved rounds")
     print(f"{'script':<24}{'native':>10}{'pre-booted':>12}{'ratio':>8}")
     for name, script in SCRIPTS.items():

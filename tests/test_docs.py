@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -204,13 +205,21 @@ def test_named_commands_exist() -> None:
         assert set(named) <= set(COMMANDS), page.name
 
 
+def options_of(command: argparse.ArgumentParser) -> Iterator[str]:
+    """The options of a command, and those of what it has below it."""
+    for action in command._actions:
+        yield from action.option_strings
+        for below in action.choices.values() if isinstance(action.choices, dict) else ():
+            yield from options_of(below)
+
+
 def test_every_command_and_option_is_explained() -> None:
     page = (ROOT / "docs" / "cli.md").read_text("utf-8")
     (commands,) = (action.choices for action in parser()._actions if isinstance(action.choices, dict))
     for name, command in commands.items():
         section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert section, name
-        options = {option for action in command._actions for option in action.option_strings} - {"-h", "--help"}
+        options = set(options_of(command)) - {"-h", "--help"}
         assert not [option for option in options if not re.search(rf"{option}\b", section)], name
 
 

@@ -21,11 +21,13 @@ LAYERS = [
     {"protocols"},
     {"wws"},
     {"gateway"},
-    {"hostapi", "interpreters", "toolchain"},
+    {"hostapi"},
     {"config", "engine"},
+    {"interpreters"},
+    {"toolchain"},
     {"cgi", "binary"},
     {"files"},
-    {"errors", "messages", "version"},
+    {"errors", "interrupts", "messages", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

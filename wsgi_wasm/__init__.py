@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from wsgi_wasm.version import __version__
 
+# That of `typing` would cost its import before a command can handle Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from wsgi_wasm.app import Gateway, create_app
     from wsgi_wasm.config import Config, load_config
     from wsgi_wasm.errors import ConfigError, WsgiWasmError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.files.locations import python_interpreter
+from wsgi_wasm.interpreters.python import INTERPRETER
 
 from .conftest import Command
 from .programs import PLAIN, printing
@@ -42,7 +42,7 @@ def cache(wsgi_wasm: Command, site: Callable[[str], Path], tmp_path: Path) -> Pa
     (cache / "files" / ("0" * 32) / "deep").mkdir(parents=True)
     (cache / "files" / ("0" * 32) / "deep" / "page").write_text("x" * 2000)
     (cache / "files" / ".1111-unfinished").mkdir()
-    for name in (".making-x", "python-0123456789abcdef.wasm", python_interpreter(cache).name, "last-good-00.yaml"):
+    for name in (".making-x", "python-0123456789abcdef.wasm", INTERPRETER.path(cache).name, "last-good-00.yaml"):
         (cache / name).write_text("x" * 3000)
     (cache / "f00.source").write_text("0" * 64)
     (cache / f"{'a' * 64}-{'b' * 16}.lock").write_text("")
@@ -70,7 +70,7 @@ def test_what_is_there(wsgi_wasm: Command, cache: Path, tmp_path: Path) -> None:
     assert [
         line
         for line in done.text.splitlines()
-        if "this version's" in line and python_interpreter(cache).name[:16] in line
+        if "this version's" in line and INTERPRETER.path(cache).name[:16] in line
     ]
     assert "KiB" in done.err
 
@@ -85,7 +85,7 @@ def test_what_is_not_used_any_more_goes(wsgi_wasm: Command, cache: Path) -> None
     assert done.err.replace("freed", "could be freed") == dry.err
     assert len([*cache.glob("*.cwasm")]) == len([*cache.glob("*.json")]) == len([*cache.glob("*.lock")]) == 1
     assert names(cache) - {path.name for path in cache.glob("*.source")} == {
-        *("files", python_interpreter(cache).name, "last-good-00.yaml", "unknown"),
+        *("files", INTERPRETER.path(cache).name, "last-good-00.yaml", "unknown"),
     }
     assert not (cache / "f00.source").exists()
     assert wsgi_wasm("compile", "site.yaml", cache=cache).text.count("cached") == 1
@@ -96,7 +96,7 @@ def test_how_long_is_up_to_the_administrator(wsgi_wasm: Command, cache: Path) ->
     assert "files" not in wsgi_wasm("cache", "prune", "--days", "37.5", "--cache", cache).text
     wsgi_wasm("cache", "prune", "--days", "0", "--cache", cache)
     assert not [*cache.glob("*.cwasm")]
-    assert python_interpreter(cache).exists()
+    assert INTERPRETER.path(cache).exists()
 
 
 def test_what_is_made_right_now_stays(wsgi_wasm: Command, cache: Path) -> None:

@@ -105,4 +105,4 @@ def test_the_python_interpreter_is_looked_for_in_the_cache_that_is_named(
     site("routes: {/cgi-bin: {directory: scripts, interpreters: {.py: python}}}")
     done = wsgi_wasm("compile", "--cache", "other", "site.yaml")
     assert done.status == 1
-    assert f"run `wsgi-wasm build-python --cache {tmp_path / 'other'}`" in done.text
+    assert f"run `wsgi-wasm interpreter build python --cache {tmp_path / 'other'}`" in done.text

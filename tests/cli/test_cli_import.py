@@ -9,7 +9,7 @@ from werkzeug.test import Client
 
 from spin.conftest import write_app
 from wsgi_wasm import create_app, load_config
-from wsgi_wasm.cli.import_ import add_arguments
+from wsgi_wasm.cli.commands.import_ import add_arguments
 from wsgi_wasm.config import ModuleTarget
 from wsgi_wasm.importers import IMPORTERS
 

@@ -53,17 +53,82 @@ def test_wrong_usage_is_2(arguments: tuple[str, ...], wsgi_wasm: Command) -> Non
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["--version"], ["bake"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["bake"], ["bake", "serve"], []])
 def test_help_and_usage_errors_load_no_engine(arguments: list[str]) -> None:
     script = (
         f"import sys; from wsgi_wasm.cli import main; main({arguments!r}); heavy = {{'wsgi_wasm.engine', "
-        "'wsgi_wasm.engine.capi.core', 'wsgi_wasm.app', 'gunicorn', 'werkzeug', 'yaml'} & set(sys.modules); "
+        "'wsgi_wasm.engine.capi.core', 'wsgi_wasm.app', 'wsgi_wasm.cli.commands', 'gunicorn', 'werkzeug', 'yaml'} "
+        "& set(sys.modules); "
         "print('heavy:', *sorted(heavy), file=sys.stderr)"
     )
-    done = subprocess.run(
+    assert in_process(script).stderr.splitlines()[-1] == "heavy:"
+
+
+def in_process(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stderr.splitlines()[-1] == "heavy:"
+
+
+def test_a_command_loads_no_other_one() -> None:
+    """Nor what is needed by others alone: a word that is an argument is no command."""
+    done = in_process(
+        "import sys; from wsgi_wasm.cli import main; main(['build', 'serve', 'check']); "
+        "print(*(name for name in sys.modules if name.startswith(('wsgi_wasm.cli.commands.', 'gunicorn.'))))"
+    )
+    assert done.stdout.split() == ["wsgi_wasm.cli.commands.build"]
+    assert done.stderr == "wsgi-wasm: serve: no such file\n"
+
+
+def test_a_package_that_is_missing_is_named() -> None:
+    done = in_process(
+        "import sys; sys.modules['gunicorn'] = None; from wsgi_wasm.cli import main; sys.exit(main(['serve', 'x']))"
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("wsgi-wasm: the Python package of 'gunicorn' is not installed: ")
+
+
+# Sends this process an interrupt as soon as the module FIRST is looked for, that is inside an
+# import. Whoever starts it may have interrupts ignored, as a shell has for what runs in the
+# background.
+INTERRUPTED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == FIRST:
+            print("interrupted", flush=True)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv[1:] = ["serve", "x.wat"]
+"""
+ENTRIES = {
+    "module": "import runpy; runpy.run_module('wsgi_wasm', run_name='__main__', alter_sys=True)",
+    "script": "from wsgi_wasm.__main__ import main; sys.exit(main())",
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize(
+    "first",
+    ["wsgi_wasm.cli", "wsgi_wasm.errors", "wsgi_wasm.config", "wsgi_wasm.engine.capi.core", "gunicorn.app.base"],
+)
+def test_an_interrupt_while_it_is_loaded_is_quiet(first: str, entry: str) -> None:
+    done = in_process(INTERRUPTED.replace("FIRST", repr(first)) + ENTRIES[entry])
+    assert (done.returncode, done.stdout, done.stderr) == (130, "interrupted\n", "")
+
+
+def test_interrupts_are_again_what_they_were() -> None:
+    done = in_process(
+        "import signal; from wsgi_wasm.cli import main\n"
+        "for handler in (signal.default_int_handler, signal.SIG_IGN, print):\n"
+        "    signal.signal(signal.SIGINT, handler)\n"
+        "    main(['bake'])\n"
+        "    assert signal.getsignal(signal.SIGINT) is handler, handler\n"
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["serve", "check", "run", "compile"])
@@ -89,7 +154,7 @@ def test_a_bug_of_ours_is_3_with_its_traceback(
     def broken(options: object) -> int:
         raise KeyError("inside")
 
-    monkeypatch.setattr("wsgi_wasm.cli.check.run", broken)
+    monkeypatch.setattr("wsgi_wasm.cli.commands.check.run", broken)
     assert main(["check", "site.yaml"]) == BUG
     said = capsys.readouterr().err
     assert "Traceback" in said
@@ -114,7 +179,8 @@ def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
 def test_an_interrupt_is_quiet(tmp_path: Path) -> None:
     fifo = tmp_path / "site.yaml"
     os.mkfifo(fifo)
-    # Where the tests themselves run in the background, they have inherited that interrupts are ignored, as would it.
+    # Where the tests themselves run in the background, they have inherited that interrupts are
+    # ignored, as would it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = subprocess.Popen(

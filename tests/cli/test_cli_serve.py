@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,9 +127,43 @@ def test_sigterm_lets_a_request_end(site: SiteWriter, tmp_path: Path) -> None:
 
 def test_ctrl_c_stops(tmp_path: Path) -> None:
     (tmp_path / "x.wat").write_text(printing(PLAIN))
-    with serving(tmp_path, "x.wat") as (process, _):
+    with serving(tmp_path, "x.wat") as (process, address):
+        assert request(address, "GET", "/").status == 200
         status, killed = process.stop(signal.SIGINT)
     assert (status, killed) == (0, ())
+    assert "Traceback" not in process.tail()
+
+
+# A worker that has been forked and waits, before it makes anything its own, until it has been told
+# to end.
+EARLY = """
+import signal, sys, time
+from gunicorn.workers.gthread import ThreadWorker
+from wsgi_wasm.__main__ import main
+
+made = ThreadWorker.init_process
+
+def init_process(self):
+    print("worker forked", flush=True)
+    deadline = time.monotonic() + 20
+    while signal.SIGQUIT not in signal.sigpending() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    made(self)
+
+ThreadWorker.init_process = init_process
+sys.exit(main())
+"""
+
+
+def test_ctrl_c_stops_a_worker_that_has_just_been_forked(tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    command = [sys.executable, "-c", EARLY, "serve", "--bind", "127.0.0.1:0", "--workers", "1", "x.wat"]
+    process = ServerProcess(command, output=tmp_path / "serve.log", env=environment(), cwd=tmp_path)
+    try:
+        wait_while_alive(process, "the worker", lambda: "worker forked" in process.tail())
+        assert process.stop(signal.SIGINT) == (0, ())
+    finally:
+        process.stop()
     assert "Traceback" not in process.tail()
 
 

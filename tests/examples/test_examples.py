@@ -30,7 +30,7 @@ BUILT_OTHERWISE: dict[str, list[str]] = {
     "composed": [],
     "hello": [],
     "visits": [],
-    "python-cgi": ["wsgi-wasm build-python"],
+    "python-cgi": ["wsgi-wasm interpreter build python"],
 }
 DOCUMENTED = "http://127.0.0.1:8000"  # in the READMEs; `serve` listens there by default
 TIMEOUT = 110  # seconds; a first compilation of CPython takes a while
@@ -118,7 +118,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run("build-python", cwd=copy.parent)
+    done = run("interpreter", "build", "python", cwd=copy.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     return copy
 

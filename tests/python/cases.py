@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import yaml
 
-from wsgi_wasm.interpreters.build import build_python
+from wsgi_wasm.interpreters.build import build
+from wsgi_wasm.interpreters.python import INTERPRETER
 
 HERE = Path(__file__).resolve().parent
 
@@ -77,4 +78,4 @@ def cases() -> list[Case]:
 
 def interpreter() -> Path:
     """`interpreters: {.py: python}`, built where the tests' cache is."""
-    return build_python(Path(os.environ["WSGI_WASM_CACHE"]))
+    return build(INTERPRETER, Path(os.environ["WSGI_WASM_CACHE"]))

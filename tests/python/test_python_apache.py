@@ -8,7 +8,7 @@ from pathlib import Path
 
 from python.cases import interpreter
 from servers.apache import give_to_server
-from servers.client import get, request
+from servers.client import request
 from servers.fixtures import serve
 from servers.process import wait_for
 
@@ -18,6 +18,12 @@ import sys
 print("Content-Type: application/octet-stream\\n", flush=True)
 sys.stdout.buffer.write(sys.stdin.buffer.read())
 """
+
+PATIENCE = 100.0  # seconds, more than `queue_timeout`: a busy machine compiles for long
+
+
+def answered(address: tuple[str, int]) -> bool:
+    return request(address, "GET", "/s/echo.py", timeout=PATIENCE).status != 503
 
 
 def test_a_script_under_mod_wsgi(open_tmp: Path) -> None:
@@ -32,5 +38,5 @@ def test_a_script_under_mod_wsgi(open_tmp: Path) -> None:
     (open_tmp / "site.yaml").write_text(SITE, encoding="utf-8")
     body = os.urandom(2 << 20)
     with serve("mod_wsgi-daemon", open_tmp / "site.yaml", open_tmp, ready="/nothing", cache=cache) as server:
-        wait_for("the interpreter to be compiled", lambda: get(server.address, "/s/echo.py").status != 503)
+        wait_for("the interpreter to be compiled", lambda: answered(server.address), timeout=5 * PATIENCE)
         assert request(server.address, "POST", "/s/echo.py", body=body).body == body

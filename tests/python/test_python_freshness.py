@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import Client
 
 from python.cases import interpreter
-from wsgi_wasm.interpreters.python_environment import MODULES
+from wsgi_wasm.interpreters.python import MODULES
 
 HEAD = 'print("Content-Type: text/plain\\n")\n'
 
@@ -104,7 +104,7 @@ def test_a_changed_script_is_seen_at_once(answers: Callable[[str, int], list[str
 
 
 def test_the_gateway_knows_what_the_interpreter_has_imported(answers: Callable[[str, int], list[str]]) -> None:
-    """A file of such a name beside a script has to hide the module (see `python_variables`)."""
+    """A file of such a name beside a script has to hide the module (see `PythonVariables`)."""
     script = "import sys\nprint(*{name.partition('.')[0] for name in sys.modules} - {'__main__'})\n"
     (text,) = answers(script, 1)
     assert len(text.split()) > 200

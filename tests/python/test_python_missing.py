@@ -17,8 +17,8 @@ from guests.build import guest
 from servers.packages import package_parent
 from wsgi_wasm.config import interpreters_of, load_config
 from wsgi_wasm.errors import BuildError
-from wsgi_wasm.files.locations import python_interpreter
-from wsgi_wasm.interpreters.build import build_python
+from wsgi_wasm.interpreters.build import build
+from wsgi_wasm.interpreters.python import INTERPRETER
 
 SITE = "routes:\n  /s: {directory: scripts, interpreters: {.py: python, .six: ./python}}\n"
 
@@ -36,10 +36,10 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_name_is_no_path(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE + "cache_dir: kept\n", encoding="utf-8")
     (route,) = load_config(tmp_path / "site.yaml", {}).routes
-    assert interpreters_of(route.target)[".py"].module == python_interpreter(tmp_path / "kept")
+    assert interpreters_of(route.target)[".py"].module == INTERPRETER.path(tmp_path / "kept")
     assert interpreters_of(route.target)[".six"].module == tmp_path / "python"
     (route,) = load_config(tmp_path / "site.yaml", {"WSGI_WASM_CACHE": "/elsewhere"}).routes
-    assert interpreters_of(route.target)[".py"].module == python_interpreter(Path("/elsewhere"))
+    assert interpreters_of(route.target)[".py"].module == INTERPRETER.path(Path("/elsewhere"))
 
 
 @pytest.mark.parametrize("command", ["check", "compile"])
@@ -49,7 +49,7 @@ def test_commands_say_what_to_do(command: str, empty: Path, tmp_path: Path) -> N
     environment = {**os.environ, "PYTHONPATH": str(package_parent())}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"has not been built: run `wsgi-wasm build-python --cache {empty}`" in done.stdout
+    assert f"has not been built: run `wsgi-wasm interpreter build python --cache {empty}`" in done.stdout
 
 
 def test_so_does_the_log(
@@ -58,13 +58,13 @@ def test_so_does_the_log(
     client = make_client({"/": {"directory": str(tmp_path / "scripts"), "interpreters": {".py": "python"}}})
     with caplog.at_level(logging.ERROR, "wsgi_wasm"):
         assert client.get("/a.py").status_code == 503
-    assert "run `wsgi-wasm build-python" in caplog.text
+    assert "run `wsgi-wasm interpreter build python" in caplog.text
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(BuildError, match="componentize-py"):
-        build_python(tmp_path)
+        build(INTERPRETER, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,7 +72,7 @@ def test_one_that_others_can_write_is_not_run(
     empty: Path, tmp_path: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
 ) -> None:
     empty.mkdir(mode=0o700)
-    there = python_interpreter(empty)
+    there = INTERPRETER.path(empty)
     shutil.copyfile(guest("hello"), there)
     client = make_client({"/": {"directory": str(tmp_path / "scripts"), "interpreters": {".py": "python"}}})
     there.chmod(0o666)

@@ -1,15 +1,8 @@
-"""The command `wsgi-wasm`. A subcommand is a module in `COMMANDS`:
+"""The command `wsgi-wasm`. Each subcommand is a module of `commands`, which says what it offers.
 
-    HELP: str                      one line for the list of commands
-    EXAMPLES: str                  the end of its own --help
-    add_arguments(parser) -> None  its options
-    run(options) -> int            does it, and gives the exit status; raises WsgiWasmError for what the user can mend
-
-At their top these modules import only what parsing needs: `--help` and a usage error load no engine. `run` imports the
-rest.
-
-Exit status: 0 all is well; 1 something that the user can mend, said in plain lines on standard error; 2 wrong usage;
-3 a bug of ours, with its traceback; 130 after Ctrl-C.
+Exit status: 0 all is well; 1 something that the user can mend, said in plain lines on standard
+error; 2 wrong usage; 3 a bug of ours, with its traceback; 130 after Ctrl-C; 141 if the reader of a
+pipe has left.
 """
 
 from __future__ import annotations
@@ -19,26 +12,37 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
+from wsgi_wasm import interrupts
 from wsgi_wasm.errors import WsgiWasmError
 from wsgi_wasm.version import __version__
 
+
+class Command(NamedTuple):
+    """A module of `wsgi_wasm.cli.commands`, and the line that the list of commands has for it."""
+
+    module: str
+    help: str
+
+
 COMMANDS = {
-    "serve": "wsgi_wasm.cli.serve",
-    "check": "wsgi_wasm.cli.check",
-    "run": "wsgi_wasm.cli.run",
-    "compile": "wsgi_wasm.cli.compile",
-    "build": "wsgi_wasm.cli.build",
-    "build-python": "wsgi_wasm.cli.build_python",
-    "cache": "wsgi_wasm.cli.cache",
-    "import": "wsgi_wasm.cli.import_",
+    "serve": Command("serve", "serve a site, a module or a directory"),
+    "check": Command("check", "say what is wrong with a site, and what it serves"),
+    "run": Command("run", "send one request to a site, without a server"),
+    "compile": Command("compile", "fill the cache of compiled modules"),
+    "build": Command("build", "compile C or C++ sources to a module"),
+    "interpreter": Command("interpreter", "build interpreters for scripts, and list them"),
+    "build-python": Command("build_python", "another name for: interpreter build python"),
+    "cache": Command("cache", "show or clean the cache"),
+    "import": Command("import_", "rewrite another system's configuration as a site"),
 }
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3
-INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell reports for a process that SIGINT or SIGPIPE ended
+INTERRUPTED, BROKEN_PIPE = interrupts.STATUS, 141  # what a shell reports for SIGINT and SIGPIPE
 
 _DESCRIPTION = "WebAssembly CGI programs behind a WSGI server, from one YAML file."
 
@@ -67,9 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    # What follows `--` is for the compiler; argparse would take it for more sources.
-    own, rest = _split(argv) if argv[:1] == ["build"] else (argv, [])
-    options = parser().parse_args(own)
+    interrupts.end_at_once()
+    try:
+        # What follows `--` is for the compiler; argparse would take it for more sources.
+        own, rest = _split(argv) if argv[:1] == ["build"] else (argv, [])
+        # The options of the top level take no values, so the first other word is the command.
+        options = parser([word for word in own if not word.startswith("-")][:1]).parse_args(own)
+    finally:
+        interrupts.raise_again()
     options.rest = rest
     status: int = options.run(options)
     return status
@@ -82,24 +91,39 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
     return argv[:at], argv[at + 1 :]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(loaded: Collection[str] = COMMANDS.keys()) -> argparse.ArgumentParser:
+    """The command line. Only the commands in `loaded` have their options."""
     top = argparse.ArgumentParser(prog="wsgi-wasm", description=_DESCRIPTION, allow_abbrev=False)
     top.add_argument("--version", action=_Version)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for name, module in COMMANDS.items():
-        command = importlib.import_module(module)
+    for name, command in COMMANDS.items():
+        if name not in loaded:
+            commands.add_parser(name, help=command.help)
+            continue
+        module = _loaded(command)
         sub = commands.add_parser(
             name,
-            help=command.HELP,
-            description=command.__doc__,
-            epilog=f"examples:\n{command.EXAMPLES}",
+            help=command.help,
+            description=module.__doc__,
+            epilog=f"examples:\n{module.EXAMPLES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        command.add_arguments(sub)
-        sub.set_defaults(run=command.run, usage=sub.error)
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run, usage=sub.error)
     return top
+
+
+def _loaded(command: Command) -> ModuleType:
+    try:
+        return importlib.import_module(f"wsgi_wasm.cli.commands.{command.module}")
+    except ModuleNotFoundError as error:
+        package = (error.name or "wsgi_wasm").partition(".")[0]
+        if package == "wsgi_wasm":
+            raise
+        raise WsgiWasmError(
+            f"the Python package of {package!r} is not installed: install wsgi-wasm again, with what it requires"
+        ) from None
 
 
 class _Version(argparse.Action):

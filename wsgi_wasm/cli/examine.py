@@ -22,8 +22,8 @@ from wsgi_wasm.engine.hostcalls.host_api import interfaces_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.errors import CacheError, ModuleError
-from wsgi_wasm.files.locations import missing
 from wsgi_wasm.hostapi import APIS, warnings
+from wsgi_wasm.interpreters import missing
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed

@@ -17,7 +17,7 @@ from wsgi_wasm.engine.code.compiler import compile_in_child
 from wsgi_wasm.engine.code.source import Source
 from wsgi_wasm.engine.modules import Waiting, check_facts
 from wsgi_wasm.errors import CacheError, ModuleError
-from wsgi_wasm.files.locations import missing
+from wsgi_wasm.interpreters import missing
 from wsgi_wasm.spin import load_application
 
 MOST_SCRIPTS = 1000  # programs of one directory route that are compiled ahead

@@ -17,7 +17,7 @@ from typing import Any
 from wsgi_wasm.app import Gateway
 from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.metavars import MetaVariables
-from wsgi_wasm.cli.running import make_environ, patient, read_data
+from wsgi_wasm.cli.request import make_environ, patient, read_data
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import table
 from wsgi_wasm.config import Config

@@ -1,33 +1,41 @@
-"""gunicorn with this package's settings: the site is the application, the command line the configuration."""
+"""gunicorn with this package's settings, for a site and the options of `wsgi-wasm serve`."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import os
+import signal
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
+from wsgi_wasm import gunicorn as hooks
 from wsgi_wasm.app import Gateway
 from wsgi_wasm.cli.source import site
 from wsgi_wasm.cli.terminal import plural, say, shown
 from wsgi_wasm.config import Config, DirectoryTarget, Route, all_routes
 from wsgi_wasm.errors import ConfigError
-from wsgi_wasm.gunicorn import all_limits, post_worker_init, pre_fork
 
 _MARGIN = 15  # seconds between the longest request and gunicorn's patience
 _ACCESS_LOG = '%(h)s "%(r)s" %(s)s %(b)s %(L)s'
 _SHARED_MEMORY = "/dev/shm"
 
+# What tells a worker to end. Until it has its own handlers it has the master's, which only queue a
+# signal. So one that came too early would be lost, and the master would wait for its whole
+# `graceful_timeout`.
+_ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """The master holds the configuration: a worker that is replaced starts with one that is known to be good."""
+    """The master holds the configuration: a worker that is replaced starts with one that is known
+    to be good."""
 
     def __init__(self, config: Config, options: argparse.Namespace) -> None:
         self._config = config
         self._options = options
         super().__init__(prog="wsgi-wasm")
+        os.register_at_fork(after_in_parent=_take_signals)
 
     def load_config(self) -> None:
         """gunicorn's settings, from ours."""
@@ -55,7 +63,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     """gunicorn's settings by name; `conf/gunicorn.conf.py` says why."""
-    longest = max((limits.timeout + limits.queue_timeout for _, limits in all_limits(config)), default=30)
+    longest = max((limits.timeout + limits.queue_timeout for _, limits in hooks.all_limits(config)), default=30)
     patience = math.ceil(longest) + _MARGIN
     return {
         "bind": str(options.bind),
@@ -72,13 +80,31 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         "loglevel": "warning",
         "accesslog": "-",
         "access_log_format": _ACCESS_LOG,
-        "post_worker_init": post_worker_init,
-        "pre_fork": pre_fork,
+        "post_worker_init": _post_worker_init,
+        "pre_fork": _pre_fork,
     }
 
 
+def _pre_fork(server: Any, worker: Any) -> None:
+    """In the master. Signals that come from now on wait: for the master until it has forked, for
+    the worker until it has its own handlers."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    hooks.pre_fork(server, worker)
+
+
+def _post_worker_init(worker: Any) -> None:
+    """In the worker, which has its handlers and its application."""
+    _take_signals()
+    hooks.post_worker_init(worker)
+
+
+def _take_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
 def show(config: Config, options: argparse.Namespace, server: Any) -> None:
-    """Where the routes answer. gunicorn listens already, so a request that follows at once is not refused."""
+    """Where the routes answer. gunicorn listens already, so a request that follows at once is not
+    refused."""
     for route in all_routes(config):
         if route.target is not None:
             for listener in server.LISTENERS:

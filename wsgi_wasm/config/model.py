@@ -24,9 +24,13 @@ class Dir:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """The module that runs scripts of one suffix. `{script}` in `args` stands for the script's guest path."""
+    """The module that runs scripts of one suffix. `{script}` in `args` stands for the script's guest path.
+
+    `name` is that of an interpreter that this package builds (see `wsgi_wasm.interpreters`), "" for other modules.
+    """
 
     module: Path
+    name: str = ""
     args: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
     dirs: tuple[Dir, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wsgi_wasm.config.schema import GROUPS, RUNS, STORES, TABLE
+from wsgi_wasm.config.schema import GROUPS, INTERPRETER_EXAMPLE, RUNS, STORES, TABLE
 from wsgi_wasm.config.section import NO_DEFAULT, Key
+from wsgi_wasm.interpreters import NAMES, SUFFIXES
 
 INTRODUCTION = """\
 # Configuration
@@ -26,7 +27,7 @@ routes:
     module: hello.wasm
   /cgi-bin:
     directory: cgi-bin
-    interpreters: {.py: python}
+    interpreters: INTERPRETER_EXAMPLE
 ```
 
 `conf/site.yaml` shows every key with its default, and `conf/site.schema.json` lets editors complete and check keys.
@@ -99,16 +100,16 @@ _NOT_IN_EXAMPLE = frozenset({"module", "spin", "exact", "selectable"})
 
 def reference() -> str:
     """The page, as Markdown."""
-    parts = [INTRODUCTION, _part("## The file", "", _at("site"), "")]
+    introduction = INTRODUCTION.replace("INTERPRETER_EXAMPLE", INTERPRETER_EXAMPLE)
+    parts = [introduction, _part("## The file", "", _at("site"), "")]
     parts.append("## Routes\n\n" + ROUTES)
     for group in GROUPS:
         keys = [key for key in _at("route") if key.group == group]
         parts.append(_part(f"### {group}", "", keys, _route_example(group, keys)))
     parts.append(_part("## Entries of `dirs`", DIRS, _at("dir"), _nested("dirs:", "/out:", _at("dir"))))
     interpreter = _at("interpreter")
-    parts.append(
-        _part("## Entries of `interpreters`", INTERPRETERS, interpreter, _nested("interpreters:", ".py:", interpreter))
-    )
+    example = _nested("interpreters:", f"{SUFFIXES[NAMES[0]]}:", interpreter)
+    parts.append(_part("## Entries of `interpreters`", INTERPRETERS, interpreter, example))
     parts.append(_part("## Entries of `spin`", SPIN, _at("spin"), _nested("/shop:", "spin:", _at("spin"))))
     host = _at("host")
     parts.append(_part("## Hosts", HOSTS, host, _nested("hosts:", '"*.example":', host)))

@@ -21,7 +21,7 @@ from wsgi_wasm.config.model import (
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.schema import TABLE, TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, fields_of, merged, value_of, with_other_defaults
-from wsgi_wasm.files.locations import PYTHON, python_interpreter
+from wsgi_wasm.interpreters import located
 from wsgi_wasm.messages import quote
 
 # Interfaces whose guests are not told of the request by variables: there, any name is free.
@@ -102,8 +102,10 @@ class RouteBuilder:
             self.dirs.extend(dirs)
             module = value_of(own, "module")
             if module is not None:
+                file, interpreter = located(module, self.cache)
                 interpreters[suffix] = Interpreter(
-                    module=python_interpreter(self.cache) if module == PYTHON else module,
+                    module=file,
+                    name=interpreter,
                     dirs=tuple(entry.dir for entry in dirs),
                     **fields_of(Interpreter, own),
                 )

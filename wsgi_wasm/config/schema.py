@@ -31,10 +31,12 @@ from wsgi_wasm.config.model import (
 )
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT, DefaultWhere, Into, Key
-from wsgi_wasm.files.locations import PYTHON
+from wsgi_wasm.interpreters import NAMES, SUFFIXES
 
 TABLE = v.TABLE
 SITE = v.SITE
+
+INTERPRETER_EXAMPLE = f"{{{SUFFIXES[NAMES[0]]}: {NAMES[0]}}}"
 
 # What answers a route: exactly one of them.
 TARGETS = ("module", "directory", "spin")
@@ -65,6 +67,10 @@ def _key(
         **more,
     )
     TABLE.keys.append(made)
+
+
+def _names() -> str:
+    return ", ".join(f"`{name}`" for name in NAMES)
 
 
 ANY_ROUTE = "route defaults handler"
@@ -116,7 +122,7 @@ _key("route defaults", "index", DirectoryTarget, ListOf(item=v.FILE_NAME, plural
      "[index.wasm, index.py]",
      "Files to look for, in order, where the path names a directory; for `directory` routes.", RUNS,
      only_with="directory")
-_key("route defaults", "interpreters", None, v.INTERPRETERS, {}, "{.py: python}",
+_key("route defaults", "interpreters", None, v.INTERPRETERS, {}, INTERPRETER_EXAMPLE,
      "Modules that run scripts, by the script's suffix; other suffixes than these, `.wasm` and `.wat` are "
      "not served; for `directory` routes.", RUNS, only_with="directory")
 _key(ANY_ROUTE, "interface", Route, Choice(allowed=INTERFACES), "auto", "cgi",
@@ -225,9 +231,9 @@ _key("dir", "path", (Dir, "host"), v.HOST_PATH, NO_DEFAULT, "./out",
      "The host directory; this key alone may be written as a text.")
 _key("dir", "writable", Dir, v.FLAG, False, "true", "Whether guests may change what is in it.")
 
-_key("interpreter", "module", None, PathOrName(path=v.HOST_PATH, names=(PYTHON,)), NO_DEFAULT, "python",
-     "The interpreter's module, or `python` for the one that `wsgi-wasm build-python` makes (write `./python` for a "
-     "file of that name); this key alone may be written as a text.")
+_key("interpreter", "module", None, PathOrName(path=v.HOST_PATH, names=NAMES), NO_DEFAULT, NAMES[0],
+     f"The interpreter's module, or the name of one that `wsgi-wasm interpreter` builds: {_names()} (write "
+     f"`./{NAMES[0]}` for a file of that name); this key alone may be written as a text.")
 _key("interpreter", "args", Interpreter, ListOf(item=v.SCRIPT_ARG, plural="texts", unique=False), ["{script}"],
      '[-I, "{script}"]',
      "Arguments after the program's name; `{script}` is the script's guest path.")

@@ -8,6 +8,7 @@ from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
 from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.config.quantities import duration, size
 from wsgi_wasm.config.section import Section, Table
+from wsgi_wasm.interpreters import NAMES
 
 # The sections of a file, as messages call them.
 TITLES = {
@@ -77,7 +78,7 @@ DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path"
 ROUTES = MapOf(key=ROUTE_PATH, value=_section("route", "a mapping of route keys"), plural="route paths")
 INTERPRETERS = MapOf(
     key=SUFFIX,
-    value=_section("interpreter", "a module's path, python or a mapping", "module", short="module"),
+    value=_section("interpreter", f"a module's path, {', '.join(NAMES)} or a mapping", "module", short="module"),
     plural="suffixes",
 )
 SPIN_VARIABLES = MapOf(

@@ -29,7 +29,7 @@ from wsgi_wasm.engine.program.pool import program_engine
 from wsgi_wasm.engine.program.preview1 import PREVIEW1, PREVIEW1_FUNCTIONS
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
-from wsgi_wasm.files.locations import is_python_interpreter, missing
+from wsgi_wasm.interpreters import missing
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import AnyApi
@@ -215,6 +215,7 @@ class ModuleStore:
         self._compositions = compositions
         self.features = features
         self.instances = instances
+        self._directory = directory
         self.cache: Cache | None = None
         try:
             self.cache = Cache(directory)
@@ -262,8 +263,8 @@ class ModuleStore:
 
     def from_cache(self, source: Source) -> Linked | None:
         """The module from its artefact, or None where that has to be made. Raises ModuleError, CacheError, OSError."""
-        if is_python_interpreter(source.path):
-            check_ours(source.path)  # the one module that lies in the cache, where a site's owner does not look
+        if source.path.parent == self._directory:
+            check_ours(source.path)  # built by this package, into a place where a site's owner does not look
         if self.cache is None:
             return None
         artefact = self.cache.artefact(self.cache.digest(source), self.features)

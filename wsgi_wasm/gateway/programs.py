@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import NotFound
-from wsgi_wasm.files.locations import is_python_interpreter
-from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory, Wrap
+from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
-from wsgi_wasm.interpreters.python_environment import PythonVariables
+from wsgi_wasm.interpreters import script_environment
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
@@ -95,11 +94,11 @@ class Programs:
         arguments = [argument.replace("{script}", script) for argument in interpreter.args]
         # The scripts are what an interpreter reads, so it sees them as the root of its file system.
         dirs = (Dir(guest="/", host=directory, writable=False), *self._route.dirs, *interpreter.dirs)
-        wrap: Wrap | None = None
-        if is_python_interpreter(interpreter.module):
-            folder = Path(f"{directory}{script}").parent
-            wrap = lambda variables: PythonVariables(variables, folder)  # noqa: E731
-        protocols = self._make_protocols({**self._route.env, **interpreter.env}, wrap)
+        folder = Path(f"{directory}{script}").parent
+        protocols = self._make_protocols(
+            {**self._route.env, **interpreter.env},
+            lambda variables: script_environment(interpreter.name, variables, folder),
+        )
         settings = ProgramSettings(script, arguments, dirs, protocols)
         return Program(self._modules.module(interpreter.module), self._route, settings, self.bindings)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from wsgi_wasm.engine.code.adapter import FILES
 from wsgi_wasm.errors import BuildError
+from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.toolchain.build import build_code, compiler_version
+
+FILES = GUESTLIB / "adapter"
 
 COMPILER = "ziglang 0.17.1"
 

@@ -20,14 +20,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
+from wsgi_wasm.files.locations import GUESTLIB
 
 TARGET = "wasm32-wasi"
 STACK_SIZE = 65536
 PAGE = 65536
 C_SUFFIXES = frozenset({".c"})
 CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++"})
-ALLOCATOR = Path(__file__).parents[1] / "guestlib" / "malloc.c"
-STDOUT = Path(__file__).parents[1] / "guestlib" / "stdout.c"
+ALLOCATOR = GUESTLIB / "malloc.c"
+STDOUT = GUESTLIB / "stdout.c"
 MISSING = "no C compiler: the package ziglang is not installed; try: pip install 'wsgi-wasm[build]'"
 
 DIAGNOSTIC = re.compile(r"\S.*:\d+:\d+: (?:warning|note|(?:fatal )?error): ")

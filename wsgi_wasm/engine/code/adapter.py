@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.engine.runtime import wat_to_wasm
+from wsgi_wasm.files.locations import GUESTLIB
 
 if TYPE_CHECKING:
     from wsgi_wasm.binary.wrap import Parts
 
-FILES = Path(__file__).parents[2] / "guestlib" / "adapter"
+FILES = GUESTLIB / "adapter"
 COMPOSER = Path(__file__).parents[2] / "binary"
 
 _INCLUDED = re.compile(rb"^ *(?:\(core instance \$native\)\n *)?;;; (\w+)\.wat$", re.MULTILINE)

@@ -10,19 +10,18 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_wasm.engine.code.cache import DAY, Cache
-from wsgi_wasm.files.locations import is_python_interpreter
 from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.replace import MAKING
 from wsgi_wasm.files.stamp import identity
 
 _ARTEFACT = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
-_INTERPRETER = re.compile(r"python-[0-9a-f]{16}\.wasm")
-_LEFT_BEHIND = re.compile(rf"(?:{re.escape(MAKING)}|\.python-).*")  # by a process that ended while it wrote
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_LEFT_BEHIND = re.compile(rf"{re.escape(MAKING)}.*")  # by a process that ended while it wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,11 @@ def _removed(artefact: Path, files: tuple[Path, ...]) -> bool:
     return True
 
 
-def interpreters(cache: Cache) -> Iterator[tuple[Path, float]]:
-    """Every interpreter for Python scripts, and when it was last loaded."""
-    for path in cache.directory.glob("python-*.wasm"):
-        if _INTERPRETER.fullmatch(path.name):
+def built_modules(cache: Cache, names: Iterable[str]) -> Iterator[tuple[Path, float]]:
+    """Every module that was built into the cache under one of these names (`NAME-DIGEST.wasm`), and when it was last
+    loaded."""
+    for path in (path for name in names for path in cache.directory.glob(f"{name}-*.wasm")):
+        if _DIGEST.fullmatch(path.stem.rpartition("-")[2]):
             with contextlib.suppress(OSError):
                 info = path.stat()
                 loaded = info.st_mtime
@@ -92,11 +92,13 @@ def interpreters(cache: Cache) -> Iterator[tuple[Path, float]]:
                 yield path, loaded
 
 
-def prune_interpreters(cache: Cache, before: float) -> list[Path]:
-    """Remove those that other versions of this package made, and that were last loaded before this time; what went."""
+def prune_built_modules(
+    modules: Iterable[tuple[Path, float]], before: float, needed: Callable[[Path], bool]
+) -> list[Path]:
+    """Remove those that are not `needed`, and that were last loaded before this time; what went."""
     removed = []
-    for path, loaded in interpreters(cache):
-        if loaded < before and not is_python_interpreter(path):
+    for path, loaded in modules:
+        if loaded < before and not needed(path):
             with contextlib.suppress(OSError):
                 path.unlink()
                 removed.append(path)

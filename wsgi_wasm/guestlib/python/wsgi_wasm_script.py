@@ -28,7 +28,7 @@ from wit_world.imports.types import Descriptor, DescriptorFlags, OpenFlags, Path
 
 USAGE = 2  # exit status, as the native interpreter's
 
-# Variables of the gateway's own (interpreters/python_environment.py): values that are not UTF-8, and names beside the
+# Variables of the gateway's own (interpreters/python.py): values that are not UTF-8, and names beside the
 # script that hide modules.
 BYTES, BESIDE = b"WSGI_WASM_BYTES", b"WSGI_WASM_BESIDE"
 

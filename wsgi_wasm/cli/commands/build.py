@@ -1,4 +1,4 @@
-"""Compile C or C++ CGI sources to one WebAssembly module, with the compiler of the Python package ziglang.
+"""Compile C or C++ CGI sources to one module, with the compiler of the Python package ziglang.
 
 What follows -- goes to the compiler (clang's options) after our own, so that it wins.
 """
@@ -6,9 +6,14 @@ What follows -- goes to the compiler (clang's options) after our own, so that it
 from __future__ import annotations
 
 import argparse
+import logging
+import shlex
 from pathlib import Path
 
-HELP = "compile C or C++ sources to a module"
+from wsgi_wasm.cli.terminal import say
+from wsgi_wasm.messages import size_text
+from wsgi_wasm.toolchain.build import build
+
 EXAMPLES = """\
   wsgi-wasm build hello.c                                   writes hello.wasm
   wsgi-wasm build -o shop.wasm cart.c pay.c -- -Iinclude -DNDEBUG
@@ -32,13 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Builds, and says what to do next."""
-    import logging
-    import shlex
-
-    from wsgi_wasm.cli.terminal import say
-    from wsgi_wasm.messages import size_text
-    from wsgi_wasm.toolchain.build import build
-
     output: Path = options.output or options.sources[0].with_suffix(".wasm")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # the compiler's warnings
     build(options.sources, output, flags=options.rest, optimize=options.optimize)

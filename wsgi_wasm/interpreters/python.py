@@ -1,8 +1,13 @@
-"""What the Python of `wsgi-wasm build-python` is told besides a script's variables (guestlib/python takes it)."""
+"""The Python interpreter: a component that componentize-py makes of CPython and `guestlib/python/`.
+
+What is kept is a snapshot taken after CPython has started and imported its standard library, so
+that a request finds an interpreter that only has to run its script.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -11,14 +16,24 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from wsgi_wasm.cgi.environment import Environment
+from wsgi_wasm.files.locations import GUESTLIB
+from wsgi_wasm.interpreters.build import fetch, run
+from wsgi_wasm.interpreters.model import Interpreter, Waiting
 
+SOURCES = GUESTLIB / "python"
+PACKAGES = ("componentize-py==0.25.1", "legacy-cgi==2.6.4", "tzdata==2026.6")
+PROGRAM = "wsgi_wasm_script"  # in SOURCES
+
+_COMPONENTIZE = "import sys; from componentize_py import script; sys.exit(script())"
+
+# Variables that guestlib/python takes for itself, besides those of a script.
 BYTES = b"WSGI_WASM_BYTES"  # values that are not UTF-8
 BESIDE = b"WSGI_WASM_BESIDE"  # names beside the script that hide modules
 
 _SETTLED = 2_000_000_000  # nanoseconds after which a folder that changes again has another time
 
-# Modules that the interpreter has imported: besides those of the standard library that runs here, what only its own
-# version has, and what was put into it.
+# Modules that the interpreter has imported: besides those of the standard library that runs here,
+# what only its own version has, and what was put into it.
 MODULES = sys.stdlib_module_names | set(
     """
     __mp_main__ _android_support _apple_support _ast_unparse _colorize _hmac _ios_support _opcode_metadata
@@ -29,12 +44,26 @@ MODULES = sys.stdlib_module_names | set(
 )
 
 
+def _make(work: Path, output: Path, waiting: Waiting) -> None:
+    packages, program = work / "packages", work / "program"
+    fetch(PACKAGES, packages, waiting)
+    # A copy, since importing them leaves __pycache__.
+    shutil.copytree(SOURCES, program, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-c", _COMPONENTIZE, "--quiet", "--wit-path", str(program / "wit")]
+    command += ["--world", "interpreter", "componentize", PROGRAM, "--output", str(output)]
+    for folder in (program, packages):
+        command += ["--python-path", str(folder)]
+    environ = {"PYTHONPATH": str(packages)}
+    run(command, environ, lambda seconds: waiting("starting Python for the snapshot", seconds))
+
+
 class PythonVariables:
     """An environment with up to two more variables.
 
-    A component's environment is text, and where a value is not UTF-8 it has U+FFFD. Natively scripts see the bytes (a
-    path or a header in Latin-1), so they are carried over by themselves. And files in the script's folder hide modules
-    that the interpreter has imported already: to list a folder costs a guest far more than it costs us.
+    A component's environment is text, and where a value is not UTF-8 it has U+FFFD. Natively
+    scripts see the bytes (a path or a header in Latin-1), so they are carried over by themselves.
+    And files in the script's folder hide modules that the interpreter has imported already: to list
+    a folder costs a guest far more than it costs us.
     """
 
     def __init__(self, variables: Environment, folder: Path) -> None:
@@ -45,7 +74,7 @@ class PythonVariables:
 
     def build(self, environ: Mapping[str, Any], **request: Any) -> list[bytes]:
         """As `Environment.build`."""
-        variables = self._variables.build(environ, **request)
+        variables = list(self._variables.build(environ, **request))  # a list that every request may share
         carried = [_quoted(variable) for variable in variables if not _is_text(variable)]
         if carried:
             variables.append(BYTES + b"=" + b"&".join(carried))
@@ -77,3 +106,6 @@ def _is_text(variable: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+INTERPRETER = Interpreter(name="python", packages=PACKAGES, sources=SOURCES, make=_make, environment=PythonVariables)

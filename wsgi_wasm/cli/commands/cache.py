@@ -1,4 +1,14 @@
-"""What `wsgi-wasm cache` does."""
+"""Show what lies in the cache, or remove what nothing has used for a while.
+
+`list` shows compiled modules, copies of the files of Spin components, and interpreters for scripts,
+with their size and when a process last loaded them. `prune` removes those that no process has
+loaded for --days; what would be needed again is made again, so a server may run meanwhile. It keeps
+the copies that a process uses, the interpreter of this version, and the last good configurations.
+Run it as the user who owns the cache.
+
+FILE is the site that it is for, and is looked at for its `cache_dir` alone. Without one, and where
+WSGI_WASM_CACHE is set, the cache is the environment's (see `wsgi-wasm compile --help`).
+"""
 
 from __future__ import annotations
 
@@ -12,12 +22,43 @@ from pathlib import Path
 from wsgi_wasm.cli.source import UserError, load_site
 from wsgi_wasm.cli.terminal import say, table
 from wsgi_wasm.engine.code.cache import DAY, Cache
-from wsgi_wasm.engine.code.pruning import artefacts, interpreters, prune_artefacts, prune_interpreters, prune_rest
+from wsgi_wasm.engine.code.pruning import artefacts, built_modules, prune_artefacts, prune_built_modules, prune_rest
 from wsgi_wasm.files.directory import TrustedDirectory
-from wsgi_wasm.files.locations import default_directory, is_python_interpreter
+from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.interpreters import NAMES, interpreter_at
 from wsgi_wasm.messages import size_text
 from wsgi_wasm.spin.snapshots import copies, is_used, snapshots_home
 from wsgi_wasm.spin.snapshots import prune as prune_copies
+
+EXAMPLES = """\
+  wsgi-wasm cache list
+  wsgi-wasm cache prune --dry-run /etc/wsgi-wasm/site.yaml
+  sudo -u www-data wsgi-wasm cache prune --days 90 --cache /var/cache/wsgi-wasm
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `cache`."""
+    parser.add_argument("action", metavar="ACTION", choices=("list", "prune"), help="list or prune")
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the site that it is for")
+    parser.add_argument("--cache", metavar="DIR", type=Path, help="the cache directory, in place of the one above")
+    parser.add_argument("--days", metavar="N", type=_days, default=30.0, help="unused for how long (%(default)g)")
+    parser.add_argument("--dry-run", action="store_true", help="say what `prune` would remove, and keep it")
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days <= 36500:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return days
+
+
+def run(options: argparse.Namespace) -> int:
+    """One line for each entry, and one for all. Raises ConfigError, CacheError, UserError."""
+    return _list(options) if options.action == "list" else _prune(options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +71,7 @@ class _Entry:
     about: str = ""
 
 
-def list_cache(options: argparse.Namespace) -> int:
-    """The exit status. Raises ConfigError, CacheError, UserError."""
+def _list(options: argparse.Namespace) -> int:
     cache = _cache(options)
     entries = [*_entries(cache)]
     _show(entries)
@@ -39,8 +79,7 @@ def list_cache(options: argparse.Namespace) -> int:
     return 0
 
 
-def prune_cache(options: argparse.Namespace) -> int:
-    """The exit status. Raises ConfigError, CacheError, UserError."""
+def _prune(options: argparse.Namespace) -> int:
     cache, before = _cache(options), time.time() - options.days * DAY
     going = [one for one in _entries(cache) if one.loaded < before and not one.kept]
     if not options.dry_run:
@@ -55,7 +94,9 @@ def prune_cache(options: argparse.Namespace) -> int:
 def _pruned(cache: Cache, before: float) -> set[Path]:
     if not cache.writable:
         raise UserError(f"cache directory {cache.directory} cannot be written: be its owner")
-    gone = {one.path for one in prune_artefacts(cache, before)} | {*prune_interpreters(cache, before)}
+    gone = {one.path for one in prune_artefacts(cache, before)} | {
+        *prune_built_modules(built_modules(cache, NAMES), before, _is_needed)
+    }
     home = _home_of_copies(cache)
     if home is not None:
         gone |= {*prune_copies(home, before)}
@@ -71,6 +112,11 @@ def _cache(options: argparse.Namespace) -> Cache:
     return Cache(directory)
 
 
+def _is_needed(interpreter: Path) -> bool:
+    """Whether this version of the package uses it; the others are of versions before or after."""
+    return interpreter_at(interpreter) is not None
+
+
 def _home_of_copies(cache: Cache) -> TrustedDirectory | None:
     """The directory of copies of files, which is not made here."""
     return snapshots_home(cache) if (cache.directory / "files").is_dir() else None
@@ -79,9 +125,9 @@ def _home_of_copies(cache: Cache) -> TrustedDirectory | None:
 def _entries(cache: Cache) -> Iterator[_Entry]:
     for artefact in artefacts(cache):
         yield _Entry(artefact.path, "module", artefact.size, artefact.loaded, about=artefact.module)
-    for path, loaded in interpreters(cache):
-        kept = "this version's" if is_python_interpreter(path) else ""
-        yield _Entry(path, "python", path.stat().st_size, loaded, kept)
+    for path, loaded in built_modules(cache, NAMES):
+        kept = "this version's" if _is_needed(path) else ""
+        yield _Entry(path, path.name.rpartition("-")[0], path.stat().st_size, loaded, kept)
     home = _home_of_copies(cache)
     for place, loaded in copies(home) if home is not None else ():
         yield _Entry(place, "files", _size_below(place), loaded, "in use" if is_used(place) else "")

@@ -1,6 +1,7 @@
 """Write a site's YAML from the configuration of another system.
 
-What cannot be carried over stands in comments, beside the route that it belongs to: read them before you serve it.
+What cannot be carried over stands in comments, beside the route that it belongs to: read them
+before you serve it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "rewrite another system's configuration as a site"
+from wsgi_wasm.cli.source import UserError
+from wsgi_wasm.cli.terminal import say
+from wsgi_wasm.importers import IMPORTERS
+
 EXAMPLES = """\
   wsgi-wasm import spin shop/spin.toml               to standard output
   wsgi-wasm import spin shop/spin.toml -o site.yaml  paths in it are relative to its directory
@@ -19,7 +23,7 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `import`."""
     parser.add_argument(
-        "format", metavar="FORMAT", choices=("spin", "wws"), help="spin (FILE is a spin.toml) or wws (a folder)"
+        "format", metavar="FORMAT", choices=tuple(IMPORTERS), help="spin (FILE is a spin.toml) or wws (a folder)"
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration to rewrite")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="a new file, in place of standard output")
@@ -27,10 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when it is written."""
-    from wsgi_wasm.cli.source import UserError
-    from wsgi_wasm.cli.terminal import say
-    from wsgi_wasm.importers import IMPORTERS
-
     output: Path | None = options.output
     text = IMPORTERS[options.format].convert(options.file, Path.cwd() if output is None else output.absolute().parent)
     if output is None:

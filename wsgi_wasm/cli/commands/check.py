@@ -1,4 +1,8 @@
-"""What `wsgi-wasm check` does: examine, then report."""
+"""Load a site, compile its modules, and say what is wrong with it, then what it would serve.
+
+Exit status 1 if the file has mistakes or a route cannot serve; warnings and notes do not count.
+Values of variables are never printed, only their names.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +29,25 @@ from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gunicorn import time_warnings
 from wsgi_wasm.spin import load_application
 
+EXAMPLES = """\
+  wsgi-wasm check site.yaml
+  wsgi-wasm check site.yaml --no-compile         quick: modules that are not in the cache are only looked for
+  wsgi-wasm check site.yaml --json | jq .routes
+  wsgi-wasm check hello.wasm                     a module by itself, with all defaults
+"""
+
 _GUNICORN_DEFAULTS = SimpleNamespace(timeout=30, graceful_timeout=30)  # seconds
 
 
-def check(options: argparse.Namespace) -> int:
-    """The exit status. Raises ConfigError, EngineError."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `check`."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--no-compile", action="store_true", help="do not compile what is not in the cache")
+
+
+def run(options: argparse.Namespace) -> int:
+    """1 if anything is broken. Raises ConfigError, EngineError."""
     logging.getLogger("wsgi_wasm").disabled = True  # what it would say is in the report
     for name in ("engine", "gateway"):
         logging.getLogger(f"wsgi_wasm.{name}").disabled = True
@@ -52,7 +71,8 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
     cache = cache_state(config)
     modules = Modules(config, cache.directory, len(modules_of_site(config)), compiling)
     examined = [one for route in all_routes(config) for one in _examine(route, modules)]
-    # The settings for dropped-in files are no route, and are worth a line only if something is wrong with them.
+    # The settings for dropped-in files are no route, and are worth a line only if something is
+    # wrong with them.
     dropped_in = examine(config.handler, modules)
     if dropped_in.errors or dropped_in.warnings:
         examined.append(dropped_in)

@@ -1,0 +1,195 @@
+"""Build the interpreters that `interpreters` may name, and show which of them are there.
+
+`build` makes one in the cache and compiles it to native code at once; its parts are fetched with
+pip. FILE is the site that it is for, and is looked at for its `cache_dir` and its engine's features
+alone. Without one, and where WSGI_WASM_CACHE is set, the cache is the environment's (see
+`wsgi-wasm compile --help`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wsgi_wasm.cli.prepare import prepare
+from wsgi_wasm.cli.progress import Progress
+from wsgi_wasm.cli.source import UserError, load_site
+from wsgi_wasm.cli.terminal import say, shown, table
+from wsgi_wasm.config import Config
+from wsgi_wasm.engine.code.cache import Cache, check_ours
+from wsgi_wasm.engine.code.pruning import built_modules
+from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.errors import CacheError
+from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.interpreters import NAMES, SUFFIXES, build_command, interpreter
+from wsgi_wasm.interpreters.build import build
+from wsgi_wasm.messages import did_you_mean, size_text
+
+EXAMPLES = """\
+  wsgi-wasm interpreter build python          into this user's cache
+  sudo -u www-data wsgi-wasm interpreter build python /etc/wsgi-wasm/site.yaml
+  wsgi-wasm interpreter list                  what there is, and whether it is built
+  wsgi-wasm interpreter list --json site.yaml
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `interpreter`."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    building = actions.add_parser("build", help="build an interpreter", allow_abbrev=False)
+    building.add_argument("name", metavar="NAME", type=_name, help=", ".join(NAMES))
+    add_build_arguments(building)
+    listing = actions.add_parser("list", help="show which interpreters are built", allow_abbrev=False)
+    add_cache_arguments(listing)
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    listing.set_defaults(name=None)
+
+
+def add_build_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `interpreter build NAME`."""
+    add_cache_arguments(parser)
+    parser.add_argument("--force", action="store_true", help="build it although it is there")
+
+
+def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that choose the cache."""
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the site that it is for")
+    parser.add_argument("--cache", metavar="DIR", type=Path, help="the cache directory, in place of the site's")
+
+
+def _name(text: str) -> str:
+    if text not in NAMES:
+        raise argparse.ArgumentTypeError(
+            f"no interpreter {text!r}; there are: {', '.join(NAMES)}{did_you_mean(text, NAMES)}"
+        )
+    return text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Builds, or lists. Raises ConfigError, CacheError, UserError, BuildError."""
+    return _list(options) if options.name is None else _build(options)
+
+
+def _build(options: argparse.Namespace) -> int:
+    config = _site(options)
+    cache = Cache(_directory(options, config))
+    if not cache.writable:
+        raise UserError(f"cache directory {cache.directory} cannot be written: be its owner, or name another --cache")
+    started = time.monotonic()
+    progress = Progress(1)
+    with progress.compiling("the interpreter"):
+        path = build(interpreter(options.name), cache.directory, progress.doing, force=options.force)
+    print(f"{shown(path)}: {size_text(path.stat().st_size)}, {time.monotonic() - started:.1f} s", flush=True)
+    (made,) = prepare([Source(path)], _features(config), cache)
+    if made.error:
+        raise UserError(f"{shown(path)}: {made.error}")
+    took = "cached" if made.seconds is None else f"compiled in {made.seconds:.1f} s"
+    print(f"native code: {size_text(made.size)}, {took}", flush=True)
+    say(f"use it: interpreters: {{{SUFFIXES[options.name]}: {options.name}}}")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a cache has of one interpreter. `size` is in bytes, 0 where it has not been built;
+    `compiled` tells whether its native code is there; `outdated`, whether there is one of another
+    version of this package in its place; `error`, why it is not used although it is there."""
+
+    name: str
+    path: Path
+    size: int = 0
+    compiled: bool = False
+    outdated: bool = False
+    error: str = ""
+
+    @property
+    def word(self) -> str:
+        if self.size:
+            return "not used" if self.error else "built"
+        return "outdated" if self.outdated else "not built"
+
+
+def _list(options: argparse.Namespace) -> int:
+    config = _site(options)
+    directory = _directory(options, config)
+    states = [_state(name, directory, _features(config)) for name in NAMES]
+    if options.json:
+        print(json.dumps(_as_json(states, directory, options), indent=2))
+        return 0
+    rows = [("name", "scripts", "state", "size", "native code", "file")]
+    for one in states:
+        size = size_text(one.size) if one.size else "-"
+        native = "compiled" if one.compiled else "not compiled" if one.size else "-"
+        rows.append((one.name, SUFFIXES[one.name], one.word, size, native, one.path.name if one.size else "-"))
+    print("\n".join(table(rows)))
+    for one in states:
+        if one.error:
+            print(f"{one.name}: {one.error}")
+        elif not one.compiled:
+            print(f"{one.name}: run `{_command(one, directory, options)}`")
+    say(f"cache directory: {directory}")
+    return 0
+
+
+def _state(name: str, directory: Path, features: frozenset[str]) -> _State:
+    path = interpreter(name).path(directory)
+    if not directory.is_dir():
+        return _State(name, path)
+    cache = Cache(directory)
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return _State(name, path, outdated=any(True for _ in built_modules(cache, [name])))
+    try:
+        check_ours(path)
+        facts = cache.find(cache.artefact(cache.digest(Source(path)), features))
+    except (OSError, CacheError) as error:
+        return _State(name, path, size, error=str(error))
+    return _State(name, path, size, compiled=facts is not None)
+
+
+def _as_json(states: list[_State], directory: Path, options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "cache": str(directory),
+        "interpreters": [
+            {
+                "name": one.name,
+                "suffix": SUFFIXES[one.name],
+                "state": one.word,
+                "file": str(one.path),
+                "size": one.size or None,
+                "compiled": one.compiled,
+                "error": one.error or None,
+                "build": None if one.compiled or one.error else _command(one, directory, options),
+            }
+            for one in states
+        ],
+    }
+
+
+def _command(one: _State, directory: Path, options: argparse.Namespace) -> str:
+    """What builds it. A site is named for its features too: native code is made for them."""
+    if options.file is None:
+        return build_command(one.name, directory)
+    words = ["wsgi-wasm", "interpreter", "build", one.name, str(options.file)]
+    words += ["--cache", str(options.cache)] if options.cache is not None else []
+    return shlex.join(words)
+
+
+def _site(options: argparse.Namespace) -> Config | None:
+    return load_site(options.file) if options.file is not None else None
+
+
+def _directory(options: argparse.Namespace, config: Config | None) -> Path:
+    directory: Path = options.cache or default_directory(config.cache_dir if config else None, os.environ)
+    return directory
+
+
+def _features(config: Config | None) -> frozenset[str]:
+    return frozenset(config.engine.features) if config is not None else frozenset()
