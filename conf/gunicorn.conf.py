@@ -1,56 +1,57 @@
-"""gunicorn's configuration for a site of wsgi_wasm.
+"""gunicorn's configuration for a wsgi_wasm site.
 
     WSGI_WASM_CONFIG=site.yaml gunicorn --config gunicorn.conf.py wsgi_wasm.wsgi:application
 
-Options on the command line win over this file. gunicorn's own names; what is not here has gunicorn's default.
+Options on the command line override this file. The names are gunicorn's own. Settings that are not here keep
+gunicorn's default.
 """
 
 import multiprocessing
 import os
 
-# The hooks. `post_worker_init` makes the engine before the first request and warns when a time below is too short for
-# a route. `pre_fork` keeps a later mistake in the YAML file from ending the server: see docs/gunicorn.md.
+# The hooks. `post_worker_init` starts the engine before the first request, and warns if a timeout below is too short
+# for a route. `pre_fork` prevents a later mistake in the YAML file from stopping the server, see docs/gunicorn.md.
 from wsgi_wasm.gunicorn import post_worker_init, pre_fork  # noqa: F401
 
-# A front server (nginx, Apache) takes TLS, static files and slow clients. Without one: "0.0.0.0:8000".
+# A front server (nginx, Apache) handles TLS, static files and slow clients. Without one, use "0.0.0.0:8000".
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 
-# A guest runs in the thread of its request. gthread keeps a slow client or a waiting guest from holding a process;
-# `sync` has one request at a time per process and is right for pure computing behind a front server that buffers.
+# A guest runs in the thread of its request. With `gthread`, a slow client or a waiting guest does not block a whole
+# process. `sync` handles one request at a time per process, which suits guests that only compute, behind a front server
+# that buffers.
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", multiprocessing.cpu_count()))
 threads = 8
 
-# Seconds, above the longest `timeout` plus `queue_timeout` of any route (25 s and 5 s unless site.yaml says more).
-# Under `sync` a request that lasts longer than `timeout` costs the whole worker. Under `gthread` it only catches a
-# process that hangs as a whole, since gunicorn does not look at single threads: there the routes' own limits are the
-# only ones.
+# In seconds. Must exceed the longest `timeout` plus `queue_timeout` of any route (25 s and 5 s by default). Under
+# `sync`, gunicorn kills the whole worker if a request takes longer than this. Under `gthread`, gunicorn does not watch
+# single threads: this setting only catches a process that hangs as a whole. Only the routes' limits bound a request.
 timeout = 45
 
-# How long requests may go on when a worker has to go (reload, stop). Under systemd, TimeoutStopSec must be longer.
+# How long requests may continue when a worker has to stop (reload, shutdown). TimeoutStopSec of systemd must be longer.
 graceful_timeout = 45
 
-# Seconds that an idle connection is kept; above those of the front server, or that will now and then use a connection
-# that has just been closed.
+# How many seconds an idle connection is kept open. Must exceed the front server's value. Otherwise the front server
+# sometimes uses a connection that has just been closed.
 keepalive = 75
 
-# The file by which workers tell that they live: on a disk, a slow write looks like a worker that hangs.
+# Directory of the heartbeat files. On a disk, a slow write would look like a hanging worker.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
-# By default a front server on this machine could set SCRIPT_NAME and PATH_INFO by header fields, and so could anybody
-# whose header fields it passes on. The routes go by PATH_INFO.
+# By default, a front server on this machine could set SCRIPT_NAME and PATH_INFO by header fields, and so could any
+# client whose header fields it passes on. PATH_INFO decides the route.
 forwarder_headers = ""
 
-# No control socket; its default path is one per user, in ~/.gunicorn.
+# No control socket. By default gunicorn would create one per user, in ~/.gunicorn.
 control_socket_disable = True
 
-# Not set, on purpose: max_requests. Guests leave nothing behind that a new process would have to free.
+# max_requests is not set, on purpose: guests leave nothing behind that a new process would have to free.
 
-# The engine starts in each worker after the fork, so preload_app is possible. But then a reload (SIGHUP) reads neither
-# code nor YAML anew, as gunicorn keeps the application that it has loaded; `reload: true` in the YAML still works.
+# The engine starts in each worker after the fork, so you can set preload_app. But then gunicorn keeps the application
+# that it has loaded, and a reload (SIGHUP) reads neither code nor YAML again. `reload: true` in the YAML still works.
 preload_app = False
 
-# "-" is standard error or output; systemd's journal takes both. `%(L)s` is the request's time in seconds.
+# "-" means standard output or standard error; systemd's journal has both. `%(L)s` is the request's time in seconds.
 accesslog = "-"
 errorlog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(L)s'

@@ -5,20 +5,20 @@ from __future__ import annotations
 from .cases import Case, Suite
 
 HEAD = """\
-# Programs of others
+# Programs of other projects
 
-What other projects test their own runtimes with, and show how to use their SDKs with, runs under the gateway as their
-own tests run it: the same requests, files, variables and servers beside. This page is made from the cases in
-`tests/upstream`, and each run holds it to what it says:
+Other projects test their runtimes with programs, and show how to use their SDKs with examples. These programs run under
+the gateway as the projects' own tests run them, with the same requests, files, variables and servers. This page is
+generated from the cases in `tests/upstream`, and each run checks the results against it:
 
 ```console
 $ python -m tests.upstream --wasmtime DIR --spin DIR --spin-rust-sdk DIR --spin-python-sdk DIR --crates
 $ python -m tests.upstream --page > docs/upstream.md
 ```
 
-`DIR` is a checkout, each option may be left out, and `--only REGEX` picks programs. Programs in Rust are built for
-`wasm32-wasip2`, below `build/upstream`; all of it takes about a quarter of an hour. The examples of the crate wasip2
-are among the ordinary tests.
+`DIR` is a checkout. You can omit any of the options, and select programs with `--only REGEX`. Programs in Rust are
+built for `wasm32-wasip2`, below `build/upstream`. A complete run takes about a quarter of an hour. The examples of the
+crate wasip2 are part of the ordinary tests.
 """
 
 
@@ -31,17 +31,17 @@ def _section(suite: Suite) -> str:
     same = [title for case in suite.cases if not case.differs for title in titles(case)]
     other = [case for case in suite.cases if case.differs]
     runs = len(same) + sum(len(case.run) for case in other)
-    counts = f"{len(same)} of {runs} runs go as upstream expects"
+    counts = f"{len(same)} of {runs} runs give the result that upstream expects"
     lines = [f"## {suite.title}", "", _wrapped(f"{suite.version}. {counts}:"), ""]
     lines += [_wrapped(", ".join(same) + "."), ""]
     if other:
-        lines += ["Otherwise:", "", "| program | upstream | here | because |", "|---|---|---|---|"]
+        lines += ["These give another result:", "", "| program | upstream | here | because |", "|---|---|---|---|"]
         for case in other:
             lines.append(f"| {', '.join(titles(case))} | {case.differs} | {_here(case)} | {case.because} |")
         lines.append("")
     if suite.left_out:
         left = [f"{names} ({why})" for names, why in suite.left_out.items()]
-        lines += [_wrapped("Left out: " + "; ".join(left) + "."), ""]
+        lines += [_wrapped("Not run: " + "; ".join(left) + "."), ""]
     return "\n".join(lines)
 
 

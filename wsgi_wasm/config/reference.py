@@ -12,9 +12,9 @@ from wsgi_wasm.interpreters import NAMES, SUFFIXES
 INTRODUCTION = """\
 # Configuration
 
-One YAML file says which paths are answered by which WebAssembly modules, with what rights and within what limits.
-`wsgi-wasm check site.yaml` reads it, reports every mistake at once and prints the routes. The file is strict: an
-unknown key, a missing unit or a doubtful value is an error with its place, never a guess.
+One YAML file says which WebAssembly modules answer which paths, what they may access, and which limits apply.
+`wsgi-wasm check site.yaml` reads the file, reports all mistakes at once and prints the routes. The loader is strict and
+never guesses: an unknown key, a missing unit or an ambiguous value is an error that names the file, line and column.
 
     site.yaml:7:5: routes./shop: unknown key 'modul'; did you mean 'module'?
 
@@ -30,68 +30,72 @@ routes:
     interpreters: INTERPRETER_EXAMPLE
 ```
 
-`conf/site.yaml` shows every key with its default, and `conf/site.schema.json` lets editors complete and check keys.
-This page and the schema are made from the same table as the loader: `python -m wsgi_wasm.config --reference` and
+`conf/site.yaml` shows every key with its default. With `conf/site.schema.json`, editors can complete and check keys.
+This page and the schema are generated from the table that the loader uses: `python -m wsgi_wasm.config --reference` and
 `--schema` print them.
 
 ## How values are written
 
-| kind | written | |
+| kind | examples | rules |
 |---|---|---|
 | duration | `500ms` `1.5s` `2m` `1h` | the unit is required |
-| size | `512B` `64KiB` `10MiB` `1GiB` `10MB` | `KiB`, `MiB`, `GiB` count in 1024, `kB`, `MB`, `GB` in 1000 |
-| whole number | `8` | decimal digits alone, no leading zero |
+| size | `512B` `64KiB` `10MiB` `1GiB` `10MB` | `KiB`, `MiB`, `GiB` count in 1024s, `kB`, `MB`, `GB` in 1000s |
+| whole number | `8` | only decimal digits, no leading zero |
 | true or false | `true` `false` | not `yes`, `on` or `1` |
-| text | `UTC` `no` `0777` `"a: b"` | kept as written, also where YAML would see a number or a date |
+| text | `UTC` `no` `0777` `"a: b"` | kept as written, even if YAML would read a number or a date |
 | path | `shop.wasm` `/srv/site/data` | relative paths start at the file's directory; `~` is not expanded |
-| guest path | `/data` | what a guest sees: absolute, no `..`, no slash at the end |
-| `null` | `null` | only where the table says so; an empty value is an error |
+| guest path | `/data` | the path that a guest sees: absolute, without `..` and without a trailing slash |
+| `null` | `null` | only where a table on this page says so; an empty value is an error |
 
-`${NAME}` in a value is replaced by the server's environment variable of that name, which must be set; write `$${` for a
-plain `${`. Keys are never expanded, and what a variable holds is never read as YAML. Inside `[ ]` and `{ }` quote such
-values: `{KEY: "${KEY}"}`. Anchors and aliases work; merge keys (`<<`), tags and several documents do not.
+`${NAME}` in a value is replaced by the server's environment variable of that name, which must be set. Write `$${` for a
+literal `${`. Keys are never expanded, and the value of a variable is never parsed as YAML. Inside `[ ]` and `{ }`,
+quote such values: `{KEY: "${KEY}"}`. Anchors and aliases work. Merge keys (`<<`), tags and several documents do not.
 """
 
 ROUTES = """\
-A key of `routes` is a path: decoded (`/a b`, not `/a%20b`), starting with a slash and not ending in one. `/shop`
-answers `/shop` and everything below, never `/shopping`. Every route has exactly one of `module`, `directory` and
-`spin`; only a `selectable` one may have none.
+A key of `routes` is a decoded path (`/a b`, not `/a%20b`). It starts with a slash and does not end with one. `/shop`
+answers `/shop` and everything below it, but never `/shopping`. Every route has exactly one of `module`, `directory` and
+`spin`; only a `selectable` route may have none.
 
-All keys but `module`, `directory`, `spin`, `exact` and `selectable` may also stand in `defaults`, and these but `index`
-and `interpreters` in `handler`. A route's key replaces the default's whole value; `env` alone is merged name by name.
+All keys except `module`, `directory`, `spin`, `exact` and `selectable` are also allowed in `defaults`. The same keys,
+except `index` and `interpreters`, are allowed in `handler`. A key of a route replaces the whole value of the default;
+only `env` is merged name by name.
 """
 
 HOSTS = """\
-A key of `hosts` is a name such as `shop.example` (case does not count), or `*.example` for every name below `example`.
-Ports are left out; names outside ASCII are written as clients send them, `xn--...`.
+A key of `hosts` is a name such as `shop.example` (in any case), or `*.example` for every name below `example`. Do not
+write ports. Write non-ASCII names as clients send them, `xn--...`.
 """
 
 DIRS = """\
-A guest path in `dirs` leads to a host directory: a path, or a mapping with these keys. Two directories of one guest may
-not overlap on the host with different rights, and a writable one may not reach modules, script directories, this file,
-`cache_dir` or `state_dir`. In a `directory` route the guest path `/` is taken: it is the directory itself.
+Each entry of `dirs` maps a guest path to a host directory. Write a path, or a mapping with these keys. Two directories
+of one guest must not overlap on the host with different rights. A writable directory must not give access to modules,
+script directories, this file, `cache_dir` or `state_dir`. In a `directory` route, the guest path `/` is already in use
+for the directory itself.
 """
 
 INTERPRETERS = """\
-A suffix in `interpreters` leads to the module that runs such scripts: a path, or a mapping with these keys.
+Each entry of `interpreters` maps a suffix to the module that runs such scripts. Write a path, or a mapping with these
+keys.
 """
 
 SPIN = """\
-A Spin application is written as the path of its manifest, or as a mapping with these keys. [Spin](spin.md) says what of
-it runs here. The route's limits and `dirs` hold for each of its components, and its `env` comes to their environment.
+Write a Spin application as the path of its manifest, or as a mapping with these keys. [Spin](spin.md) says which
+applications run here. The route's limits and `dirs` apply to each component, and the route's `env` is added to its
+environment.
 """
 
 STORE = """\
-A name in `key_value` leads to a mapping with these keys. A store has `path` or `redis`, or neither: `{}` is kept in
-`state_dir`, as are all such stores in one file.
+Each entry of `key_value` maps a name to a mapping with these keys. A store has `path`, `redis` or neither. Stores with
+neither (`{}`) share one file in `state_dir`.
 """
 
 DATABASE = """\
-A name in `sqlite` leads to the database's file: a path, or a mapping with these keys.
+Each entry of `sqlite` maps a name to the database's file. Write a path, or a mapping with these keys.
 """
 
 VARIABLE = """\
-A name in `variables` leads to its value: a text, or a mapping with one of these keys.
+Each entry of `variables` maps a name to its value. Write a text, or a mapping with one of these keys.
 """
 
 # Needs a `directory`, or excludes what the other lines of its example have.
@@ -147,7 +151,7 @@ def _part(title: str, text: str, keys: Iterable[Key], example: str) -> str:
     lines = [title, ""]
     if text:
         lines += [text]
-    lines += ["| key | kind | default | |", "|---|---|---|---|"]
+    lines += ["| key | kind | default | meaning |", "|---|---|---|---|"]
     lines += [f"| `{key.name}` | {_kind(key)} | {_default(key)} | {key.doc} |" for key in keys]
     if example:
         lines += ["", "```yaml", example, "```"]
