@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 def suite(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     return subprocess.run(
-        command, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=500, check=False
     )
 
 
