@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
@@ -47,6 +48,23 @@ def test_the_environment_of_the_tests_is_what_is_pinned() -> None:
 def test_the_environments_of_the_examples_are_what_is_pinned(name: str) -> None:
     place = python_environment(cache(), pinned(name))
     assert named(installed(place / "bin" / "python")) == named(pinned(name))
+
+
+def of_the_package(extra: str) -> set[str]:
+    """The names of what setup.cfg asks for, and for this extra."""
+    config = configparser.ConfigParser()
+    config.read(PROJECT / "setup.cfg", "utf-8")
+    extras = config["options.extras_require"]
+    text = config["options"]["install_requires"] + extras[extra]
+    while more := re.search(r"^wsgi-wasm\[([\w,]+)\]$", text, re.MULTILINE):
+        text = text.replace(more[0], "\n".join(extras[name] for name in more[1].split(",")))
+    return set(re.findall(r"^[\w-]+", text.lower(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(("name", "extra"), [("test", "test"), ("test", "docs"), ("benchmarks", "benchmarks")])
+def test_what_the_package_asks_for_is_pinned(name: str, extra: str) -> None:
+    assert "wasmtime" in of_the_package(extra)
+    assert of_the_package(extra) - {*named(pinned(name))} == set()
 
 
 @pytest.mark.parametrize("name", PYTHON)

@@ -109,6 +109,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources, built. Modules that were built before come from the cache that `build.py` keeps."""
     copy = tmp_path_factory.mktemp("checkout") / "examples"
     shutil.copytree(EXAMPLES, copy, ignore=left_behind)
+    shutil.copytree(PROJECT / "pins", copy.parent / "pins")
     done = subprocess.run(
         [sys.executable, copy / "build.py"],
         env=ENVIRONMENT,
@@ -171,7 +172,8 @@ def test_each_request_of_a_readme_has_the_answer_shown(name: str, built: Path, t
 
 def typed(line: str) -> str:
     """What a command line prints in a shell, ended by a newline as a terminal would show it."""
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    bare = {"PATH": os.environ["PATH"]}  # no proxy, and no ~/.curlrc
+    done = subprocess.run(["bash", "-c", line], env=bare, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.stderr == ""
     return done.stdout if done.stdout.endswith("\n") or not done.stdout else done.stdout + "\n"
 
@@ -269,6 +271,6 @@ def most(server: Server, path: str) -> int:
 
 def link_to_another_owners_file(link: Path, target: Path) -> None:
     """As root the link is somebody else's, else it leads to root's file."""
-    link.symlink_to(target.name if runs_as_other_user() else "/etc/hostname")
+    link.symlink_to(target.name if runs_as_other_user() else "/etc/passwd")
     if runs_as_other_user():
         os.lchown(link, NOBODY, NOBODY)
