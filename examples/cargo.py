@@ -92,8 +92,11 @@ def toolchain(cache: Path) -> Toolchain:
     if found and (usable := _usable(Path(found), {})):
         return usable
     place = environment(cache, "rust", (*pinned("rust"), TOOLCHAIN.read_text("utf-8")), _install)
-    own = {"RUSTUP_HOME": str(place / "rustup"), "CARGO_HOME": str(place / "cargo")}
-    own["PATH"] = f"{place / 'cargo' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    # Crates and settings are where cargo has them on this machine: CARGO_HOME, or ~/.cargo.
+    own = {
+        "RUSTUP_HOME": str(place / "rustup"),
+        "PATH": f"{place / 'cargo' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
     usable = _usable(place / "cargo" / "bin" / "rustc", own)
     if usable is None:
         raise BuildError(f"{place}: no Rust compiler of version {'.'.join(map(str, OLDEST))} with {TARGET}; remove it")
