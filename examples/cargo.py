@@ -1,10 +1,10 @@
 """Components from Rust crates, for `build.py`: with cargo, for WASI 0.2.
 
-What a crate uses itself is pinned in its `Cargo.toml`. The rest are the newest that fit, of those that the compiler
-named there can build; the lock file is left out, as it would name a registry.
+All crates that an example is built of are pinned in `pins/NAME.lock`: cargo's lock file less its `source` lines, which
+would name a registry. They are put back as cargo itself writes them, for the registry that it is set up for.
 
-Debian 12's compiler is too old. Where none is found that is new enough and has the target, one is installed below the
-cache: by rustup, which the PyPI package `puccinialin` brings along.
+Debian 12's compiler is too old. Where none is found that is new enough and has the target, the one that
+`pins/rust-toolchain.toml` names is installed below the cache: by rustup, which the PyPI package `puccinialin` brings.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from componentize import environment, run_tool
+from componentize import PINS, environment, pinned, run_tool
 
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.toolchain.build import cached
 
 TARGET = "wasm32-wasip2"
+SOURCE = re.compile(r'^source = "(.*)"\n', re.MULTILINE)
 OLDEST = (1, 91, 1)  # that the crates of the examples can be built with
-INSTALLER = "puccinialin==0.1.14"
+TOOLCHAIN = PINS / "rust-toolchain.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,47 @@ class Toolchain:
 def rust_component(crate: Path, cache: Path, output: str) -> Path:
     """The library of the crate in this directory as a component. Raises BuildError."""
     tools = toolchain(cache)
-    manifest = crate / "Cargo.toml"
-    inputs = [manifest, *sorted(crate.rglob("*.rs")), TARGET, tools.version]
+    manifest, pins = crate / "Cargo.toml", PINS / f"{crate.name}.lock"
+    inputs = [manifest, pins, *sorted(crate.rglob("*.rs")), TARGET, tools.version]
 
     def make(fresh: Path) -> None:
         target = (cache / "tools" / "cargo").absolute()  # crates that several examples use are compiled once
-        command = [tools.cargo, "build", "--quiet", "--release", "--target", TARGET]
-        run_tool([*command, "--manifest-path", manifest, "--target-dir", target], **tools.environ)
         (name,) = re.findall(r'^name = "([a-z_]+)"$', manifest.read_text("utf-8"), re.MULTILINE)
+        with tempfile.TemporaryDirectory() as work:
+            copy = Path(work) / "Cargo.toml"
+            shutil.copyfile(manifest, copy)
+            shutil.copytree(crate / "src", copy.parent / "src")
+            lock = with_sources(pins.read_text("utf-8"), registry(copy, tools))
+            copy.with_name("Cargo.lock").write_text(lock, encoding="utf-8")
+            command = [tools.cargo, "build", "--quiet", "--locked", "--release", "--target", TARGET]
+            run_tool([*command, "--manifest-path", copy, "--target-dir", target], **tools.environ)
         shutil.copyfile(target / TARGET / "release" / f"{name}.wasm", fresh)
 
     return cached(cache, output, inputs, make)
+
+
+def new_lock(manifest: Path, tools: Toolchain) -> str:
+    """The lock file that cargo makes now, of the newest crates that fit. Raises BuildError."""
+    run_tool([tools.cargo, "generate-lockfile", "--quiet", "--manifest-path", manifest], **tools.environ)
+    return manifest.with_name("Cargo.lock").read_text("utf-8")
+
+
+def registry(manifest: Path, tools: Toolchain) -> str:
+    """What cargo writes as the source of crates. Raises BuildError."""
+    found = set(SOURCE.findall(new_lock(manifest, tools)))
+    if len(found) != 1:
+        raise BuildError(f"{manifest}: crates come from {len(found)} registries, not one")
+    return str(found.pop())
+
+
+def with_sources(lock: str, source: str) -> str:
+    """A lock file with the registry that its crates come from: those that have a checksum."""
+    return lock.replace("\nchecksum = ", f'\nsource = "{source}"\nchecksum = ')
+
+
+def without_sources(lock: str) -> str:
+    """A lock file as `pins/` keeps it."""
+    return SOURCE.sub("", lock)
 
 
 def toolchain(cache: Path) -> Toolchain:
@@ -58,9 +91,12 @@ def toolchain(cache: Path) -> Toolchain:
     found = shutil.which("rustc")
     if found and (usable := _usable(Path(found), {})):
         return usable
-    place = environment(cache, "rust", (INSTALLER, TARGET), _install)
-    own = {"RUSTUP_HOME": str(place / "rustup"), "CARGO_HOME": str(place / "cargo")}
-    own["PATH"] = f"{place / 'cargo' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    place = environment(cache, "rust", (*pinned("rust"), TOOLCHAIN.read_text("utf-8")), _install)
+    # Crates and settings are where cargo has them on this machine: CARGO_HOME, or ~/.cargo.
+    own = {
+        "RUSTUP_HOME": str(place / "rustup"),
+        "PATH": f"{place / 'cargo' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
     usable = _usable(place / "cargo" / "bin" / "rustc", own)
     if usable is None:
         raise BuildError(f"{place}: no Rust compiler of version {'.'.join(map(str, OLDEST))} with {TARGET}; remove it")
@@ -87,7 +123,11 @@ def _said(command: list[str | Path], environ: Mapping[str, str]) -> str:
 def _install(place: Path) -> None:
     run_tool([sys.executable, "-m", "venv", place])
     python = place / "bin" / "python"
-    run_tool([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", INSTALLER])
+    run_tool([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pinned("rust")])
+    wanted = tomllib.loads(TOOLCHAIN.read_text("utf-8"))["toolchain"]
+    settings = place / "rustup" / "settings.toml"  # where rustup looks for what it installs by default
+    settings.parent.mkdir()
+    settings.write_text(f'version = "12"\ndefault_toolchain = "{wanted["channel"]}"\n', encoding="utf-8")
     run_tool([python, "-m", "puccinialin", "--location", place])
     own = {"RUSTUP_HOME": str(place / "rustup"), "CARGO_HOME": str(place / "cargo")}
-    run_tool([place / "cargo" / "bin" / "rustup", "target", "add", TARGET], **own)
+    run_tool([place / "cargo" / "bin" / "rustup", "target", "add", *wanted["targets"]], **own)

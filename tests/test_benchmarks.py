@@ -9,13 +9,15 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from servers.process import closed_port
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 
 def suite(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     return subprocess.run(
-        command, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=500, check=False
     )
 
 
@@ -37,8 +39,11 @@ def test_a_run_gives_table_json_and_picture(tmp_path: Path) -> None:
 
 
 def test_a_wrong_answer_is_shown_and_fails_the_run(tmp_path: Path) -> None:
-    which = ("--servers", "gunicorn-gthread", "--workloads", "first-byte", "--rival", "none=http://127.0.0.1:9/")
-    done = suite("--no-install", "--rounds", "1", "--clients", "1", *which, "--only", "nothing", "--output", tmp_path)
+    options = ("--rounds", "1", "--clients", "1", "--only", "nothing", "--output", tmp_path)
+    with closed_port() as port:
+        rival = f"none=http://127.0.0.1:{port}/"
+        which = ("--servers", "gunicorn-gthread", "--workloads", "first-byte", "--rival", rival)
+        done = suite("--no-install", *which, *options)
     assert done.returncode == 1
     assert "FAILED: no answer" in done.stdout
 

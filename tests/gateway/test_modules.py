@@ -95,24 +95,31 @@ def test_a_module_that_comes_late(make_client: SiteMaker, tmp_path: Path) -> Non
     eventually(client, "late")
 
 
+def no_module(kind: str) -> bytes:
+    """A file that is none: of the text, the bytes or a damaged guest."""
+    return NO_MODULES[kind] if kind in NO_MODULES else DAMAGED[kind](guest("env").read_bytes())
+
+
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda module: module[:500],
+    "bad-code": lambda module: module[:-200] + b"\0" * 200,
+}
 NO_MODULES = {
     "empty": b"",
     "text": b"#!/bin/sh\necho no\n",
     "component": b"\0asm\x0d\0\x01\0",
     "future": b"\0asm\x02\0\0\0",
-    "cut": guest("env").read_bytes()[:500],
     "long-number": b"\0asm\x01\0\0\0\x01" + b"\xff" * 30,
     "many-types": b"\0asm\x01\0\0\0\x01\x05\xff\xff\xff\xff\x0f",
-    "bad-code": guest("env").read_bytes()[:-200] + b"\0" * 200,
 }
 
 
-@pytest.mark.parametrize("kind", NO_MODULES)
+@pytest.mark.parametrize("kind", [*NO_MODULES, *DAMAGED])
 def test_what_is_no_module_is_503(
     make_client: SiteMaker, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     module = tmp_path / "bad.wasm"
-    module.write_bytes(NO_MODULES[kind])
+    module.write_bytes(no_module(kind))
     client = make_client({"/x": {"module": str(module)}})
     for _ in range(3):
         assert client.get("/x").status_code == 503

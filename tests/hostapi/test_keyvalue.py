@@ -14,6 +14,7 @@ import wasmtime
 
 from hostapi.backends import Server
 from hostapi.driver import Driver, Guest
+from servers.process import closed_port
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.hostapi import keyvalue
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
@@ -300,6 +301,7 @@ def test_an_idle_connection_that_the_server_closes(redis_server: Server) -> None
 
 
 def test_a_redis_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    store = KeyValueStore(name="d", path=None, redis="redis://127.0.0.1:1/0", prefix="", max_size=0)
-    with DRIVER.guest(keyvalue.stores({"default": store})) as one:
-        assert one.error("[method]store.get", one.ok("[static]store.open", "default"), "k")[0] == "other"
+    with closed_port() as port:
+        store = KeyValueStore(name="d", path=None, redis=f"redis://127.0.0.1:{port}/0", prefix="", max_size=0)
+        with DRIVER.guest(keyvalue.stores({"default": store})) as one:
+            assert one.error("[method]store.get", one.ok("[static]store.open", "default"), "k")[0] == "other"

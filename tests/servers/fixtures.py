@@ -23,6 +23,8 @@ from .werkzeug import start_werkzeug
 PROJECT = Path(__file__).resolve().parents[2]
 FRAGMENTS = PROJECT / "apache"
 GUNICORN_CONF = PROJECT / "conf" / "gunicorn.conf.py"
+DEFAULT_CONFIG = "default-site.yaml"
+"""Where Apache's processes look if nobody names a configuration, below a test's directory."""
 
 GUNICORNS: Mapping[str, Mapping[str, str | int | bool]] = {
     "gunicorn-sync": {"worker_class": "sync", "workers": 2},
@@ -110,7 +112,7 @@ def serve(
         server = Apache.start(
             Site(
                 text=f"{include(FRAGMENTS / 'wsgi-wasm.conf')}\n{apache_text}",
-                scripts=FRAGMENTS,
+                scripts=scripts(tmp),
                 docroot=docroot,
                 modules=modules,
                 daemons=(workers or 2) if name == "mod_wsgi-daemon" else 0,
@@ -162,6 +164,18 @@ def _amounts(workers: int | None, threads: int | None) -> dict[str, str]:
     return {name: str(value) for name, value in given.items() if value is not None}
 
 
+def scripts(tmp: Path) -> Path:
+    """A copy of the scripts of apache/ for which the default configuration lies below `tmp`: nothing is read of a site
+    that this machine may have."""
+    copy = tmp / "scripts"
+    copy.mkdir(exist_ok=True)
+    default = f"from pathlib import Path\nfrom wsgi_wasm import mod_wsgi\nmod_wsgi.DEFAULT_CONFIG = Path({str(tmp)!r}"
+    for path in FRAGMENTS.glob("*.wsgi"):
+        text = f"{default}, {DEFAULT_CONFIG!r})\n{path.read_text('utf-8')}"
+        (copy / path.name).write_text(text, encoding="utf-8")
+    return copy
+
+
 def fragment_defines() -> dict[str, str]:
     """What a test has to define before it includes a fragment of apache/."""
     return {"WSGI_WASM_PYTHON": "${SERVER_PYTHON_HOME}", "WSGI_WASM_SHARE": "${SERVER_SCRIPTS}"}
@@ -190,7 +204,7 @@ def serve_docroot(
     apache = Apache.start(
         Site(
             text=f"DirectoryIndex index.html\n{include(FRAGMENTS / 'wsgi-wasm-handler.conf')}\n{text}",
-            scripts=FRAGMENTS,
+            scripts=scripts(tmp),
             docroot=docroot,
             modules=modules,
             daemons=2,

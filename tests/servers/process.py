@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import select
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-TIMEOUT = 30.0
+TIMEOUT = 120.0
 """Seconds that anything here may take before it is an error."""
+
+PARTING = 20.0
+"""Seconds that the others of a session may go on after its leader before they are killed."""
 
 PAUSE = 0.02
 """Seconds between two looks at something that sends no event."""
@@ -28,12 +33,25 @@ class ServerError(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+    """A TCP port of 127.0.0.1 that nobody listens on now, of those that the system gives to no outgoing connection: one
+    of these could take it before the server does."""
+    first, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split())
+    for port in random.SystemRandom().sample(range(10_000, max(first, 20_000)), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise ServerError("100 ports in a row are taken")
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A TCP port of 127.0.0.1 where connections are refused: it is held, and nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 def wait_for(what: str, condition: Callable[[], bool], timeout: float = TIMEOUT) -> None:
@@ -152,7 +170,7 @@ class ServerProcess:
 
     def _kill_rest(self) -> tuple[int, ...]:
         """Children get a moment after their parent, then SIGKILL."""
-        deadline = time.monotonic() + 3.0
+        deadline = time.monotonic() + PARTING
         while self.members() and self.exited() and time.monotonic() < deadline:
             time.sleep(PAUSE)
         rest = self.members()

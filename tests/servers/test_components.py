@@ -24,7 +24,8 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
         module = open_module_tmp / component(name).name
         module.write_bytes(component(name).read_bytes())
         module.chmod(0o644)
-        routes[f"/{name}"] = {"module": module.name, "timeout": "2s", "memory": "16MiB"}
+        routes[f"/{name}"] = {"module": module.name, "timeout": "5m", "memory": "16MiB"}
+        routes[f"/quick/{name}"] = {"module": module.name, "timeout": "2s", "memory": "16MiB"}
     site = open_module_tmp / "site.yaml"
     site.write_text(yaml.safe_dump({"routes": routes, "engine": {"instances": 80}}), encoding="utf-8")
     site.chmod(0o644)
@@ -40,8 +41,8 @@ ENDS = [
     ("/http/trap", 502),
     ("/http/none", 502),
     ("/http/error", 502),
-    ("/http/loop", 504),
-    ("/http/sleep", 504),
+    ("/quick/http/loop", 504),
+    ("/quick/http/sleep", 504),
     ("/program", 200),
     ("/program?fail", 200),
 ]
@@ -54,7 +55,9 @@ def test_each_end_has_its_status(server: Server) -> None:
     assert set(server.pids()) == pids, "a guest must never end a worker"
 
 
-@pytest.mark.parametrize("target", ["/http/half", "/http/unfinished", "/http/sleep-after", "/program?sleep"])
+@pytest.mark.parametrize(
+    "target", ["/http/half", "/http/unfinished", "/quick/http/sleep-after", "/quick/program?sleep"]
+)
 def test_a_late_failure_breaks_the_answer_off(server: Server, target: str) -> None:
     with Connection(server.address) as connection:
         connection.send_request("GET", target)

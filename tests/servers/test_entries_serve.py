@@ -10,7 +10,7 @@ from wasmtime import wat2wasm
 from .apache import Apache, Site, check_reachable, include, runs_as_other_user
 from .client import Answer, Connection, chunked, request
 from .client import get as get_once
-from .fixtures import FRAGMENTS, fragment_defines, serve, serve_docroot, server_environ
+from .fixtures import DEFAULT_CONFIG, FRAGMENTS, fragment_defines, serve, serve_docroot, server_environ
 from .fixtures import open_tmp as open_tmp
 from .fixtures import server_name as server_name
 from .process import ServerError, wait_for
@@ -165,7 +165,7 @@ def test_a_sub_interpreter_is_named_in_the_log(open_tmp: Path) -> None:
 def test_without_a_configuration_file_a_site_answers_503_and_says_why(open_tmp: Path) -> None:
     with serve("mod_wsgi-daemon", open_tmp, open_tmp, env={"WSGI_WASM_CONFIG": ""}) as server:
         assert get_once(server.address, "/").status == 503
-        server.wait_for_log("/etc/wsgi-wasm/site.yaml: no such file, and WSGI_WASM_CONFIG is not set")
+        server.wait_for_log(f"{open_tmp / DEFAULT_CONFIG}: no such file, and WSGI_WASM_CONFIG is not set")
 
 
 def test_a_mistake_in_the_first_configuration_ends_gunicorn(open_tmp: Path) -> None:

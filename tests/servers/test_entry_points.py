@@ -34,6 +34,11 @@ def test_versions_that_lose_bodies_are_refused(version: tuple[int, int, int]) ->
         mod_wsgi.check_server(server(version))
 
 
+def test_the_default_configuration() -> None:
+    """The tests of Apache have another, so that they do not depend on the machine's."""
+    assert str(mod_wsgi.DEFAULT_CONFIG) == "/etc/wsgi-wasm/site.yaml"
+
+
 def test_a_sub_interpreter_is_refused_with_the_directive_to_set() -> None:
     with pytest.raises(EngineError, match=r"application-group=%\{GLOBAL\}"):
         mod_wsgi.check_server(server((4, 9, 4), "www.example|/app"))

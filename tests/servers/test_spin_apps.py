@@ -28,7 +28,7 @@ def ask(address: tuple[str, int], target: str, fields: Mapping[str, str] = {}) -
         answers.append(request(address, "GET", target, fields=fields))
         return answers[-1].status != 503
 
-    wait_for(f"{target} to be compiled", compiled, timeout=100)
+    wait_for(f"{target} to be compiled", compiled)
     return answers[-1]
 
 

@@ -11,7 +11,6 @@ from guests.build import cache as guest_cache
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
-PYTHON_SDK = ("spin-sdk==3.3.1", "componentize-py==0.17.2")
 
 
 @cache
@@ -27,5 +26,5 @@ def tools() -> Any:
 
 def component(name: str, folder: Path = HERE) -> Path:
     """The component of the Spin application in the directory `name`. Raises BuildError."""
-    made = tools().python_component(folder / name / "app.py", "spin-http", PYTHON_SDK, guest_cache(), f"{name}.wasm")
-    return Path(made)
+    app, packages = folder / name / "app.py", tools().pinned("spin-python")
+    return Path(tools().python_component(app, "spin-http", packages, guest_cache(), f"{name}.wasm"))
