@@ -41,11 +41,11 @@ def rust_component(crate: Path, cache: Path, output: str) -> Path:
     """The library of the crate in this directory as a component. Raises BuildError."""
     tools = toolchain(cache)
     manifest = crate / "Cargo.toml"
-    inputs = [manifest, *sorted(crate.rglob("*.rs")), TARGET, tools.version]
+    inputs: list[Path | str] = [manifest, *sorted(crate.rglob("*.rs")), TARGET, tools.version]
 
     def make(fresh: Path) -> None:
         target = (cache / "tools" / "cargo").absolute()  # crates that several examples use are compiled once
-        command = [tools.cargo, "build", "--quiet", "--release", "--target", TARGET]
+        command: list[str | Path] = [tools.cargo, "build", "--quiet", "--release", "--target", TARGET]
         run_tool([*command, "--manifest-path", manifest, "--target-dir", target], **tools.environ)
         (name,) = re.findall(r'^name = "([a-z_]+)"$', manifest.read_text("utf-8"), re.MULTILINE)
         shutil.copyfile(target / TARGET / "release" / f"{name}.wasm", fresh)
