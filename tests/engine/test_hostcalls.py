@@ -12,7 +12,7 @@ import wasmtime
 
 from engine.echoes import MEMORY, PADDING, Run, Written, call, echo_text, load
 from wsgi_wasm.engine.capi import values as v
-from wsgi_wasm.engine.hostcalls import interface, wit
+from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.engine.hostcalls.lifting import PIECE, Mismatch
 
@@ -241,4 +241,4 @@ def test_kinds_and_layout() -> None:
     assert bindings.wasmtime_component_valvariant.val.offset == 16
     assert bindings.wasmtime_component_valresult.val.offset == 8
     assert ctypes.sizeof(bindings.wasmtime_component_item_t) == ctypes.sizeof(v.Typed)
-    assert interface.v.NAME.size == ctypes.sizeof(bindings.wasm_byte_vec_t)
+    assert v.NAME.size == ctypes.sizeof(bindings.wasm_byte_vec_t)

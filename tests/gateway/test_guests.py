@@ -421,7 +421,12 @@ def test_who_keeps_the_lock(
     monkeypatch.setattr(gil, "SHORT", 60.0)
     name = "run_holding" if kind == "program" else "run_component_holding"
     function, calls = getattr(native, name), []
-    monkeypatch.setattr(native, name, lambda job: (calls.append(job.kept), function(job)))
+
+    def counted(job: Any) -> None:
+        calls.append(job.kept)
+        function(job)
+
+    monkeypatch.setattr(native, name, counted)
     hello = "hello" if kind == "program" else str(Path(__file__).parents[2] / "benchmarks/guests/hello_http.wat")
     client = make_client({"/x": {"module": hello, "memory": memory}})
     for _ in range(10):
