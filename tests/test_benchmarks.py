@@ -9,6 +9,10 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.usefixtures("untraced")
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 

@@ -126,7 +126,8 @@ def test_sigterm_lets_a_request_end(site: SiteWriter, tmp_path: Path) -> None:
 
 def test_ctrl_c_stops(tmp_path: Path) -> None:
     (tmp_path / "x.wat").write_text(printing(PLAIN))
-    with serving(tmp_path, "x.wat") as (process, _):
+    with serving(tmp_path, "x.wat") as (process, address):
+        assert request(address, "GET", "/").status == 200  # a worker that has just been forked would miss the signal
         status, killed = process.stop(signal.SIGINT)
     assert (status, killed) == (0, ())
     assert "Traceback" not in process.tail()
