@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +76,12 @@ def environ(path: str, body: bytes = b"") -> dict[str, Any]:
 def status(gateway: Gateway, path: str, body: bytes = b"") -> str:
     """Send one request and give its status."""
     seen: list[str] = []
-    for _ in gateway(environ(path, body), lambda line, fields: seen.append(line) or len):  # type: ignore[func-returns-value]
+
+    def start(line: str, fields: object, error: object = None) -> Callable[[bytes], object]:
+        seen.append(line)
+        return len
+
+    for _ in gateway(environ(path, body), start):
         pass
     return seen[0] if seen else ""
 
@@ -186,7 +191,7 @@ def loading(requests: int) -> Iterator[tuple[str, str, str]]:
         finally:
             times.append((time.perf_counter() - before) * 1e3)
 
-    store: ModuleStore = gateway._current().modules
+    store: ModuleStore = gateway._current().shared.modules
     cc.component_deserialize_file = timed
     try:
         for _ in range(10):
@@ -201,7 +206,10 @@ def loading(requests: int) -> Iterator[tuple[str, str, str]]:
 
 def _open(gateway: Gateway, module: Path, c: Any, cc: Any) -> Iterator[tuple[str, str, str]]:
     """Instances as a run makes them, that have not been called."""
-    linked = gateway._current().modules.module(module).get(60)
+    from wsgi_wasm.engine.component.linked import LinkedComponent
+
+    linked = gateway._current().shared.modules.module(module).get(60)
+    assert isinstance(linked, LinkedComponent)
     before = held()
     stores = []
     for _ in range(OPEN):

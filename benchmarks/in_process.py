@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from benchmarks import PROJECT
 from benchmarks.ground import Ground
@@ -90,23 +91,24 @@ def figures(site: Path, rounds: int) -> dict[str, Any]:
     """CPU microseconds a request by way, one value a round."""
     from wsgi_wasm import create_app
     from wsgi_wasm.engine.capi.native import native
-    from wsgi_wasm.engine.program.guest import Guest
+    from wsgi_wasm.engine.guest import Invocation
+    from wsgi_wasm.engine.program.guest import ProgramGuest
 
     gateway = create_app(site)
-    caught: list[tuple[Guest, Any, list[bytes]]] = []
-    original = Guest.run
+    caught: list[tuple[ProgramGuest, Invocation]] = []
+    original = ProgramGuest.run
 
-    def catching(self: Guest, slot: Any, arguments: Any, environment: Any, *rest: Any) -> Any:
-        caught.append((self, arguments, list(environment)))
-        return original(self, slot, arguments, environment, *rest)
+    def catching(self: ProgramGuest, invocation: Invocation) -> Any:
+        caught.append((self, invocation))
+        return original(self, invocation)
 
-    Guest.run = catching  # type: ignore[method-assign]
-    answer(gateway)
-    Guest.run = original  # type: ignore[method-assign]
-    guest, arguments, variables = caught[0]
-    slot, sink = guest.linked.engine.take_slot(1), Sink()
+    with mock.patch.object(ProgramGuest, "run", catching):
+        answer(gateway)
+    guest, invocation = caught[0]
+    variables = list(invocation.environment)
+    alone = invocation._replace(client=Sink())
     ways: dict[str, Callable[[], object]] = {
-        RUN: lambda: guest.run(slot, arguments, variables, None, sink),
+        RUN: lambda: guest.run(alone),
         GATEWAY: lambda: answer(gateway),
     }
     if native is None:

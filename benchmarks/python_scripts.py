@@ -93,7 +93,7 @@ def preboot(folder: Path, script: Script) -> Callable[[], bytes]:
         written.clear()
         request = {**environ(script), "wsgi.input": io.BytesIO(script.sent), "wsgi.errors": sys.stderr}
         request |= {"wsgi.url_scheme": "http", "wsgi.version": (1, 0), "wsgi.multithread": True}
-        return b"".join([*written, *app(request, start)])  # type: ignore[arg-type]
+        return b"".join([*written, *app(request, start)])
 
     return ask
 

@@ -44,7 +44,7 @@ def rust_component(crate: Path, cache: Path, output: str) -> Path:
     """The library of the crate in this directory as a component. Raises BuildError."""
     tools = toolchain(cache)
     manifest, pins = crate / "Cargo.toml", PINS / f"{crate.name}.lock"
-    inputs = [manifest, pins, *sorted(crate.rglob("*.rs")), TARGET, tools.version]
+    inputs: list[Path | str] = [manifest, pins, *sorted(crate.rglob("*.rs")), TARGET, tools.version]
 
     def make(fresh: Path) -> None:
         target = (cache / "tools" / "cargo").absolute()  # crates that several examples use are compiled once
@@ -55,7 +55,7 @@ def rust_component(crate: Path, cache: Path, output: str) -> Path:
             shutil.copytree(crate / "src", copy.parent / "src")
             lock = with_sources(pins.read_text("utf-8"), registry(copy, tools))
             copy.with_name("Cargo.lock").write_text(lock, encoding="utf-8")
-            command = [tools.cargo, "build", "--quiet", "--locked", "--release", "--target", TARGET]
+            command: list[str | Path] = [tools.cargo, "build", "--quiet", "--locked", "--release", "--target", TARGET]
             run_tool([*command, "--manifest-path", copy, "--target-dir", target], **tools.environ)
         shutil.copyfile(target / TARGET / "release" / f"{name}.wasm", fresh)
 

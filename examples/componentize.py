@@ -50,11 +50,13 @@ def python_component(
         # The packages' own definitions are found through the Python on PATH.
         path = f"{tools / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
         with tempfile.TemporaryDirectory() as work:  # it imports the application, which leaves __pycache__
-            definition = ["--wit-path", _definition(wit, BROUGHT_WASI, cache, Path(work))] if wit else []
-            command = [tools / "bin" / "componentize-py", *definition, "--world", world, "componentize"]
+            command: list[str | Path] = [tools / "bin" / "componentize-py"]
+            if wit:
+                command += ["--wit-path", _definition(wit, BROUGHT_WASI, cache, Path(work))]
+            command += ["--world", world, "componentize"]
             shutil.copytree(app.parent, Path(work) / "app", ignore=shutil.ignore_patterns("*.wasm", ".spin"))
-            arguments = ["--python-path", Path(work) / "app", app.stem, "--output", fresh]
-            run_tool([*command, *arguments], PATH=path, VIRTUAL_ENV=str(tools))
+            command += ["--python-path", Path(work) / "app", app.stem, "--output", fresh]
+            run_tool(command, PATH=path, VIRTUAL_ENV=str(tools))
 
     return cached(cache, output, inputs, make)
 
@@ -70,8 +72,8 @@ def python_environment(cache: Path, packages: Sequence[str]) -> Path:
 
     def install(place: Path) -> None:
         run_tool([sys.executable, "-m", "venv", place])
-        pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run_tool([*pip, *packages])
+        python = place / "bin" / "python"
+        run_tool([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages])
 
     return environment(cache, "python", packages, install)
 
@@ -80,7 +82,13 @@ def javascript_component(app: Path, world: str, cache: Path, output: str) -> Pat
     """`app` is a module that listens to `fetch` events; the world is defined in `wit` beside it, without WASI's own
     interfaces. Raises BuildError."""
     wit = app.parent / "wit"
-    inputs = [*_sources(app.parent, "*.js"), *_sources(wit, "*.wit"), world, *JS_PINS, JS_WASI]
+    inputs: list[Path | str] = [
+        *_sources(app.parent, "*.js"),
+        *_sources(wit, "*.wit"),
+        world,
+        *JS_PINS,
+        JS_WASI,
+    ]
 
     def make(fresh: Path) -> None:
         tools = _javascript_packages(cache)

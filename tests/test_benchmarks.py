@@ -9,7 +9,11 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 from servers.process import closed_port
+
+pytestmark = pytest.mark.usefixtures("untraced")
 
 PROJECT = Path(__file__).resolve().parents[1]
 

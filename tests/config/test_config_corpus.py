@@ -68,7 +68,9 @@ def test_places_are_inside_the_file() -> None:
         text, messages = split(file, "#! ")
         lines = text.splitlines()
         for message in messages:
-            line, column = map(int, re.match(r"site\.yaml:(\d+):(\d+): ", message).groups())  # type: ignore[union-attr]
+            place = re.match(r"site\.yaml:(\d+):(\d+): ", message)
+            assert place is not None, message
+            line, column = map(int, place.groups())
             assert 1 <= column <= len(lines[line - 1]) + 1, message
 
 

@@ -422,7 +422,12 @@ def test_who_keeps_the_lock(
     monkeypatch.setattr(gil, "SHORT", 60.0)
     name = "run_keeping_gil" if kind == "program" else "run_component_keeping_gil"
     function, calls = getattr(native, name), []
-    monkeypatch.setattr(native, name, lambda job: (calls.append(job.gil_seconds), function(job)))
+
+    def counted(job: Any) -> None:
+        calls.append(job.gil_seconds)
+        function(job)
+
+    monkeypatch.setattr(native, name, counted)
     hello = "hello" if kind == "program" else str(Path(__file__).parents[2] / "benchmarks/guests/hello_http.wat")
     client = make_client({"/x": {"module": hello, "memory": memory}})
     for _ in range(10):

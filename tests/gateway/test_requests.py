@@ -317,7 +317,7 @@ def test_gevent_is_refused_by_name(make_app: Callable[..., Gateway], monkeypatch
     from wsgi_wasm.errors import EngineError
 
     monkey = ModuleType("gevent.monkey")
-    monkey.is_module_patched = lambda name: name == "threading"  # type: ignore[attr-defined]
+    monkeypatch.setattr(monkey, "is_module_patched", lambda name: name == "threading", raising=False)
     monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
     with pytest.raises(EngineError, match="gthread"):
         make_app({"/x": {"module": "hello"}})

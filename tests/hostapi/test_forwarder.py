@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
@@ -30,7 +31,7 @@ def passed(data: bytes, length: int, most: int = 1000) -> bytes:
         source = asyncio.StreamReader(limit=100)
         source.feed_data(data)
         source.feed_eof()
-        await _pass_chunks(source, target, most, length)  # type: ignore[arg-type]
+        await _pass_chunks(source, cast(asyncio.StreamWriter, target), most, length)
 
     asyncio.run(run())
     return target.data

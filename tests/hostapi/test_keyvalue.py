@@ -112,8 +112,8 @@ def test_many_at_once(guest: Open) -> None:
         ]
         one.ok("delete-many", bucket, [key for key, _ in pairs[1:]] + ["none"])
         assert one.ok("[method]bucket.list-keys", bucket, None) == (["k0000"], None)
-        for nothing in (("set-many", []), ("delete-many", []), ("get-many", [])):
-            assert one.ok(nothing[0], bucket, nothing[1]) in (None, [])
+        for name in ("set-many", "delete-many", "get-many"):
+            assert one.ok(name, bucket, []) in (None, [])
 
 
 def test_increment(guest: Open) -> None:

@@ -68,6 +68,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("size", [2_700_000, MAX_RESULT])
 def test_a_large_value_takes_what_the_docs_say(size: int) -> None:
     """docs/stores.md and docs/security.md: 240 MiB."""

@@ -48,7 +48,8 @@ class Session:
         self.guest = guest
         self.handle = guest.ok(OPEN, address)
 
-    def query(self, sql: str, *parameters: tuple[str, Any]) -> tuple[list[tuple[str, str]], list[list[Any]]]:
+    def query(self, sql: str, *parameters: tuple[str, Any]) -> tuple[list[tuple[str, Any]], list[list[Any]]]:
+        """Columns and rows; a column's type is text in version 2, and a case with its value in version 4."""
         found: tuple[Any, Any] = self.guest.ok("[method]connection.query", self.handle, sql, list(parameters))
         return found
 
@@ -60,8 +61,9 @@ class Session:
     def execute(self, sql: str, *parameters: tuple[str, Any]) -> int:
         return int(self.guest.ok("[method]connection.execute", self.handle, sql, list(parameters)))
 
-    def error(self, sql: str, *parameters: tuple[str, Any]) -> tuple[str, str]:
-        found: tuple[str, str] = self.guest.error("[method]connection.query", self.handle, sql, list(parameters))
+    def error(self, sql: str, *parameters: tuple[str, Any]) -> tuple[str, Any]:
+        """The error's case, and its value: text in version 2."""
+        found: tuple[str, Any] = self.guest.error("[method]connection.query", self.handle, sql, list(parameters))
         return found
 
 

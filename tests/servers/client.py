@@ -91,6 +91,11 @@ def get(address: tuple[str, int], target: str, **options: Fields) -> Answer:
     return request(address, "GET", target, fields=options.get("fields", ()))
 
 
+def compiled(address: tuple[str, int], target: str) -> bool:
+    """Whether the guest there is compiled: until it is, its route answers 503."""
+    return get(address, target).status != 503
+
+
 def chunked(pieces: Sequence[bytes]) -> bytes:
     """Pieces in chunked coding (RFC 9112 7.1), the last chunk included."""
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from guests.build import component
 
-from .client import Connection, Truncated, get, request
+from .client import Connection, Truncated, compiled, get, request
 from .fixtures import SERVERS, serve
 from .process import wait_for
 from .server import Server
@@ -31,7 +32,7 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
     site.chmod(0o644)
     with serve(str(request.param), site, open_module_tmp, ready="/http/hello") as running:
         for name in routes:
-            wait_for(f"{name} to be compiled", lambda name=name: get(running.address, name).status != 503)
+            wait_for(f"{name} to be compiled", partial(compiled, running.address, name))
         yield running
 
 

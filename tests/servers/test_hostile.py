@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 
 from guests.build import guest
 
-from .client import Connection, Truncated, get, request
+from .client import Connection, Truncated, compiled, get, request
 from .fixtures import SERVERS, serve
 from .process import wait_for
 from .server import Server
@@ -45,13 +46,9 @@ def site(tmp: Path) -> Path:
 def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Server]:
     with serve(str(request.param), site(open_module_tmp), open_module_tmp, ready="/hello") as running:
         for name in GUESTS:  # compiled before anything is measured against a limit
-            wait_for(f"/{name} to be compiled", lambda name=name: compiled(running, name))
+            query = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}.get(name, "")
+            wait_for(f"/{name} to be compiled", partial(compiled, running.address, f"/{name}?{query}"))
         yield running
-
-
-def compiled(server: Server, name: str) -> bool:
-    query = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}.get(name, "")
-    return get(server.address, f"/{name}?{query}").status != 503
 
 
 ENDS = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -12,7 +13,7 @@ import yaml
 
 from guests.build import guest
 
-from .client import Answer, Connection, get
+from .client import Answer, Connection, compiled, get
 from .fixtures import SERVERS, serve
 from .process import wait_for
 from .server import Server
@@ -31,8 +32,8 @@ def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
     site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     with serve(str(request.param), site, open_tmp, ready="/hello") as running:
         for name in ("env", "echo"):
-            wait_for(f"/{name} to be compiled", lambda name=name: get(running.address, f"/{name}").status == 200)
-        wait_for("/sleep to be compiled", lambda: get(running.address, "/sleep?seconds=0").status != 503)
+            wait_for(f"/{name} to be compiled", partial(compiled, running.address, f"/{name}"))
+        wait_for("/sleep to be compiled", partial(compiled, running.address, "/sleep?seconds=0"))
         yield running
 
 

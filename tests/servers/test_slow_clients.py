@@ -4,6 +4,7 @@ for ever; under Apache this is the business of mod_reqtimeout and Timeout."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from guests.build import guest
 
-from .client import Connection, get
+from .client import Connection, compiled, get
 from .fixtures import serve
 from .gunicorn import start_gunicorn
 from .process import ServerError, wait_for
@@ -26,7 +27,7 @@ def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
     site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     with serve(str(request.param), site, open_tmp, workers=1, threads=2, ready="/hello") as running:
         for target in ("/echo", "/flood?bytes=1"):
-            wait_for(f"{target} to be compiled", lambda target=target: get(running.address, target).status == 200)
+            wait_for(f"{target} to be compiled", partial(compiled, running.address, target))
         yield running
 
 

@@ -39,6 +39,8 @@ def start_werkzeug(
     port = free_port()
     argv = [sys.executable, "-P", str(PROGRAM), str(port), *([] if site is None else [str(site)])]
     environ = {**os.environ, "PYTHONPATH": str(package_parent()), "PYTHONUNBUFFERED": "1", **(env or {})}
+    # coverage keeps something of each thread, of which there is one for each request: memory would seem to leak.
+    environ.pop("COVERAGE_PROCESS_CONFIG", None)
     server = Werkzeug(name, argv, environ, tmp, port)
     try:
         server.wait_ready(None)

@@ -185,7 +185,9 @@ def test_a_component_asks_its_own_application(serve: Serve, url: str) -> None:
     }
     assert client.get(f"/shop/{url}/nowhere").status_code == 404
     assert client.get(f"/shop/{url}/.well-known/spin/health").text == "OK"
-    assert client.get("/shop/own/own/own/seen/").json["uri"] == "/seen/"
+    seen = client.get("/shop/own/own/own/seen/").json
+    assert seen is not None
+    assert seen["uri"] == "/seen/"
 
 
 @pytest.mark.parametrize(

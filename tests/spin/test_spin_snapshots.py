@@ -16,6 +16,7 @@ from werkzeug.test import Client
 
 from wsgi_wasm import create_app
 from wsgi_wasm.engine.code.cache import UNUSED, Cache
+from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.spin.snapshots import Snapshot, copies, is_used, prune, snapshot, snapshots_home
 
 HOLDER = """\
@@ -29,7 +30,7 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Cache:
+def home(tmp_path: Path) -> TrustedDirectory:
     (tmp_path / "a.txt").write_text("a")
     return snapshots_home(Cache(tmp_path / "cache"))
 
@@ -43,7 +44,7 @@ def aged(place: Path) -> None:
     os.utime(place, (then, then))
 
 
-def test_a_copy_stays_while_it_is_used(home: Cache, tmp_path: Path) -> None:
+def test_a_copy_stays_while_it_is_used(home: TrustedDirectory, tmp_path: Path) -> None:
     one, other = held(tmp_path), held(tmp_path)
     place = one.path
     assert other.path == place
@@ -60,7 +61,7 @@ def test_a_copy_stays_while_it_is_used(home: Cache, tmp_path: Path) -> None:
     assert (place / "a.txt").read_text() == "a"
 
 
-def test_another_process_uses_it(home: Cache, tmp_path: Path) -> None:
+def test_another_process_uses_it(home: TrustedDirectory, tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "a.txt"), str(tmp_path / "cache")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -71,7 +72,7 @@ def test_another_process_uses_it(home: Cache, tmp_path: Path) -> None:
     assert prune(home, time.time() + 1) == [place]
 
 
-def test_a_child_of_the_process_uses_it(home: Cache, tmp_path: Path) -> None:
+def test_a_child_of_the_process_uses_it(home: TrustedDirectory, tmp_path: Path) -> None:
     """As a worker does whose gateway was made before the fork."""
     one = held(tmp_path)
     reader, writer = os.pipe()
@@ -92,7 +93,7 @@ def test_a_child_of_the_process_uses_it(home: Cache, tmp_path: Path) -> None:
     assert prune(home, time.time() + 1) == [place]
 
 
-def test_old_copies_go_when_another_is_made(home: Cache, tmp_path: Path) -> None:
+def test_old_copies_go_when_another_is_made(home: TrustedDirectory, tmp_path: Path) -> None:
     old = held(tmp_path).path
     gc.collect()
     (home.directory / ".unfinished").mkdir()
@@ -107,7 +108,7 @@ def test_old_copies_go_when_another_is_made(home: Cache, tmp_path: Path) -> None
     assert [*home.directory.iterdir()] == [new.path]
 
 
-def test_many_that_load_while_others_remove(home: Cache, tmp_path: Path) -> None:
+def test_many_that_load_while_others_remove(home: TrustedDirectory, tmp_path: Path) -> None:
     """Whoever has it finds it whole."""
     stop, wrong = threading.Event(), []
 

@@ -40,7 +40,7 @@ class Built:
 def cargo(work: Path, place: Path, arguments: Iterable[str], target: Path) -> None:
     """`cargo build` for components in `place`. Raises BuildError."""
     tools = toolchain(work)
-    command = ["nice", "-n", "10", tools.cargo, "build", "--quiet", "--ignore-rust-version", "--target", TARGET]
+    command = ["nice", "-n", "10", str(tools.cargo), "build", "--quiet", "--ignore-rust-version", "--target", TARGET]
     environ = {**os.environ, **tools.environ, "CARGO_TARGET_DIR": str(target)}
     print(f"building in {place}", file=sys.stderr, flush=True)
     done = subprocess.run([*command, *arguments], cwd=place, env=environ, check=False)
@@ -143,7 +143,7 @@ def _fetched(work: Path, crate: str, version: str) -> Path:
         f'[package]\nname = "fetch"\nedition = "2021"\n[dependencies]\n{crate} = "={version}"\n', encoding="utf-8"
     )
     tools = toolchain(work)
-    command = [tools.cargo, "metadata", "--quiet", "--format-version=1", f"--manifest-path={place / 'Cargo.toml'}"]
+    command = [str(tools.cargo), "metadata", "--quiet", "--format-version=1", f"--manifest-path={place / 'Cargo.toml'}"]
     done = subprocess.run(command, env={**os.environ, **tools.environ}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(f"cargo metadata failed:\n{done.stderr}")
@@ -156,7 +156,10 @@ def _names(cases: Sequence[Case]) -> list[str]:
 
 
 def _said(key: str, manifest: Path) -> str:
-    return re.findall(rf'^{key} = "([^"]+)"$', manifest.read_text("utf-8"), re.MULTILINE)[0]
+    found = re.search(rf'^{key} = "([^"]+)"$', manifest.read_text("utf-8"), re.MULTILINE)
+    if found is None:
+        raise BuildError(f"{manifest} does not set {key}")
+    return found[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import pytest
 
 from wws.peak import BODIES, KINDS, MIB, peak
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_memory_that_an_answer_takes(kind: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from wsgi_wasm.wws.request import request_stream
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "url": "http://h/\xe9",
     "method": "GET",
     "headers": {"a": "b"},
@@ -21,7 +22,7 @@ GIVEN = {
 
 
 def told(body: bytes) -> dict[str, object]:
-    stream = request_stream(**{**GIVEN, "headers": [("a", "b")]}, body=body)  # type: ignore[arg-type]
+    stream = request_stream(**{**GIVEN, "headers": [("a", "b")]}, body=body)
     read: dict[str, object] = json.loads(stream.read())
     return read
 

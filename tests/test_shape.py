@@ -1,0 +1,68 @@
+"""The package keeps its shape, and what counts it sees what it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shape import (
+    MEASURES,
+    PACKAGE,
+    Measure,
+    Source,
+    cycles,
+    ignores,
+    late_imports,
+    long_functions,
+    many_parameters,
+    read,
+)
+
+SAMPLE = """
+def outer(self, a, /, b, *rest, c=1, **more):
+    import os  # type: ignore[import]
+
+    class Inner:
+        async def method(self):
+            from os import path
+            return "# type: ignore"
+
+    return os, Inner
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "__init__.py").write_text("from made import a\n")
+    return tmp_path / "made"
+
+
+@pytest.fixture(scope="module")
+def sources() -> list[Source]:
+    return read(PACKAGE)
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.what)
+def test_no_count_grows(measure: Measure, sources: list[Source]) -> None:
+    places = list(measure.find(sources))
+    assert len(places) <= measure.ceiling, "\n".join(places)
+
+
+def test_what_is_counted(package: Path) -> None:
+    (package / "a.py").write_text(SAMPLE)
+    sources = read(package)
+    assert list(many_parameters(sources)) == ["made/a.py:2: outer, 6 parameters"]
+    assert list(long_functions(sources, most=8)) == ["made/a.py:2: outer, 9 lines"]
+    assert list(ignores(sources)) == ["made/a.py:3: # type: ignore[import]"]
+    assert list(late_imports(sources)) == ["made/a.py:3: import os", "made/a.py:7: from os import path"]
+
+
+def test_cycles(package: Path) -> None:
+    """Each group of modules that import each other, by whichever way, is one."""
+    (package / "a.py").write_text("import made.b\nimport made.c\n")
+    (package / "b.py").write_text("def late():\n    from made import c\n")
+    (package / "c.py").write_text("from made.a import x\n")
+    (package / "d.py").write_text("import os\nfrom made import a\n")
+    assert list(cycles(read(package))) == ["made.a, made.b, made.c"]
