@@ -142,11 +142,11 @@ class Measure:
 
 
 MEASURES = (
-    Measure("modules over 300 lines", 3, long_modules),
-    Measure("functions over 50 lines", 1, long_functions),
-    Measure("functions with more than 5 parameters", 26, many_parameters),
-    Measure("type: ignore", 17, ignores),
-    Measure("imports in functions", 43, late_imports),
+    Measure("modules over 300 lines", 0, long_modules),
+    Measure("functions over 50 lines", 0, long_functions),
+    Measure("functions with more than 5 parameters", 20, many_parameters),
+    Measure("type: ignore", 5, ignores),
+    Measure("imports in functions", 27, late_imports),
     Measure("import cycles", 0, cycles),
 )
 

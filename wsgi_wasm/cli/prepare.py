@@ -15,7 +15,8 @@ from wsgi_wasm.config import Config, DirectoryTarget, ModuleTarget, Route, SpinT
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child
 from wsgi_wasm.engine.code.source import Source
-from wsgi_wasm.engine.modules import Waiting, check_facts
+from wsgi_wasm.engine.linking import check_facts
+from wsgi_wasm.engine.modules import Waiting
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.spin import load_application

@@ -4,30 +4,21 @@ replaced when their file changes. The last good one goes on serving until its su
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import re
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from wsgi_wasm.binary.component_facts import ComponentFacts
-from wsgi_wasm.binary.module_facts import Facts, ModuleFacts
-from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.capi.errors import error_text
 from wsgi_wasm.engine.code.cache import DAY, Cache, check_ours
 from wsgi_wasm.engine.code.compiler import CompilerEnded, compile_in_child
 from wsgi_wasm.engine.code.source import Compositions, Source
 from wsgi_wasm.engine.guest import Linked
-from wsgi_wasm.engine.program.guest import LinkedProgram
-from wsgi_wasm.engine.program.pool import program_engine
-from wsgi_wasm.engine.program.preview1 import PREVIEW1, PREVIEW1_FUNCTIONS
-from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.engine.linking import Artefact, Linker, Refused
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
 from wsgi_wasm.interpreters import missing
 
@@ -39,52 +30,7 @@ log = logging.getLogger("wsgi_wasm.engine")
 RECHECK = 1.0  # seconds between two looks at a module's file
 KEPT = 2048  # modules kept loaded; the least recently used goes first
 
-SPIN_1 = "handle-http-request"
-INTERFACE = re.compile(r"[a-z0-9-]+:[a-z0-9-]+/[a-z0-9-]+(@.+)?")  # of the Component Model
-
 Waiting = Callable[[float], None]
-
-
-def check_facts(facts: Facts) -> None:
-    """Raises ModuleError, naming everything that stops a module from being a guest."""
-    if isinstance(facts, ComponentFacts):
-        # What components need is loaded with the first one: it takes a third of the time that a process needs to start.
-        from wsgi_wasm.engine.component.linked import check_component
-
-        check_component(facts)
-    else:
-        _check_program(facts)
-
-
-def _check_program(facts: ModuleFacts) -> None:
-    if SPIN_1 in facts.exports:
-        raise ModuleError(
-            f"exports {SPIN_1}: a module for Spin's first interface, as TinyGo and old Rust SDKs make it. Build a "
-            "component for WASI 0.2 in its place (Rust: spin-sdk 3 to 5 for wasm32-wasip2)"
-        )
-    interfaces = sorted({item.module for item in facts.imports if INTERFACE.fullmatch(item.module)})
-    if interfaces:
-        raise ModuleError(
-            f"is a core module that is to become a component, as it imports {interfaces[0]}: build it as one (Rust: "
-            "cargo build --target wasm32-wasip2 in place of wasm32-wasip1; others: wasm-tools component new)"
-        )
-    wrong = []
-    foreign = [str(item) for item in facts.imports if item.module != PREVIEW1 or item.name not in PREVIEW1_FUNCTIONS]
-    if any(name.startswith("wasi_unstable.") for name in foreign):
-        wrong.append("imports wasi_unstable, which is not offered: build it with a current wasi-sdk")
-    elif foreign:
-        wrong.append(f"imports what is not offered: {', '.join(sorted(set(foreign)))}")
-    start = facts.exports.get("_start")
-    if start is None:
-        wrong.append("exports no _start: a program (command) is needed, not a library (reactor)")
-    elif start != "function" or facts.start_signature not in ("() -> ()", "unknown"):
-        wrong.append(f"its _start is {facts.start_signature or start}, and should be () -> ()")
-    if facts.memory_imported:
-        wrong.append("imports its memory")
-    elif facts.imports and facts.exports.get("memory") != "memory":
-        wrong.append("exports no memory under the name 'memory'")
-    if wrong:
-        raise ModuleError("; ".join(wrong))
 
 
 class Module:
@@ -199,8 +145,7 @@ def _log_progress(path: Path) -> Waiting:
 class ModuleStore:
     """All modules of a process. Without a usable cache, modules are compiled for this process alone.
 
-    `apis` gives the APIs of the host that components may call. It is not called before the first
-    component is linked, as loading them takes time that a process without components can save.
+    `apis` is as for `Linker`.
     """
 
     def __init__(
@@ -211,10 +156,9 @@ class ModuleStore:
         apis: Callable[[], tuple[AnyApi, ...]],
         compositions: Compositions,
     ) -> None:
-        self._apis = apis
+        self._linker = Linker(features, instances, apis)
         self._compositions = compositions
         self.features = features
-        self.instances = instances
         self._directory = directory
         self.cache: Cache | None = None
         try:
@@ -272,28 +216,28 @@ class ModuleStore:
             return self._from_artefact(self.cache, artefact)
         except CacheError as error:
             log.warning("%s; %s is compiled for this process alone", error, source.path)
-        except _Refused as error:
+        except Refused as error:
             log.warning("%s is compiled anew: %s", artefact, error)
             self.cache.forget(artefact)
         return None
 
     def _from_artefact(self, cache: Cache, artefact: Path) -> Linked | None:
-        """Raises ModuleError, CacheError, OSError, _Refused."""
+        """Raises ModuleError, CacheError, OSError, Refused."""
         facts = cache.find(artefact)
         if facts is None:
             return None
-        return self._link(facts, lambda loader, engine, out: _load_file(loader, engine, artefact, out))
+        return self._linker.linked(facts, Artefact(artefact))
 
     def compiled(self, source: Source, waiting: Waiting) -> Linked:
         """Compile in a child and link. Raises ModuleError, CacheError, OSError."""
         try:
             return self._compiled(source, waiting)
-        except _Refused as error:
+        except Refused as error:
             # It is as new as can be: what does not suit the engine is the module itself.
             raise ModuleError(f"cannot be loaded: {error}") from None
 
     def _compiled(self, source: Source, waiting: Waiting) -> Linked:
-        """Raises _Refused besides."""
+        """Raises Refused besides."""
         if self.cache is not None and self._takes(self.cache, source):
             compile_in_child(source, self.features, self.cache.directory, waiting)
             artefact = self.cache.artefact(self.cache.digest(source), self.features)
@@ -304,8 +248,7 @@ class ModuleStore:
         compiled = compile_in_child(source, self.features, None, waiting)
         if compiled is None:
             raise ModuleError("could not be compiled")
-        code = compiled.code
-        return self._link(compiled.facts, lambda loader, engine, out: loader.from_bytes(engine, code, len(code), out))
+        return self._linker.linked(compiled.facts, Artefact(compiled.code))
 
     def _takes(self, cache: Cache, source: Source) -> bool:
         """Whether the cache can hold this module's artefact: not if a file that is not ours is in its place."""
@@ -314,57 +257,3 @@ class ModuleStore:
         except CacheError:
             return False
         return cache.writable
-
-    def _link(self, facts: Facts, load: Callable[[_Loader, int, object], int | None]) -> Linked:
-        check_facts(facts)
-        pointer = ctypes.c_void_p()
-        if isinstance(facts, ComponentFacts):
-            from wsgi_wasm.engine.capi import component as cc
-            from wsgi_wasm.engine.component.linked import LinkedComponent
-            from wsgi_wasm.engine.component.pool import component_engine
-
-            components = component_engine(self.features, facts, self.instances)
-            _accepted(
-                load(
-                    _Loader(cc.component_deserialize_file, cc.component_deserialize),
-                    components.pointer,
-                    ctypes.byref(pointer),
-                )
-            )
-            return LinkedComponent(runtime(), components, int(pointer.value or 0), facts, self._apis())
-        engine = program_engine(self.features, facts.memory_minimum, self.instances)
-        _accepted(load(_MODULES, engine.pointer, ctypes.byref(pointer)))
-        return LinkedProgram(runtime(), engine, int(pointer.value or 0), facts)
-
-
-class _Refused(Exception):
-    """Wasmtime would not take an artefact: damaged in a way that the digest could not show, or for another machine."""
-
-
-def _accepted(error: int | None) -> None:
-    if error:
-        raise _Refused(error_text(error))
-
-
-class _Loader(NamedTuple):
-    """The two ways to load an artefact of one kind."""
-
-    from_file: c.Function
-    from_bytes: c.Function
-
-
-_MODULES = _Loader(c.module_deserialize_file, c.module_deserialize)
-
-
-def _load_file(loader: _Loader, engine: int, artefact: Path, out: object) -> int | None:
-    error: int | None = loader.from_file(engine, os.fsencode(artefact), out)
-    if not error:
-        return None
-    # Mapping can fail where reading does not, on a file system mounted noexec for one.
-    data = artefact.read_bytes()
-    second: int | None = loader.from_bytes(engine, data, len(data), out)
-    if second:
-        c.error_delete(error)
-        return second
-    c.error_delete(error)
-    return None
