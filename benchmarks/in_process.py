@@ -81,6 +81,8 @@ def environ() -> dict[str, Any]:
 class Sink:
     """A client that takes nothing."""
 
+    label = "benchmark"
+
     def output(self, data: bytes) -> None: ...
     def error_output(self, data: bytes) -> None: ...
     def gone(self) -> bool:

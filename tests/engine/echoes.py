@@ -10,6 +10,7 @@ import ctypes
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import wasmtime
@@ -155,6 +156,7 @@ class Run:
         self.cpu_end = time.thread_time() + seconds
         self.host_state = HostState(bindings or Unbound(), self)
         self.failure: BaseException | None = None
+        self.client = SimpleNamespace(label="/x x.wasm [1]")
 
 
 ENGINE = wasmtime.Engine()

@@ -46,7 +46,7 @@ def test_config(driver: Driver[Any], tmp_path: Path) -> None:
         assert guest.ok("get-all") == []
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "latin").write_bytes(b"\xe4")
     (tmp_path / "large").write_bytes(b"x" * 70_000)
     for name in ("latin", "large", "missing", "."):
@@ -58,3 +58,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         with CONFIG[0].guest(granted) as guest:
             assert guest.error("get", "v")[0] == "io"
             assert guest.error("get-all")[0] == "io"
+    assert len(caplog.messages) == 12
+    assert all(message.startswith("/x x.wasm [1] variable 'v': ") for message in caplog.messages)

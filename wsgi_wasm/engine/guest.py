@@ -36,6 +36,10 @@ class Client(Protocol):
     def gone(self) -> bool:
         """True once nobody waits for the answer any more."""
 
+    @property
+    def label(self) -> str:
+        """For log lines: what runs, and for which request."""
+
 
 class RunLimits(Protocol):
     """The limits that bind a run; see the configuration reference for each."""

@@ -48,6 +48,7 @@ class Answer:
         self, request: Request, parser: HeadReader, connection: Connection, send_timeout: float, errors: ErrorLog
     ) -> None:
         self.error_output = errors.write
+        self._errors = errors
         self.head: Head | None = None
         self.started = False
         self.truncated = False
@@ -71,6 +72,11 @@ class Answer:
         if not self.started:
             self._start(self._fields(self.head))
         self._send(data)
+
+    @property
+    def label(self) -> str:
+        """As `Client.label`."""
+        return self._errors.label
 
     def gone(self) -> bool:
         """True once the client has hung up."""

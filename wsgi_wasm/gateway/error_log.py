@@ -23,6 +23,11 @@ class ErrorLog:
         self._left = limit
         self._partial = b""
 
+    @property
+    def label(self) -> str:
+        """For other log lines about the run: route, program and request id."""
+        return f"{self._label} [{self._identity}]"
+
     def write(self, data: bytes) -> None:
         """Log the lines that are whole."""
         if self._left <= 0:

@@ -50,7 +50,7 @@ class _Failed(Exception):
 class Ticket:
     """One request that may be made, once. `admit_address` judges what the name resolves to; `deadline` is on the
     monotonic clock; `end` is called when it is over, or will never be. `within` serves it in this process, on a socket
-    and a thread of its own; None is for a server elsewhere."""
+    and a thread of its own; None is for a server elsewhere. `about` says in the log who makes the request."""
 
     destination: Destination
     admit_address: Callable[[Destination, str], bool]
@@ -58,6 +58,7 @@ class Ticket:
     max_bytes: int
     end: Callable[[], None]
     within: Callable[[socket.socket], None] | None = None
+    about: str = ""
     word: str = field(default_factory=lambda: secrets.token_hex(16))
     task: asyncio.Task[None] | None = None
 
@@ -147,7 +148,7 @@ class Forwarder:
                     sender.transport.abort()
         except* _Failed as failures:
             failure = next(_flat(failures))
-            log.info("a request to %s failed: %s", ticket.destination.host, failure)
+            log.info("%s a request to %s failed: %s", ticket.about, ticket.destination.host, failure)
             await _say(writer, ticket.word, failure.code)
         except* TimeoutError:
             if answered:

@@ -6,7 +6,6 @@ A label that the route does not grant is `access-denied`, whether such a store e
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,8 @@ from wsgi_wasm.hostapi.description import warn_of_files
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, Answer, TooLarge
+from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.hostapi.pool import Pool
-
-log = logging.getLogger("wsgi_wasm.hostapi")
 
 Stores: TypeAlias = Mapping[str, tuple[KeyValueStore, Pool[Store]]]  # by label
 

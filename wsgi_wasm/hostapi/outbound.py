@@ -18,6 +18,7 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations, destination
 from wsgi_wasm.hostapi.granted_api import GrantedApi
+from wsgi_wasm.hostapi.log import about
 
 if TYPE_CHECKING:
     from socket import socket
@@ -92,7 +93,13 @@ class Requests:
 
             self._forwarder = self._forwarder or forwarder.forwarder()
             ticket = forwarder.Ticket(
-                wanted, policy.destinations.admit_address, self._deadline(), policy.limits.max_bytes, policy.end, within
+                wanted,
+                policy.destinations.admit_address,
+                self._deadline(),
+                policy.limits.max_bytes,
+                policy.end,
+                within,
+                about(),
             )
             self._forwarder.expect(ticket)
         except BaseException:

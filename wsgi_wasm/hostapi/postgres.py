@@ -8,7 +8,6 @@ answers. The client library is imported when a guest first connects.
 from __future__ import annotations
 
 import importlib.util
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +22,11 @@ from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.description import describe_servers
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
+from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.hostapi.pool import Pool
 from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values
 from wsgi_wasm.hostapi.postgres_values_4 import VERSION_4
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
-
-log = logging.getLogger("wsgi_wasm.hostapi")
 
 _MISSING = "PostgreSQL needs the package 'psycopg': pip install 'wsgi-wasm[postgres]'"
 _KEPT_ADDRESSES = 16  # of which idle connections are kept

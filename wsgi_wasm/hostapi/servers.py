@@ -7,7 +7,6 @@ A server that is named is trusted whatever its name resolves to. For the others 
 from __future__ import annotations
 
 import ipaddress
-import logging
 import re
 import socket
 import threading
@@ -18,8 +17,7 @@ from typing import Any
 
 from wsgi_wasm.config.model import AllowedHost, Endpoint
 from wsgi_wasm.hostapi.destinations import Destination, Destinations
-
-log = logging.getLogger("wsgi_wasm.guest")
+from wsgi_wasm.hostapi.log import guest_log
 
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")  # nothing that client libraries take for a file or for two names
 
@@ -57,7 +55,8 @@ class AllowedServers:
         found = _resolved(host, port, seconds)
         admitted = tuple(one for one in found if self._patterns.admit_address(wanted, one))
         if not admitted:
-            log.info("a connection to %s:%d is refused: its address is not allowed: %s", host, port, ", ".join(found))
+            addresses = ", ".join(found)
+            guest_log.info("a connection to %s:%d is refused: its address is not allowed: %s", host, port, addresses)
             raise NotAllowed(f"{host}:{port} is not permitted: its address is not allowed")
         return admitted
 

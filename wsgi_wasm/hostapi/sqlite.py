@@ -6,7 +6,6 @@ A label that the route does not grant is `access-denied`, whether such a databas
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,10 +19,9 @@ from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.description import warn_of_files
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, Answer, TooLarge
+from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 from wsgi_wasm.hostapi.sqlite_guard import guard
-
-log = logging.getLogger("wsgi_wasm.hostapi")
 
 
 class Sqlite:

@@ -6,7 +6,6 @@ A name that the route does not grant is undefined.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -17,8 +16,7 @@ from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.granted_api import GrantedApi
-
-log = logging.getLogger("wsgi_wasm.hostapi")
+from wsgi_wasm.hostapi.log import log
 
 _SPIN_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MAX_FILE = 64 << 10  # bytes of a file that holds a value

@@ -24,11 +24,10 @@ from wsgi_wasm.gateway.programs import Programs
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.pool import Pool
+from wsgi_wasm.messages import quote
 from wsgi_wasm.wws.answer import MAX_NAMESPACE, MAX_PAIRS, read_answer
 from wsgi_wasm.wws.request import request_stream
 from wsgi_wasm.wws.workers import Workers
-
-log = logging.getLogger("wsgi_wasm.gateway")
 
 Pairs = Mapping[str, str]
 
@@ -37,7 +36,6 @@ class Namespaces:
     """The stores of keys and values that a route grants to its workers, by the names of their namespaces."""
 
     def __init__(self, route: Route) -> None:
-        self._route = route.name
         self._stores: dict[str, tuple[KeyValueStore, Pool[Store]]] = {
             label: (store, Pool()) for label, store in route.grants.key_value.items()
         }
@@ -75,17 +73,17 @@ class Namespaces:
                     raise RequestError(f"the namespace {namespace!r} is larger than {MAX_NAMESPACE >> 20} MiB")
         return pairs
 
-    def write(self, namespace: str, before: Pairs, after: Pairs) -> None:
-        """Keep what a worker has changed. Raises RequestError."""
+    def write(self, namespace: str, before: Pairs, after: Pairs) -> bool:
+        """Keep what a worker has changed; False where the route grants no such namespace. Raises RequestError."""
         changed = [(key, value.encode()) for key, value in after.items() if before.get(key) != value]
         gone = [key for key in before if key not in after]
         if not changed and not gone:
-            return
+            return True
         if namespace not in self._stores:
-            log.warning("%s: kv of %r is not kept: name it in `key_value`", self._route, namespace)
-            return
+            return False
         with self._store(namespace) as store:
             store.change(changed, gone)
+        return True
 
 
 class Wws:
@@ -118,7 +116,13 @@ class Wws:
             kv=pairs,
             params=found.parameters,
         )
-        head = AnswerReader(self._new_head, lambda after: self._namespaces.write(self._namespace, pairs, after))
+
+        def keep(after: Pairs) -> None:
+            if not self._namespaces.write(self._namespace, pairs, after):
+                text = f"kv of {quote(self._namespace)} is not kept: name it in `key_value`"
+                request.exchange.remark(logging.WARNING, text)
+
+        head = AnswerReader(self._new_head, keep)
         return found.program.arguments, environment, stdin, head
 
 
