@@ -23,7 +23,12 @@ TRAPS = {
 
 
 class End(enum.Enum):
-    """Why the guest no longer runs."""
+    """Why the guest no longer runs. `key` is the member's name as records and access logs have it."""
+
+    key: str
+
+    def __init__(self, words: str) -> None:
+        self.key = self._name_.lower()  # worked out once: each request asks for it
 
     RETURNED = "returned"
     EXITED = "exited"

@@ -50,7 +50,7 @@ class Exchange:
 
     def ran(self, outcome: Outcome, queued: float) -> None:
         """A guest has ended, after `queued` seconds of waiting besides the engine's."""
-        self.outcome = outcome.end.name.lower()
+        self.outcome = outcome.end.key
         self.cpu += outcome.cpu
         self.wall += outcome.wall
         self.queued += queued + outcome.queued
