@@ -11,7 +11,7 @@ from spin.conftest import write_app
 from wsgi_wasm import create_app, load_config
 from wsgi_wasm.cli.commands.import_ import add_arguments
 from wsgi_wasm.config import ModuleTarget
-from wsgi_wasm.importers import IMPORTERS
+from wsgi_wasm.importers import FORMATS, importer
 
 from .conftest import Command
 
@@ -24,7 +24,7 @@ def test_the_choices_are_the_importers(capsys: pytest.CaptureFixture[str]) -> No
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     (choices,) = (action.choices for action in parser._actions if action.dest == "format")
-    assert list(choices or ()) == list(IMPORTERS)
+    assert list(choices or ()) == list(FORMATS)
 
 
 def test_a_spin_application_without_its_manifest(wsgi_wasm: Command, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_what_is_written_loads(file: Path, tmp_path: Path) -> None:
     (manifest.parent / "assets").mkdir()
     manifest.write_text(file.read_text("utf-8"), encoding="utf-8")
     site = tmp_path / "site.yaml"
-    site.write_text(IMPORTERS["spin"].convert(manifest, tmp_path), encoding="utf-8")
+    site.write_text(importer("spin").convert(manifest, tmp_path), encoding="utf-8")
     config = load_config(site, {"SPIN_VARIABLE_PASSWORD": "${x}", "SPIN_VARIABLE_TOKEN": "s3cret"})
     assert config.routes
 
@@ -104,7 +104,7 @@ url = "https://{{ host }}/{{ token }}"
 """
     )
     site = tmp_path / "site.yaml"
-    text = IMPORTERS["spin"].convert(manifest, tmp_path)
+    text = importer("spin").convert(manifest, tmp_path)
     site.write_text(text, encoding="utf-8")
     config = load_config(site, {"SPIN_VARIABLE_TOKEN": "s3cret"})
     routes = {route.path: route for route in config.routes}

@@ -12,7 +12,7 @@ from werkzeug.test import Client
 from guests.build import guest
 from wsgi_wasm import create_app, load_config
 from wsgi_wasm.errors import ConfigError
-from wsgi_wasm.importers import IMPORTERS
+from wsgi_wasm.importers import importer
 
 from .conftest import Command
 
@@ -44,7 +44,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def imported(project: Path) -> str:
-    return IMPORTERS["wws"].convert(project, project.parent)
+    return importer("wws").convert(project, project.parent)
 
 
 def test_a_project_is_served_as_it_was(wsgi_wasm: Command, project: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from spin.test_spin_variables import RUNTIME
 from wsgi_wasm.errors import ConfigError, Problem
-from wsgi_wasm.importers import IMPORTERS
+from wsgi_wasm.importers import importer
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.runtime_config import read_runtime_config
 
@@ -81,7 +81,7 @@ def test_manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         count += 1
         messages = [problem.message for problem in problems(read_manifest, path)]
         problems(read_manifest, path, "debug")
-        messages += [problem.message for problem in problems(IMPORTERS["spin"].convert, path, tmp_path)]
+        messages += [problem.message for problem in problems(importer("spin").convert, path, tmp_path)]
         assert [message for message in messages if not message.isprintable()] == []
         read += not messages
     assert count > 1000

@@ -1,8 +1,7 @@
-"""Configuration of other systems, rewritten as a site's YAML: one module for each, listed in `IMPORTERS`.
+"""Configuration of other systems, rewritten as a site's YAML: one module for each, listed in `FORMATS`.
 
 Contract of a module:
 
-    ABOUT: str                                 one line: what FILE is
     convert(file: Path, base: Path) -> str     the YAML, for a file in the directory `base`
 
 What an importer cannot carry over it says in a comment, beside what it stands for. It raises ConfigError for a file
@@ -13,18 +12,24 @@ says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
-
-from wsgi_wasm.importers import spin, wws
+from typing import Protocol, cast
 
 
 class Importer(Protocol):
     """What each module offers."""
 
-    ABOUT: str
-
     def convert(self, file: Path, base: Path) -> str: ...
 
 
-IMPORTERS: Mapping[str, Importer] = {"spin": spin, "wws": wws}
+FORMATS: Mapping[str, str] = {
+    "spin": "a spin.toml",
+    "wws": "a folder",
+}
+"""Every system by name, with what its FILE is."""
+
+
+def importer(name: str) -> Importer:
+    """The importer of this name, which is one of `FORMATS`."""
+    return cast("Importer", import_module(f"{__name__}.{name}"))

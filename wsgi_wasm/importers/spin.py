@@ -20,8 +20,6 @@ from wsgi_wasm.spin.patterns import Pattern, PatternTable, parse_pattern
 from wsgi_wasm.spin.runtime_config import KEY_VALUE_FILE, SQLITE_FILE
 from wsgi_wasm.spin.variables import PREFIX, expand
 
-ABOUT = "a Spin application's manifest, spin.toml"
-
 _HEAD = (
     "Components are not told spin-* headers by these routes, and an exact route does not take a slash at its end.",
     "Static files, redirects and the like are better answered by the front server.",

@@ -15,8 +15,6 @@ from wsgi_wasm.importers.yaml_text import comment, host_path, scalar, value
 from wsgi_wasm.wws.layout import Layout, is_worker
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
 
-ABOUT = "a project folder of Wasm Workers Server"
-
 _MODULES = (".wasm", ".wat")
 _SCRIPTS = (".js", ".py", ".rb")  # what its published runtimes run
 _DEFAULT = "default"  # the namespace of workers that name none

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import say
-from wsgi_wasm.importers import IMPORTERS
+from wsgi_wasm.importers import FORMATS, importer
 
 EXAMPLES = """\
   wsgi-wasm import spin shop/spin.toml               to standard output
@@ -22,9 +22,8 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `import`."""
-    parser.add_argument(
-        "format", metavar="FORMAT", choices=tuple(IMPORTERS), help="spin (FILE is a spin.toml) or wws (a folder)"
-    )
+    known = ", ".join(f"{name} (FILE is {file})" for name, file in FORMATS.items())
+    parser.add_argument("format", metavar="FORMAT", choices=tuple(FORMATS), help=known)
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration to rewrite")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="a new file, in place of standard output")
 
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when it is written."""
     output: Path | None = options.output
-    text = IMPORTERS[options.format].convert(options.file, Path.cwd() if output is None else output.absolute().parent)
+    text = importer(options.format).convert(options.file, Path.cwd() if output is None else output.absolute().parent)
     if output is None:
         print(text, end="")
         return 0
