@@ -101,12 +101,16 @@ class BadGateway(RequestError):
 
 
 class Unavailable(RequestError):
-    """No slot in time, or a module that is not ready; `retry_after` is in whole seconds."""
+    """No slot in time, or a module that is not ready.
+
+    `retry_after` is in whole seconds, `waited` is how long the request has waited (seconds).
+    """
 
     status = 503
 
-    def __init__(self, message: str, retry_after: int = 1) -> None:
+    def __init__(self, message: str, retry_after: int = 1, waited: float = 0.0) -> None:
         super().__init__(message, [("Retry-After", str(retry_after))])
+        self.waited = waited
 
 
 class ModuleError(Unavailable):

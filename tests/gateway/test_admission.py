@@ -184,6 +184,14 @@ def test_a_reload_forgets_no_guest(
     assert status_of(gateway, environ("/a")) == "200"
 
 
+def test_a_refusal_tells_how_long_it_waited(site: Callable[..., Gateway]) -> None:
+    gateway = site({"/a": {"module": "echo.wasm", **ONE, "queue_timeout": "20ms"}})
+    with held(gateway, "/a"):
+        refused = environ("/a")
+        assert status_of(gateway, refused) == "503"
+    assert refused["wsgi_wasm.queue_us"] == 20_000
+
+
 def test_other_routes_are_not_counted(site: Callable[..., Gateway]) -> None:
     gateway = site(
         {"/a": {"module": "echo.wasm", **ONE}, "/b": {"module": "echo.wasm", **ONE}},

@@ -118,7 +118,8 @@ class Pool(Generic[SlotT]):
         try:
             return self.slots.take(timeout), time.monotonic() - started
         except TimeoutError:
-            raise Unavailable(f"all {self.instances} instances of the engine's pool are in use") from None
+            reason = f"all {self.instances} instances of the engine's pool are in use"
+            raise Unavailable(reason, waited=timeout) from None
 
 
 class Ticker:

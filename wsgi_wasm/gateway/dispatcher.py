@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError
+from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError, Unavailable
 from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.gateway.routing import Match, Router
@@ -151,8 +151,11 @@ def redirect_response(request: Request, location: str) -> Iterable[bytes]:
 
 def error_response(error: RequestError, request: Request) -> Iterable[bytes]:
     """The one place where an error becomes a response, and a line in the log."""
-    request.exchange.outcome = type(error).__name__
-    request.exchange.remark(logging.INFO if error.status < 500 else logging.ERROR, f"{error.status}: {error}")
+    exchange = request.exchange
+    exchange.outcome = type(error).__name__
+    if isinstance(error, Unavailable):
+        exchange.queued += error.waited
+    exchange.remark(logging.INFO if error.status < 500 else logging.ERROR, f"{error.status}: {error}")
     return _plain(request, error.status, error.fields)
 
 

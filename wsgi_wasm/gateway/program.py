@@ -10,18 +10,20 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.config.model import Dir, Route
 from wsgi_wasm.engine.guest import Guest, Input, Linked, Preopen
-from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.engine.modules import Module
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.answer import HeadReader
 from wsgi_wasm.gateway.body import Body
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.messages import printable
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.host_api import Bindings
 
 GuestCall = tuple[Sequence[bytes], Sequence[bytes], Input | None, HeadReader]
 """One request as a guest takes it: arguments, environment, standard input; and what reads the head of its answer."""
