@@ -170,12 +170,12 @@ class Forwarder:
         try:
             found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
-            raise _Failed(DNS_ERROR, f"its name is not resolved: {error}") from None
+            raise _Failed(DNS_ERROR, f"the name cannot be resolved: {error}") from None
         addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
         admitted = [address for address in addresses if ticket.admit_address(ticket.destination, address)]
         if not admitted:
             raise _Failed(PROHIBITED, f"its address is not allowed: {', '.join(addresses)}")
-        failure = _Failed(UNAVAILABLE, "it has no address")
+        failure = _Failed(UNAVAILABLE, "the name has no address")
         for address in admitted:
             try:
                 async with asyncio.timeout(_CONNECT):
@@ -192,9 +192,9 @@ class Forwarder:
             except ssl.SSLError as error:
                 raise _Failed(TLS_ERROR, str(error)) from None
             except ConnectionRefusedError:
-                failure = _Failed(REFUSED, "it refused the connection")
+                failure = _Failed(REFUSED, "the server refused the connection")
             except TimeoutError:
-                failure = _Failed(TIMEOUT, "it took no connection in time")
+                failure = _Failed(TIMEOUT, "the server did not accept the connection in time")
             except OSError as error:
                 failure = _Failed(UNAVAILABLE, str(error))
         raise failure
@@ -238,7 +238,7 @@ async def _chunks(source: asyncio.StreamReader) -> AsyncIterator[bytes]:
                 yield data
             await source.readexactly(2)
     except (ValueError, EOFError, asyncio.LimitOverrunError) as error:
-        raise ConnectionAbortedError(f"the body breaks off: {error}") from None
+        raise ConnectionAbortedError(f"the body was cut off: {error}") from None
 
 
 async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int, length: int) -> None:

@@ -57,7 +57,7 @@ class AllowedServers:
         found = _resolved(host, port, seconds)
         admitted = tuple(one for one in found if self._patterns.admit_address(wanted, one))
         if not admitted:
-            log.info("a connection to %s:%d is refused: its address is not allowed: %s", host, port, ", ".join(found))
+            log.info("refused a connection to %s:%d: its address is not allowed: %s", host, port, ", ".join(found))
             raise NotAllowed(f"{host}:{port} is not permitted: its address is not allowed")
         return admitted
 

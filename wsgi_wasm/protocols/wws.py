@@ -82,7 +82,7 @@ class Namespaces:
         if not changed and not gone:
             return
         if namespace not in self._stores:
-            log.warning("%s: kv of %r is not kept: name it in `key_value`", self._route, namespace)
+            log.warning("%s: the kv of %r is not stored: grant it in `key_value`", self._route, namespace)
             return
         with self._store(namespace) as store:
             store.change(changed, gone)
