@@ -166,6 +166,6 @@ def run_tool(command: Sequence[str | Path], **environ: str) -> None:
             env={**os.environ, **environ},
         )
     except OSError as error:
-        raise BuildError(f"{command[0]} does not run: {error}") from error
+        raise BuildError(f"{command[0]} cannot be started: {error}") from error
     if done.returncode:
         raise BuildError(f"{command[0]} failed:\n{done.stderr or done.stdout}".rstrip())

@@ -196,13 +196,13 @@ class Gateway:
                 applications = applications_of(config)
                 config = _composed(config, applications)
                 if config.engine != self.config.engine:
-                    log.warning("%s: changes of `engine` need a restart", config.source)
+                    log.warning("%s: changes of `engine` take effect only after a restart", config.source)
                 serving.shared.modules.compose(config.compose)
                 self._serving = serving = Serving(config, applications, serving.shared, self._fallback)
                 self.config, self._applications = config, applications
-                log.info("%s is loaded anew", config.source)
+                log.info("%s was reloaded", config.source)
         except Exception as error:
-            log.error("the configuration in use stays: %s", error)
+            log.error("the current configuration stays in use: %s", error)
         finally:
             self._starting.release()
         return serving

@@ -92,6 +92,6 @@ def time_warnings(config: Config, settings: Any, *, threaded: bool) -> list[str]
         found.append(f"timeout is {settings.timeout} s, but {what}: gunicorn will kill the worker first")
     if settings.graceful_timeout < longest:
         found.append(
-            f"graceful_timeout is {settings.graceful_timeout} s, but {what}: a reload or stop can cut its answer"
+            f"graceful_timeout is {settings.graceful_timeout} s, but {what}: a reload or stop can cut its answer off"
         )
     return found

@@ -66,7 +66,7 @@ def check_server(server: ModuleType | None) -> None:
     group = getattr(server, "application_group", "")
     if group:
         raise EngineError(
-            f"this is the sub-interpreter {group!r}, where the engine cannot work: add "
+            f"this is the sub-interpreter {group!r}, in which the engine cannot run: add "
             "application-group=%{GLOBAL} to WSGIScriptAlias or WSGIHandlerScript, or set "
             "WSGIApplicationGroup %{GLOBAL}"
         )
@@ -199,9 +199,9 @@ def script_path(environ: Environ) -> Path:
     # PEP 3333: the server's bytes, decoded as latin-1
     path = Path(os.fsdecode(environ.get("SCRIPT_FILENAME", "").encode("latin-1")))
     if not path.is_absolute():
-        raise NotFound(f"SCRIPT_FILENAME is no absolute path: {quote(str(path), 200)}")
+        raise NotFound(f"SCRIPT_FILENAME is not an absolute path: {quote(str(path), 200)}")
     if path.name.startswith("."):
-        raise NotFound(f"{escaped(path)}: hidden file")
+        raise NotFound(f"{escaped(path)}: a hidden file")
     if path.suffix not in SUFFIXES:
         raise NotFound(f"{escaped(path)}: neither {' nor '.join(SUFFIXES)}")
     try:
@@ -210,7 +210,7 @@ def script_path(environ: Environ) -> Path:
     except (OSError, ValueError) as error:
         raise NotFound(f"{escaped(path)}: {reason(error)}") from error
     if not stat.S_ISREG(target.st_mode):
-        raise NotFound(f"{escaped(path)}: no regular file")
+        raise NotFound(f"{escaped(path)}: not a regular file")
     if own.st_uid != target.st_uid:
         raise NotFound(f"{escaped(path)}: a link to a file of another owner")  # Apache's SymLinksIfOwnerMatch
     return path

@@ -71,29 +71,29 @@ HUGE = b"\xff\xff\xff\xff\x0f"
 
 # What is read, and words of the message.
 MALFORMED: dict[str, tuple[bytes, str]] = {
-    "nothing": (b"", "no component begins at byte 0"),
-    "another preamble": (b"\0asm\x0d\0\x02\0", "no component begins"),
-    "a section past the end": (PREAMBLE + b"\x07\x7f\x00", "cut short in the section at byte 10"),
+    "nothing": (b"", "expected a component at byte 0"),
+    "another preamble": (b"\0asm\x0d\0\x02\0", "expected a component"),
+    "a section past the end": (PREAMBLE + b"\x07\x7f\x00", "truncated in the section at byte 10"),
     "a size that never ends": (PREAMBLE + b"\x07" + b"\x80" * 40, "a number is too large at byte 14"),
     "a count of four thousand million": (PREAMBLE + section(7, HUGE) + NO_IMPORT, "a vector claims 4294967295 items"),
     "a count larger than the section": (PREAMBLE + section(7, b"\x05\x7f") + NO_IMPORT, "a vector claims 5 items"),
-    "types inside each other": (PREAMBLE + section(7, b"\x01" + NESTED_TYPE) + NO_IMPORT, "deeper than 32"),
+    "types inside each other": (PREAMBLE + section(7, b"\x01" + NESTED_TYPE) + NO_IMPORT, "more than 32"),
     "an unknown type": (PREAMBLE + section(7, b"\x01\x10") + NO_IMPORT, "unknown kind of type (0x10)"),
     "a type that is not there": (
         PREAMBLE + section(7, b"\x01\x70\x05") + NO_IMPORT,
-        "index 5 names nothing",
+        "index 5 does not exist",
     ),
     "a type that names itself": (
         PREAMBLE + section(7, b"\x01\x70\x00") + NO_IMPORT,
-        "index 0 names nothing",
+        "index 0 does not exist",
     ),
     "a value type that is none": (PREAMBLE + section(7, b"\x01\x70\x41") + NO_IMPORT, "unknown value type"),
-    "an alias of no instance": (PREAMBLE + section(6, b"\x01\x03\x00\x00\x01a") + NO_IMPORT, "not there"),
+    "an alias of no instance": (PREAMBLE + section(6, b"\x01\x03\x00\x00\x01a") + NO_IMPORT, "does not exist"),
     "an alias outwards": (PREAMBLE + section(6, b"\x01\x03\x02\x01\x00") + NO_IMPORT, "outside"),
     "a name that is not UTF-8": (PREAMBLE + section(10, b"\x01\x00\x01\xff\x01\x00"), "not UTF-8 at byte 12"),
     "a name longer than its section": (PREAMBLE + section(10, b"\x01\x00\x7fab"), "ends too early"),
     "an unknown form of name": (PREAMBLE + section(10, b"\x01\x07\x01a\x01\x00"), "unknown form (7)"),
-    "bytes after the last item": (PREAMBLE + section(10, b"\x00\x00\x00"), "more than it says"),
+    "bytes after the last item": (PREAMBLE + section(10, b"\x00\x00\x00"), "longer than it says"),
     "a core module imported": (PREAMBLE + section(10, b"\x01\x00\x01a\x00\x11\x00"), "a core module"),
     "a value imported": (PREAMBLE + section(10, b"\x01\x00\x01a\x02\x00\x7f"), "sort 2"),
     "imports after a canonical function": (
@@ -128,7 +128,7 @@ def test_needs_are_counted_through_copies() -> None:
     assert needs(nested(3, 2)).core_instances == 8
 
 
-@pytest.mark.parametrize(("depth", "copies", "words"), [(31, 2, "core instances"), (500, 1, "deeper than 32 levels")])
+@pytest.mark.parametrize(("depth", "copies", "words"), [(31, 2, "core instances"), (500, 1, "more than 32 levels")])
 def test_components_inside_each_other(depth: int, copies: int, words: str) -> None:
     """Thirty levels of two copies are a thousand million instances in 2 KB."""
     with pytest.raises(ModuleError) as caught:

@@ -148,7 +148,7 @@ def test_heads_are_remembered_apart() -> None:
         assert answer(output) == (Head(200, "OK", (("X-A", "1"),)), b"")
         both = (("X-Sendfile", "/a"), ("X-A", "1"))
         assert answer(output, {"allowed": ["x-sendfile"]}) == (Head(200, "OK", both), b"")
-        assert answer(output, {"max_fields": 1}) == "the head has 2 lines, 1 are allowed"
+        assert answer(output, {"max_fields": 1}) == "the head has 2 lines, but at most 1 are allowed"
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -83,13 +83,13 @@ ADVICE = {
     **{
         f"{feature}-{name}": (
             text,
-            f"needs the feature '{feature}', which is off: say `engine: {{features: [{feature}]}}` (",
+            f"needs the feature '{feature}', which is disabled: set `engine: {{features: [{feature}]}}` (",
         )
         for feature, modules in WITH_FEATURE.items()
         for name, text in modules.items()
     },
     **{
-        f"never-{number}": (text, f"needs what is not offered: {said}")
+        f"never-{number}": (text, f"needs a feature that is not supported: {said}")
         for number, (said, text) in enumerate(NOT_OFFERED.items())
     },
 }
@@ -175,7 +175,7 @@ UNSUITABLE = {
     # what is refused when it is linked, and when it is loaded
     "imports": (
         importing("fd_sing", "fd_write", "fd_dance"),
-        f"imports what is not offered: {PREVIEW1}.fd_dance, {PREVIEW1}.fd_sing",
+        f"has unsupported imports: {PREVIEW1}.fd_dance, {PREVIEW1}.fd_sing",
     ),
     "table": (program("", "(table 100001 funcref)"), "cannot be loaded: "),
 }
@@ -205,7 +205,7 @@ def test_too_little_memory(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path)
         routes: {/program: {module: program.wat}, /component: {module: component.wat}}
         """
     )
-    advice = "begins with 2560 KiB of memory, and `memory` allows 1024 KiB: set `memory: 3MiB` or more"
+    advice = "starts with 2560 KiB of memory, but `memory` allows only 1024 KiB: set `memory: 3MiB` or more"
     assert wsgi_wasm("check", "site.yaml").text.count(advice) == 2
     for route in ("/program", "/component"):
         assert advice in wsgi_wasm("run", "site.yaml", route).err

@@ -112,9 +112,9 @@ def test_what_is_made_right_now_stays(wsgi_wasm: Command, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["list", "--cache", "nowhere"], 1, "there is no cache directory nowhere"),
-        (["prune", "--days", "soon"], 2, "'soon' is no number of days"),
-        (["prune", "--days", "-1"], 2, "'-1' is no number of days"),
+        (["list", "--cache", "nowhere"], 1, "cache directory nowhere does not exist"),
+        (["prune", "--days", "soon"], 2, "'soon' is not a number of days from 0 to 36500"),
+        (["prune", "--days", "-1"], 2, "'-1' is not a number of days from 0 to 36500"),
         (["clear"], 2, "choose from"),
     ],
 )

@@ -124,9 +124,9 @@ def test_what_a_component_is_and_may(wsgi_wasm: Command, site: SiteWriter, tmp_p
         "*://10.0.0.0/8:80..90": "allowed",
     }
     assert "wasi:http/types@0.2.12" in routes["/handler"]["imports"]
-    assert any("this component's is http" in text for text in routes["/cgi"]["errors"])
-    assert any("`memory` allows 128 KiB" in text for text in routes["/memory"]["errors"])
-    assert any("imports what is not offered" in text and "a:b/c@1.0.0" in text for text in routes["/odd"]["warnings"])
+    assert any("the interface of this component is http" in text for text in routes["/cgi"]["errors"])
+    assert any("`memory` allows only 128 KiB" in text for text in routes["/memory"]["errors"])
+    assert any("has unsupported imports" in text and "a:b/c@1.0.0" in text for text in routes["/odd"]["warnings"])
     assert any("a core module" in text for text in routes["/core"]["errors"])
     assert any("without the function run" in text for text in routes["/empty"]["errors"])
     assert routes["/core"]["interface"] is None
@@ -162,17 +162,13 @@ def test_everything_that_is_broken_is_named(wsgi_wasm: Command, site: SiteWriter
     errors = {route["name"]: route["errors"] for route in found["routes"]}
     assert errors["/missing"] == ["missing.wasm: No such file or directory"]
     assert "type mismatch" in errors["/broken"][0]
-    unknown = (
-        "bad.wat: imports what is not offered: wasi_snapshot_preview1.fd_sing, wasi_snapshot_preview1.fd_write_more"
-    )
+    unknown = "bad.wat: has unsupported imports: wasi_snapshot_preview1.fd_sing, wasi_snapshot_preview1.fd_write_more"
     assert errors["/unknown"] == [unknown]
-    assert errors["/foreign"][0].startswith(
-        "foreign.wat: imports what is not offered: env.launch, x.y; exports no _start"
-    )
+    assert errors["/foreign"][0].startswith("foreign.wat: has unsupported imports: env.launch, x.y; exports no _start")
     assert "env.launch_missiles" in errors["/both"][0]
     assert "wasi_snapshot_preview1.fd_teleport" in errors["/both"][0]
     assert errors["/memory"] == [
-        "x.wat: begins with 2560 KiB of memory, and `memory` allows 1024 KiB: set `memory: 3MiB` or more"
+        "x.wat: starts with 2560 KiB of memory, but `memory` allows only 1024 KiB: set `memory: 3MiB` or more"
     ]
     assert errors["/dirs"] == [
         f"dirs: /data: {tmp_path}/nowhere: does not exist",
@@ -235,7 +231,7 @@ def test_a_link_out_of_the_directory_is_not_listed(wsgi_wasm: Command, tmp_path:
     (folder / "link.wat").symlink_to(tmp_path / "outside.wat")
     found = json.loads(wsgi_wasm("check", "programs", "--json").out)["routes"][0]
     assert found["scripts"] == []
-    assert "holds nothing that would be served" in found["warnings"][0]
+    assert "contains no file that would be served" in found["warnings"][0]
 
 
 def test_times_that_gunicorn_cuts_short(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:

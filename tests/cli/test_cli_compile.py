@@ -69,7 +69,7 @@ def test_a_cache_that_cannot_be_used(wsgi_wasm: Command, tmp_path: Path) -> None
 
 def test_a_feature_that_there_is_not(wsgi_wasm: Command) -> None:
     done = wsgi_wasm("compile", "x.wat", "--features", "excpetions")
-    assert (done.status, done.err.partition(";")[0]) == (1, "wsgi-wasm: no engine feature excpetions")
+    assert (done.status, done.err.partition(";")[0]) == (1, "wsgi-wasm: unknown engine features: excpetions")
 
 
 SOURCE = '#include <stdio.h>\nint main(void) { puts("Content-Type: text/plain\\n\\n" WORD); return 0; }\n'
@@ -80,7 +80,7 @@ def test_build_and_run(wsgi_wasm: Command, tmp_path: Path) -> None:
     done = wsgi_wasm("build", "hello.c", "-O", "2", "--", '-DWORD="built"')
     assert done.status == 0, done.err
     assert re.fullmatch(r"hello\.wasm: [0-9.]+ ?KiB\n", done.text)
-    assert done.err == "try it: wsgi-wasm run hello.wasm\n"
+    assert done.err == "to try it, run: wsgi-wasm run hello.wasm\n"
     assert wsgi_wasm("run", "hello.wasm", "--body").text == "built\n"
 
 

@@ -120,4 +120,4 @@ url = "https://{{ host }}/{{ token }}"
     assert shop.grants.variables["url"].value == "https://a${b}/s3cret"
     assert [(host.scheme, host.host) for host in shop.grants.outbound.hosts] == [("https", "*.example")]
     assert "was allowed the hosts http://self, redis://cache:6379, https://{{ host }}" in text
-    assert "/only/:x would be /only too" in text
+    assert "/only/:x would also be /only" in text

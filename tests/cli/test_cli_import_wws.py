@@ -73,13 +73,13 @@ def test_what_is_not_carried_over_is_said(project: Path, tmp_path: Path) -> None
     assert set(route.grants.key_value) == {"default", "no"}
     words = " ".join(text.replace("#", " ").split())
     for remark in (
-        "the runtime that wrapped them is not here: page.js.",
+        "the runtime that wrapped them does not exist here: page.js.",
         "The runtimes that .wws.toml lists are not used.",
         "All workers see them.",
-        "also ask for 'not-a-name', which no route can have",
-        "user/[id].wasm could write to '../_assets' and only reads it now",
-        "user/[id].wasm is down until its .toml no longer has the folder '/srv/shared'",
-        "asks for features.http_requests, which is not offered",
+        "also request 'not-a-name', which no route can have",
+        "user/[id].wasm could write to '../_assets' and can only read it now",
+        "user/[id].wasm is disabled until you remove the folder '/srv/shared' from its .toml",
+        "requests features.http_requests, which is not supported",
     ):
         assert remark in words
     assert "s3cret" not in text
@@ -90,7 +90,7 @@ def test_a_namespace_that_no_store_can_be_called(project: Path, tmp_path: Path) 
     text = imported(project)
     (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
     assert set(load_config(tmp_path / "site.yaml", {}).routes[0].grants.key_value) == {"default"}
-    assert "index.wasm keeps nothing: 'a b\\n: x' is no label of a store" in text
+    assert "index.wasm stores nothing: 'a b\\n: x' is not a valid store label" in text
 
 
 def test_mistakes_of_all_files_at_once(project: Path) -> None:
@@ -106,6 +106,6 @@ def test_what_is_no_project(wsgi_wasm: Command, tmp_path: Path) -> None:
     for name in ("file", "missing"):
         done = wsgi_wasm("import", "wws", name)
         assert done.status == 1
-        assert f"{name}: is no directory" in done.err
+        assert f"{name}: is not a directory" in done.err
     (tmp_path / "empty").mkdir()
     assert wsgi_wasm("import", "wws", "empty").status == 0

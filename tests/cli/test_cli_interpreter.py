@@ -42,7 +42,7 @@ def test_building_and_listing(wsgi_wasm: Command, site: Callable[[str], Path], t
     assert done.status == 0, done.err
     assert done.text.startswith(f"cache/{there.name}: ")
     assert "native code: " in done.text
-    assert done.err.endswith(f"use it: interpreters: {{.py: {NAME}}}\n")
+    assert done.err.endswith(f"to use it, write in a route: interpreters: {{.py: {NAME}}}\n")
     one = states(wsgi_wasm, "--cache", cache)[NAME]
     assert (one["state"], one["compiled"], one["build"], one["error"]) == ("built", True, None, None)
     site("cache_dir: cache\nengine: {features: [exceptions]}\nroutes: {/: {directory: .}}")

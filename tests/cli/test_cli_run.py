@@ -84,7 +84,7 @@ def test_an_answer_that_breaks_off(wsgi_wasm: Command, tmp_path: Path) -> None:
     done = wsgi_wasm("run", "x.wat", "--body")
     assert done.status == 1
     assert len(done.out) == len("begun") + 0x20000
-    assert "the answer breaks off here: trapped: unreachable instruction" in done.err
+    assert "the answer is cut off here: trapped: unreachable instruction" in done.err
 
 
 def test_a_broken_module_is_an_answer(wsgi_wasm: Command, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_profile_measures_every_step(wsgi_wasm: Command, tmp_path: Path) -> None
     values = dict(re.findall(r"^(\S.*?) {2,}[0-9.]+ +([0-9.]+)$", done.text, re.MULTILINE))
     steps = ("routing", "body", "meta-variables", "instantiate", "teardown", "answer", "the rest", "request")
     assert all(float(values[step]) >= 0 for step in steps)
-    assert "20 requests each" in done.text
+    assert "20 requests for each measurement" in done.text
 
 
 def test_profile_of_what_no_guest_answers(wsgi_wasm: Command, site: SiteWriter) -> None:

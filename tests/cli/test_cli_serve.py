@@ -95,7 +95,7 @@ def test_hangup_reads_the_file_anew_and_mistakes_change_nothing(site: SiteWriter
         before = process.children()
         site("routes: {/x: {modul: two.wat}}")
         process.send(signal.SIGHUP)
-        wait_while_alive(process, "the refusal", lambda: "the configuration in use stays" in process.tail())
+        wait_while_alive(process, "the refusal", lambda: "the current configuration stays in use" in process.tail())
         wait_while_alive(process, "new workers", lambda: not set(before) & set(process.children()))
         assert request(address, "GET", "/x").text == "two"
 
@@ -175,7 +175,7 @@ def test_a_port_in_use(wsgi_wasm: Command, tmp_path: Path) -> None:
         port = other.getsockname()[1]
         done = wsgi_wasm("serve", "x.wat", "--bind", f"127.0.0.1:{port}")
     assert (done.status, done.out) == (1, b"")
-    assert f"127.0.0.1:{port} is in use" in done.err
+    assert f"127.0.0.1:{port} is already in use" in done.err
     assert f"wsgi-wasm serve x.wat --bind 127.0.0.1:{port + 1}" in done.err
 
 

@@ -34,7 +34,7 @@ def test_check(wsgi_wasm: Command, app: Path) -> None:
     rows = {line.split()[1]: " ".join(line.split()[2:5]) for line in lines if line.startswith("*  ")}
     assert rows["/"] == "Spin application app/spin.toml"
     assert rows["/[env]"] == "core module env.wasm"
-    assert any("component unused: no HTTP trigger names it" in line for line in lines)
+    assert any("component unused: no HTTP trigger uses it" in line for line in lines)
 
     routes = json.loads(wsgi_wasm("check", "--json", "app/spin.toml").text)["routes"]
     assert [route["path"] for route in routes] == ["/", "/[env]", "/[args]", "/[args]", "/[files]"]
@@ -66,7 +66,7 @@ def test_check_knows_what_a_component_imports(wsgi_wasm: Command, app: Path) -> 
     assert done.status == 0
     routes = {route["path"]: route for route in json.loads(done.text)["routes"]}
     (warning,) = routes["/[granted]"]["warnings"]
-    missing = set(warning.partition("calls it: ")[2].split(", "))
+    missing = set(warning.partition("are refused: ")[2].split(", "))
     assert {"fermyon:spin/llm@2.0.0", "fermyon:spin/mqtt@2.0.0"} <= missing
     offered = ("key-value", "sqlite", "variables", "redis")
     assert not missing & {f"fermyon:spin/{name}@2.0.0" for name in offered}
@@ -76,7 +76,7 @@ def test_check_knows_what_an_executor_runs(wsgi_wasm: Command, app: Path) -> Non
     (app / "spin.toml").write_text(MANIFEST.replace('{ type = "wagi" }', '{ type = "http" }'))
     done = wsgi_wasm("check", "app/spin.toml")
     assert done.status == 1
-    assert "`interface` is http, and " in done.text
+    assert "`interface` is http, but " in done.text
 
 
 def test_compile(wsgi_wasm: Command, app: Path) -> None:
@@ -103,6 +103,6 @@ def test_serve(app: Path, tmp_path: Path) -> None:
 
         def refused() -> bool:
             assert get(server.address, "/robots.txt").text == "Allow: ä\n"
-            return "the configuration in use stays" in server.log()
+            return "the current configuration stays in use" in server.log()
 
         wait_for("the broken one to be refused", refused)

@@ -91,7 +91,7 @@ def linked(text: str, *apis: AnyApi) -> tuple[component.Component, component.Lin
 
 
 def test_an_interface_of_the_same_name_that_does_not_fit_is_an_error() -> None:
-    with pytest.raises(ModuleError, match=r"test:call/f has f with another type"):
+    with pytest.raises(ModuleError, match=r"test:call/f has f, but with another type"):
         linked(caller_text(wit.STRING), api_of("test:call/f", f=function_of((), wit.U8, lambda _: 1)))
 
 
@@ -102,7 +102,7 @@ def cases(*plain: str, **others: wit.Type) -> wit.VariantOf:
     return wit.variant({**dict.fromkeys(plain), **{name.replace("_", "-"): kind for name, kind in others.items()}})
 
 
-TEXT = "test:call/f f is not offered"
+TEXT = "test:call/f f is not supported"
 DENIALS: list[tuple[wit.Type | None, Any]] = [
     (wit.ResultOf(wit.U8, cases("no-such-store", "access-denied", other=wit.STRING)), ("access-denied", None)),
     (wit.ResultOf(None, cases("invalid-address", other=wit.STRING)), ("other", TEXT)),
@@ -130,7 +130,7 @@ def test_a_refusal_is_an_error_or_says_what_is_not_offered(result: wit.Type | No
     ended, answer = called(loaded, linker, "run")
     if error is None:
         assert isinstance(ended.failure, Stop)
-        assert ended.failure.detail == "called test:call/f f, which is not offered"
+        assert ended.failure.detail == "called test:call/f f, which is not supported"
     else:
         assert ended.failure is None
         assert answer == 1

@@ -103,30 +103,30 @@ ENDS: list[tuple[str, dict[str, Any], int, str]] = [
     ("status?150", {}, 502, "not a status"),
     ("trap", {}, 502, "trapped: unreachable instruction"),
     ("half", {}, CUT, "trapped: unreachable instruction"),
-    ("none", {}, 502, "gave no whole response"),
-    ("unfinished", {}, CUT, "gave no whole response"),
-    ("twice", {}, 502, "gave no whole response"),
+    ("none", {}, 502, "gave no complete response"),
+    ("unfinished", {}, CUT, "gave no complete response"),
+    ("twice", {}, 502, "gave no complete response"),
     ("error", {}, 502, "wasi:http error-code internal-error: own words"),
-    ("body-of-another", {}, 502, "gave no whole response"),
+    ("body-of-another", {}, 502, "gave no complete response"),
     ("body-and-error", {}, 502, "wasi:http error-code loop-detected"),
-    ("body-first?105000", {}, 502, "more than 1 MiB before it gave its response"),
+    ("body-first?105000", {}, 502, "more than 1 MiB before it returned its response"),
     ("refused", {}, 502, "wasi:http error-code connection-refused"),
     ("fields-forever", {"memory": "4MiB", "timeout": "20s"}, 502, "trapped"),
     ("fields-forever", {"memory": "64MiB", "timeout": "20s"}, 502, "trapped"),
     ("handles-forever", {"timeout": "20s"}, 502, "trapped"),
     ("wrong-handle", {}, 502, "trapped"),
     ("twice-taken", {}, 200, ""),
-    ("loop", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("loop", {"timeout": "200ms"}, 504, "exceeded its timeout"),
     ("loop", {"cpu": "100ms"}, 504, "cpu"),
-    ("loop-after", {"timeout": "1s"}, CUT, "ran past its timeout"),
-    ("sleep", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("sleep-after", {"timeout": "1s"}, CUT, "ran past its timeout"),
+    ("loop-after", {"timeout": "1s"}, CUT, "exceeded its timeout"),
+    ("sleep", {"timeout": "200ms"}, 504, "exceeded its timeout"),
+    ("sleep-after", {"timeout": "1s"}, CUT, "exceeded its timeout"),
     ("big?200000000", {"max_output": "1MiB"}, CUT, "more than max_output"),
     ("big?5000", {"max_output": "1KiB"}, 502, "more than max_output"),
-    ("length", {}, 200, "Content-Length is 5, the body has 16 bytes"),
+    ("length", {}, 200, "Content-Length is 5, but the body has 16 bytes"),
     ("print", {}, 200, "printed by the guest"),
-    ("hello", {"memory": "128KiB"}, 503, "`memory` allows 128 KiB"),
-    ("hello", {"interface": "cgi"}, 503, "`interface` is cgi, and this guest's is http"),
+    ("hello", {"memory": "128KiB"}, 503, "`memory` allows only 128 KiB"),
+    ("hello", {"interface": "cgi"}, 503, "`interface` is cgi, but the interface of this guest is http"),
     ("hello", {"interface": "http"}, 200, ""),
 ]
 
@@ -236,8 +236,8 @@ HEADS: list[tuple[bytes, int, str]] = [
     (b"X-Accel-Redirect=/secret\1", 200, ""),
     (b"date=now\1server=me\1trailer=x\1te=x\1", 200, ""),
     (b"content-type=a/b\1Content-Type=c/d\1", 502, "Content-Type appears twice"),
-    (b"content-length=5\1content-length=6\1", 502, "two lengths"),
-    (b"content-length=+5\1", 502, "no plain number"),
+    (b"content-length=5\1content-length=6\1", 502, "two different values"),
+    (b"content-length=+5\1", 502, "not a plain number"),
     (b"location=\1", 502, "Location is empty"),
     (b"".join(b"x-%d=y\1" % i for i in range(60)), 200, ""),
 ]
@@ -468,7 +468,7 @@ def test_without_a_descriptor_left_the_next_request_is_served(
 
         monkeypatch.setattr(os, "memfd_create", create)
         assert client.get("/x/hello").status_code == 503
-        assert "the output of a component finds no place: Too many open files" in caplog.text
+        assert "the output of a component cannot be stored: Too many open files" in caplog.text
         caplog.clear()
     monkeypatch.setattr(os, "memfd_create", made)
     assert client.get("/x/hello").status_code == 200

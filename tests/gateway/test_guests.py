@@ -31,17 +31,17 @@ CHUNKED = {"Transfer-Encoding": "chunked"}
 
 # guest, query, settings of the route, status (CUT: the answer breaks off), words of the log
 ENDS: list[tuple[str, str, dict[str, Any], int, str]] = [
-    ("loop", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("loop", "how=yield", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("loop", "when=after", {"timeout": "1s"}, CUT, "ran past its timeout"),
+    ("loop", "", {"timeout": "200ms"}, 504, "exceeded its timeout"),
+    ("loop", "how=yield", {"timeout": "200ms"}, 504, "exceeded its timeout"),
+    ("loop", "when=after", {"timeout": "1s"}, CUT, "exceeded its timeout"),
     ("loop", "", {"cpu": "100ms"}, 504, "cpu"),
     ("loop", "when=after", {"cpu": "100ms"}, CUT, "cpu"),
-    ("sleep", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("sleep", "when=after", {"timeout": "1s"}, CUT, "ran past its timeout"),
-    ("sleep", "times=0&seconds=1", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("poll", "kind=forever", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("start_section", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
-    ("copy_loop", "", {"timeout": "200ms"}, 504, "ran past its timeout"),
+    ("sleep", "", {"timeout": "200ms"}, 504, "exceeded its timeout"),
+    ("sleep", "when=after", {"timeout": "1s"}, CUT, "exceeded its timeout"),
+    ("sleep", "times=0&seconds=1", {"timeout": "200ms"}, 504, "exceeded its timeout"),
+    ("poll", "kind=forever", {"timeout": "200ms"}, 504, "exceeded its timeout"),
+    ("start_section", "", {"timeout": "200ms"}, 504, "exceeded its timeout"),
+    ("copy_loop", "", {"timeout": "200ms"}, 504, "exceeded its timeout"),
     ("alloc", "", {"memory": "16MiB"}, 200, ""),
     ("alloc", "then=trap", {"memory": "16MiB"}, 502, "trapped"),
     ("table_grow", "", {}, 200, ""),
@@ -57,7 +57,7 @@ ENDS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("flood", "bytes=5000000", {"max_output": "1MiB"}, CUT, "more than max_output"),
     ("flood", "bytes=5000&each=500", {"max_output": "1KiB"}, 502, "more than max_output"),
     ("flood", "where=head", {}, 502, "head"),
-    ("exit", "code=0", {}, 502, "no answer: the output is empty"),
+    ("exit", "code=0", {}, 502, "no answer: the guest wrote nothing"),
     ("exit", "code=3", {}, 502, ""),
     ("exit", "code=0&when=after", {}, 200, ""),
     ("exit", "code=3&when=after", {}, 200, "exited with status 3"),
@@ -65,14 +65,14 @@ ENDS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("exit", "code=0&when=half", {}, 502, "head"),
     ("exit", "code=255&when=after", {}, 200, "exited with status 255"),
     ("exit_nested", "", {}, 200, ""),
-    ("exit_huge", "", {}, 502, "empty"),
-    ("silent", "", {}, 502, "no answer: the output is empty"),
+    ("exit_huge", "", {}, 502, "the guest wrote nothing"),
+    ("silent", "", {}, 502, "no answer: the guest wrote nothing"),
     ("data_outside", "", {}, 502, "out-of-bounds memory access"),
     # what cannot be served at all: 503, by name, and only its own route
     ("no_start", "", {}, 503, "exports no _start"),
-    ("start_param", "", {}, 503, "should be () -> ()"),
+    ("start_param", "", {}, 503, "must be () -> ()"),
     ("start_global", "", {}, 503, "_start is global"),
-    ("unknown_import", "", {}, 503, "imports what is not offered"),
+    ("unknown_import", "", {}, 503, "has unsupported imports"),
     ("wrong_import", "", {}, 503, "fd_write"),
     ("unstable", "", {}, 503, "wasi_unstable"),
     ("memory_import", "", {}, 503, "imports its memory"),
@@ -341,7 +341,7 @@ def test_a_full_disk_is_503(make_client: SiteMaker, caplog: pytest.LogCaptureFix
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert response.status_code == 503
-    assert "the body finds no place in" in caplog.text
+    assert "the body cannot be stored in" in caplog.text
     assert client.post("/x", data=bytes(3_000_000)).status_code == 200
 
 

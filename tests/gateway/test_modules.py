@@ -67,7 +67,7 @@ def test_a_module_that_is_replaced(make_client: SiteMaker, tmp_path: Path, caplo
     eventually(client, "three")
     # broken, or half written: the last good one goes on serving
     module.write_text(text_module("four")[:-40])
-    wait_for_log(caplog, client, "the last good one goes on serving")
+    wait_for_log(caplog, client, "the last good one stays in use")
     assert client.get("/x").text == "three"
     module.unlink()
     wait_for_log(caplog, client, "No such file")
@@ -319,7 +319,7 @@ def test_the_configuration_is_read_anew(
         wait_for_log(caplog, client, "did you mean 'module'")
         assert client.get("/x").status_code == 200
         site.write_text(good.replace("/x", "/y"))
-        wait_for_log(caplog, client, "is loaded anew")
+        wait_for_log(caplog, client, "was reloaded")
     assert client.get("/y").status_code == 200
     assert client.get("/x").status_code == 404
 
@@ -365,4 +365,4 @@ def test_a_fork_makes_its_own_engine(
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.stdout.split("\n"), done.returncode) == ([statuses, "200", ""], 0)
-    assert ("let no request be answered before the fork" in done.stderr) == ("503" in statuses)
+    assert ("do not answer requests before the fork" in done.stderr) == ("503" in statuses)

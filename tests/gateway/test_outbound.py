@@ -320,7 +320,7 @@ def test_other_spellings_are_refused(name: str, export: str) -> None:
     text = f'(component (import "{name}" (instance)) {EMPTY.format(name=export)})'
     with pytest.raises(ModuleError) as caught:
         wrap(wat_to_wasm(text.encode()), adapter_parts())
-    assert f"imports {name}, which is not offered" in str(caught.value)
+    assert f"imports {name}, which is not supported" in str(caught.value)
 
 
 def test_a_version_of_many_digits_is_no_other_spelling() -> None:
@@ -344,6 +344,6 @@ def test_programs_are_given_the_adapters_client(
     (tmp_path / "p.wat").write_text(text)
     with caplog.at_level(logging.INFO):
         assert make_client({"/x": {"module": str(tmp_path / "p.wat")}}).get("/x").status_code == 502
-    assert "no answer: the output is empty" in caplog.text
+    assert "no answer: the guest wrote nothing" in caplog.text
     wrapped = wrap(wat_to_wasm(text.encode()), adapter_parts())
     assert b"wasi:http/types@0.2.12" not in wrapped.component

@@ -71,7 +71,7 @@ def test_sites_of_one_process_have_their_own_apis(
     for client in clients:
         client.get("/x")
     assert calls == ["first", "second"] * 2
-    assert caplog.text.count("called test:call/f f, which is not offered") == 2
+    assert caplog.text.count("called test:call/f f, which is not supported") == 2
 
 
 def test_a_function_under_the_name_of_an_interface(
@@ -80,7 +80,7 @@ def test_a_function_under_the_name_of_an_interface(
     name = hostapi.APIS[0].interfaces[0].name
     (tmp_path / "caller.wat").write_text(CALLER.replace("(component", f'(component (import "{name}" (func))', 1))
     assert make_client({"/x": {"module": str(tmp_path / "caller.wat")}}).get("/x").status_code == 503
-    assert f"imports what is not offered: {name}" in caplog.text
+    assert f"has unsupported imports: {name}" in caplog.text
 
 
 def test_a_routes_grants_are_bound_once(

@@ -55,10 +55,10 @@ def test_chunks_become_a_body(data: bytes, body: bytes) -> None:
     [
         (b"5\r\nhello\r\n0\r\n\r\n", 4, "longer"),
         (b"5\r\nhello\r\n0\r\n\r\n", 6, "shorter"),
-        (b"5\r\nhel", 5, "breaks off"),
-        (b"", 5, "breaks off"),
-        (b"zz\r\n", 5, "breaks off"),
-        (b"1" * 200, 5, "breaks off"),
+        (b"5\r\nhel", 5, "was cut off"),
+        (b"", 5, "was cut off"),
+        (b"zz\r\n", 5, "was cut off"),
+        (b"1" * 200, 5, "was cut off"),
         (b"5\r\nhello\r\n0\r\n\r\n", 1001, "more bytes than allowed"),
     ],
 )

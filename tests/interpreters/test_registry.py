@@ -62,7 +62,7 @@ def test_what_to_do_where_it_is_missing(name: str, tmp_path: Path) -> None:
     cache = tmp_path / "a b"
     cache.mkdir()
     path = interpreter(name).path(cache)
-    assert missing(path, "gone") == f"the interpreter {name!r} has not been built: run `{build_command(name, cache)}`"
+    assert missing(path, "gone") == f"the interpreter {name!r} has not been built; run `{build_command(name, cache)}`"
     assert build_command(name, cache).endswith(f"--cache '{cache}'")
     assert missing(cache / "x.wasm", "gone") == "gone"
     path.touch()

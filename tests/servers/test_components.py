@@ -69,7 +69,7 @@ def test_a_late_failure_breaks_the_answer_off(server: Server, target: str) -> No
         else:
             with pytest.raises(Truncated):
                 list(connection.pieces(head))
-    wait_for("a line in the log", lambda: "breaks off" in server.log())
+    wait_for("a line in the log", lambda: "is cut off" in server.log())
 
 
 def test_an_answer_streams(server: Server) -> None:

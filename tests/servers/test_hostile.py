@@ -90,7 +90,7 @@ def test_a_late_failure_breaks_the_answer_off(server: Server, target: str) -> No
         else:
             with pytest.raises(Truncated):
                 list(connection.pieces(head))
-    wait_for("a line in the log", lambda: "breaks off" in server.log())
+    wait_for("a line in the log", lambda: "is cut off" in server.log())
 
 
 def test_100_megabytes(server: Server) -> None:
@@ -116,13 +116,13 @@ def test_clients_that_leave(server: Server) -> None:
 def test_a_client_that_leaves_stops_the_guest(server: Server) -> None:
     """gunicorn shows its socket, and the guest is stopped within a tick, here in its sleep; elsewhere at one of its
     next writes. Long before its timeout in any case."""
-    before = server.log().count("the client is gone")
+    before = server.log().count("the client has disconnected")
     query = "lines=2&ms=299000" if server.name.startswith("gunicorn") else "lines=2990&ms=100"
     connection = Connection(server.address)
     connection.send_request("GET", f"/stream?{query}")
     connection.read_some(1000)
     connection.abort()
-    wait_for("the guest to be stopped", lambda: server.log().count("the client is gone") > before)
+    wait_for("the guest to be stopped", lambda: server.log().count("the client has disconnected") > before)
 
 
 def test_64_clients_at_once(server: Server) -> None:

@@ -24,8 +24,8 @@ APACHES = ("mod_wsgi-daemon", "mod_wsgi-embedded")
 GOOD = "routes:\n  /first: {module: hello.wat}\n"
 NEW = "routes:\n  /first: {module: hello.wat}\n  /second: {module: hello.wat}\n"
 BROKEN = "routes:\n  /first: {modul: hello.wat}\n  /second: {module: hello.wat, timeout: soon}\n"
-STAYS = "the configuration in use stays"  # of `reload: true`
-USED = "The last configuration that was good is used instead"  # of a process that starts
+STAYS = "the current configuration stays in use"  # of `reload: true`
+USED = "The last good configuration is used instead"  # of a process that starts
 MISTAKES = ("site.yaml:2:12: ", "unknown key 'modul'", "site.yaml:3:", "timeout")
 
 

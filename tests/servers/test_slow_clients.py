@@ -52,7 +52,7 @@ def test_a_body_that_trickles_is_408(server: Server) -> None:
 def test_a_client_that_never_reads_is_dropped(server: Server) -> None:
     with Connection(server.address, receive_buffer=2048) as connection:
         connection.send_request("GET", "/flood?bytes=90000000")
-        wait_for("the answer to be given up", lambda: "the client is gone" in server.log())
+        wait_for("the answer to be given up", lambda: "the client has disconnected" in server.log())
     assert get(server.address, "/hello").status == 200
 
 

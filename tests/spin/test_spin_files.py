@@ -84,7 +84,7 @@ def test_what_the_gateway_keeps_is_never_chosen(app: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["missing.txt"], "files[0]: 'missing.txt' does not exist and is no pattern"),
+        (["missing.txt"], "files[0]: 'missing.txt' does not exist and is not a pattern"),
         ([("missing", "/")], "files[0]: 'missing' does not exist"),
         (["../*"], "files[0]: '../*' has '.' or '..'"),
         (["img/.."], "files[0]: 'img/..' has '.' or '..'"),
@@ -93,8 +93,8 @@ def test_what_the_gateway_keeps_is_never_chosen(app: Path) -> None:
         ([("/etc", "/")], "files[0]: '/etc' is outside the application's directory"),
         (["/etc/*"], "files[0]: '/etc/*' is outside the application's directory"),
         (["/etc/hostname"], "files[0]: '/etc/hostname' is outside the application's directory"),
-        (["a.txt", ("tpl", "/../x")], "files[1]: '/../x' climbs out of the guest's root"),
-        ([("a.txt", "/")], "files[0]: 'a.txt' is a file, and '/' is no file name"),
+        (["a.txt", ("tpl", "/../x")], "files[1]: '/../x' leaves the guest's root"),
+        ([("a.txt", "/")], "files[0]: 'a.txt' is a file, and '/' is not a file name"),
         ([("a.txt", "/x"), ("tpl", "/x")], "files: 'x' would be both a file and a directory"),
         (["[z-a]"], "files[0]: bad character range"),
     ],

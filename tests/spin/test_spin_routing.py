@@ -50,15 +50,15 @@ def test_routes_behind_a_base(base: str, route: str, matching: list[str], others
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("/a//b", "slash too many"),
-        ("//", "slash too many"),
+        ("/a//b", "extra slash"),
+        ("//", "extra slash"),
         ("/a/.../b", "in the middle"),
-        ("/a/*/b", "holds '*'"),
-        ("/:", "holds ':'"),
-        ("/:a.b", "holds ':a.b'"),
-        ("/a b", "holds 'a b'"),
-        ("/a?b", "holds 'a?b'"),
-        ("/ä", "holds 'ä'"),
+        ("/a/*/b", "contains '*'"),
+        ("/:", "contains ':'"),
+        ("/:a.b", "contains ':a.b'"),
+        ("/a b", "contains 'a b'"),
+        ("/a?b", "contains 'a?b'"),
+        ("/ä", "contains 'ä'"),
     ],
 )
 def test_patterns_that_mean_nothing(pattern: str, message: str) -> None:

@@ -43,7 +43,7 @@ def test_templates(template: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("template", "message"),
-    [("{{ a", "'{{' without '}}'"), ("{{ x }}", "no variable 'x'"), ("{{ greting }}", "did you mean 'greeting'")],
+    [("{{ a", "'{{' without '}}'"), ("{{ x }}", "no variable named 'x'"), ("{{ greting }}", "did you mean 'greeting'")],
 )
 def test_templates_that_mean_nothing(template: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -115,8 +115,8 @@ def test_runtime_configuration(tmp_path: Path) -> None:
     assert config.sqlite == {"default": tmp_path / "state/sqlite_db.db", "more": Path("/srv/more.db")}
     assert config.max_memory == 1_000_000
     assert [remark.partition(": ")[2] for remark in config.remarks] == [
-        "log_dir: what components print goes to the log",
-        "outbound_http: the site's route has the limits of outbound requests",
+        "log_dir: output of components goes to the log",
+        "outbound_http: limits of outbound requests are set in the site's route",
     ]
     assert "secret" not in repr(config)
     assert read_runtime_config(path, tmp_path, Path("/var/x"), {}).sqlite["default"] == Path("/var/x/sqlite_db.db")
@@ -137,12 +137,12 @@ def test_mistakes_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ConfigError) as caught:
         read_runtime_config(Path("r.toml"), tmp_path, None, {})
     assert str(caught.value).splitlines() == [
-        "r.toml: key_value_store.a.type: 'azure_cosmos' is not offered here, only spin and redis",
+        "r.toml: key_value_store.a.type: 'azure_cosmos' is not supported; write spin or redis",
         "r.toml: key_value_store.b: needs the key 'path': a store in memory would differ from process to process",
         "r.toml: key_value_store.c: needs the key 'url'",
         "r.toml: max_instance_memory: expected a number of bytes",
-        "r.toml: sqlite_database.d.type: 'libsql' is not offered here, only spin",
-        "r.toml: sqlite_database.e.allow_attach_file: other files cannot be attached here",
+        "r.toml: sqlite_database.d.type: 'libsql' is not supported; write spin",
+        "r.toml: sqlite_database.e.allow_attach_file: other files cannot be attached",
         "r.toml: unknown key 'max_instance_memry'; did you mean 'max_instance_memory'?",
-        "r.toml: variables_provider[0].type: 'vault' is not offered here, only env and static",
+        "r.toml: variables_provider[0].type: 'vault' is not supported; write env or static",
     ]

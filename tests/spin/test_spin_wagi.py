@@ -146,9 +146,9 @@ def test_what_is_not_carried_out_is_logged(serve: Serve, app: Path, caplog: pyte
     with caplog.at_level(logging.WARNING, "wsgi_wasm"):
         client = serve()
     said = " ".join(caplog.messages)
-    assert "trigger robots: the later trigger second has the route /robots.txt too" in said
+    assert "trigger robots: the later trigger second has the same route /robots.txt" in said
     assert "routes below /.well-known/spin/ are Spin's own" in said
-    assert "component unused: no HTTP trigger names it" in said
+    assert "component unused: no HTTP trigger uses it" in said
     assert client.get("/robots.txt").text == "second"
     assert client.get("/.well-known/spin/own").status_code == 404
 
@@ -200,7 +200,7 @@ def test_what_the_site_adds_stays_apart(serve: Serve, app: Path, tmp_path: Path)
     asked = {"op": "read", "path": "/shared/note.txt"}
     assert "<shared>" in client.get("/files", query_string=asked).text
     assert client.get("/args").text == "1\n[args.wasm]\n"
-    with pytest.raises(ConfigError, match="'/' holds the files of component files"):
+    with pytest.raises(ConfigError, match="'/' is in use for the files of component files"):
         serve(dirs={"/": "shared"})
     (app / "bin").mkdir()
     (app / "args.wasm").rename(app / "bin" / "args.wasm")
@@ -235,8 +235,8 @@ NO_COMPONENTS = [
     ('(func (export "handle-http-request"))', "a module for Spin's first interface"),
     (
         '(import "wasi:http/types@0.2.0" "[resource-drop]fields" (func (param i32)))',
-        "a core module that is to become a component, as it imports wasi:http/types@0.2.0: build it as one (Rust: "
-        "cargo build --target wasm32-wasip2",
+        "a core module that must be turned into a component, because it imports wasi:http/types@0.2.0: build a "
+        "component (Rust: cargo build --target wasm32-wasip2",
     ),
 ]
 

@@ -109,14 +109,14 @@ SIDECARS: dict[str, tuple[str, Sidecar | str]] = {
     "no-toml": ("version =", "Invalid value"),
     "not-utf-8": ("version = '\udcff'", "utf-8"),
     "unset": ('version = "1"\nvars.A = "$NOT_SET"', "NOT_SET is not set"),
-    "vars-a-list": ('version = "1"\nvars = []', "vars is no table"),
-    "a-number": ('version = "1"\nvars.A = 1', "vars.A is no text"),
-    "a-nul": ('version = "1"\nvars.A = "\\u0000"', "vars.A is no text"),
-    "folders-a-table": ('version = "1"\n[folders]\nfrom = "a"', "folders is no list"),
-    "folders-of-texts": ('version = "1"\nfolders = ["a"]', "folders is no list"),
-    "a-folder-without-to": ('version = "1"\n[[folders]]\nfrom = "a"', "folders[0].to is no text"),
-    "kv-a-text": ('version = "1"\ndata.kv = "a"', "kv is no table"),
-    "namespace-a-number": ('version = "1"\ndata.kv.namespace = 1', "data.kv.namespace is no text"),
+    "vars-a-list": ('version = "1"\nvars = []', "vars is not a table"),
+    "a-number": ('version = "1"\nvars.A = 1', "vars.A is not a text"),
+    "a-nul": ('version = "1"\nvars.A = "\\u0000"', "vars.A is not a text"),
+    "folders-a-table": ('version = "1"\n[folders]\nfrom = "a"', "folders is not a list"),
+    "folders-of-texts": ('version = "1"\nfolders = ["a"]', "folders is not a list"),
+    "a-folder-without-to": ('version = "1"\n[[folders]]\nfrom = "a"', "folders[0].to is not a text"),
+    "kv-a-text": ('version = "1"\ndata.kv = "a"', "kv is not a table"),
+    "namespace-a-number": ('version = "1"\ndata.kv.namespace = 1', "data.kv.namespace is not a text"),
 }
 
 
@@ -218,12 +218,12 @@ def test_a_sidecar(project: Path, make_client: Callable[..., Client]) -> None:
 
 
 OUTSIDE = {
-    "above": ("../../secret", "lies outside of"),
-    "absolute": ("{secret}", "lies outside of"),
-    "by a link": ("../linked", "lies outside of"),
-    "above, and named alike": ("../../project-2", "lies outside of"),
-    "missing": ("./nothing", "is no directory"),
-    "a file": ("./[id].wasm", "is no directory"),
+    "above": ("../../secret", "is outside"),
+    "absolute": ("{secret}", "is outside"),
+    "by a link": ("../linked", "is outside"),
+    "above, and named alike": ("../../project-2", "is outside"),
+    "missing": ("./nothing", "is not a directory"),
+    "a file": ("./[id].wasm", "is not a directory"),
     "of the project": ("../_assets", ""),
 }
 
@@ -341,7 +341,7 @@ def test_check_reads_sidecars(project: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(package_parent())}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "features.http_requests is not offered" in done.stdout
+    assert "features.http_requests is not supported" in done.stdout
     assert "[id].toml: no version" in done.stdout
     assert "single.toml: vars.A: NOT_THERE is not set" in done.stdout
     assert "_hidden" not in done.stdout
@@ -401,7 +401,7 @@ def test_a_namespace_that_is_not_granted(
     client = make_client({"/": {"directory": str(project), "interface": "wws"}}, state_dir=str(tmp_path / "state"))
     with caplog.at_level(logging.WARNING, "wsgi_wasm"):
         asked(client, "/?set=a")
-    assert "kv of 'default' is not kept: name it in `key_value`" in caplog.text
+    assert "the kv of 'default' is not stored: grant it in `key_value`" in caplog.text
     assert asked(client, "/")["kv"] == {}
 
 

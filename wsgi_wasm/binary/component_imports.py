@@ -145,14 +145,14 @@ class Reading:
             reader.byte()
         target = reader.byte()
         if target == 2:
-            raise malformed("an alias reaches outside of the component", reader.position)
+            raise malformed("an alias refers to something outside the component", reader.position)
         index, name = reader.number(), reader.name()
         if sort == CORE_SORT:
             return
         space = self._space(sort, reader)
         instances = self._spaces[INSTANCE_SORT]
         if target != 0 or index >= len(instances):
-            raise malformed("an alias of what is not there", reader.position)
+            raise malformed("an alias of an item that does not exist", reader.position)
         instance = instances[index]
         space.append(None if instance is None else self._writer.alias(sort, instance, name))
 

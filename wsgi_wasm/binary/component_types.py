@@ -90,7 +90,7 @@ class TypeCopier:
     def _found(self, body: bytes) -> bytes:
         if self._missing:
             self._missing = False
-            raise ModuleError("has an import whose type depends on what is not imported")
+            raise ModuleError("has an import whose type depends on a type that is not imported")
         return body
 
     @staticmethod
@@ -107,7 +107,7 @@ class TypeCopier:
 
     def _defined(self, reader: Reader, depth: int) -> bytes:
         if depth > MAX_DEPTH:
-            raise malformed(f"types lie deeper than {MAX_DEPTH} levels inside each other", reader.position)
+            raise malformed(f"types are nested more than {MAX_DEPTH} levels deep", reader.position)
         kind = reader.byte()
         copy = _DEFINITIONS.get(kind)
         if copy is None and not 0x64 <= kind <= 0x7F:
@@ -137,12 +137,12 @@ class TypeCopier:
         if depth > 1:
             raise ModuleError("has types inside an imported interface's types, which cannot be merged")
         if index >= len(self._local):
-            raise malformed(f"index {index} names nothing", reader.position)
+            raise malformed(f"index {index} does not exist", reader.position)
         return self._local[index]
 
     def _lookup(self, items: Sequence[Item | None], index: int, reader: Reader) -> int:
         if index >= len(items):
-            raise malformed(f"index {index} names nothing", reader.position)
+            raise malformed(f"index {index} does not exist", reader.position)
         item = items[index]
         if item is None:
             self._missing = True
@@ -237,11 +237,11 @@ class TypeCopier:
             raise malformed(f"an unknown alias (0x{target:02x})", reader.position - 1)
         level, index = reader.number(), reader.number()
         if level > depth:
-            raise malformed("an alias reaches outside of the component", reader.position)
+            raise malformed("an alias refers to something outside the component", reader.position)
         if level == depth:
             spaces = {TYPE_SORT: self._types, COMPONENT_SORT: self._components}
             if sort not in spaces:
-                raise malformed("an outer alias of something that is no type", reader.position)
+                raise malformed("an outer alias of something that is not a type", reader.position)
             index = self._lookup(spaces[sort], index, reader)
         return bytes([sort, target]) + unsigned(level) + unsigned(index)
 

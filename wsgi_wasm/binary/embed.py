@@ -16,7 +16,7 @@ def with_code(component: bytes, code: bytes) -> bytes:
             body, places = code, places + 1
         out += (bytes([number]), unsigned(len(body)), body)
     if places != 1:
-        raise ModuleError(f"has {places} empty core modules, and should have one as the place of its code")
+        raise ModuleError(f"has {places} empty core modules, but needs exactly one as the placeholder for its code")
     return b"".join(out)
 
 

@@ -59,14 +59,14 @@ def _first_agreed(waiting: dict[Reading, PendingImport | None], ahead: dict[Read
         ):
             return pending.name
     names = sorted({pending.name for pending in waiting.values() if pending is not None})
-    raise ModuleError(f"imports the same interfaces in orders that contradict each other: {', '.join(names)}")
+    raise ModuleError(f"imports the same interfaces in conflicting orders: {', '.join(names)}")
 
 
 def _import(there: dict[Reading, PendingImport], writer: Writer) -> Item:
     first, *others = there.values()
     for other in others:
         if other.sort != first.sort:
-            raise ModuleError(f"imports {first.name} once as one thing and once as another")
+            raise ModuleError(f"imports {first.name} as two different kinds of item")
     description = first.description
     if others and first.sort == INSTANCE_SORT:
         merged = writer.add_type(_merged(there))
@@ -84,7 +84,7 @@ def _merged(there: dict[Reading, PendingImport]) -> bytes:
             raise ModuleError(f"imports {pending.name} by a type that it does not define itself")
         source = Reader(reading.source, pending.type_at, len(reading.source))
         if source.byte() != _INSTANCE_TYPE:
-            raise ModuleError(f"imports {pending.name} by something else than an instance type")
+            raise ModuleError(f"imports {pending.name} with something other than an instance type")
         local: list[int] = []  # from the type's own indexes to those of the merged one
         with reading.copier.inside(local) as copier:
             for _ in range(source.count()):

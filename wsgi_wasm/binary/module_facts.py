@@ -84,7 +84,7 @@ class _Reader:
                 return result
             shift += 7
             if shift > 63:
-                raise ModuleError("holds a number that is too long")
+                raise ModuleError("contains a number that is too long")
 
     def take(self, size: int) -> bytes:
         if size > self.end - self.position:
@@ -121,7 +121,7 @@ def read_facts(source: bytes) -> ModuleFacts:
         identity, size = head.byte(), head.number()
         position = head.position + size
         if position > end:
-            raise ModuleError("is cut short")
+            raise ModuleError("is truncated")
         reader = _SECTIONS.get(identity)
         if reader is not None:
             reader(_Reader(source, head.position, position), facts, indexes)

@@ -74,7 +74,7 @@ def needs(source: bytes) -> Needs:
     found = _component(source, 0, len(source), None, 0)
     if found.core_instances > MAX_CORE_INSTANCES or found.memories > MAX_MEMORIES:
         raise ModuleError(
-            f"consists of {found.core_instances} core instances with {found.memories} memories; "
+            f"has {found.core_instances} core instances with {found.memories} memories; at most "
             f"{MAX_CORE_INSTANCES} and {MAX_MEMORIES} are allowed"
         )
     return found
@@ -82,7 +82,7 @@ def needs(source: bytes) -> Needs:
 
 def _component(source: bytes, start: int, end: int, parent: _Scope | None, depth: int) -> Needs:
     if depth > MAX_DEPTH:
-        raise ModuleError(f"has components that lie deeper than {MAX_DEPTH} levels inside each other")
+        raise ModuleError(f"has components that are nested more than {MAX_DEPTH} levels deep")
     scope, total = _Scope(parent), Needs()
     for number, begin, stop in sections(source, start, end):
         reader = Reader(source, begin, stop)
@@ -106,7 +106,7 @@ def _component(source: bytes, start: int, end: int, parent: _Scope | None, depth
 
 def _looked_up(known: list[Needs | None], index: int, reader: Reader) -> Needs:
     if index >= len(known):
-        raise malformed(f"index {index} names nothing", reader.position)
+        raise malformed(f"index {index} does not exist", reader.position)
     found = known[index]
     if found is None:
         raise ModuleError("instantiates a module or component that it imports, which is not supported")
@@ -172,13 +172,13 @@ def _imports(reader: Reader, scope: _Scope) -> None:
 def _core_module(source: bytes, start: int, end: int) -> Needs:
     """A core module's own memories and tables. The core specification, 5.5."""
     if source[start : start + 8] != CORE_PREAMBLE:
-        raise malformed("no core module begins", start)
+        raise malformed("expected a core module", start)
     reader = Reader(source, start + 8, end)
     found = Needs(core_instances=1)
     while reader.position < end:
         number, size = reader.byte(), reader.number()
         if size > end - reader.position:
-            raise malformed("a core module is cut short", reader.position)
+            raise malformed("a core module is truncated", reader.position)
         section = Reader(source, reader.position, reader.position + size)
         if number == 5:
             for _ in range(section.count()):

@@ -34,7 +34,7 @@ def plug(socket: bytes, plugs: Mapping[str, tuple[str, bytes]]) -> bytes:
         import_key, _, export = key.partition("=")
         for imported in _imports_named(import_key, wanted):
             if imported in named:
-                raise ModuleError(f"imports {imported}, for which several plugs are named")
+                raise ModuleError(f"imports {imported}, and `compose` names several plugs for it")
             named[imported] = source, _export_for(imported, export, name, exports)
         for other in (one.name for one in wanted.imports):
             fitting = _fitting(other, exports)
@@ -53,7 +53,7 @@ def _imports_named(key: str, wanted: Outline) -> list[str]:
         if len(found) > 1:
             raise ModuleError(f"imports {key!r} several times: {', '.join(found)}; name one of them in full")
     if not found:
-        raise ModuleError(f"imports no {key!r}; it imports {', '.join(names) or 'nothing'}")
+        raise ModuleError(f"does not import {key!r}; it imports {', '.join(names) or 'nothing'}")
     return found
 
 

@@ -105,7 +105,7 @@ class Reader:
     def finish(self) -> None:
         """Raises ModuleError unless everything was read."""
         if self.position != self.end:
-            raise malformed("a section holds more than it says", self.position)
+            raise malformed("a section is longer than it says", self.position)
 
 
 def is_component(source: bytes) -> bool:
@@ -117,14 +117,14 @@ def sections(source: bytes, start: int = 0, end: int | None = None) -> Iterator[
     """The sections of the component in `source[start:end]`, in order. Raises ModuleError."""
     end = len(source) if end is None else end
     if source[start : start + 8] != PREAMBLE:
-        raise malformed("no component begins", start)
+        raise malformed("expected a component", start)
     reader = Reader(source, start + 8, end)
     for _ in range(MAX_SECTIONS):
         if reader.position == end:
             return
         number, size = reader.byte(), reader.number()
         if size > end - reader.position:
-            raise malformed("it is cut short in the section", reader.position)
+            raise malformed("it is truncated in the section", reader.position)
         yield Section(number, reader.position, reader.position + size)
         reader.position += size
     raise malformed(f"more than {MAX_SECTIONS} sections", reader.position)

@@ -122,7 +122,7 @@ def wrap(guest: bytes, parts: Parts) -> Wrapped:
     wanted = "a guest exports wasi:http/incoming-handler or wasi:cli/run, version 0.2"
     if any(parse(name).is_draft for name in outline.exports):
         wanted += (
-            ", of which that was a draft, as Spin's SDK for Rust made it until version 2: build it with spin-sdk 3 to 5"
+            ". This one is built for a draft of that version, as spin-sdk 2 for Rust did: build it with spin-sdk 3 to 5"
         )
     raise ModuleError(f"is a component that exports {listed}; {wanted}")
 
@@ -228,7 +228,9 @@ class _Wrapping:
             parsed = parse(name)
             if (parsed.stem in given or _is_http(parsed.stem)) and not (parsed.is_wasi_02 and parsed.stem in given):
                 # The engine would match `@0.2.0+x` with its own, past what stands between the guest and it.
-                raise ModuleError(f"imports {name}, which is not offered; {parsed.stem} is there as 0.2.0 to 0.2.12")
+                raise ModuleError(
+                    f"imports {name}, which is not supported; supported versions of {parsed.stem} are 0.2.0 to 0.2.12"
+                )
             return given.get(parsed.stem)
 
         outline = copy_imports(guest, self._writer, supply)

@@ -75,8 +75,10 @@ class HeadParser:
         if self._whole:
             return
         if not self._buffer:
-            raise BadGateway("no answer: the output is empty")
-        raise BadGateway(f"the output ended before a whole head: {_excerpt(self._buffer[:80].decode('latin-1'))}")
+            raise BadGateway("no answer: the guest wrote nothing")
+        raise BadGateway(
+            f"the output ended before the head was complete: {_excerpt(self._buffer[:80].decode('latin-1'))}"
+        )
 
 
 def _head_end(output: bytes | bytearray, start: int, limit: int) -> int:
@@ -110,7 +112,7 @@ def _parse(raw: bytes, allowed: frozenset[str], max_fields: int) -> Head:
         text = _take_status_line(text, draft)
     lines = text.count("\n") - 1
     if lines > max_fields:
-        raise BadGateway(f"the head has {lines} lines, {max_fields} are allowed")
+        raise BadGateway(f"the head has {lines} lines, but at most {max_fields} are allowed")
     pairs = abnf.FIELD_LINE.findall(text)
     if len(pairs) != lines:
         raise BadGateway(_first_fault(text))
@@ -139,7 +141,7 @@ def _decide(draft: _Draft, lines: int) -> Head:
     if draft.first_line is not None:
         first, phrase = draft.first_line
         if status not in (None, first):
-            raise BadGateway(f"the status line says {first}, the Status field {status}")
+            raise BadGateway(f"the status line says {first}, but the Status field says {status}")
         status, reason = first, reason or phrase
     location = draft.location
     if status is None and location is not None:
@@ -173,7 +175,7 @@ def _first_fault(text: str) -> str:
         elif not colon:
             fault = "no colon"
         elif not name or not abnf.FIELD_LINE.fullmatch(name + ":\n"):
-            fault = "the name is no token"
+            fault = "the name is not a token"
         else:
             fault = "a control character in the value"
         return f"line {number} of the head: {fault}: {_excerpt(line)}"
@@ -203,9 +205,9 @@ def _content_length(draft: _Draft, name: str, value: str) -> None:
     # int() would take `+5`, `1_0` and digits of other scripts; each has been a way to smuggle.
     digits = value.lstrip("0") or "0"
     if not abnf.DIGITS.fullmatch(value) or len(digits) > 19 or int(digits) >= _LENGTH_LIMIT:
-        raise BadGateway(f"Content-Length is no plain number: {_excerpt(value)}")
+        raise BadGateway(f"Content-Length is not a plain number: {_excerpt(value)}")
     if draft.content_length not in (None, int(digits)):
-        raise BadGateway(f"two lengths: {draft.content_length} and {int(digits)}")
+        raise BadGateway(f"two different values for Content-Length: {draft.content_length} and {int(digits)}")
     draft.content_length = int(digits)
 
 

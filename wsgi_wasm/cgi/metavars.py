@@ -266,7 +266,7 @@ def as_bytes(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise BadRequest(f"no bytes for {text[:80]!a}") from None
+        raise BadRequest(f"cannot be encoded as bytes: {text[:80]!a}") from None
 
 
 def _wsgi_string(text: str) -> str:

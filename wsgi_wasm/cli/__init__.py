@@ -31,14 +31,14 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "serve": Command("serve", "serve a site, a module or a directory"),
-    "check": Command("check", "say what is wrong with a site, and what it serves"),
+    "check": Command("check", "report what is wrong with a site, and show what it serves"),
     "run": Command("run", "send one request to a site, without a server"),
     "compile": Command("compile", "fill the cache of compiled modules"),
     "build": Command("build", "compile C or C++ sources to a module"),
     "interpreter": Command("interpreter", "build interpreters for scripts, and list them"),
     "build-python": Command("build_python", "another name for: interpreter build python"),
     "cache": Command("cache", "show or clean the cache"),
-    "import": Command("import_", "rewrite another system's configuration as a site"),
+    "import": Command("import_", "convert another system's configuration to a site"),
 }
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3

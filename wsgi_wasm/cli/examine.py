@@ -128,7 +128,7 @@ def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
     found.imports |= {item.name if item.module == PREVIEW1 else str(item) for item in facts.imports}
     found.memory = max(found.memory, facts.memory_minimum)
     if found.route.interface == "http":
-        found.errors.append(f"{name}: `interface` is http, and this is a core module, a program")
+        found.errors.append(f"{name}: `interface` is http, but this is a core module, which is a CGI program")
     allowed = found.route.limits.memory
     if facts.memory_minimum > allowed:
         found.errors.append(f"{name}: {too_little_memory(facts.memory_minimum, allowed)}")
@@ -141,11 +141,13 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
     wanted = found.route.interface
     spoken = "cgi" if wanted in ("wws", "raw") else wanted  # to the engine they are programs like any other
     if spoken not in ("auto", facts.interface):
-        found.errors.append(f"{name}: `interface` is {wanted}, and this component's is {facts.interface}")
+        found.errors.append(
+            f"{name}: `interface` is {wanted}, but the interface of this component is {facts.interface}"
+        )
     refused = refused_imports(facts, interfaces_of(APIS))
     if refused:
         listed = ", ".join(one.name for one in refused)
-        found.warnings.append(f"{name}: imports what is not offered, and is refused where it calls it: {listed}")
+        found.warnings.append(f"{name}: has unsupported imports, and calls to them are refused: {listed}")
     try:
         memory_each(facts, found.route.limits.memory)
     except ModuleError as error:
@@ -171,7 +173,7 @@ def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
     except ModuleError as error:
         found.errors.append(str(error))
     else:
-        found.warnings += [f"{beside}: {name} is not offered" for name in sidecar.ignored]
+        found.warnings += [f"{beside}: {name} is not supported" for name in sidecar.ignored]
 
 
 def _examine_directory(found: Examined, target: DirectoryTarget, modules: Modules) -> None:
@@ -191,7 +193,7 @@ def _examine_directory(found: Examined, target: DirectoryTarget, modules: Module
         elif not os.access(path, os.R_OK):
             found.warnings.append(f"{name} cannot be read by this user")
     if not scripts:
-        found.warnings.append(f"directory {directory} holds nothing that would be served")
+        found.warnings.append(f"directory {directory} contains no file that would be served")
 
 
 def _examine_dirs(found: Examined, dirs: Iterable[Dir]) -> None:
@@ -200,7 +202,7 @@ def _examine_dirs(found: Examined, dirs: Iterable[Dir]) -> None:
         if wrong:
             found.errors.append(f"dirs: {entry.guest}: {entry.host}: {wrong}")
         elif entry.writable and not os.access(entry.host, os.W_OK):
-            found.warnings.append(f"dirs: {entry.guest}: {entry.host} is not writable for this user")
+            found.warnings.append(f"dirs: {entry.guest}: {entry.host} cannot be written by this user")
 
 
 def _unusable(directory: Path) -> str:

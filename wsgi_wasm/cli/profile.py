@@ -113,13 +113,15 @@ def profile(config: Config, options: argparse.Namespace) -> int:
     try:
         _, inside = send()
         if inside is None:
-            raise UserError(f"{options.path}: no guest answers this request; see it without --profile")
+            raise UserError(
+                f"{options.path}: no guest answers this request; run it without --profile to see the answer"
+            )
         for _ in range(_WARM_UP):
             send()
         plain = [send() for _ in range(options.profile)]
         counted = _counted(send, options.profile)
     except Cut as error:
-        raise UserError(f"the answer breaks off: {error}") from None
+        raise UserError(f"the answer was cut off: {error}") from None
     _print_totals(plain)
     _print_steps(counted, statistics.median(total for total, _ in plain))
     return 0
@@ -172,7 +174,10 @@ def _print_steps(counted: dict[str, list[float]], plain: float) -> None:
     rows = [("by step, with clocks", "min", "median"), *(_row(step, values) for step, values in counted.items())]
     print("\n" + "\n".join(table(rows)))
     with_clocks = statistics.median(map(sum, zip(*counted.values(), strict=True)))
-    print(f"\n{len(counted[REST])} requests each; with the clocks one took {(with_clocks - plain) * 1e6:+.1f} us")
+    print(
+        f"\n{len(counted[REST])} requests for each measurement; with the clocks, a request took "
+        f"{(with_clocks - plain) * 1e6:+.1f} us"
+    )
 
 
 def _row(name: str, seconds: list[float]) -> tuple[str, str, str]:

@@ -108,7 +108,7 @@ def _details(one: Examined, style: Style) -> list[str]:
     if one.imports:
         lines += wrapped("imports ", sorted(one.imports))
     if one.memory:
-        lines.append(f"memory   begins with {size_text(one.memory)}")
+        lines.append(f"memory   starts with {size_text(one.memory)}")
     return lines
 
 
@@ -134,7 +134,7 @@ def _surroundings(report: Report, style: Style) -> list[str]:
     lines = [f"engine  wasmtime {report.engine}, {features}, {plural(engine.instances, 'instance')} per process"]
     cache = report.cache
     if cache.error:
-        lines.append(f"cache   {style('yellow', 'not used')}: {cache.error}; every process compiles for itself")
+        lines.append(f"cache   {style('yellow', 'not used')}: {cache.error}; each process compiles modules for itself")
     else:
         use = "trusted, writable" if cache.writable else "trusted, read-only for this user"
         lines.append(f"cache   {cache.directory} ({use})")

@@ -45,7 +45,7 @@ def make_environ(options: argparse.Namespace, body: bytes | None) -> Environ:
         )
         environ: Environ = builder.get_environ()
     except ValueError as error:
-        raise UserError(f"no such request can be made: {error}") from None
+        raise UserError(f"this request cannot be made: {error}") from None
     path, mark, query = options.path.partition("?")
     raw = options.path.encode("utf-8", "surrogateescape").decode("latin-1")
     environ.update(

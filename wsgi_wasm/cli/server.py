@@ -48,7 +48,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         try:
             self._config = site(self._options)
         except ConfigError as error:
-            say(f"{error}\nthe configuration in use stays")
+            say(f"{error}\nthe current configuration stays in use")
         super().reload()
 
     def load(self) -> Gateway:
@@ -57,7 +57,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             try:
                 return Gateway(site(self._options))
             except ConfigError as error:
-                say(f"{error}\nthis worker starts with the last configuration that was good")
+                say(f"{error}\nthis worker starts with the last good configuration")
         return Gateway(self._config)
 
 

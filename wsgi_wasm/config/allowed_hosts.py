@@ -21,11 +21,11 @@ def parse_allowed_host(text: str) -> AllowedHost:
     """Raises ValueError, worded to follow the quoted text."""
     entry = _ENTRY.fullmatch(text)
     if entry is None:
-        raise ValueError("is no 'scheme://host:port'")
+        raise ValueError("is not a valid host; write 'scheme://host:port'")
     scheme, rest = entry[1].lower(), entry[2].removesuffix("/")
     found = _HOST_AND_PORT.fullmatch(rest)
     if found is None:
-        raise ValueError("is no 'scheme://host:port'")
+        raise ValueError("is not a valid host; write 'scheme://host:port'")
     host = _host(found[1].strip())
     first, last = _ports(found[2], scheme, host)
     return AllowedHost(scheme=scheme, host=host, first_port=first, last_port=last)
@@ -35,7 +35,7 @@ def parse_site_host(text: str) -> AllowedHost:
     """As `parse_allowed_host`, for a route of a site."""
     entry = parse_allowed_host(text)
     if entry.host == SELF:
-        raise ValueError("means a Spin application, and stands in its manifest alone")
+        raise ValueError("means a Spin application, and is only allowed in its manifest")
     return entry
 
 
@@ -46,9 +46,9 @@ def _host(text: str) -> str:
     except ValueError:
         pass
     if "/" in text:
-        raise ValueError("has a path; hosts are allowed as a whole")
+        raise ValueError("has a path; only whole hosts can be allowed")
     if not _NAME.fullmatch(text):
-        raise ValueError(f"has the host {quote(text)}, which is none")
+        raise ValueError(f"has {quote(text)}, which is not a valid host")
     name = text.lower().rstrip(".")
     return SELF if name == "self.alt" else name
 
@@ -58,7 +58,7 @@ def _ports(text: str | None, scheme: str, host: str) -> tuple[int, int]:
         if host == SELF:
             return 1, HIGHEST
         if scheme not in WELL_KNOWN_PORTS:
-            raise ValueError(f"needs a port: {quote(scheme)} has none of its own")
+            raise ValueError(f"needs a port: {quote(scheme)} has no default port")
         return WELL_KNOWN_PORTS[scheme], WELL_KNOWN_PORTS[scheme]
     if text == "*":
         return 1, HIGHEST
@@ -66,11 +66,11 @@ def _ports(text: str | None, scheme: str, host: str) -> tuple[int, int]:
     first = _port(low)
     last = _port(high) - 1 if dots else first  # the end of a range does not belong to it
     if last < first:
-        raise ValueError(f"has the ports {quote(text)}, which are none")
+        raise ValueError(f"has {quote(text)}, which is not a valid range of ports")
     return first, last
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST):
-        raise ValueError(f"has the port {quote(text)}, which is none")
+        raise ValueError(f"has {quote(text)}, which is not a valid port")
     return int(text)

@@ -20,7 +20,9 @@ def compositions(setting: Setting, reading: Reading) -> dict[Path, dict[str, Pat
     }
     for file, plugs in setting.value.items():
         if needs_itself(reading.base / file, found):
-            reading.report(plugs.key, setting.path, f"{quote(file)} is plugged into itself, or into one of its plugs")
+            reading.report(
+                plugs.key, setting.path, f"{quote(file)} is plugged into itself, directly or through its plugs"
+            )
     return found
 
 

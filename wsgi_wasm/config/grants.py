@@ -89,7 +89,7 @@ class GrantsBuilder:
         for name, setting in (value_of(settings, "variables") or {}).items():
             made = Variable(**fields_of(Variable, setting.value))
             if "value" in setting.value and "file" in setting.value:
-                self._report(setting, "has both 'value' and 'file'; leave one out")
+                self._report(setting, "has both 'value' and 'file'; remove one of them")
             elif not setting.value:
                 self._report(setting, "needs 'value' or 'file'")
             elif made.value is not None or made.file is not None:
@@ -100,18 +100,18 @@ class GrantsBuilder:
 
     def _kept(self, file: str, what: str, label: Setting, key: Setting) -> Path | None:
         if self._state_dir is None:
-            self._report_label(label, key, f"{what} is kept in 'state_dir', which the file does not set")
+            self._report_label(label, key, f"{what} needs 'state_dir', which the file does not set")
             return None
         return self._state_dir / file
 
     def _check_store(self, setting: Setting) -> None:
         for first, second in (("path", "redis"), ("path", "prefix")):
             if first in setting.value and second in setting.value:
-                self._report(setting, f"has both '{first}' and '{second}'; leave one out")
+                self._report(setting, f"has both '{first}' and '{second}'; remove one of them")
 
     def _report_unknown(self, label: Setting, key: Setting, section: str, known: tuple[str, ...]) -> None:
         hint = did_you_mean(label.value, known)
-        self._report_label(label, key, f"{quote(label.value)} is not in the file's '{section}'{hint}")
+        self._report_label(label, key, f"{quote(label.value)} is not defined in the file's '{section}'{hint}")
 
     def _report_label(self, label: Setting, key: Setting, message: str) -> None:
         # The place of a default is nowhere, and a default grants nothing.

@@ -14,14 +14,14 @@ _ABOUT = {
     "defaults": "Route keys for every route that does not set them itself.",
     "route": "What answers one path.",
     "host": "A virtual host.",
-    "handler": "Route keys for scripts that the front server picks.",
-    "interpreter": "A module that runs scripts of one suffix.",
+    "handler": "Route keys for scripts that the front server selects.",
+    "interpreter": "A module that runs scripts with one suffix.",
     "dir": "A host directory that guests see.",
     "spin": "A Spin application.",
     "engine": "Settings of the WebAssembly engine.",
     "store": "A key-value store.",
     "database": "A SQLite database.",
-    "variable": "A value that guests ask for by name.",
+    "variable": "A value that guests can request by name.",
 }
 
 

@@ -165,7 +165,7 @@ class ListOf:
                 continue
             mark = (value.lower() if self.fold else value) if self.unique else number
             if mark in values:
-                reading.report(item, place, f"{found(item)} is in the list already")
+                reading.report(item, place, f"{found(item)} is already in the list")
             values[mark] = value
         return self.completed(tuple(values.values()))
 

@@ -44,7 +44,7 @@ def load_or_last_good(source: str | os.PathLike[str], environ: Mapping[str, str]
         kept = _kept(source, environ) if environ.get(ALLOWED) == "1" else None
         if kept is None:
             raise
-        log.error("%s\nThe last configuration that was good is used instead.", error)
+        log.error("%s\nThe last good configuration is used instead.", error)
         return kept
 
 

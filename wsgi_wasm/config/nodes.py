@@ -85,7 +85,9 @@ class Reading:
             return "${"
         name = match[1]
         if not match[2] or not _VARIABLE.fullmatch(name):
-            wrong.append(f"{quote(match[0])} names no environment variable; write '$${{' for the text '${{'")
+            wrong.append(
+                f"{quote(match[0])} is not a reference to an environment variable; write '$${{' for the text '${{'"
+            )
             return ""
         value = self.environ.get(name)
         if value is None:

@@ -25,7 +25,7 @@ def size(low: str, high: str, whole: str = "") -> Scalar:
     def parse(text: str) -> int:
         value: int = bounded(text)
         if value % unit:
-            raise ValueError(f"is no multiple of {whole}; write '{-(-value // unit) * unit // 1024}KiB'")
+            raise ValueError(f"is not a multiple of {whole}; write '{-(-value // unit) * unit // 1024}KiB'")
         return value
 
     noun = f"a size from {low} to {high}" + (f", a multiple of {whole}" if whole else "")

@@ -128,7 +128,7 @@ class _Composer:
             return self._alias(event)
         if event.tag is not None:
             tag = quote(event.tag.replace("tag:yaml.org,2002:", "!!"))
-            self._report(event, path, f"tags such as {tag} are not used here; put the text in quotes")
+            self._report(event, path, f"tags such as {tag} are not supported; put the text in quotes")
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event, path)
@@ -146,14 +146,14 @@ class _Composer:
         # An anchor is known when its node is whole, so an alias inside of it finds nothing either.
         target = self._anchors.get(event.anchor)
         if target is None:
-            self._stop(event, f"'*{event.anchor}' has no whole anchor '&{event.anchor}' before it")
+            self._stop(event, f"'*{event.anchor}' has no complete anchor '&{event.anchor}' before it")
         self._count(event, target.size)
         return target.node
 
     def _scalar(self, event: Any, path: str) -> ScalarNode:
         text: str = event.value
         if "\0" in text or not is_unicode(text):
-            self._report(event, path, "the text holds NUL or half of a surrogate pair")
+            self._report(event, path, "the text contains NUL or half of a surrogate pair")
             text = text.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
         return ScalarNode(text, event.implicit[0], event.start_mark.line + 1, event.start_mark.column + 1)
 
@@ -179,7 +179,7 @@ class _Composer:
                 first = entries[text][0]
                 self._report(inner, path, f"duplicate key {quote(text)}, first on line {first.line}")
             elif text == "<<" and key.plain:
-                self._report(inner, path, "merge keys '<<' are not used here; put shared keys into 'defaults'")
+                self._report(inner, path, "merge keys '<<' are not supported; put shared keys into 'defaults'")
             else:
                 entries[text] = (key, _placed(value, key))
         return MapNode(tuple(entries.values()), event.start_mark.line + 1, event.start_mark.column + 1)
@@ -187,7 +187,7 @@ class _Composer:
     def _count(self, event: Any, nodes: int) -> None:
         self._size += nodes
         if self._size > MAX_NODES:
-            self._stop(event, f"more than {MAX_NODES} values, those that aliases repeat included")
+            self._stop(event, f"more than {MAX_NODES} values, including those that aliases repeat")
 
     def _report(self, event: Any, path: str, message: str) -> None:
         mark = event.start_mark

@@ -97,7 +97,7 @@ class RouteBuilder:
             self._check_env(own)
             for entry in dirs:
                 if entry.dir.guest in taken:
-                    self._report(entry.setting, f"{quote(entry.dir.guest)} is in the dirs of {_title(name)} already")
+                    self._report(entry.setting, f"{quote(entry.dir.guest)} is already in the dirs of {_title(name)}")
             check_dirs((*placed, *dirs), self.reading)
             self.dirs.extend(dirs)
             module = value_of(own, "module")
@@ -116,16 +116,16 @@ class RouteBuilder:
         targets = sorted((own[name] for name in TARGETS if name in own), key=_place)
         if len(targets) > 1:
             names = [name for name in TARGETS if name in own]
-            both = f"both {quote(names[0])} and {quote(names[1])}; leave one out"
+            both = f"both {quote(names[0])} and {quote(names[1])}; remove one of them"
             message = both if len(names) == 2 else f"all of {', '.join(names)}; keep one"
             reading.report(targets[1].key, setting.path, f"has {message}")
         elif not targets and not _selectable(own):
             reading.report(setting.key, setting.path, "needs 'module', 'directory' or 'spin'")
         for name, key in TABLE.at("route").items():
             if name in own and key.only_with and key.only_with not in own:
-                self._report(own[name], f"goes only with '{key.only_with}'")
+                self._report(own[name], f"is only allowed with '{key.only_with}'")
             elif name in own and key.in_manifest and "spin" in own:
-                self._report(own[name], "does not go with 'spin': the manifest says it")
+                self._report(own[name], "is not allowed with 'spin': the manifest sets it")
 
     def _check_env(self, settings: Settings) -> None:
         for name, setting in settings["env"].value.items():
@@ -138,19 +138,21 @@ class RouteBuilder:
     def _check_root(self, placed: tuple[PlacedDir, ...], name: str) -> None:
         for entry in placed:
             if entry.dir.guest == "/":
-                self._report(entry.setting, f"'/' is the directory of the scripts themselves in {_title(name)}")
+                self._report(entry.setting, f"'/' is already the directory of scripts in {_title(name)}")
 
     def _check_document_root(self, settings: Settings, placed: tuple[PlacedDir, ...], name: str) -> None:
         root = value_of(settings, "document_root")
         if root is None or any(_is_below(root, entry.dir.guest) for entry in placed):
             return
-        self._report(settings["document_root"], f"{quote(root)} lies under none of the dirs of {_title(name)}")
+        self._report(settings["document_root"], f"{quote(root)} is not below any of the dirs of {_title(name)}")
 
     def _check_redirects(self, settings: Settings, serving: set[str], host: str | None) -> None:
         for target in value_of(settings, "local_redirects") or ():
             if target not in serving:
                 where = f" of host {host}" if host else ""
-                self._report(settings["local_redirects"], f"{quote(target)} is no route{where} that answers requests")
+                self._report(
+                    settings["local_redirects"], f"{quote(target)} is not a route{where} that answers requests"
+                )
 
     def _report(self, setting: Setting, message: str) -> None:
         self.reading.report(setting.key, setting.path, message)

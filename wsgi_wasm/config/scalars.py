@@ -54,7 +54,7 @@ def duration(text: str) -> float:
         return float(number) / 1000 if unit == "ms" else float(number) * _SECONDS[unit]
     if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", text):
         raise ValueError(f"has no unit; write '{text}s' for seconds, or one of ms, m, h")
-    raise ValueError("is no duration; write a number and ms, s, m or h, such as '30s'")
+    raise ValueError("is not a valid duration; write a number and ms, s, m or h, such as '30s'")
 
 
 def size(text: str) -> int:
@@ -66,8 +66,8 @@ def size(text: str) -> int:
     if near and not near[2]:
         raise ValueError(f"has no unit; write '{near[1]}B' for bytes, or one of KiB, MiB, GiB")
     if near and (unit := _meant_unit(near[2])):
-        raise ValueError(f"is no size; did you mean '{near[1]}{unit}'?")
-    raise ValueError("is no size; write a whole number and B, KiB, MiB, GiB, kB, MB or GB, such as '10MiB'")
+        raise ValueError(f"is not a valid size; did you mean '{near[1]}{unit}'?")
+    raise ValueError("is not a valid size; write a whole number and B, KiB, MiB, GiB, kB, MB or GB, such as '10MiB'")
 
 
 def _meant_unit(text: str) -> str | None:
@@ -82,8 +82,8 @@ def integer(text: str) -> int:
     if re.fullmatch(r"0|[1-9][0-9]{0,14}", text):
         return int(text)
     if re.fullmatch(r"0+[0-9]{1,15}", text):
-        raise ValueError(f"is no whole number; write '{int(text)}', which is never octal")
-    raise ValueError("is no whole number; write decimal digits alone")
+        raise ValueError(f"is not a valid whole number; write '{int(text)}' (numbers are never octal)")
+    raise ValueError("is not a valid whole number; write only decimal digits")
 
 
 def flag(text: str) -> bool:
@@ -100,7 +100,7 @@ def choice(text: str, allowed: tuple[str, ...]) -> str:
     """One of `allowed`."""
     if text in allowed:
         return text
-    raise ValueError(f"is none of {', '.join(allowed)}{did_you_mean(text, allowed)}")
+    raise ValueError(f"is not one of {', '.join(allowed)}{did_you_mean(text, allowed)}")
 
 
 def clean_path(text: str) -> str:
@@ -112,7 +112,7 @@ def clean_path(text: str) -> str:
     segments = text[1:].split("/")
     if text != "/" and "" in segments:
         fixed = "/" + "/".join(segment for segment in segments if segment)
-        raise ValueError(f"has a slash too many; write {quote(fixed)}")
+        raise ValueError(f"has an extra slash; write {quote(fixed)}")
     if "." in segments or ".." in segments:
         raise ValueError("has a '.' or '..' segment; write the path without it")
     return text
@@ -122,9 +122,9 @@ def route_path(text: str) -> str:
     """A path of requests, decoded: `/a b`, not `/a%20b`."""
     clean_path(text)
     if "?" in text or "#" in text:
-        raise ValueError("holds '?' or '#'; a route is a path without query or fragment")
+        raise ValueError("contains '?' or '#'; a route is a path without query or fragment")
     if any(ord(char) < 0x20 or char == "\x7f" for char in text):
-        raise ValueError("holds a control character")
+        raise ValueError("contains a control character")
     if re.search(r"%[0-9A-Fa-f]{2}", text):
         raise ValueError("is percent-encoded; write the decoded path, such as '/a b' for '/a%20b'")
     return text
@@ -142,14 +142,14 @@ def host_path(text: str) -> str:
 def field_value(text: str) -> str:
     """The value of a response field, printable ASCII."""
     if not re.fullmatch(FIELD_VALUE, text):
-        raise ValueError("is no field value; write up to 256 printable characters, such as 'text/plain'")
+        raise ValueError("is not a valid field value; write up to 256 printable characters, such as 'text/plain'")
     return text
 
 
 def file_name(text: str) -> str:
     """A name without directories that may be served, which names with a leading dot may not."""
     if "/" in text or not text:
-        raise ValueError("is no file name; write a name without '/'")
+        raise ValueError("is not a valid file name; write a name without '/'")
     if text.startswith("."):
         raise ValueError("starts with a dot; such files are never served")
     return text
@@ -159,11 +159,11 @@ def suffix(text: str) -> str:
     """The end of a script's name, such as `.py`."""
     if re.fullmatch(SUFFIX, text):
         if text in (".wasm", ".wat"):
-            raise ValueError("runs by itself and takes no interpreter")
+            raise ValueError("runs without an interpreter")
         return text
     if re.fullmatch(SUFFIX, "." + text.lstrip("*.")):
-        raise ValueError(f"is no suffix; write {quote('.' + text.lstrip('*.'))}")
-    raise ValueError("is no suffix; write a dot, letters and digits, such as '.py'")
+        raise ValueError(f"is not a valid suffix; write {quote('.' + text.lstrip('*.'))}")
+    raise ValueError("is not a valid suffix; write a dot, letters and digits, such as '.py'")
 
 
 def host_name(text: str) -> str:
@@ -171,49 +171,51 @@ def host_name(text: str) -> str:
     if re.fullmatch(HOST, text):
         return text.lower()
     if re.search(r":[0-9]*$", text) and not text.startswith("["):
-        raise ValueError("names a port; leave it out, a host's routes serve all its ports")
+        raise ValueError("has a port; remove it, because a host's routes serve all its ports")
     if not text.isascii():
         raise ValueError("is not ASCII; write the form that clients send, which starts with 'xn--'")
     if text == "*":
-        raise ValueError("is no host name; the routes at the top level serve all other hosts")
-    raise ValueError("is no host name; write 'shop.example', or '*.example' for every name below it")
+        raise ValueError("is not a valid host name; the routes at the top level serve all other hosts")
+    raise ValueError("is not a valid host name; write 'shop.example', or '*.example' for every name below it")
 
 
 def component_import(text: str) -> str:
     """What a component imports, see `component.plug`; `import=export` where the plug calls it otherwise."""
     if not re.fullmatch(COMPONENT_IMPORT, text):
-        raise ValueError("is no import; write an interface such as 'demo:api/greeter@1.0.0', or 'greeter'")
+        raise ValueError("is not a valid import; write an interface such as 'demo:api/greeter@1.0.0', or 'greeter'")
     return text
 
 
 def label(text: str) -> str:
     """The name of a store or database."""
     if not re.fullmatch(LABEL, text):
-        raise ValueError("is no label; use letters, digits, '_', '-' and '.', a letter or digit first")
+        raise ValueError(
+            "is not a valid label; use letters, digits, '_', '-' and '.', and start with a letter or digit"
+        )
     return text
 
 
 def guest_variable(text: str) -> str:
     """The name of a variable that a guest asks the host for; not one of its environment."""
     if not re.fullmatch(VARIABLE, text):
-        raise ValueError("is no name; use letters, digits, '_', '-' and '.', a letter first")
+        raise ValueError("is not a valid name; use letters, digits, '_', '-' and '.', and start with a letter")
     return text
 
 
 def redis_url(text: str) -> str:
     """`redis://host`, with what else such a URL may have; `rediss://` goes through TLS."""
     if not re.fullmatch(REDIS_URL, text):
-        raise ValueError("is no URL of Redis; write 'redis://host:6379/0'")
+        raise ValueError("is not a valid Redis URL; write 'redis://host:6379/0'")
     return text
 
 
 def endpoint(text: str, port: int) -> tuple[str, int]:
     """A server's name or address with its port, which is `port` where none is written."""
     if "://" in text:
-        raise ValueError("is a URL; write the host and its port alone")
+        raise ValueError("is a URL; write only the host and its port")
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:]+)(?::([0-9]+))?", text)
     if match is None or not re.fullmatch(ENDPOINT, text) or int(match[2] or port) > 65535:
-        raise ValueError(f"is no server; write a host and a port, such as 'db.example:{port}'")
+        raise ValueError(f"is not a valid server; write a host and a port, such as 'db.example:{port}'")
     return match[1].strip("[]").lower(), int(match[2] or port)
 
 
@@ -223,20 +225,20 @@ def method(text: str) -> str:
         return text
     if re.fullmatch(TOKEN, text):
         raise ValueError(f"is not upper-case; write {quote(text.upper())}")
-    raise ValueError("is no request method")
+    raise ValueError("is not a valid request method")
 
 
 def variable(text: str) -> str:
     """The name of a variable that a guest's environment may get from the configuration."""
     if not re.fullmatch(NAME, text):
-        raise ValueError("is no variable name; use letters, digits and '_', no digit first")
+        raise ValueError("is not a valid variable name; use letters, digits and '_', and do not start with a digit")
     return text
 
 
 def variable_pattern(text: str) -> str:
     """A variable's name, with `*` and `?` for `fnmatch`."""
     if not re.fullmatch(NAME_PATTERN, text):
-        raise ValueError("is no variable name or pattern; use letters, digits, '_', '*' and '?'")
+        raise ValueError("is not a valid variable name or pattern; use letters, digits, '_', '*' and '?'")
     # If even an unlikely name is reserved then the whole family is, and the pattern could never pass anything.
     if is_reserved(text.replace("*", "qz9").replace("?", "q")):
         raise ValueError("is set by the request, never by 'pass_env'")
@@ -247,9 +249,9 @@ def request_header(text: str) -> str:
     """A request header's name."""
     _token(text)
     if text.upper().replace("-", "_") in PROXY_HEADERS:
-        raise ValueError("would become HTTP_PROXY, which programs take for their proxy; it is never passed")
+        raise ValueError("would become HTTP_PROXY, which programs use as their proxy, so it is never passed")
     if text.upper().replace("-", "_") in BODY_HEADERS:
-        raise ValueError("is always passed, as a variable of its own")
+        raise ValueError("is always passed, as a separate variable")
     return text
 
 
@@ -258,27 +260,27 @@ def response_field(text: str) -> str:
     _token(text)
     name = text.lower()
     if name in HOP_BY_HOP_FIELDS or name in ("transfer-encoding", "content-length"):
-        raise ValueError("belongs to the connection, which is the server's")
+        raise ValueError("belongs to the connection, which only the server controls")
     return name
 
 
 def _token(text: str) -> None:
     if not re.fullmatch(TOKEN, text):
-        raise ValueError("is no field name")
+        raise ValueError("is not a valid field name")
 
 
 def script_argument(text: str) -> str:
     """An argument of an interpreter; `{script}` is its one placeholder."""
     for name in re.findall(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", text):
         if name != "script":
-            raise ValueError(f"holds {quote('{' + name + '}')}; the one placeholder is '{{script}}'")
+            raise ValueError(f"contains {quote('{' + name + '}')}; the only placeholder is '{{script}}'")
     return text
 
 
 def spin_variable(text: str) -> str:
     """The name of a variable of a Spin application."""
     if not re.fullmatch(SPIN_VARIABLE, text):
-        raise ValueError("is no variable name; use lower-case letters, digits and single '_'")
+        raise ValueError("is not a valid variable name; use lower-case letters, digits and single '_'")
     return text
 
 

@@ -68,7 +68,7 @@ SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string
 METHODS = ListOf(item=METHOD, plural="request methods", at_least=1, nullable=True, completed=_with_head)
 PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
 LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
-REDIS_URL = Scalar(noun="a URL of Redis", parse=scalars.redis_url, pattern=scalars.REDIS_URL)
+REDIS_URL = Scalar(noun="a Redis URL", parse=scalars.redis_url, pattern=scalars.REDIS_URL)
 GUEST_VARIABLE = Scalar(noun="a name", parse=scalars.guest_variable, pattern=scalars.VARIABLE)
 
 ALLOWED_HOST = Scalar(noun="an allowed host", parse=parse_site_host, pattern=r"[^:]+://.+")

@@ -124,7 +124,7 @@ class Module:
 
     def _fail(self, error: str, current: str) -> None:
         if error != self._error:
-            log.error("%s%s", error, "; the last good one goes on serving" if self._linked else "")
+            log.error("%s%s", error, "; the last good one stays in use" if self._linked else "")
         self._error, self._identity = error, current
 
 
@@ -164,9 +164,11 @@ class ModuleStore:
         try:
             self.cache = Cache(directory)
             if not self.cache.writable:
-                log.warning("cache directory %s is read-only: what is not there is compiled by each process", directory)
+                log.warning(
+                    "cache directory %s is read-only: each process compiles the missing modules for itself", directory
+                )
         except CacheError as error:
-            log.warning("%s; modules are compiled anew by each process", error)
+            log.warning("%s; each process compiles modules for itself", error)
         self._modules: OrderedDict[Path, Module] = OrderedDict()
         self._changing = threading.Lock()
         self._queue: SimpleQueue[Module] = SimpleQueue()
@@ -215,9 +217,9 @@ class ModuleStore:
         try:
             return self._from_artefact(self.cache, artefact)
         except CacheError as error:
-            log.warning("%s; %s is compiled for this process alone", error, source.path)
+            log.warning("%s; %s is compiled for this process only", error, source.path)
         except Refused as error:
-            log.warning("%s is compiled anew: %s", artefact, error)
+            log.warning("%s is compiled again: %s", artefact, error)
             self.cache.forget(artefact)
         return None
 

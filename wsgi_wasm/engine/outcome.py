@@ -33,8 +33,8 @@ class End(enum.Enum):
     RETURNED = "returned"
     EXITED = "exited"
     TRAPPED = "trapped"
-    TIMEOUT = "ran past its timeout"
-    CPU = "used up its cpu time"
+    TIMEOUT = "exceeded its timeout"
+    CPU = "exceeded its cpu time"
     OUTPUT = "wrote more than max_output"
     STOPPED = "was stopped"
 

@@ -67,7 +67,7 @@ class Run:
             raise Stop(End.CPU, f"{self.limits.cpu:g} s")
         self.flush()
         if self.client.gone():
-            raise Stop(End.STOPPED, "the client is gone")
+            raise Stop(End.STOPPED, "the client has disconnected")
 
     def close(self) -> None:
         """After the run, and after its store: let go of what belongs to the run."""
@@ -114,8 +114,8 @@ class Current(threading.local, Generic[R]):
         size = stack_size()
         if size < STACK:
             raise Unavailable(
-                f"the server's threads have {size >> 10} KiB of stack, and a guest needs {STACK >> 10} KiB: raise it "
-                "(mod_wsgi: stack-size of WSGIDaemonProcess, Python: threading.stack_size, shell: ulimit -s)"
+                f"the server's threads have {size >> 10} KiB of stack, but a guest needs {STACK >> 10} KiB: increase "
+                "it (mod_wsgi: stack-size of WSGIDaemonProcess, Python: threading.stack_size, shell: ulimit -s)"
             )
 
 

@@ -68,7 +68,7 @@ def check_address_space(instances: int) -> None:
     if limit != resource.RLIM_INFINITY and limit < 2 * wanted:
         raise EngineError(
             f"this process may use {limit >> 20} MiB of address space, and {instances} instances reserve "
-            f"{wanted >> 30} GiB of it (reserved, not used): lift RLIMIT_AS (mod_wsgi: virtual-memory-limit, systemd: "
+            f"{wanted >> 30} GiB of it (without using it): raise RLIMIT_AS (mod_wsgi: virtual-memory-limit, systemd: "
             "LimitAS, shell: ulimit -v) or lower engine.instances"
         )
 
@@ -200,8 +200,8 @@ def runtime() -> Runtime:
     if _runtime is None:
         if _orphaned:
             raise Unavailable(
-                "this process was forked from one in which guests had waited or read files already, with threads that "
-                "do not exist here: let no request be answered before the fork (gunicorn: --preload)"
+                "this process was forked after guests had already waited or read files in its parent, whose threads do "
+                "not exist here: do not answer requests before the fork (gunicorn: --preload)"
             )
         with _beginning:
             if _runtime is None:

@@ -27,7 +27,7 @@ class Outside(OSError):
     """What a name leads to lies outside of the root."""
 
     def __init__(self, root: Path, name: str) -> None:
-        super().__init__(errno.EXDEV, f"{escaped(name)} lies outside of {escaped(root)}")
+        super().__init__(errno.EXDEV, f"{escaped(name)} is outside {escaped(root)}")
 
 
 class _OpenHow(ctypes.Structure):

@@ -27,7 +27,8 @@ class Admission:
             self._permits.take(queue_timeout)
         except TimeoutError:
             raise Unavailable(
-                f"{self._concurrency} requests run already (concurrency), and none ended in {queue_timeout:g} s",
+                f"{self._concurrency} requests are already running (concurrency), and none of them "
+                f"ended within {queue_timeout:g} s",
                 waited=queue_timeout,
             ) from None
         return time.monotonic() - started

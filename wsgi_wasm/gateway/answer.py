@@ -172,7 +172,7 @@ class Answer:
         if self.head is None:
             body = self._body_at_end()
         if self.head is None:
-            raise BadGateway("the guest ended before its head was whole")
+            raise BadGateway("the guest ended before its head was complete")
         if self.started:
             self._request.exchange.sent += len(body)
             return [*self._kept, body] if body or self._kept else []
@@ -207,8 +207,8 @@ class Answer:
     def _leave(self) -> Iterable[bytes]:
         """End an answer that nobody waits for."""
         if self._connection.raises:
-            raise ClientLeft(errno.ECONNRESET, "the client is gone")
-        self._request.exchange.remark(logging.WARNING, "the client is gone")
+            raise ClientLeft(errno.ECONNRESET, "the client has disconnected")
+        self._request.exchange.remark(logging.WARNING, "the client has disconnected")
         return []
 
     def _hang_up(self, reason: str) -> Iterable[bytes]:
@@ -216,7 +216,7 @@ class Answer:
         if self._connection.raises:
             raise Cut(reason)
         self._request.exchange.remark(
-            logging.WARNING, f"the answer breaks off, which the client cannot see here: {reason}"
+            logging.WARNING, f"the answer is cut off, which the client cannot see on this server: {reason}"
         )
         return []
 
@@ -226,7 +226,7 @@ class Answer:
         announced = self.head.content_length if self.head is not None else None
         if announced is None or self._silent or announced == self.length:
             return None
-        return f"Content-Length is {announced}, the body has {self.length} bytes"
+        return f"Content-Length is {announced}, but the body has {self.length} bytes"
 
 
 def _not_modified(request: Request, head: Head) -> bool:

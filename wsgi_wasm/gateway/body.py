@@ -53,7 +53,7 @@ def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bo
     elif length == 0:
         return Body(io.BytesIO(), 0)
     elif length > max_body:
-        raise BodyTooLarge(f"the body of {length} bytes is over max_body ({max_body})")
+        raise BodyTooLarge(f"the body of {length} bytes is larger than max_body ({max_body})")
     source = environ["wsgi.input"]
     connection = Connection(environ)
     if streamed:
@@ -74,12 +74,12 @@ def _spool(source: Any, length: int | None, max_body: int, connection: Connectio
                 break
             received += len(data)
             if received > max_body:
-                raise BodyTooLarge(f"the body is over max_body ({max_body} bytes)")
+                raise BodyTooLarge(f"the body is larger than max_body ({max_body} bytes)")
             if received > SPOOL_SIZE and isinstance(spool, io.BytesIO):
                 spool = _to_file(spool)
             spool.write(data)
             if time.monotonic() > deadline:
-                raise RequestTimeout(f"{received} bytes of body after {body_timeout:g} s")
+                raise RequestTimeout(f"only {received} bytes of the body arrived within {body_timeout:g} s")
         if length is not None and received < length:
             raise BadRequest(f"the body ended after {received} of {length} bytes")
     except BaseException:
@@ -112,7 +112,7 @@ class Spool:
                 left = left[self.file.write(left) :]
         except OSError as error:
             # A full disk, or a file size limit of the process.
-            raise Unavailable(f"the body finds no place in {tempfile.gettempdir()}: {error.strerror}") from error
+            raise Unavailable(f"the body cannot be stored in {tempfile.gettempdir()}: {error.strerror}") from error
 
     def begin(self) -> bool:
         """Before a body. False in a child after a fork: the file and its position are the parent's."""
@@ -182,7 +182,7 @@ class StreamedBody:
         data = _read(self._source, min(size, self._left))
         self._left -= len(data)
         if self._open_ended and self._left <= 0:
-            raise BodyTooLarge("the body is over max_body")
+            raise BodyTooLarge("the body is larger than max_body")
         return data
 
     def stop(self) -> None:

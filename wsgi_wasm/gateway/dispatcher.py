@@ -62,10 +62,10 @@ class Dispatcher:
         except RequestError as error:
             return error_response(error, request)
         except ClientLeft:
-            exchange.remark(logging.WARNING, "the client is gone")
+            exchange.remark(logging.WARNING, "the client has disconnected")
             raise
         except Cut as error:
-            exchange.remark(logging.WARNING, f"the answer breaks off: {error}")
+            exchange.remark(logging.WARNING, f"the answer is cut off: {error}")
             raise
         finally:
             for observe in self._observers:

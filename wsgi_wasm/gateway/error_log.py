@@ -43,7 +43,7 @@ class ErrorLog:
             self._partial = self._partial[_MAX_LINE:]
         if self._left <= 0:
             self.close()
-            log.warning("%s [%s] standard error is over max_stderr; the rest is dropped", self._label, self._identity)
+            log.warning("%s [%s] standard error exceeds max_stderr; the rest is dropped", self._label, self._identity)
 
     def close(self) -> None:
         """Log a last line that has no end."""

@@ -95,7 +95,8 @@ class Program:
         protocol = self._protocols.get(guest.interface)
         if protocol is None:
             raise ModuleError(
-                f"{self.module.path}: `interface` is {self._interface}, and this guest's is {guest.interface}"
+                f"{self.module.path}: `interface` is {self._interface}, but the interface of this "
+                f"guest is {guest.interface}"
             )
         return protocol
 

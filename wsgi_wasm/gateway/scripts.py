@@ -54,12 +54,12 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], suffixes:
                 return _served(directory, f"{name}/{candidate}", "", suffixes)
         except NotFound:
             continue
-    raise NotFound(f"no script {quote(path_info, 200)}")
+    raise NotFound(f"there is no script {quote(path_info, 200)}")
 
 
 def _segment(raw: bytes) -> str:
     if not raw or raw.startswith(b".") or b"\\" in raw or b"\0" in raw:
-        raise NotFound("a segment that is never served")
+        raise NotFound("the path has a segment that is never served")
     return os.fsdecode(raw)
 
 

@@ -40,7 +40,7 @@ def without_length(method: bytes, fields: Sequence[bytes]) -> tuple[list[bytes],
         return (kept, 0) if method == b"GET" and len(kept) < len(fields) else (list(fields), None)
     (text,) = lengths
     if not text.isdigit():
-        raise ValueError(f"{text!r} is no length")
+        raise ValueError(f"{text!r} is not a valid length")
     return kept, int(text)
 
 

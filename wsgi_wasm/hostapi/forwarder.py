@@ -14,17 +14,15 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import partial
 
-from wsgi_wasm.hostapi.destinations import Destination
 from wsgi_wasm.hostapi.forwarded import parsed, rewritten, without_length
+from wsgi_wasm.hostapi.ticket import Ticket
 
 log = logging.getLogger("wsgi_wasm.guest")
 
@@ -44,23 +42,6 @@ class _Failed(Exception):
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """One request that may be made, once. `admit_address` judges what the name resolves to; `deadline` is on the
-    monotonic clock; `end` is called when it is over, or will never be. `within` serves it in this process, on a socket
-    and a thread of its own; None is for a server elsewhere. `about` says in the log who makes the request."""
-
-    destination: Destination
-    admit_address: Callable[[Destination, str], bool]
-    deadline: float
-    max_bytes: int
-    end: Callable[[], None]
-    within: Callable[[socket.socket], None] | None = None
-    about: str = ""
-    word: str = field(default_factory=lambda: secrets.token_hex(16))
-    task: asyncio.Task[None] | None = None
 
 
 class Forwarder:
@@ -171,12 +152,12 @@ class Forwarder:
         try:
             found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
-            raise _Failed(DNS_ERROR, f"its name is not resolved: {error}") from None
+            raise _Failed(DNS_ERROR, f"the name cannot be resolved: {error}") from None
         addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
         admitted = [address for address in addresses if ticket.admit_address(ticket.destination, address)]
         if not admitted:
             raise _Failed(PROHIBITED, f"its address is not allowed: {', '.join(addresses)}")
-        failure = _Failed(UNAVAILABLE, "it has no address")
+        failure = _Failed(UNAVAILABLE, "the name has no address")
         for address in admitted:
             try:
                 async with asyncio.timeout(_CONNECT):
@@ -193,9 +174,9 @@ class Forwarder:
             except ssl.SSLError as error:
                 raise _Failed(TLS_ERROR, str(error)) from None
             except ConnectionRefusedError:
-                failure = _Failed(REFUSED, "it refused the connection")
+                failure = _Failed(REFUSED, "the server refused the connection")
             except TimeoutError:
-                failure = _Failed(TIMEOUT, "it took no connection in time")
+                failure = _Failed(TIMEOUT, "the server did not accept the connection in time")
             except OSError as error:
                 failure = _Failed(UNAVAILABLE, str(error))
         raise failure
@@ -239,7 +220,7 @@ async def _chunks(source: asyncio.StreamReader) -> AsyncIterator[bytes]:
                 yield data
             await source.readexactly(2)
     except (ValueError, EOFError, asyncio.LimitOverrunError) as error:
-        raise ConnectionAbortedError(f"the body breaks off: {error}") from None
+        raise ConnectionAbortedError(f"the body was cut off: {error}") from None
 
 
 async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int, length: int) -> None:

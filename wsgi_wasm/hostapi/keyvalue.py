@@ -95,7 +95,7 @@ class Cas:
 
 def _checked(key: str) -> str:
     if len(key) > MAX_KEY or len(key.encode()) > MAX_KEY:
-        raise HostError("other", f"a key has at most {MAX_KEY} bytes")
+        raise HostError("other", f"a key can have at most {MAX_KEY} bytes")
     return key
 
 
@@ -169,7 +169,7 @@ def _increment(_api: KeyValue, bucket: Bucket, key: str, delta: int) -> int:
 
 def _new_cas(api: KeyValue, bucket: Bucket, key: str) -> Cas:
     if api.host_state.count(CAS) >= MAX_HANDLES:
-        raise HostError("other", f"a guest has at most {MAX_HANDLES} of them")
+        raise HostError("other", f"a guest can have at most {MAX_HANDLES} of them")
     return Cas(bucket, key, _get(api, bucket, key))
 
 
@@ -196,7 +196,7 @@ STORE, BUCKET, CAS = wit.Resource("store"), wit.Resource("bucket"), wit.Resource
 _SPIN_ERROR = wit.variant({"store-table-full": None, "no-such-store": None, "access-denied": None, "other": wit.STRING})
 _WASI_ERROR = wit.variant({"no-such-store": None, "access-denied": None, "other": wit.STRING})
 _FULL = HostError("store-table-full")
-_WASI_FULL = HostError("other", f"a guest has at most {MAX_HANDLES} stores open")
+_WASI_FULL = HostError("other", f"a guest can have at most {MAX_HANDLES} open stores")
 
 
 def _open(api: KeyValue, label: str) -> Bucket:

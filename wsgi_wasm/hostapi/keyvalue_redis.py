@@ -96,7 +96,7 @@ class RedisStore:
             self._transaction(commands)
 
     def increment(self, key: str, delta: int) -> int:
-        """Raises ValueError where the value is no number, or the sum none of 64 bits."""
+        """Raises ValueError where the value is not a number, or the sum none of 64 bits."""
         try:
             return int(self._call(b"INCRBY", self._key(key), delta))
         except ServerError as error:

@@ -86,12 +86,12 @@ class SqliteStore:
         self._atomically(write)
 
     def increment(self, key: str, delta: int) -> int:
-        """Raises ValueError where the value is no number, OverflowError where the sum is none of 64 bits."""
+        """Raises ValueError where the value is not a number, OverflowError where the sum is none of 64 bits."""
 
         def add() -> int:
             value = self.get(key) or bytes(8)
             if len(value) != 8:
-                raise ValueError("the value is no number")
+                raise ValueError("the value is not a number")
             total = int.from_bytes(value, "little", signed=True) + delta
             self.set(key, total.to_bytes(8, "little", signed=True))
             return total

@@ -19,11 +19,12 @@ from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations, destination
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.log import about
+from wsgi_wasm.hostapi.ticket import Ticket
 
 if TYPE_CHECKING:
     from socket import socket
 
-    from wsgi_wasm.hostapi.forwarder import Forwarder, Ticket
+    from wsgi_wasm.hostapi.forwarder import Forwarder
 
 CONNECTION_LIMIT, DENIED, URI_INVALID, PROTOCOL_ERROR = 11, 15, 19, 35  # cases of error-code
 
@@ -89,10 +90,11 @@ class Requests:
         if not policy.begin():
             raise HostError("denied", CONNECTION_LIMIT)
         try:
-            from wsgi_wasm.hostapi import forwarder  # asyncio takes 40 ms of CPU, and most guests never get here
+            # asyncio takes 40 ms of CPU, and most guests never get here.
+            from wsgi_wasm.hostapi.forwarder import forwarder
 
-            self._forwarder = self._forwarder or forwarder.forwarder()
-            ticket = forwarder.Ticket(
+            self._forwarder = self._forwarder or forwarder()
+            ticket = Ticket(
                 wanted,
                 policy.destinations.admit_address,
                 self._deadline(),

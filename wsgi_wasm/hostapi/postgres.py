@@ -102,9 +102,9 @@ class Postgres:
         except NotAllowed as error:
             raise HostError("connection-failed", str(error)) from None
         except OSError as error:
-            raise HostError("connection-failed", f"the address is not resolved: {error.strerror or error}") from None
+            raise HostError("connection-failed", f"the address cannot be resolved: {error.strerror or error}") from None
         if sum(map(self._host_state.count, _CONNECTIONS)) >= MAX_CONNECTIONS:
-            raise HostError("connection-failed", f"a guest has at most {MAX_CONNECTIONS} connections open")
+            raise HostError("connection-failed", f"a guest can have at most {MAX_CONNECTIONS} open connections")
         with _errors("connection-failed"):
             pool = self._servers.pool(options)
             return Lease(pool, self._ready(pool, options, connections))

@@ -52,12 +52,12 @@ def options(address: str) -> dict[str, Any]:
         raise ValueError(f"the address cannot be read: {error}") from None
     wrong = sorted(found.keys() - _OPTIONS)
     if wrong:
-        raise ValueError(f"the address has what is not supported here: {', '.join(wrong)}")
+        raise ValueError(f"the address has parameters that are not supported: {', '.join(wrong)}")
     if not found.get("user"):
         raise ValueError("the address names no user")
     port = str(found.get("port", 5432))
     if not (port.isascii() and port.isdigit()):
-        raise ValueError("the address has no single port")
+        raise ValueError("the address must have exactly one port")
     return {**found, "host": str(found.get("host", "")), "port": int(port)}
 
 
@@ -78,7 +78,7 @@ class _Connection(psycopg.Connection[Any]):
             except StopIteration as end:
                 return end.value
             if time.monotonic() >= self.end:
-                raise TooLate("the time is up")
+                raise TooLate("the time limit was reached")
             if received_by(self.pgconn.socket) - self.received > _MAX_RECEIVED:
                 raise TooLate(f"the answer is larger than {_MAX_RECEIVED >> 20} MiB")
             ready = yield wanted
@@ -98,7 +98,7 @@ class PostgresConnection:
         """Connects. Raises psycopg.Error, TooLate."""
         remaining = host.remaining()
         if remaining <= 0:
-            raise TooLate("the time is up")
+            raise TooLate("the time limit was reached")
         given = {**options, **_OURS, "connect_timeout": math.ceil(min(_CONNECT, remaining))}
         self._raw = _Connection.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
         prepare(self._raw.adapters)
@@ -115,7 +115,7 @@ class PostgresConnection:
         assert self._host_state is not None
         remaining = self._host_state.remaining()
         if remaining <= 0:
-            raise TooLate("the time is up")
+            raise TooLate("the time limit was reached")
         return self._run(statement, parameters, remaining, binary)
 
     def _run(

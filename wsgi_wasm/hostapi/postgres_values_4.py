@@ -74,7 +74,7 @@ _TYPES = {number: name for name, number in _NUMBERS.items()} | {1015: "array-str
 
 def _decimal(text: str) -> str:
     if not _NUMERIC.fullmatch(text):
-        raise ValueError(f"{text[:80]!r} is no decimal number")
+        raise ValueError(f"{text[:80]!r} is not a decimal number")
     return text
 
 
@@ -197,7 +197,7 @@ def _array_of(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _jsonb(data: bytes) -> bytes:
     if data[:1] != bytes([_JSONB_VERSION]):
-        raise HostError("value-conversion-failed", "a version of jsonb that is not known")
+        raise HostError("value-conversion-failed", "an unknown version of jsonb")
     return data[1:]
 
 

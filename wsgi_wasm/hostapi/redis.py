@@ -37,7 +37,7 @@ class Redis:
         except (ValueError, NotAllowed):
             raise HostError("invalid-address") from None
         except OSError as error:
-            raise HostError("other", f"the address is not resolved: {error.strerror or error}") from None
+            raise HostError("other", f"the address cannot be resolved: {error.strerror or error}") from None
         if self._host_state.count(CONNECTION) >= MAX_CONNECTIONS:
             raise HostError("too-many-connections")
         connection.serve(self._host_state)

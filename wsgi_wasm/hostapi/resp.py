@@ -62,7 +62,7 @@ class RespConnection:
     def from_url(cls, url: SplitResult) -> RespConnection:
         """For `redis://user:password@host:port/database`; `rediss` is TLS. Raises ValueError."""
         if url.scheme not in ("redis", "rediss") or not url.hostname:
-            raise ValueError("is no address of Redis")
+            raise ValueError("is not a valid Redis address")
         path = url.path.strip("/")
         return cls(
             url.hostname,
@@ -109,7 +109,7 @@ class RespConnection:
     def _begin(self) -> None:
         remaining = _WAIT if self._host_state is None else min(_WAIT, self._host_state.remaining())
         if remaining <= 0:
-            raise RespError("the time is up")
+            raise RespError("the time limit was reached")
         self._end = time.monotonic() + remaining
 
     def _open(self) -> None:
@@ -172,12 +172,12 @@ class RespConnection:
             return self._bytes(number)
         if kind == b"*" and depth < _MAX_DEPTH:
             return [self._answer(depth + 1) for _ in range(number)]
-        raise RespError("an answer that is none")
+        raise RespError("an invalid answer")
 
     def _line(self) -> bytes:
         while (end := self._unread.find(b"\r\n")) < 0:
             if len(self._unread) > 65536:
-                raise RespError("an answer without an end")
+                raise RespError("an incomplete answer")
             self._receive(65536)
         line = bytes(self._unread[:end])
         del self._unread[: end + 2]
@@ -208,7 +208,7 @@ class RespConnection:
     def _time(self) -> float:
         remaining = self._end - time.monotonic()
         if remaining <= 0:
-            raise RespError("the time is up")
+            raise RespError("the time limit was reached")
         return remaining
 
     def _has_spoken(self) -> bool:

@@ -56,7 +56,7 @@ class AllowedServers:
         admitted = tuple(one for one in found if self._patterns.admit_address(wanted, one))
         if not admitted:
             addresses = ", ".join(found)
-            guest_log.info("a connection to %s:%d is refused: its address is not allowed: %s", host, port, addresses)
+            guest_log.info("refused a connection to %s:%d: its address is not allowed: %s", host, port, addresses)
             raise NotAllowed(f"{host}:{port} is not permitted: its address is not allowed")
         return admitted
 

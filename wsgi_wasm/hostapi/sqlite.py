@@ -49,7 +49,7 @@ class Sqlite:
         if label not in self._databases:
             raise HostError("access-denied")
         if self._host_state.count(CONNECTION) + self._host_state.count(SPIN_3_CONNECTION) >= MAX_HANDLES:
-            raise HostError("io", f"a guest has at most {MAX_HANDLES} connections open")
+            raise HostError("io", f"a guest can have at most {MAX_HANDLES} open connections")
         return Handle(label)
 
     def connection(self, label: str) -> SqliteConnection:

@@ -21,8 +21,8 @@ from wsgi_wasm.spin.runtime_config import KEY_VALUE_FILE, SQLITE_FILE
 from wsgi_wasm.spin.variables import PREFIX, expand
 
 _HEAD = (
-    "Components are not told spin-* headers by these routes, and an exact route does not take a slash at its end.",
-    "Static files, redirects and the like are better answered by the front server.",
+    "With these routes, components do not receive spin-* headers, and an exact route does not match a trailing slash.",
+    "Let the front server answer static files, redirects and the like.",
 )
 
 
@@ -73,8 +73,8 @@ def _variables(manifest: Manifest) -> list[str]:
     if not any(component.variables for component in manifest.components.values()):
         return []
     return comment(
-        "Variables have the manifest's defaults; what had none comes from the server's environment. Other values in "
-        f"{PREFIX}_* are no longer looked at."
+        "Variables have the manifest's defaults; those without a default come from the server's environment. Other "
+        f"values in {PREFIX}_* are no longer used."
     )
 
 
@@ -94,7 +94,7 @@ def _stores(manifest: Manifest, base: Path) -> list[str]:
             if label == "default":
                 lines.append(f"  default: {value({'path': host_path(state / file, base)})}")
             else:
-                lines += comment("Spin finds this in its runtime configuration: name the file or server.", "  ")
+                lines += comment("Spin reads this from its runtime configuration: enter the file or server here.", "  ")
                 lines.append(f"  {scalar(label)}: {value({'path': host_path(state / f'{label}.db', base)})}")
     return lines
 
@@ -110,7 +110,7 @@ def _compositions(manifest: Manifest, base: Path) -> list[str]:
 
 def _route(trigger: Trigger, manifest: Manifest, base: Path, taken: dict[str, str]) -> list[str]:
     if trigger.route is None:
-        return comment(f"Trigger {trigger.id} is a private endpoint, which nothing here can call.", "  ")
+        return comment(f"Trigger {trigger.id} is a private endpoint, which cannot be called here.", "  ")
     pattern = parse_pattern(trigger.route, manifest.base)
     if trigger.response is not None:
         return comment(f"{trigger.route} has a static response of status {trigger.response.status}.", "  ")
@@ -118,15 +118,15 @@ def _route(trigger: Trigger, manifest: Manifest, base: Path, taken: dict[str, st
     try:
         route_path(path)
     except ValueError as error:
-        return comment(f"{trigger.route} has no path here: {path} {error}", "  ")
+        return comment(f"{trigger.route} cannot be a path here: {path} {error}", "  ")
     if path in taken:
-        return comment(f"{trigger.route} would be {path} too, which is {taken[path]}; it is left out.", "  ")
+        return comment(f"{trigger.route} would also be {path}, which {taken[path]} already uses; it is omitted.", "  ")
     taken[path] = trigger.route
     assert trigger.component is not None
     component = manifest.components[trigger.component]
     lines = [f"  {scalar(path)}:"]
     if any(segment.startswith(":") for segment in pattern.segments):
-        lines += comment(f"was {trigger.route}: what the names stand for the component has to find in the path", "    ")
+        lines += comment(f"was {trigger.route}: the component must read the values of the names from the path", "    ")
     keys = dict(_keys(trigger, pattern, component, manifest, base))
     dirs, remarks = _dirs(component, manifest.path.parent, base)
     for remark in (*_wagi_remarks(trigger), *_component_remarks(component), *remarks):
@@ -201,7 +201,7 @@ def _http_hosts(component: Component) -> list[str]:
 
 def _wagi_remarks(trigger: Trigger) -> Iterator[str]:
     if trigger.wagi is not None and trigger.wagi.argv is not None:
-        yield f"had argv = {trigger.wagi.argv!r}; write what of it does not change into `args`"
+        yield f"had argv = {trigger.wagi.argv!r}; write the parts that do not depend on the request into `args`"
 
 
 def _can_be_set(name: str) -> bool:
@@ -214,7 +214,7 @@ def _can_be_set(name: str) -> bool:
 def _component_remarks(component: Component) -> Iterator[str]:
     for name in component.environment:
         if not _can_be_set(name):
-            yield f"had the variable {name}, which the request decides here"
+            yield f"had the variable {name}, which the request sets here"
     others = [host for host in component.allowed_outbound_hosts if host not in _http_hosts(component)]
     if others:
         yield f"was allowed the hosts {', '.join(others)}"
@@ -232,10 +232,10 @@ def _dirs(component: Component, root: Path, base: Path) -> tuple[dict[str, str],
             dirs[found[0]] = host_path(found[1], base)
     if component.exclude_files:
         remarks.append(
-            f"did not see {', '.join(component.exclude_files)}: keep what it may see in a directory of its own"
+            f"did not see {', '.join(component.exclude_files)}: put the files that it may see into a separate directory"
         )
     if dirs:
-        remarks.append("sees these directories as they are, where Spin made copies")
+        remarks.append("sees the directories themselves; Spin made copies")
     return dirs, remarks
 
 

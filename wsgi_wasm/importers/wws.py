@@ -20,8 +20,8 @@ _SCRIPTS = (".js", ".py", ".rb")  # what its published runtimes run
 _DEFAULT = "default"  # the namespace of workers that name none
 
 _HEAD = (
-    "Keys and values were in memory; here they are kept in `state_dir`.",
-    "What is in `public` the front server has to serve.",
+    "Keys and values were in memory; here they are stored in `state_dir`.",
+    "The front server must serve the files in `public`.",
 )
 
 
@@ -29,7 +29,7 @@ def convert(file: Path, base: Path) -> str:
     """See the package; `file` is a folder."""
     root = Path(os.path.realpath(file))
     if not root.is_dir():
-        raise ConfigError([Problem(str(file), 0, 0, "is no directory")])
+        raise ConfigError([Problem(str(file), 0, 0, "is not a directory")])
     files = sorted(_files(root))
     environ = _Environ()
     sidecars = _sidecars(root, Layout(name for name in files if name.endswith(_MODULES)).files, environ)
@@ -93,10 +93,10 @@ def _env(environ: _Environ) -> list[str]:
             others.append(name)
     lines = []
     if names:
-        lines = comment("Some .toml files take these from the server's environment. All workers see them.", "    ")
+        lines = comment("Some .toml files read these from the server's environment. All workers see them.", "    ")
         lines.append("    env: {" + ", ".join(f'{scalar(name)}: "${{{name}}}"' for name in names) + "}")
     if others:
-        lines += comment(f".toml files also ask for {', '.join(map(repr, others))}, which no route can have.", "    ")
+        lines += comment(f".toml files also request {', '.join(map(repr, others))}, which no route can have.", "    ")
     return lines
 
 
@@ -104,8 +104,8 @@ def _project_remarks(root: Path, files: list[str]) -> Iterator[str]:
     scripts = [name for name in files if name.endswith(_SCRIPTS)]
     if scripts:
         yield (
-            f"Not carried over, as the runtime that wrapped them is not here: {', '.join(scripts)}. A script that "
-            "reads and prints the JSON itself can be served by `interpreters`."
+            f"Not carried over, because the runtime that wrapped them does not exist here: "
+            f"{', '.join(scripts)}. You can serve a script that reads and prints the JSON itself with `interpreters`."
         )
     project = root / ".wws.toml"
     if project.exists():
@@ -120,10 +120,10 @@ def _remarks(root: Path, worker: str, sidecar: Sidecar) -> Iterator[str]:
     beside = (root / worker).parent
     for source, target in sidecar.folders:
         if Path(os.path.realpath(beside / source)).is_relative_to(root):
-            yield f"could write to {source!r} and only reads it now; `dirs` can say otherwise for {target}"
+            yield f"could write to {source!r} and can only read it now; to change that, list {target} in `dirs`"
         else:
-            yield f"is down until its .toml no longer has the folder {source!r}; `dirs` can give {target} to all"
+            yield f"is disabled until you remove the folder {source!r} from its .toml; `dirs` can give {target} to all"
     if sidecar.namespace is not None and not re.fullmatch(LABEL, sidecar.namespace):
-        yield f"keeps nothing: {sidecar.namespace!r} is no label of a store"
+        yield f"stores nothing: {sidecar.namespace!r} is not a valid store label"
     for name in sidecar.ignored:
-        yield f"asks for {name}, which is not offered"
+        yield f"requests {name}, which is not supported"

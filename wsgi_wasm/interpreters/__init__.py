@@ -64,7 +64,7 @@ def missing(path: Path, reason: str) -> str:
     known = interpreter_at(path)
     if known is None or path.exists():
         return reason
-    return f"the interpreter {known.name!r} has not been built: run `{build_command(known.name, path.parent)}`"
+    return f"the interpreter {known.name!r} has not been built; run `{build_command(known.name, path.parent)}`"
 
 
 def build_command(name: str, cache: Path) -> str:

@@ -54,7 +54,7 @@ def _make(work: Path, output: Path, waiting: Waiting) -> None:
     for folder in (program, packages):
         command += ["--python-path", str(folder)]
     environ = {"PYTHONPATH": str(packages)}
-    run(command, environ, lambda seconds: waiting("starting Python for the snapshot", seconds))
+    run(command, environ, lambda seconds: waiting("starting Python to take the snapshot", seconds))
 
 
 class PythonVariables:

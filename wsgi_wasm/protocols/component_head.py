@@ -46,7 +46,7 @@ class ComponentHeadParser(HeadParser):
             raise BadGateway("the head begins with NUL")
         end = early.find(MARK, start)
         if (end if end >= 0 else len(early)) > MOST_EARLY + len(MARK):
-            raise BadGateway(f"the guest wrote more than {MOST_EARLY >> 20} MiB before it gave its response")
+            raise BadGateway(f"the guest wrote more than {MOST_EARLY >> 20} MiB before it returned its response")
         if end < 0:
             return None
         self._written = bytes(early[len(MARK) : end])

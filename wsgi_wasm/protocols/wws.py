@@ -119,7 +119,7 @@ class Wws:
 
         def keep(after: Pairs) -> None:
             if not self._namespaces.write(self._namespace, pairs, after):
-                text = f"kv of {quote(self._namespace)} is not kept: name it in `key_value`"
+                text = f"the kv of {quote(self._namespace)} is not stored: grant it in `key_value`"
                 request.exchange.remark(logging.WARNING, text)
 
         head = AnswerReader(self._new_head, keep)

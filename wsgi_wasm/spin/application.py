@@ -136,20 +136,20 @@ def _compositions(manifest: Manifest, reading: Reading) -> dict[Path, Mapping[st
     for component in manifest.components.values():
         if component.source in plugged and needs_itself(component.source, plugged):
             place = f"component.{component.id}.dependencies"
-            reading.report(place, f"{component.source.name} is plugged into itself, or into one of its plugs")
+            reading.report(place, f"{component.source.name} is plugged into itself, directly or through its plugs")
             return {}
     return plugged
 
 
 def _about_routes(manifest: Manifest, patterns: PatternTable[Trigger]) -> Iterator[str]:
     for text, lost, taker in patterns.shadowed:
-        yield f"trigger {lost.id}: the later trigger {taker.id} has the route {text} too and takes its requests"
+        yield f"trigger {lost.id}: the later trigger {taker.id} has the same route {text} and gets its requests"
     for trigger in manifest.triggers:
         if trigger.route is not None and f"{parse_pattern(trigger.route, manifest.base).clean}/".startswith(WELL_KNOWN):
             yield f"trigger {trigger.id}: routes below {WELL_KNOWN} are Spin's own, so {trigger.route} is never reached"
     used = {trigger.component for trigger in manifest.triggers}
     for identity in manifest.components.keys() - used:
-        yield f"component {identity}: no HTTP trigger names it"
+        yield f"component {identity}: no HTTP trigger uses it"
 
 
 def _component_route(route: Route, component: Component, runtime: RuntimeConfig) -> Route:
@@ -187,7 +187,7 @@ def _check_dirs(route: Route, component: Component, files: Files, reading: Readi
     source = os.path.realpath(component.source)
     for entry in route.dirs:
         if files and entry.guest == "/":
-            reading.report("", f"dirs./ of {route.name}: '/' holds the files of component {component.id}")
+            reading.report("", f"dirs./ of {route.name}: '/' is in use for the files of component {component.id}")
         if entry.writable and Path(source).is_relative_to(os.path.realpath(entry.host)):
             reading.report("", f"dirs.{entry.guest} of {route.name} is writable, but contains {component.source}")
 

@@ -81,7 +81,7 @@ def _fields(source: BinaryIO) -> list[tuple[str, str]]:
     while line := _line(source):
         name, colon, value = line.partition(":")
         if not colon or len(fields) == _MOST_LINES:
-            raise ValueError("a head that is none")
+            raise ValueError("an invalid head")
         if "_" not in name:  # it would be taken for a field with a '-'
             fields.append((name, value.strip(" \t")))
     return fields

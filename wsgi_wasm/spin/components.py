@@ -23,12 +23,12 @@ _ENVIRONMENT = re.compile(r"[^=\0]+")
 def read_component(identity: str, table: Table, profile: str | None, remarks: list[str]) -> Component:
     """One component, with the overrides of `profile` applied. Mistakes are reported; `remarks` gathers the rest."""
     if not KEBAB.fullmatch(identity):
-        table.report("", f"{quote(identity)} is no component id; use letters, digits and single '-'")
+        table.report("", f"{quote(identity)} is not a valid component id; use letters, digits and single '-'")
     table = _overridden(table, profile)
     table.ignore("tool", "build", "targets")
     models = table.texts("ai_models")
     if models:
-        remarks.append(f"{table.at('ai_models')}: there are no language models here; calls are answered with an error")
+        remarks.append(f"{table.at('ai_models')}: there are no language models; calls return an error")
     inherits = table.flag("dependencies_inherit_configuration")
     files, siblings = read_dependencies(table, inherits, remarks)
     component = Component(
@@ -70,7 +70,9 @@ def _environment(table: Table) -> dict[str, str]:
     found = table.text_table("environment")
     for name, value in found.items():
         if not _ENVIRONMENT.fullmatch(name) or "\0" in value:
-            table.reading.report(path_of(table.at("environment"), name), "cannot be a variable of an environment")
+            table.reading.report(
+                path_of(table.at("environment"), name), "is not a valid name or value for an environment variable"
+            )
     return found
 
 
@@ -84,7 +86,7 @@ def _variables(table: Table) -> dict[str, str]:
 def check_variable(name: str, path: str, table: Table) -> None:
     """Report a name that no variable may have."""
     if not VARIABLE.fullmatch(name):
-        table.reading.report(path, "is no variable name; use lower-case letters, digits and single '_'")
+        table.reading.report(path, "is not a valid variable name; use lower-case letters, digits and single '_'")
 
 
 def _labels(table: Table, name: str) -> tuple[str, ...]:

@@ -32,7 +32,9 @@ def read_dependencies(table: Table, inherits: bool, remarks: list[str]) -> tuple
         return files, siblings
     for name in dependencies.data:
         if not _NAME.fullmatch(name):
-            dependencies.report(name, "is no import; write an interface ('demo:api/greeter@1.0.0') or a package")
+            dependencies.report(
+                name, "is not a valid import; write an interface ('demo:api/greeter@1.0.0') or a package"
+            )
         value = dependencies.value(name)
         if isinstance(value, dict):
             entry = Table(value, dependencies.at(name), table.reading)
@@ -69,15 +71,15 @@ def _file(dependencies: Table, name: str, entry: Table) -> Path:
 def _report_registry(dependencies: Table, name: str, package: str, version: str) -> None:
     dependencies.report(
         name,
-        f"nothing is fetched from a registry here: download the package {package}, version {quote(version)}, and write "
-        '{path = "..."}',
+        f"packages are not fetched from a registry: download the package {package}, version {quote(version)}, and "
+        'write {path = "..."}',
     )
 
 
 def _import_of(name: str, entry: Table) -> str:
     export = entry.text("export")
     if export and ":" in name and not parse(name).interface:
-        entry.report("export", f"one export cannot be all of {name}; name an interface of it")
+        entry.report("export", f"one export cannot provide all of {name}; name one of its interfaces")
     return f"{name}={export}" if export and export != name else name
 
 
@@ -90,7 +92,7 @@ def _check_rights(entry: Table, plug: str, inherits: bool, remarks: list[str]) -
         given = entry.flag("inherit_configuration")
     if not inherits and given is not True:
         less = ", ".join(given) if given else "nothing"
-        remarks.append(f"{entry.path}: {plug} gets what its component may use, where Spin gives it {less}")
+        remarks.append(f"{entry.path}: {plug} may use what its component may use; Spin would give it {less}")
 
 
 def _conflicts(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ def select(component: Component, reading: Reading) -> Files:
         except (ValueError, re.error) as error:
             reading.report(place, str(error))
     if len(found) > MOST_FILES:
-        reading.report(f"component.{component.id}.files", f"name {len(found)} files; {MOST_FILES} is the most")
+        reading.report(f"component.{component.id}.files", f"name {len(found)} files; the maximum is {MOST_FILES}")
     _check_tree(found, f"component.{component.id}.files", reading)
     return found
 
@@ -52,7 +52,7 @@ def _mounted(mount: Mount, root: Path, excluded: tuple[str, ...]) -> Iterator[tu
     if mount.destination is not None:
         destination = mount.destination.strip("/")
         if ".." in destination.split("/"):
-            raise ValueError(f"{quote(mount.destination)} climbs out of the guest's root")
+            raise ValueError(f"{quote(mount.destination)} leaves the guest's root")
         yield from _placed(source.rstrip("/"), destination, root, excluded)
         return
     if source in ("", ".") or source.endswith(("/.", "/..")) or ".." in source.split("/"):
@@ -68,7 +68,7 @@ def _mounted(mount: Mount, root: Path, excluded: tuple[str, ...]) -> Iterator[tu
             if pattern.fullmatch(name):
                 yield name, _real(root, name)
     else:
-        raise ValueError(f"{quote(source)} does not exist and is no pattern")
+        raise ValueError(f"{quote(source)} does not exist and is not a pattern")
 
 
 def _placed(source: str, destination: str, root: Path, excluded: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
@@ -80,7 +80,7 @@ def _placed(source: str, destination: str, root: Path, excluded: tuple[str, ...]
             inner = file[len(name) :].lstrip("/")
             yield f"{destination}/{inner}".lstrip("/"), _real(root, file)
     elif not destination:
-        raise ValueError(f"{quote(source)} is a file, and '/' is no file name")
+        raise ValueError(f"{quote(source)} is a file, and '/' is not a file name")
     else:
         yield destination, path
 

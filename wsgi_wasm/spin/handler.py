@@ -147,7 +147,7 @@ class SpinHandler:
             return self._about(request, target.path.removeprefix(WELL_KNOWN))
         found = self._application.patterns.match(target.path)
         if found is None:
-            raise NotFound(f"no route of the application fits {target.path}")
+            raise NotFound(f"no route of the application matches {target.path}")
         trigger = found.target
         if trigger.response is not None:
             return answer(request, trigger.response)

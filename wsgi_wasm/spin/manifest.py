@@ -72,7 +72,7 @@ def _profiles(component: Table) -> dict[str, Any]:
 def _check_globals(application: Table, remarks: list[str]) -> None:
     for kind, table in application.tables("trigger"):
         if kind != "http":
-            remarks.append(f"{table.path}: only HTTP triggers run here")
+            remarks.append(f"{table.path}: only HTTP triggers are supported")
             continue
         if table.text("base", "/") != "/":
             table.report("base", "write the prefix in each route, or mount the application there in the site's routes")
@@ -103,10 +103,10 @@ def _triggers(
         for kind in table.data:
             if kind != "http":
                 table.ignore(kind)
-                remarks.append(f"{table.at(kind)}: only HTTP triggers run here")
+                remarks.append(f"{table.at(kind)}: only HTTP triggers are supported")
         table.close()
     if not triggers:
-        top.report("", "has no [[trigger.http]], and nothing else runs here")
+        top.report("", "has no [[trigger.http]], and other triggers are not supported")
     return tuple(triggers)
 
 
@@ -144,11 +144,11 @@ def _check_middleware(table: Table) -> None:
     dependencies = table.table("dependencies")
     for name in dependencies.data if dependencies is not None else ():
         if name == "middleware":
-            table.report("dependencies.middleware", "middleware is a component of WASI 0.3, which does not run here")
+            table.report("dependencies.middleware", "middleware is a component of WASI 0.3, which is not supported")
         else:
-            table.report(f"dependencies.{name}", "is nothing that an HTTP trigger has")
+            table.report(f"dependencies.{name}", "is not a key of an HTTP trigger")
     if "components" in table:
-        table.report("components", "is nothing that an HTTP trigger has")
+        table.report("components", "is not a key of an HTTP trigger")
         table.ignore("components")
 
 
@@ -181,7 +181,7 @@ def _executor(table: Table) -> Wagi | None:
         executor.ignore("argv")
         entrypoint = executor.text("entrypoint", "_start")
         if entrypoint != "_start":
-            executor.report("entrypoint", "only _start is run")
+            executor.report("entrypoint", "only _start is supported")
     elif kind not in ("http", "spin", ""):
         executor.report("type", f"{quote(kind)} is neither 'http' nor 'wagi'{did_you_mean(kind, ('http', 'wagi'))}")
     executor.close()
@@ -204,7 +204,7 @@ def _static_response(table: Table) -> StaticResponse | None:
         except ValueError as error:
             found.reading.report(place, str(error))
         if not _FIELD_VALUE.fullmatch(value):
-            found.reading.report(place, "holds what no response field can")
+            found.reading.report(place, "contains a character that a response field cannot have")
     response = StaticResponse(
         status=200 if status is None else status,
         fields=tuple(fields.items()),

@@ -62,7 +62,7 @@ def parse_base(text: str) -> str:
     """The path before every route, "" for none. Raises ValueError, worded to follow the quoted text."""
     pattern = parse_pattern(text)
     if pattern.wild or any(segment.startswith(":") for segment in pattern.segments):
-        raise ValueError("is no plain path")
+        raise ValueError("is not a plain path")
     return pattern.clean
 
 
@@ -76,11 +76,13 @@ def parse_pattern(text: str, base: str = "") -> Pattern:
     for segment in segments:
         if segment.startswith(":"):
             if not _NAME.fullmatch(segment[1:]):
-                raise ValueError(f"holds {quote(segment)}, and a name is letters, digits, '_' and '-'")
+                raise ValueError(f"contains {quote(segment)}; a name has only letters, digits, '_' and '-'")
         elif not _WORD.fullmatch(segment):
-            raise ValueError(f"holds {quote(segment)}, which no path has" if segment else "has a slash too many")
+            raise ValueError(
+                f"contains {quote(segment)}, which is never part of a path" if segment else "has an extra slash"
+            )
         elif segment == "...":
-            raise ValueError("has '...' in the middle, where it means nothing")
+            raise ValueError("has '...' in the middle; it is only allowed at the end")
     return Pattern(text, clean, tuple(segments), wild, base)
 
 

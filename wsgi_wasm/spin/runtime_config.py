@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.messages import did_you_mean, listed, quote
+from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.tables import Table, read_toml
 from wsgi_wasm.spin.variables import PREFIX, Provider, from_environment
 
@@ -16,14 +16,14 @@ KEY_VALUE_FILE, SQLITE_FILE = "sqlite_key_value.db", "sqlite_db.db"
 
 # What has its counterpart in the site's own file, and the words for it.
 _ELSEWHERE = {
-    "log_dir": "what components print goes to the log",
-    "llm_compute": "there are no language models here",
-    "outbound_http": "the site's route has the limits of outbound requests",
-    "outbound_networking": "the site's route has the limits of outbound requests",
-    "outbound_redis": "the site's route has the limits of connections",
-    "outbound_pg": "the site's route has the limits of connections",
-    "outbound_mysql": "there is no MySQL here",
-    "outbound_mqtt": "there is no MQTT here",
+    "log_dir": "output of components goes to the log",
+    "llm_compute": "there are no language models",
+    "outbound_http": "limits of outbound requests are set in the site's route",
+    "outbound_networking": "limits of outbound requests are set in the site's route",
+    "outbound_redis": "limits of connections are set in the site's route",
+    "outbound_pg": "limits of connections are set in the site's route",
+    "outbound_mysql": "MySQL is not supported",
+    "outbound_mqtt": "MQTT is not supported",
     "client_tls": "client certificates are not supported",
 }
 
@@ -90,7 +90,7 @@ def _databases(top: Table, base: Path) -> Iterator[tuple[str, Path]]:
         if _kind(table, "spin"):
             yield label, base / _required(table, "path", "a database in memory would differ from process to process")
             if table.flag("allow_attach_file"):
-                table.report("allow_attach_file", "other files cannot be attached here")
+                table.report("allow_attach_file", "other files cannot be attached")
         table.close()
 
 
@@ -108,7 +108,7 @@ def _kind(table: Table, *allowed: str) -> str:
         return kind
     if kind:
         near = did_you_mean(kind, allowed)
-        table.report("type", f"{quote(kind)} is not offered here, only {listed(allowed)}{near}")
+        table.report("type", f"{quote(kind)} is not supported; write {' or '.join(allowed)}{near}")
     table.ignore(*table.data)
     return ""
 

@@ -66,7 +66,7 @@ def snapshot(files: Files, cache_directory: Path) -> Snapshot:
         if made is not None:
             prune(home, time.time() - UNUSED)
             return made
-    raise OSError(0, f"{escaped(place)} is removed again and again")
+    raise OSError(0, f"{escaped(place)} is removed repeatedly by another process")
 
 
 def snapshots_home(cache: TrustedDirectory) -> TrustedDirectory:

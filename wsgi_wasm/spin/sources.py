@@ -40,7 +40,9 @@ def _remote(source: Table) -> Path:
     match = _DIGEST.fullmatch(digest)
     if match is None:
         if digest:
-            source.report("digest", f"{quote(digest)} is no digest; write 'sha256:' and 64 lower-case hex digits")
+            source.report(
+                "digest", f"{quote(digest)} is not a valid digest; write 'sha256:' and 64 lower-case hex digits"
+            )
         return MISSING
     places = [*local_copies(match[1], source.reading.base, os.environ)]
     for place in places:
@@ -51,7 +53,7 @@ def _remote(source: Table) -> Path:
             return MISSING
     source.report(
         "url",
-        f"nothing is downloaded here: fetch {quote(url)} and put it at {places[0]}, or let `spin up` fetch it once",
+        f"files are not downloaded: fetch {quote(url)} and save it as {places[0]}, or let `spin up` fetch it once",
     )
     return MISSING
 
@@ -61,7 +63,7 @@ def _registry(source: Table) -> Path:
     package, version = source.text("package"), source.text("version")
     what = f"{package}@{version}" if package else version
     source.report(
-        "", f"nothing is fetched from a registry here: download {quote(what)} and name the file, such as 'app.wasm'"
+        "", f"packages are not fetched from a registry: download {quote(what)} and name the file, such as 'app.wasm'"
     )
     return MISSING
 

@@ -66,6 +66,6 @@ def expand(template: str, values: Mapping[str, str]) -> str:
             raise ValueError("'{{' without '}}'")
         name = expression.strip()
         if name not in values:
-            raise ValueError(f"there is no variable {quote(name)}{did_you_mean(name, tuple(values))}")
+            raise ValueError(f"there is no variable named {quote(name)}{did_you_mean(name, tuple(values))}")
         parts.append(values[name])
     return "".join(parts)

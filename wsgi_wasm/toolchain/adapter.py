@@ -32,7 +32,7 @@ def build_adapter(directory: Path) -> list[Path]:
     """Compile all of the code into a directory. Raises BuildError."""
     version = compiler_version()
     if version != COMPILER:
-        raise BuildError(f"the adapter is built with {COMPILER}, and this is {version}")
+        raise BuildError(f"the adapter must be built with {COMPILER}, but this is {version}")
     made = []
     for name, sources in CODE.items():
         made.append(directory / name)

@@ -29,7 +29,7 @@ C_SUFFIXES = frozenset({".c"})
 CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++"})
 ALLOCATOR = GUESTLIB / "malloc.c"
 STDOUT = GUESTLIB / "stdout.c"
-MISSING = "no C compiler: the package ziglang is not installed; try: pip install 'wsgi-wasm[build]'"
+MISSING = "there is no C compiler: the package ziglang is not installed; run: pip install 'wsgi-wasm[build]'"
 
 DIAGNOSTIC = re.compile(r"\S.*:\d+:\d+: (?:warning|note|(?:fatal )?error): ")
 SUMMARY = re.compile(r"\d+ (?:warning|error)s?.* generated\.$")
@@ -172,7 +172,7 @@ def _zig(arguments: Sequence[str]) -> str:
     try:
         done = subprocess.run([compiler, *arguments], capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
-        raise BuildError(f"{compiler} does not run: {error}") from error
+        raise BuildError(f"{compiler} cannot be started: {error}") from error
     said = done.stderr + done.stdout
     if done.returncode:
         raise BuildError(_own(said) or said.strip() or f"{compiler} ended with status {done.returncode} and no message")

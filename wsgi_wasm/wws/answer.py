@@ -79,7 +79,7 @@ def _body(draft: _Draft) -> bytes:
     try:
         return base64.b64decode(draft.data, validate=True)
     except binascii.Error as error:
-        raise BadGateway(f"data is no base64: {error}") from None
+        raise BadGateway(f"data is not valid base64: {error}") from None
 
 
 # Readers of single fields: (draft, reader) -> None. Each raises BadGateway for what it cannot take.
@@ -90,11 +90,11 @@ def _data(draft: _Draft, reader: Reader) -> None:
 
 
 def _status(draft: _Draft, reader: Reader) -> None:
-    draft.status = int(reader.match(_STATUS, "status has to be a number from 200 to 599"))
+    draft.status = int(reader.match(_STATUS, "status must be a number from 200 to 599"))
 
 
 def _base64(draft: _Draft, reader: Reader) -> None:
-    draft.base64 = reader.match(_FLAG, "base64 has to be true or false") == b"true"
+    draft.base64 = reader.match(_FLAG, "base64 must be true or false") == b"true"
 
 
 def _headers(draft: _Draft, reader: Reader) -> None:
@@ -113,12 +113,12 @@ def _field(name: str, value: bytearray) -> tuple[str, str]:
     # The JavaScript kit writes `_` for `-`, and no registered field has one.
     name = name.replace("_", "-")
     if not abnf.FIELD_NAME.fullmatch(name):
-        raise BadGateway(f"the header name {name[:80]!a} is no token")
+        raise BadGateway(f"the header name {name[:80]!a} is not a token")
     text = value.decode("latin-1")
     if not abnf.FIELD_VALUE.fullmatch(text):
         raise BadGateway(f"a control character in header {name}: {value[:80].decode('utf-8', 'replace')!a}")
     if name.lower() == "status":
-        raise BadGateway("a header called Status: the field `status` says it")
+        raise BadGateway("a header named Status is not allowed: use the field `status`")
     return name, text
 
 

@@ -50,7 +50,7 @@ class Reader:
     def names(self, what: str, most: int = MAX_NAMES) -> Iterator[str]:
         """The names in an object, of which repeated ones count too; the caller reads or skips each one's value."""
         if not self.take(b"{"):
-            raise self.fault(f"{what} has to be an object")
+            raise self.fault(f"{what} must be an object")
         if self.take(b"}"):
             return
         for _ in range(most):
@@ -81,7 +81,7 @@ class Reader:
     def _pieces(self, what: str) -> Iterator[bytes]:
         """The parts of a string, without its escapes."""
         if not self.take(b'"'):
-            raise self.fault(f"{what} has to be a string")
+            raise self.fault(f"{what} must be a string")
         size, start = _SHORT, self.at - 1
         while True:
             text, last = self._ahead(size)
@@ -94,7 +94,7 @@ class Reader:
             try:
                 yield value.encode("utf-8")
             except UnicodeEncodeError:
-                raise BadGateway(f"{what} holds half of a surrogate pair") from None
+                raise BadGateway(f"{what} contains half of a surrogate pair") from None
             self.at += len(text[: end - 1].encode())
             if end <= len(text) + 1:
                 return
@@ -151,10 +151,10 @@ class Reader:
                     pass
             self._skipped += 1
             if self._skipped > MAX_SKIPPED:
-                raise BadGateway("too much in fields that a worker's answer does not have")
+                raise BadGateway("too much data in fields that are not part of a worker's answer")
             depth += (token in (b"[", b"{")) - (token in (b"]", b"}"))
             if depth > MAX_DEPTH:
-                raise BadGateway(f"more than {MAX_DEPTH} levels deep")
+                raise BadGateway(f"nested more than {MAX_DEPTH} levels deep")
             if depth < 0:
                 raise self.fault("expected a value")
             if depth == 0 and token not in (b",", b":"):
@@ -162,7 +162,7 @@ class Reader:
 
     def end(self) -> None:
         if self._blank():
-            raise self.fault("something stands behind the answer")
+            raise self.fault("there is something after the answer")
 
 
 def _begins_escape(text: str, at: int) -> bool:

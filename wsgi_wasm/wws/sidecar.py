@@ -42,10 +42,10 @@ def read_sidecar(data: bytes, environ: Mapping[str, str]) -> Sidecar:
     folders = []
     listed = table.get("folders", [])
     if not isinstance(listed, list):
-        raise SidecarError("folders is no list of tables")
+        raise SidecarError("folders is not a list of tables")
     for number, entry in enumerate(listed):
         if not isinstance(entry, dict):
-            raise SidecarError("folders is no list of tables")
+            raise SidecarError("folders is not a list of tables")
         source, target = (_text(entry.get(key), f"folders[{number}].{key}") for key in ("from", "to"))
         folders.append((source, target if target.startswith("/") else f"/{target}"))
     namespace = _table(_table(table, "data"), "kv").get("namespace")
@@ -59,11 +59,11 @@ def read_sidecar(data: bytes, environ: Mapping[str, str]) -> Sidecar:
 def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = table.get(name, {})
     if not isinstance(value, dict):
-        raise SidecarError(f"{name} is no table")
+        raise SidecarError(f"{name} is not a table")
     return value
 
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or "\0" in value:
-        raise SidecarError(f"{what} is no text")
+        raise SidecarError(f"{what} is not a text")
     return value

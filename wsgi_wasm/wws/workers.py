@@ -93,7 +93,7 @@ class Workers:
         root = self._project.directory if self._project is not None else file.parent
         sidecar = sidecar_of(beside, root, self._route.env) if current else Sidecar()
         if sidecar.ignored:
-            log.warning("%s: not offered: %s", escaped(beside), listed(sidecar.ignored))
+            log.warning("%s: not supported: %s", escaped(beside), listed(sidecar.ignored))
         route, project = self._route, self._project
         taken = {d.guest for d in route.dirs}
         dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
@@ -121,7 +121,7 @@ def sidecar_of(path: Path, root: Path, env: Mapping[str, str]) -> Sidecar:
     for name in sidecar.variables:
         if is_reserved(name) or not abnf.VARIABLE_NAME.fullmatch(name):
             raise ModuleError(
-                f"{escaped(path)}: vars.{escaped(name)}: the request decides that, or it is no name of a variable"
+                f"{escaped(path)}: vars.{escaped(name)}: the request sets this variable, or the name is not valid"
             )
     return sidecar
 
@@ -134,11 +134,11 @@ def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
         try:
             host = real_beneath(root, os.path.join(beside.parent.relative_to(root), source))
         except Outside:
-            raise ModuleError(f"{wrong} lies outside of {escaped(root)}: list it in the route's dirs") from None
+            raise ModuleError(f"{wrong} is outside {escaped(root)}: list it in the route's dirs") from None
         except OSError:
-            raise ModuleError(f"{wrong} is no directory") from None
+            raise ModuleError(f"{wrong} is not a directory") from None
         if not host.is_dir():
-            raise ModuleError(f"{wrong} is no directory")
+            raise ModuleError(f"{wrong} is not a directory")
         yield Dir(guest=os.path.normpath(target), host=host, writable=False)
 
 

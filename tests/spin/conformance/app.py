@@ -135,7 +135,7 @@ def not_offered() -> None:
         "errors",
     )
     for name, error in refused.items():
-        equal(error.value.endswith("is not offered"), True, f"{name}: {error.value}")
+        equal(error.value.endswith("is not supported"), True, f"{name}: {error.value}")
 
 
 CHECKS = {

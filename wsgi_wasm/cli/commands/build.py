@@ -1,6 +1,7 @@
-"""Compile C or C++ CGI sources to one module, with the compiler of the Python package ziglang.
+"""Compile C or C++ CGI sources to a WebAssembly module, with the compiler of the package ziglang.
 
-What follows -- goes to the compiler (clang's options) after our own, so that it wins.
+Arguments after -- go to the compiler (clang's options). They come after the command's own, so they
+override them.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from wsgi_wasm.toolchain.build import build
 EXAMPLES = """\
   wsgi-wasm build hello.c                                   writes hello.wasm
   wsgi-wasm build -o shop.wasm cart.c pay.c -- -Iinclude -DNDEBUG
-  wsgi-wasm build -O 3 deep.c -- -Wl,-z,stack-size=1048576  a stack of 1 MiB in place of 64 KiB
+  wsgi-wasm build -O 3 deep.c -- -Wl,-z,stack-size=1048576  a stack of 1 MiB instead of 64 KiB
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `build`."""
     parser.usage = "wsgi-wasm build [-h] [-o OUT] [-O {s,2,3,0}] SOURCE... [-- FLAG...]"
-    parser.add_argument("sources", metavar="SOURCE", nargs="+", type=Path, help="C and C++ sources, and objects")
+    parser.add_argument("sources", metavar="SOURCE", nargs="+", type=Path, help="C and C++ sources and object files")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="default: the first source, with .wasm")
     parser.add_argument(
         "-O",
         "--optimize",
         choices=("s", "2", "3", "0"),
         default="s",
-        help="for size (s, the default), for speed (2, 3), or not at all",
+        help="optimize for size (s, the default), for speed (2, 3), or not at all (0)",
     )
 
 
@@ -41,5 +42,5 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # the compiler's warnings
     build(options.sources, output, flags=options.rest, optimize=options.optimize)
     print(f"{output}: {size_text(output.stat().st_size)}", flush=True)
-    say(f"try it: wsgi-wasm run {shlex.quote(str(output))}")
+    say(f"to try it, run: wsgi-wasm run {shlex.quote(str(output))}")
     return 0

@@ -1,13 +1,13 @@
-"""Show what lies in the cache, or remove what nothing has used for a while.
+"""Show what is in the cache, or remove what has not been used for a while.
 
 `list` shows compiled modules, copies of the files of Spin components, and interpreters for scripts,
 with their size and when a process last loaded them. `prune` removes those that no process has
-loaded for --days; what would be needed again is made again, so a server may run meanwhile. It keeps
-the copies that a process uses, the interpreter of this version, and the last good configurations.
-Run it as the user who owns the cache.
+loaded for --days. Anything that is needed again is made again, so you can run it while a server
+runs. It keeps copies that a process uses, the interpreter of this version, and the last good
+configurations. Run it as the owner of the cache.
 
-FILE is the site that it is for, and is looked at for its `cache_dir` alone. Without one, and where
-WSGI_WASM_CACHE is set, the cache is the environment's (see `wsgi-wasm compile --help`).
+FILE is the site that uses the cache; only its `cache_dir` is read. Without FILE, or if
+WSGI_WASM_CACHE is set, the cache is chosen from the environment (see `wsgi-wasm compile --help`).
 """
 
 from __future__ import annotations
@@ -40,10 +40,20 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `cache`."""
     parser.add_argument("action", metavar="ACTION", choices=("list", "prune"), help="list or prune")
-    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the site that it is for")
-    parser.add_argument("--cache", metavar="DIR", type=Path, help="the cache directory, in place of the one above")
-    parser.add_argument("--days", metavar="N", type=_days, default=30.0, help="unused for how long (%(default)g)")
-    parser.add_argument("--dry-run", action="store_true", help="say what `prune` would remove, and keep it")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", type=Path, help="the site that uses the cache; only its cache_dir is read"
+    )
+    parser.add_argument(
+        "--cache", metavar="DIR", type=Path, help="use this cache directory instead of the one described above"
+    )
+    parser.add_argument(
+        "--days",
+        metavar="N",
+        type=_days,
+        default=30.0,
+        help="remove what has not been loaded for N days (default: %(default)g)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what `prune` would remove, without removing it")
 
 
 def _days(text: str) -> float:
@@ -52,7 +62,7 @@ def _days(text: str) -> float:
     except ValueError:
         days = -1.0
     if not 0 <= days <= 36500:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 0 to 36500")
     return days
 
 
@@ -93,7 +103,7 @@ def _prune(options: argparse.Namespace) -> int:
 
 def _pruned(cache: Cache, before: float) -> set[Path]:
     if not cache.writable:
-        raise UserError(f"cache directory {cache.directory} cannot be written: be its owner")
+        raise UserError(f"cache directory {cache.directory} is not writable: run this command as its owner")
     gone = {one.path for one in prune_artefacts(cache, before)} | {
         *prune_built_modules(built_modules(cache, NAMES), before, _is_needed)
     }
@@ -108,7 +118,7 @@ def _cache(options: argparse.Namespace) -> Cache:
     config = load_site(options.file) if options.file is not None else None
     directory = options.cache or default_directory(config.cache_dir if config else None, os.environ)
     if not directory.is_dir():
-        raise UserError(f"there is no cache directory {directory}")
+        raise UserError(f"cache directory {directory} does not exist")
     return Cache(directory)
 
 

@@ -1,7 +1,7 @@
-"""Load a site, compile its modules, and say what is wrong with it, then what it would serve.
+"""Load a site, compile its modules, report all mistakes, and show what the site would serve.
 
-Exit status 1 if the file has mistakes or a route cannot serve; warnings and notes do not count.
-Values of variables are never printed, only their names.
+The exit status is 1 if the file has mistakes or a route cannot serve. Warnings and notes do not
+change it. Values of variables are never printed, only their names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from wsgi_wasm.spin import load_application
 
 EXAMPLES = """\
   wsgi-wasm check site.yaml
-  wsgi-wasm check site.yaml --no-compile         quick: modules that are not in the cache are only looked for
+  wsgi-wasm check site.yaml --no-compile         quick: does not compile modules
   wsgi-wasm check site.yaml --json | jq .routes
   wsgi-wasm check hello.wasm                     a module by itself, with all defaults
 """
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `check`."""
     parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--no-compile", action="store_true", help="do not compile what is not in the cache")
+    parser.add_argument("--no-compile", action="store_true", help="do not compile modules that are not in the cache")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -113,24 +113,24 @@ def advisory_notes(config: Config) -> list[str]:
     if not found:
         return []
     fix = max((advisory.fixed_in for advisory in found), key=lambda text: [int(part) for part in text.split(".")])
-    where = "which was not on PyPI then" if fix in NOT_ON_PYPI else "update it"
+    where = "which was not on PyPI at that time" if fix in NOT_ON_PYPI else "update it"
     listed = "; ".join(f"{advisory.identity}, {advisory.text}" for advisory in found)
     return [
-        f"wasmtime {core.VERSION}: {known} known advisories (as of {CONSIDERED}), of which {len(found)} may concern "
+        f"wasmtime {core.VERSION}: {known} known advisories (as of {CONSIDERED}); {len(found)} of them may concern "
         f"this site: {listed}. Fixed in {fix}, {where}"
     ]
 
 
 def _time_notes(config: Config) -> list[str]:
     return [
-        f"under gunicorn's defaults {warning} (`wsgi-wasm serve` and conf/gunicorn.conf.py allow more)"
+        f"with gunicorn's defaults, {warning} (`wsgi-wasm serve` and conf/gunicorn.conf.py allow more)"
         for warning in time_warnings(config, _GUNICORN_DEFAULTS, threaded=False)
     ]
 
 
 def _missing(examined: list[Examined]) -> list[str]:
     left = sum(one.not_compiled for one in examined)
-    return [f"not compiled yet: the modules of {left} of the routes"] if left else []
+    return [f"not compiled yet: the modules of {left} routes"] if left else []
 
 
 def _problem(problem: Any) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Compile modules to native code ahead of time, into the cache that all workers and restarts share.
+"""Compile modules ahead of time, into the cache that all workers share and that survives restarts.
 
 The cache is WSGI_WASM_CACHE, else `cache_dir` of the file, else $XDG_CACHE_HOME/wsgi-wasm or
-~/.cache/wsgi-wasm, else /var/cache/wsgi-wasm. Its files are native code, so a server uses only
-those that belong to root or to the user it runs as, in a directory of which the same is true, and
-that neither group nor others can write. Compile as the user of the server where you can
-(sudo -u www-data wsgi-wasm compile ...). As root, compile into a directory that root owns; the
-server's user must be able to read it.
+~/.cache/wsgi-wasm, else /var/cache/wsgi-wasm. Its files are native code. Therefore a server uses a
+file only if the file and the directory belong to root or to the user that the server runs as, and
+neither group nor others can write to them. If you can, compile as the server's user (sudo -u
+www-data wsgi-wasm compile ...). If you compile as root, use a directory that root owns and the
+server's user can read.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="site.yaml, spin.toml, a module, or a directory"
     )
-    parser.add_argument("--cache", metavar="DIR", type=Path, help="the cache directory, in place of the one above")
-    parser.add_argument("--force", action="store_true", help="compile what is in the cache already, too")
+    parser.add_argument(
+        "--cache", metavar="DIR", type=Path, help="use this cache directory instead of the one described above"
+    )
+    parser.add_argument("--force", action="store_true", help="also compile modules that are already in the cache")
     parser.add_argument(
         "--features",
         metavar="NAMES",
         default="",
-        help="engine features for modules given by name, with commas between them; a file says its own",
+        help="engine features for modules given by name, separated by commas; for a site, its file sets them",
     )
 
 
@@ -52,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     by_name = frozenset(filter(None, options.features.split(",")))
     unknown = sorted(by_name - frozenset(FEATURES))
     if unknown:
-        raise UserError(f"no engine feature {', '.join(unknown)}; there are {', '.join(FEATURES)}")
+        raise UserError(f"unknown engine features: {', '.join(unknown)}; the known ones are {', '.join(FEATURES)}")
     if options.cache is not None:
         # An interpreter that is named lies in the cache, and is looked for where everything looks
         # for it.
@@ -64,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         features = frozenset(config.engine.features) if is_yaml(file) else by_name
         sources = sources_of_site(config)
         if not sources:
-            say(f"{file}: no modules")
+            say(f"{file}: there are no modules to compile")
         load_applications(config, cache.directory)  # the copies of the components' files
         for result in prepare(sources, features, cache, force=options.force):
             failed += bool(result.error)
@@ -77,7 +79,10 @@ def run(options: argparse.Namespace) -> int:
 def _cache(wanted: Path | None, config: Config) -> Cache:
     cache = Cache(wanted or default_directory(config.cache_dir, os.environ))
     if not cache.writable:
-        raise UserError(f"cache directory {cache.directory} cannot be written: be its owner, or name another --cache")
+        raise UserError(
+            f"cache directory {cache.directory} is not writable: run this command as its owner, or "
+            "choose another directory with --cache"
+        )
     return cache
 
 

@@ -1,7 +1,6 @@
 """Write a site's YAML from the configuration of another system.
 
-What cannot be carried over stands in comments, beside the route that it belongs to: read them
-before you serve it.
+Comments beside each route list what cannot be carried over. Read them before you serve the site.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `import`."""
     known = ", ".join(f"{name} (FILE is {file})" for name, file in FORMATS.items())
     parser.add_argument("format", metavar="FORMAT", choices=tuple(FORMATS), help=known)
-    parser.add_argument("file", metavar="FILE", type=Path, help="the configuration to rewrite")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="a new file, in place of standard output")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the configuration to convert")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="write a new file instead of standard output")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,5 +39,5 @@ def run(options: argparse.Namespace) -> int:
             file.write(text)
     except OSError as error:
         raise UserError(f"{output}: {error.strerror}") from None
-    say(f"{output} is written; look at it, then: wsgi-wasm check {output}")
+    say(f"{output} was written. Read it, then run: wsgi-wasm check {output}")
     return 0

@@ -1,8 +1,8 @@
-"""Build the interpreters that `interpreters` may name, and show which of them are there.
+"""Build the interpreters that `interpreters` may name, and show which of them have been built.
 
-`build` makes one in the cache and compiles it to native code at once; its parts are fetched with
-pip. FILE is the site that it is for, and is looked at for its `cache_dir` and its engine's features
-alone. Without one, and where WSGI_WASM_CACHE is set, the cache is the environment's (see
+`build` makes one in the cache and compiles it to native code at once. Its parts are fetched with
+pip. FILE is the site that will use it; only its `cache_dir` and the features of its engine are
+read. Without FILE, or if WSGI_WASM_CACHE is set, the cache is chosen from the environment (see
 `wsgi-wasm compile --help`).
 """
 
@@ -54,13 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_build_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `interpreter build NAME`."""
     add_cache_arguments(parser)
-    parser.add_argument("--force", action="store_true", help="build it although it is there")
+    parser.add_argument("--force", action="store_true", help="build it even if it exists")
 
 
 def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that choose the cache."""
-    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the site that it is for")
-    parser.add_argument("--cache", metavar="DIR", type=Path, help="the cache directory, in place of the site's")
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the site that will use it")
+    parser.add_argument("--cache", metavar="DIR", type=Path, help="use this cache directory instead of the site's")
 
 
 def _name(text: str) -> str:
@@ -80,7 +80,10 @@ def _build(options: argparse.Namespace) -> int:
     config = _site(options)
     cache = Cache(_directory(options, config))
     if not cache.writable:
-        raise UserError(f"cache directory {cache.directory} cannot be written: be its owner, or name another --cache")
+        raise UserError(
+            f"cache directory {cache.directory} is not writable: run this command as its owner, or "
+            "choose another directory with --cache"
+        )
     started = time.monotonic()
     progress = Progress(1)
     with progress.compiling("the interpreter"):
@@ -91,7 +94,7 @@ def _build(options: argparse.Namespace) -> int:
         raise UserError(f"{shown(path)}: {made.error}")
     took = "cached" if made.seconds is None else f"compiled in {made.seconds:.1f} s"
     print(f"native code: {size_text(made.size)}, {took}", flush=True)
-    say(f"use it: interpreters: {{{SUFFIXES[options.name]}: {options.name}}}")
+    say(f"to use it, write in a route: interpreters: {{{SUFFIXES[options.name]}: {options.name}}}")
     return 0
 
 

@@ -1,8 +1,8 @@
 """Send one request through the gateway, in this process, and print the answer.
 
-Status line, head and body go to standard output; what the guest wrote to its standard error, and
-what the request cost, to standard error. FILE is a configuration file, a Spin manifest, a module,
-or a directory; PATH may have a query.
+The status line, head and body go to standard output. What the guest writes to standard error, and
+what the request cost, go to standard error. FILE is a configuration file, a Spin manifest, a
+module, or a directory. PATH may have a query.
 """
 
 from __future__ import annotations
@@ -42,25 +42,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-X", "--method", type=str.upper, help="default: GET, with --data POST")
     parser.add_argument("-H", "--header", action="append", default=[], type=header, metavar="'NAME: VALUE'")
     parser.add_argument(
-        "-d", "--data", metavar="TEXT|@FILE|@-", help="the body, sent as a form unless a header says more"
+        "-d",
+        "--data",
+        metavar="TEXT|@FILE|@-",
+        help="the body (@FILE, @-); sent as a form unless a header sets another type",
     )
-    parser.add_argument("--host", default="localhost", help="the Host field, which chooses the virtual host")
+    parser.add_argument("--host", default="localhost", help="the Host field, which selects the virtual host")
     parser.add_argument("-I", "--head", action="store_true", help="send a HEAD request")
-    parser.add_argument("--body", action="store_true", help="print the body alone")
-    parser.add_argument("-f", "--fail", action="store_true", help="exit status 1 when the answer's is 400 or more")
+    parser.add_argument("--body", action="store_true", help="print only the body")
+    parser.add_argument(
+        "-f", "--fail", action="store_true", help="exit with status 1 if the answer's status is 400 or above"
+    )
     parser.add_argument(
         "--profile",
         nargs="?",
         const=_TIMES,
         type=int,
         metavar="N",
-        help=f"send it N times ({_TIMES}) and print a table",
+        help=f"send the request N times (default: {_TIMES}) and print where the time goes",
     )
 
 
 def _path(text: str) -> str:
     if not text.startswith("/"):
-        raise argparse.ArgumentTypeError(f"{text!r} does not begin with a slash")
+        raise argparse.ArgumentTypeError(f"{text!r} does not start with a slash")
     return text
 
 
@@ -75,7 +80,7 @@ def header(text: str) -> tuple[str, str]:
 def run(options: argparse.Namespace) -> int:
     """0 when an answer came. Raises ConfigError, UserError, EngineError."""
     if options.profile is not None and options.profile < 1:
-        options.usage("argument --profile: N is at least 1")
+        options.usage("argument --profile: N must be at least 1")
     config = load_site(options.file)
     return _run_once(config, options) if options.profile is None else profile(config, options)
 
@@ -97,7 +102,7 @@ def _run_once(config: Config, options: argparse.Namespace) -> int:
         answer.end()
     elapsed = time.perf_counter() - started
     if cut:
-        say(f"the answer breaks off here: {cut}")
+        say(f"the answer is cut off here: {cut}")
     say(cost(environ, elapsed))
     return 1 if cut or (options.fail and answer.status >= 400) else 0
 

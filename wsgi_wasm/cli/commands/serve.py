@@ -1,10 +1,10 @@
 """Serve a site with gunicorn.
 
-FILE is a configuration file; or one module (.wasm, .wat), which then answers / and everything below
-it; or a directory, of which each program answers under its own name, and index.wasm under the
-directory's; or the manifest of a Spin application (spin.toml), whose routes begin at /. What is not
-compiled yet is compiled first. SIGTERM lets the requests that run come to their end, Ctrl-C does
-not; SIGHUP reads FILE anew.
+FILE is one of these: a configuration file; a single module (.wasm, .wat), which answers / and
+everything below it; a directory, in which each program answers under its own name and index.wasm
+answers for the directory; or the manifest of a Spin application (spin.toml), with routes that begin
+at /. Modules that are not compiled yet are compiled first. SIGTERM lets running requests finish,
+but Ctrl-C does not. SIGHUP reads FILE again.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"processes; default: one for each core, at most {_MOST_WORKERS} (here {workers})",
     )
     parser.add_argument(
-        "--threads", metavar="N", type=count, default=8, help="requests at once in each process (default: 8)"
+        "--threads", metavar="N", type=count, default=8, help="concurrent requests in each process (default: 8)"
     )
     parser.add_argument(
         "--reload",
         action="store_true",
-        help="read the file anew when it changes, like `reload: true` in it; modules always are",
+        help="reload the file when it changes, like `reload: true` in the file; changed modules are always reloaded",
     )
 
 
@@ -104,13 +104,16 @@ def _cannot_bind(address: Address, error: OSError, file: str) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return (
-                f"{address} is in use: something listens there already. End it, or choose another port:\n"
+                f"{address} is already in use. Stop the program that listens there, or choose another port:\n"
                 f"  wsgi-wasm serve {file} --bind {other}"
             )
         case errno.EACCES | errno.EPERM:
             return f"{address}: {error.strerror}. Ports below 1024 need root or CAP_NET_BIND_SERVICE"
         case errno.EADDRNOTAVAIL:
-            return f"{address}: this machine has no such address; 0.0.0.0:{address.port} listens on all it has"
+            return (
+                f"{address}: this machine does not have this address; "
+                f"use 0.0.0.0:{address.port} to listen on all its addresses"
+            )
     return f"{address}: {error.strerror}"
 
 
@@ -123,10 +126,10 @@ def compile_first(config: Config) -> None:
         cache = Cache(directory)
     except CacheError as error:
         say(f"warning: {error}")
-        say("warning: each worker compiles every module by itself; `wsgi-wasm check` says more")
+        say("warning: each worker compiles every module for itself; `wsgi-wasm check` says why")
         return
     if not cache.writable:
-        say(f"warning: cache directory {directory} is read-only: each worker compiles what is not there")
+        say(f"warning: cache directory {directory} is read-only: each worker compiles the missing modules for itself")
         return
     for result in prepare(sources, frozenset(config.engine.features), cache):
         if result.error:

@@ -195,12 +195,12 @@ def _find() -> Native | None:
             library = ctypes.CDLL(str(path))
             fits = _fits(library)
         except OSError as error:
-            log.warning("%s cannot be used, and guests run without it: %s", path, error)
+            log.warning("%s cannot be used, so guests run without it: %s", path, error)
             continue
         with contextlib.suppress(AttributeError):  # a function that is not there
             if fits:
                 return Native(str(path), library)
-        log.warning("%s was built from other sources, and guests run without it: install wsgi_wasm again", path)
+        log.warning("%s was built from other sources, so guests run without it: install wsgi_wasm again", path)
     return None
 
 

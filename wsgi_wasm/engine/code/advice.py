@@ -47,15 +47,15 @@ def with_advice(text: str, features: Collection[str]) -> str:
     said = text.partition(" --> ")[0]  # a line of the user's own follows where a text is malformed
     needed = next((feature for words, feature in NEEDS if words in said), None)
     if needed is not None and needed not in features:
-        return f"needs the feature '{needed}', which is off: say `engine: {{features: [{needed}]}}` ({text})"
+        return f"needs the feature '{needed}', which is disabled: set `engine: {{features: [{needed}]}}` ({text})"
     never = next((what for words, what in NEVER if words in said), None)
-    return f"needs what is not offered: {never} ({text})" if never is not None else text
+    return f"needs a feature that is not supported: {never} ({text})" if never is not None else text
 
 
 def too_little_memory(needed: int, allowed: int) -> str:
     """Why a module cannot run that begins with more memory than its route allows (in bytes)."""
     enough = -(-needed // (1 << 20))
     return (
-        f"begins with {needed >> 10} KiB of memory, and `memory` allows {allowed >> 10} KiB: "
+        f"starts with {needed >> 10} KiB of memory, but `memory` allows only {allowed >> 10} KiB: "
         f"set `memory: {enough}MiB` or more"
     )

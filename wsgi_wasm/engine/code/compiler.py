@@ -81,7 +81,9 @@ def compile_in_child(
                     child.kill()
                     raise CompilerEnded(f"took longer than {WALL_TIME:g} s to compile") from None
     if child.returncode < 0:
-        raise CompilerEnded(f"cannot be compiled: signal {-child.returncode} ended the compiler (out of memory?)")
+        raise CompilerEnded(
+            f"cannot be compiled: the compiler was ended by signal {-child.returncode} (out of memory?)"
+        )
     if child.returncode:
         words = errors.decode("utf-8", "replace").strip().splitlines()
         said = words[-1] if words else f"the compiler ended with status {child.returncode}"

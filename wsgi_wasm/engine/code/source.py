@@ -52,7 +52,7 @@ class Source:
         plugs = {name: (source.path.name, source.binary(read)) for name, source in self.plugs}
         for name, data in ((self.path.name, own), *plugs.values()):
             if not is_component(data):
-                raise ModuleError(f"cannot be composed: {name} is no component")
+                raise ModuleError(f"cannot be composed: {name} is not a component")
         return plug(own, plugs)
 
     def to_json(self) -> list[Any]:

@@ -222,11 +222,11 @@ class ComponentGuest:
             c.error_delete(error)
             outcome = Outcome(End.EXITED, code=status.value)
             if self.interface == "http":
-                outcome = Outcome(End.STOPPED, detail=f"exited with status {status.value} in the middle of its work")
+                outcome = Outcome(End.STOPPED, detail=f"exited with status {status.value} before it had finished")
         elif error:
             outcome = Outcome(End.TRAPPED, detail=component_trap(error_text(error)))
         elif self.interface == "http" and not well:
-            outcome = Outcome(End.STOPPED, detail="gave no whole response")
+            outcome = Outcome(End.STOPPED, detail="gave no complete response")
         else:
             outcome = Outcome(End.RETURNED if well else End.EXITED, code=0 if well else 1)
         if run.failure is None and run.feeder is not None:
@@ -264,7 +264,7 @@ def memory_each(facts: ComponentFacts, allowed: int) -> int:
     needed = max(facts.memory_largest, ADAPTER_MINIMUM)
     if each < needed:
         raise ModuleError(
-            f"can let each of {facts.memories_unbounded} memories grow to {each >> 10} KiB within `memory`, and one "
+            f"has {facts.memories_unbounded} memories, and `memory` leaves {each >> 10} KiB for each, but one of them "
             f"needs {needed >> 10} KiB"
         )
     return each

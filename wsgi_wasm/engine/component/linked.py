@@ -43,7 +43,7 @@ def check_component(facts: ComponentFacts) -> None:
     """Raises ModuleError for an import that is no interface: no refusal can stand in for it."""
     wrong = [one.name for one in facts.imports if not one.is_instance]
     if wrong:
-        raise ModuleError(f"imports what is not offered: {', '.join(wrong)}")
+        raise ModuleError(f"has unsupported imports: {', '.join(wrong)}")
 
 
 class LinkedComponent:

@@ -49,7 +49,7 @@ class ComponentSlot:
             try:
                 self.output, self.errors = OutputFile("wsgi_wasm-stdout"), OutputFile("wsgi_wasm-stderr")
             except OSError as error:
-                raise Unavailable(f"the output of a component finds no place: {error.strerror}") from None
+                raise Unavailable(f"the output of a component cannot be stored: {error.strerror}") from None
         self.output.begin()
         self.errors.begin()
         return self.output, self.errors

@@ -62,7 +62,7 @@ class ComponentRun(Run):
         """Raises Stop where the guest, or all guests of its route together, hold more than their share."""
         sharing = sum(run.directories is self.directories for run in list(runtime().ticker.running))
         if open_below(self.directories, MAX_FILES) > MAX_FILES * sharing:
-            raise Stop(End.STOPPED, f"holds more than {MAX_FILES} files open")
+            raise Stop(End.STOPPED, f"has more than {MAX_FILES} files open")
 
     def flush(self) -> None:
         """Hand on what is new. Raises Stop where there is more output than allowed."""

@@ -19,9 +19,9 @@ from wsgi_wasm.engine.guest import Input, Invocation, Preopen
 from wsgi_wasm.errors import Unavailable
 
 # Why a run could not begin, by `refused` of native_component.c.
-NO_OUTPUT = "/proc is not there, which components need for their output"
-NO_INPUT = "the file of the request's body cannot be opened anew"
-REFUSALS = {1: NO_OUTPUT, 2: NO_INPUT, 3: "what the guest is told cannot be passed to it"}
+NO_OUTPUT = "/proc is missing, and components need it for their output"
+NO_INPUT = "the file with the request's body cannot be opened again"
+REFUSALS = {1: NO_OUTPUT, 2: NO_INPUT, 3: "the request data cannot be passed to the guest"}
 
 
 def grant_wasi(
@@ -59,7 +59,7 @@ def grant_by_hand(run: ComponentRun, stdin: Input | None, preopens: Sequence[Pre
         if is_coming(stdin):
             run.feeder = Feeder(cast("Source", stdin))
             if not cc.wasi_stdin_file(config, run.feeder.path):
-                raise Unavailable("the request's body finds no way into the guest")
+                raise Unavailable("the request's body cannot be passed to the guest")
             run.feeder.begin()
     except BaseException:
         c.wasi_delete(config)

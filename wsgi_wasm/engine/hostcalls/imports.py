@@ -187,7 +187,7 @@ def difference(interface: AnyInterface, instance: Instance) -> str | None:
         if declared is None:
             return f"{interface.name} has no function {name}"
         if wanted.is_async or not _same((*declared.parameters, declared.result), (*wanted.parameters, wanted.result)):
-            return f"{interface.name} has {name} with another type"
+            return f"{interface.name} has {name}, but with another type"
     return None
 
 

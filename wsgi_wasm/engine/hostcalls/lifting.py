@@ -203,7 +203,7 @@ def _flags_lifter(names: Sequence[str]) -> Lifter:
 
 def _option_lifter(some: wit.Type) -> Lifter:
     if isinstance(some, wit.OptionOf):
-        raise TypeError("an option of an option has no form in Python")
+        raise TypeError("an option of an option has no equivalent in Python")
     inner = lifter(some)
 
     def lift(handles: PassedHandles, kind: int, a: int, _b: int, _c: int) -> Any:

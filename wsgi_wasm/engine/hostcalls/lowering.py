@@ -78,7 +78,7 @@ def _lower_bool(value: bool, _handles: NewHandles) -> Words:
 def _lower_char(value: str, _handles: NewHandles) -> Words:
     code = ord(value)
     if 0xD800 <= code < 0xE000:
-        raise ValueError("a surrogate is no character")
+        raise ValueError("a surrogate is not a character")
     return v.CHAR, code, 0, 0
 
 
@@ -106,7 +106,7 @@ def _number_lowerer(name: str) -> Lowerer:
 
     def lower(value: int, _handles: NewHandles) -> Words:
         if not least <= value <= most:
-            raise ValueError(f"{value} is no {name}")
+            raise ValueError(f"{value} is not a {name}")
         return kind, value & _U64, 0, 0
 
     return lower
@@ -198,7 +198,7 @@ def _flags_lowerer(names: Sequence[str]) -> Lowerer:
 
 def _option_lowerer(some: wit.Type) -> Lowerer:
     if isinstance(some, wit.OptionOf):
-        raise TypeError("an option of an option has no form in Python")
+        raise TypeError("an option of an option has no equivalent in Python")
     inner = lowerer(some)
 
     def lower(value: Any, handles: NewHandles) -> Words:
@@ -254,4 +254,4 @@ def lowerer(kind: wit.Type) -> Lowerer:
         case wit.Own(resource):
             return _handle_lowerer(resource)
         case wit.Borrow():
-            raise TypeError("a function of the host cannot give a borrowed handle")
+            raise TypeError("a host function cannot return a borrowed handle")

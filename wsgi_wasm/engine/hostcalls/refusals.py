@@ -68,7 +68,7 @@ def _refusal(name: str, result: wit.Type | None) -> Any:
 
 
 def _refusing(name: str, result: wit.Type | None) -> Any:
-    error = denial(result, f"{name} is not offered")
+    error = denial(result, f"{name} is not supported")
     lower = None
     if error is not None:
         assert isinstance(result, wit.ResultOf)
@@ -78,7 +78,7 @@ def _refusing(name: str, result: wit.Type | None) -> Any:
         try:
             # Linkers are shared by components that import the same names, and a hostile one may mean something else.
             if lower is None or n_results != 1:
-                raise Stop(End.STOPPED, f"called {name}, which is not offered")
+                raise Stop(End.STOPPED, f"called {name}, which is not supported")
             handles: NewHandles = _NoHandles()
             memmove(results, pack(*lower(("err", error), handles)), v.VAL.size)
         except BaseException as failure:
@@ -105,4 +105,4 @@ def check(interfaces: Mapping[str, AnyInterface], imported: Mapping[str, Instanc
     for name, instance in imported.items():
         problem = difference(interfaces[name], instance) if name in interfaces else None
         if problem is not None:
-            raise ModuleError(f"imports what the host does not have: {problem}")
+            raise ModuleError(f"has unsupported imports: {problem}")

@@ -9,27 +9,31 @@ import sys
 import types
 
 VERSION = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
-OWN_CGI = "or leave this script to your server's own CGI"
+OWN_CGI = "or run this script with your server's own CGI"
 
 PROCESSES = f"a script in the sandbox cannot start programs: do it in Python, {OWN_CGI}"
 THREADS = "a script in the sandbox has one thread: call the function itself"
-NETWORK = f"a script in the sandbox has no connections: keep what it needs in files or SQLite, {OWN_CGI}"
-SYSTEM = f"{{name}} is of the operating system, which a script in the sandbox does not see: do without it, {OWN_CGI}"
-WRITING = "to write, list the directory in the route's `dirs` with `writable: true`; links lead to no other directory"
+NETWORK = f"a script in the sandbox cannot open connections: store what it needs in files or SQLite, {OWN_CGI}"
+SYSTEM = f"{{name}} belongs to the operating system, which a script in the sandbox cannot see: do without it, {OWN_CGI}"
+WRITING = (
+    "to write, list the directory in the route's `dirs` with `writable: true`; links to other directories do not work"
+)
 TEMPORARY = "list a directory as /tmp in the route's `dirs`, with `writable: true`"
-PATHS = "paths are the guest's: / is the route's directory, and others are those that its `dirs` names"
+PATHS = "the script sees the guest's paths: / is the route's directory, and the others are listed in its `dirs`"
 DATABASE = (
-    "a database needs a directory in `dirs` with `writable: true`; one that is only read can be opened as "
+    "a database must be in a directory of `dirs` with `writable: true`; if you only read it, you can open it with "
     "sqlite3.connect('file:NAME?immutable=1', uri=True)"
 )
 PACKAGES = (
-    "{name} is not in this interpreter: put packages in pure Python into a directory of `dirs`, and its path into "
-    f"PYTHONPATH in `env`; with compiled parts they cannot run here: do without it, {OWN_CGI}"
+    "{name} is not in this interpreter: put pure Python packages into a directory of `dirs`, and its path into "
+    f"PYTHONPATH in `env`; packages with compiled parts cannot run here: do without them, {OWN_CGI}"
 )
 RENAMED = "{name} is a module of Python 2; in Python 3 it is {now}"
-REMOVED = f"{VERSION} has no {{name}} any more, and the release notes of Python name what to use instead"
-PYTHON_2 = f"this looks like Python 2, and the interpreter is {VERSION}: convert it (2to3 came with Python up to 3.12)"
-ENCODING = "a file that is not UTF-8 says so in its first or second line: # -*- coding: latin-1 -*-"
+REMOVED = f"{VERSION} no longer has {{name}}; the release notes of Python say what to use instead"
+PYTHON_2 = (
+    f"this looks like Python 2, but the interpreter is {VERSION}: convert the script (2to3 came with Python up to 3.12)"
+)
+ENCODING = "a file that is not UTF-8 must declare its encoding in the first or second line: # -*- coding: latin-1 -*-"
 
 _PROCESSES = {
     "fork", "forkpty", "system", "execv", "execve", "spawnv", "spawnve", "posix_spawn", "posix_spawnp", "wait",

@@ -58,7 +58,7 @@ def _run(arguments: list[str]) -> int:
     _wake()
     argv = _options(arguments)
     if not argv:
-        print("no script to run; in `args`, {script} stands for it", file=sys.__stderr__)
+        print("there is no script to run; in `args`, {script} stands for the script", file=sys.__stderr__)
         return USAGE
     sys.argv[:] = argv
     _find_modules(argv[0])
