@@ -102,6 +102,33 @@ def test_imports_point_downwards() -> None:
     assert not wrong
 
 
+# The same within the engine.
+ENGINE_LAYERS = [
+    {"modules"},
+    {"linking"},
+    {"component"},
+    {"program", "hostcalls"},
+    {"code"},
+    {"run", "gil"},
+    {"runtime", "guest"},
+    {"capi"},
+    {"outcome", "free_list", "advisories"},
+]
+
+
+def test_imports_point_downwards_in_the_engine() -> None:
+    level = {name: number for number, names in enumerate(ENGINE_LAYERS) for name in names}
+    inside = {name: name.split(".")[2] for name in modules() if name.startswith("wsgi_wasm.engine.")}
+    assert set(inside.values()) == set(level)
+    wrong = []
+    for name, here in inside.items():
+        for other in imports(modules()[name]) - type_checking_only(modules()[name]):
+            there = inside.get(other)
+            if there is not None and there != here and level[there] <= level[here]:
+                wrong.append(f"{name} imports {other}")
+    assert not wrong
+
+
 def test_only_the_engine_knows_wasmtime() -> None:
     for name, path in modules().items():
         for node in ast.walk(parsed(path)):
