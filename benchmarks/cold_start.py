@@ -11,9 +11,9 @@ from pathlib import Path
 
 from benchmarks import builds
 from benchmarks.accounting import process_seconds
-from benchmarks.ground import Ground, Start
 from benchmarks.results import Figure
 from benchmarks.servers import GATEWAY, granian, gunicorn
+from benchmarks.testbed import Start, Testbed
 from servers import process
 from servers.gunicorn import start_gunicorn
 from servers.server import Server
@@ -24,17 +24,17 @@ LOOK = 0.002  # seconds between two looks at a server that comes up
 WAIT = 60.0  # seconds that a first answer may take
 
 
-def measure(ground: Ground, servers: Sequence[str], notes: list[str]) -> list[Figure]:
+def measure(testbed: Testbed, servers: Sequence[str], notes: list[str]) -> list[Figure]:
     """All of it; starting only under servers that are commands, which Apache with its many parts is not."""
     homes = [home for home in ("gunicorn-sync", "gunicorn-gthread", "granian") if home in servers]
     found: list[Figure] = []
     with looking_often():
         for home in homes:
             try:
-                found += starts(ground, home)
+                found += starts(testbed, home)
             except Exception as error:
                 notes.append(f"cold start, {home}: {error}")
-    return [*found, *first_requests(ground), compilations(ground)]
+    return [*found, *first_requests(testbed), compilations(testbed)]
 
 
 @contextmanager
@@ -47,12 +47,12 @@ def looking_often() -> Iterator[None]:
         process.PAUSE = usual
 
 
-def starts(ground: Ground, home: str) -> list[Figure]:
+def starts(testbed: Testbed, home: str) -> list[Figure]:
     """From the start of the process to the first 200, one worker: wall clock, and CPU of all its processes."""
     ways = {
-        "bare WSGI app": (starting(ground, home, "bare:application", "site"), "/hello?world"),
-        "gateway, 1 route": (starting(ground, home, GATEWAY, "one"), "/0?world"),
-        f"gateway, {builds.COLD} routes": (starting(ground, home, GATEWAY, "cold"), "/50?world"),
+        "bare WSGI app": (starting(testbed, home, "bare:application", "site"), "/hello?world"),
+        "gateway, 1 route": (starting(testbed, home, GATEWAY, "one"), "/0?world"),
+        f"gateway, {builds.COLD} routes": (starting(testbed, home, GATEWAY, "cold"), "/50?world"),
     }
     times: dict[tuple[str, str, str], list[float]] = {}
     for _ in range(TIMES):
@@ -68,12 +68,12 @@ def starts(ground: Ground, home: str) -> list[Figure]:
     ]
 
 
-def starting(ground: Ground, home: str, app: str, site: str) -> Start:
+def starting(testbed: Testbed, home: str, app: str, site: str) -> Start:
     """A start of one worker."""
     name = f"{home}-cold"
     if home == "granian":
-        return lambda: granian(ground, name, app, site, workers=1)
-    return lambda: gunicorn(ground, name, app, home.removeprefix("gunicorn-"), site, workers=1)
+        return lambda: granian(testbed, name, app, site, workers=1)
+    return lambda: gunicorn(testbed, name, app, home.removeprefix("gunicorn-"), site, workers=1)
 
 
 def first_answer(address: tuple[str, int], path: str) -> None:
@@ -96,11 +96,11 @@ def first_answer(address: tuple[str, int], path: str) -> None:
     raise TimeoutError(f"no answer of status 200 within {WAIT:g} s")
 
 
-def first_requests(ground: Ground) -> list[Figure]:
+def first_requests(testbed: Testbed) -> list[Figure]:
     """Each module's first and second request in a process that runs already, one connection. The project's hooks for
     gunicorn are left out, as they load what the routes name before the first request comes."""
     first, second = [], []
-    with without_hooks(ground, ground.sites["cold"], ground.cache) as server:
+    with without_hooks(testbed, testbed.sites["cold"], testbed.cache) as server:
         connection = http.client.HTTPConnection(*server.address, timeout=WAIT)
         for number in range(builds.COLD):
             taken = [_milliseconds(connection, f"/{number}?world") for _ in range(2)]
@@ -128,14 +128,14 @@ def _milliseconds(connection: http.client.HTTPConnection, path: str) -> float:
     return (time.monotonic() - began) * 1e3
 
 
-def compilations(ground: Ground) -> Figure:
+def compilations(testbed: Testbed) -> Figure:
     """The first answer of a module that is in no cache: it is compiled in a process of its own meanwhile."""
-    cache = ground.folder / "empty-cache"
+    cache = testbed.folder / "empty-cache"
     times = []
     for _ in range(COMPILATIONS):
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(mode=0o755)
-        with without_hooks(ground, ground.sites["site"], cache) as server:
+        with without_hooks(testbed, testbed.sites["site"], cache) as server:
             first_answer(server.address, "/wat?world")  # the engine is there now
             began = time.monotonic()
             first_answer(server.address, "/hello?world")
@@ -143,11 +143,11 @@ def compilations(ground: Ground) -> Figure:
     return Figure("cold-start", "gunicorn-gthread", "C guest, not cached", "first request to a module", "ms", times)
 
 
-def without_hooks(ground: Ground, site: Path, cache: Path) -> Server:
+def without_hooks(testbed: Testbed, site: Path, cache: Path) -> Server:
     """gunicorn with one worker and its own configuration alone."""
     return start_gunicorn(
         GATEWAY,
-        ground.folder,
+        testbed.folder,
         name="gunicorn-plain",
         worker_class="gthread",
         threads=2,

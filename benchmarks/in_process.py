@@ -19,8 +19,8 @@ from typing import Any
 from unittest import mock
 
 from benchmarks import PROJECT
-from benchmarks.ground import Ground
 from benchmarks.results import Figure
+from benchmarks.testbed import Testbed
 
 REQUESTS = 3000  # of one measurement
 ROUNDS = 7
@@ -41,12 +41,12 @@ FIELDS = {
 }
 
 
-def measure(ground: Ground, servers: Sequence[str], notes: list[str]) -> list[Figure]:
+def measure(testbed: Testbed, servers: Sequence[str], notes: list[str]) -> list[Figure]:
     """CPU microseconds a request of the C program, 21 variables, each way in a process of its own."""
     figures = []
     for subject, native in ((COMPILED, "1"), (PYTHON, "0")):
-        command = [sys.executable, "-m", "benchmarks.in_process", str(ground.sites["site"]), str(ROUNDS)]
-        environment = {**os.environ, **ground.environ(), "WSGI_WASM_NATIVE": native}
+        command = [sys.executable, "-m", "benchmarks.in_process", str(testbed.sites["site"]), str(ROUNDS)]
+        environment = {**os.environ, **testbed.environ(), "WSGI_WASM_NATIVE": native}
         done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
         if done.returncode:
             notes.append(f"in-process, {subject}: {done.stderr.strip().splitlines()[-1]}")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from benchmarks import accounting, builds
-from benchmarks.ground import Ground
 from benchmarks.results import Figure
 from benchmarks.servers import GATEWAY, gunicorn
+from benchmarks.testbed import Testbed
 from servers.client import Connection, get
 from servers.server import Server
 
@@ -19,18 +19,18 @@ OPEN = 32  # instances at a time
 SECONDS = 20  # that they stay, unless the server is ended before
 
 
-def measure(ground: Ground, servers: Sequence[str], notes: list[str]) -> list[Figure]:
+def measure(testbed: Testbed, servers: Sequence[str], notes: list[str]) -> list[Figure]:
     """Of one worker under gunicorn's gthread, whichever servers are chosen, in KiB.
 
     `anonymous` is what belongs to the process alone and to no file: what is mapped from the cache is shared by all
     workers and can be dropped by the kernel.
     """
-    bare, _ = idle(ground, "bare:application", "site", ["/hello?world"] * 20)
-    one, one_anonymous = idle(ground, GATEWAY, "one", ["/0?world"] * 20)
+    bare, _ = idle(testbed, "bare:application", "site", ["/hello?world"] * 20)
+    one, one_anonymous = idle(testbed, GATEWAY, "one", ["/0?world"] * 20)
     paths = [f"/{number}?world" for number in range(builds.MANY)]
-    many, many_anonymous = idle(ground, GATEWAY, "many", paths)
+    many, many_anonymous = idle(testbed, GATEWAY, "many", paths)
     routes = builds.MANY - 1
-    per_instance = open_instances(ground)
+    per_instance = open_instances(testbed)
     return [
         _figure("bare WSGI app", "idle worker, PSS", bare),
         _figure("gateway, 1 route", "idle worker, PSS", one),
@@ -45,9 +45,9 @@ def _figure(subject: str, name: str, size: float) -> Figure:
     return Figure("memory", HOME, subject, name, "KiB", [size / 1024])
 
 
-def idle(ground: Ground, app: str, site: str, paths: Sequence[str]) -> tuple[float, float]:
+def idle(testbed: Testbed, app: str, site: str, paths: Sequence[str]) -> tuple[float, float]:
     """PSS and anonymous memory in bytes of a worker that has answered each of `paths` and now rests."""
-    with gunicorn(ground, "memory", app, "gthread", site, workers=1) as server:
+    with gunicorn(testbed, "memory", app, "gthread", site, workers=1) as server:
         for path in paths:
             _good(server, path)
         held = accounting.memory(server.pids()[0])
@@ -60,9 +60,9 @@ def _good(server: Server, path: str) -> None:
         raise RuntimeError(f"{path}: status {status}")
 
 
-def open_instances(ground: Ground) -> float:
+def open_instances(testbed: Testbed) -> float:
     """Bytes of anonymous memory for each of `OPEN` guests that wait at a time. Their threads are there before."""
-    with gunicorn(ground, "memory", GATEWAY, "gthread", workers=1, threads=OPEN) as server:
+    with gunicorn(testbed, "memory", GATEWAY, "gthread", workers=1, threads=OPEN) as server:
         _hold(server, 1)
         before = accounting.memory(server.pids()[0])["anonymous"]
         with ExitStack() as stack:

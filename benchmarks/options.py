@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks import BUILD
-from benchmarks.subjects import HOMES, NO_LOAD, OTHERS, PROBES, SERVERS, cells, foreign, subjects
+from benchmarks.contenders import HOMES, NO_LOAD, OTHERS, PROBES, SERVERS, cells, contenders, foreign
 from benchmarks.workloads import WORKLOADS
 
 LOADS = (*(workload.name for workload in WORKLOADS), NO_LOAD)
@@ -94,6 +94,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         chosen = ["in-process"]
     options.loads = [name for name in chosen if name in LOADS]
     options.probes = [name for name in chosen if name in PROBES]
-    options.cells = cells(subjects(), options.servers, options.loads, options.clients, options.only)
+    options.cells = cells(contenders(), options.servers, options.loads, options.clients, options.only)
     options.cells += [foreign(name, url, count) for name, url in options.rival for count in options.clients]
     return options

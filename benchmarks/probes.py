@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cold_start, in_process, memory
-from benchmarks.ground import Ground
+from benchmarks.contenders import BARE, C_GUEST, NATIVE_C, contenders
 from benchmarks.results import Figure
 from benchmarks.servers import starter
-from benchmarks.subjects import BARE, C_GUEST, NATIVE_C, subjects
+from benchmarks.testbed import Testbed
 from servers.client import Connection
 
 TIMES = 20  # requests for a first byte
@@ -18,24 +18,24 @@ TIMES = 20  # requests for a first byte
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """`seconds` is about how long it takes; `sites` are those that it needs, see `Ground`."""
+    """`seconds` is about how long it takes; `sites` are those that it needs, see `Testbed`."""
 
     title: str
     seconds: float
     sites: tuple[str, ...]
-    measure: Callable[[Ground, Sequence[str], list[str]], list[Figure]]
+    measure: Callable[[Testbed, Sequence[str], list[str]], list[Figure]]
 
 
-def first_byte(ground: Ground, servers: Sequence[str], notes: list[str]) -> list[Figure]:
+def first_byte(testbed: Testbed, servers: Sequence[str], notes: list[str]) -> list[Figure]:
     """Milliseconds from sending a request for 10 MB to the first byte of the body, and to the last."""
     found = []
-    for subject in subjects():
-        if subject.server not in servers or subject.program not in (BARE, C_GUEST, NATIVE_C):
+    for contender in contenders():
+        if contender.server not in servers or contender.program not in (BARE, C_GUEST, NATIVE_C):
             continue
-        with ground.started(starter(ground, subject.process)) as running:
-            times = [_arrivals(running.address, subject.paths["out"]) for _ in range(TIMES)][1:]
+        with testbed.started(starter(testbed, contender.process)) as running:
+            times = [_arrivals(running.address, contender.paths["out"]) for _ in range(TIMES)][1:]
         for name, values in zip(("first byte", "last byte"), zip(*times, strict=True), strict=True):
-            found.append(Figure("first-byte", subject.server, subject.program, name, "ms", list(values)))
+            found.append(Figure("first-byte", contender.server, contender.program, name, "ms", list(values)))
     return found
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.chart import picture
+from benchmarks.contenders import BARE
 from benchmarks.results import Figure, Results, Row
-from benchmarks.subjects import BARE
 from benchmarks.targets import Verdict, verdicts
 from benchmarks.workloads import WORKLOADS
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.subjects import Cell
+from benchmarks.contenders import Cell
 
 FORMAT = 1
 
@@ -46,7 +46,7 @@ class Row:
     @classmethod
     def of(cls, cell: Cell) -> Row:
         """A row for a cell, without rounds yet."""
-        return cls(cell.subject.server, cell.subject.program, cell.workload.name, cell.clients)
+        return cls(cell.contender.server, cell.contender.program, cell.workload.name, cell.clients)
 
     @property
     def label(self) -> str:

@@ -13,13 +13,13 @@ from types import FrameType
 
 from benchmarks import machine
 from benchmarks.accounting import machine_seconds, settle
-from benchmarks.ground import Ground, Running, prepared
+from benchmarks.contenders import MANY_ROUTES, ONE_ROUTE, PYTHON_GUEST, Cell, Contender
 from benchmarks.load import LoadError, check, drive
 from benchmarks.probes import PROBES
 from benchmarks.progress import Progress
 from benchmarks.results import Results, Round, Row
 from benchmarks.servers import starter
-from benchmarks.subjects import MANY_ROUTES, ONE_ROUTE, PYTHON_GUEST, Cell, Subject
+from benchmarks.testbed import Running, Testbed, prepared
 from benchmarks.tools import Missing
 from servers.process import ServerError
 
@@ -63,22 +63,22 @@ class Suite:
     def _load_seconds(self, cell: Cell) -> int:
         return self._seconds * cell.workload.weight
 
-    def _processes(self) -> list[Subject]:
-        """One subject for each server that has to run."""
-        return list({cell.subject.process: cell.subject for cell, _ in self._table}.values())
+    def _processes(self) -> list[Contender]:
+        """One contender for each server that has to run."""
+        return list({cell.contender.process: cell.contender for cell, _ in self._table}.values())
 
     def run(self) -> Results:
         """Measures everything. What has failed says so in its row. An interrupted run gives back what it has."""
         began = time.monotonic()
         results = Results.begun(self._options, [row for _, row in self._table])
         try:
-            with ending_by_signal(), self._ground() as ground:
+            with ending_by_signal(), self._testbed() as testbed:
                 results.versions = machine.versions()
-                results.method = ground.groups.kind or MACHINE
-                self._measure(ground)
+                results.method = testbed.groups.kind or MACHINE
+                self._measure(testbed)
                 for probe in self._probes:
                     self._progress.step(probe.title, probe.seconds)
-                    results.figures += probe.measure(ground, self._options.servers, results.notes)
+                    results.figures += probe.measure(testbed, self._options.servers, results.notes)
             results.complete = True
         except KeyboardInterrupt:
             self._progress.say("interrupted; this is what there is:")
@@ -86,22 +86,22 @@ class Suite:
         return results
 
     @contextmanager
-    def _ground(self) -> Iterator[Ground]:
+    def _testbed(self) -> Iterator[Testbed]:
         self._progress.step("building and compiling (some minutes at the first time)", BUILDING)
-        programs = {cell.subject.program for cell, _ in self._table}
+        programs = {cell.contender.program for cell, _ in self._table}
         sites = {site for probe in self._probes for site in probe.sites}
         sites |= {"one", "many"} if programs & {ONE_ROUTE, MANY_ROUTES} else set()
         python = PYTHON_GUEST in programs
-        with prepared(self._options.workers, python=python, sites=sorted(sites), say=self._progress.say) as ground:
-            yield ground
+        with prepared(self._options.workers, python=python, sites=sorted(sites), say=self._progress.say) as testbed:
+            yield testbed
 
-    def _measure(self, ground: Ground) -> None:
+    def _measure(self, testbed: Testbed) -> None:
         with ExitStack() as stack:
-            running = self._start(ground, stack)
-            bodies = self._bodies(ground)
+            running = self._start(testbed, stack)
+            bodies = self._bodies(testbed)
             for cell, row in self._table:
-                if cell.subject.process in running:
-                    self._attempt(row, partial(wait_ready, cell, running[cell.subject.process]))
+                if cell.contender.process in running:
+                    self._attempt(row, partial(wait_ready, cell, running[cell.contender.process]))
             for turn in range(self._rounds):
                 # There and back again, so that a slow drift of the machine meets everybody.
                 for cell, row in self._table[:: -1 if turn % 2 else 1]:
@@ -110,31 +110,33 @@ class Suite:
                     seconds = self._load_seconds(cell)
                     self._progress.step(f"round {turn + 1} of {self._rounds}: {cell.label}", seconds + OVERHEAD)
                     body = bodies.get(cell.workload.name)
-                    self._attempt(row, partial(one_round, cell, row, running[cell.subject.process], seconds, body))
+                    self._attempt(row, partial(one_round, cell, row, running[cell.contender.process], seconds, body))
 
-    def _start(self, ground: Ground, stack: ExitStack) -> dict[str, Running]:
+    def _start(self, testbed: Testbed, stack: ExitStack) -> dict[str, Running]:
         """The servers, by the name of their process. One that does not start fails all rows that need it."""
         running: dict[str, Running] = {}
-        for subject in self._processes():
-            self._progress.step(f"starting {subject.process}", STARTING)
+        for contender in self._processes():
+            self._progress.step(f"starting {contender.process}", STARTING)
             try:
-                if subject.address:
-                    running[subject.process] = Running("http://{}:{}".format(*subject.address), subject.address)
+                if contender.address:
+                    running[contender.process] = Running("http://{}:{}".format(*contender.address), contender.address)
                 else:
-                    running[subject.process] = stack.enter_context(ground.started(starter(ground, subject.process)))
+                    running[contender.process] = stack.enter_context(
+                        testbed.started(starter(testbed, contender.process))
+                    )
             except (Missing, ServerError, OSError) as error:
-                self._progress.say(f"{subject.process}: {error}")
+                self._progress.say(f"{contender.process}: {error}")
                 for cell, row in self._table:
-                    if cell.subject.process == subject.process:
+                    if cell.contender.process == contender.process:
                         row.failure = f"not started: {str(error).splitlines()[0]}"
         return running
 
-    def _bodies(self, ground: Ground) -> dict[str, Path]:
+    def _bodies(self, testbed: Testbed) -> dict[str, Path]:
         """Request bodies as files, by workload, for wrk to read."""
         files = {}
         for workload in {cell.workload.name: cell.workload for cell, _ in self._table}.values():
             if workload.body is not None:
-                files[workload.name] = ground.folder / f"{workload.name}.body"
+                files[workload.name] = testbed.folder / f"{workload.name}.body"
                 files[workload.name].write_bytes(workload.body)
         return files
 
@@ -150,7 +152,7 @@ class Suite:
 def wait_ready(cell: Cell, running: Running) -> None:
     """Return once the server gives the right answer; while a module is compiled it is 503. Raises LoadError."""
     # A rival runs already, and has nothing to compile.
-    deadline = time.monotonic() + (2 if cell.subject.address else READY)
+    deadline = time.monotonic() + (2 if cell.contender.address else READY)
     while True:
         try:
             check(running.address, cell.path, cell.workload)

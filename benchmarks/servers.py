@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks import HERE, builds, tools
-from benchmarks.ground import Ground, Start
-from benchmarks.subjects import MOUNT
+from benchmarks.contenders import MOUNT
+from benchmarks.testbed import Start, Testbed
 from benchmarks.tools import Missing
 from servers.apache import Apache, Site, give_to_server
 from servers.fixtures import GUNICORN_CONF, serve
@@ -43,7 +43,7 @@ class Plain(Server):
 
 
 def gunicorn(
-    ground: Ground,
+    testbed: Testbed,
     name: str,
     app: str,
     worker: str,
@@ -54,50 +54,50 @@ def gunicorn(
     env: Mapping[str, str] = MappingProxyType({}),
 ) -> Server:
     """gunicorn with the project's own configuration, but no access log: neither for guests nor for others."""
-    config = ground.folder / "gunicorn.conf.py"
+    config = testbed.folder / "gunicorn.conf.py"
     config.write_text(GUNICORN_CONF.read_text("utf-8") + "\naccesslog = None\n", "utf-8")
     return start_gunicorn(
         app,
-        ground.folder,
+        testbed.folder,
         name=name,
         worker_class=worker,
-        workers=workers or ground.workers,
+        workers=workers or testbed.workers,
         threads=1 if worker == "sync" else threads,
         config=config,
-        env={**ground.environ(site), "BENCHMARK_MODULE": str(ground.folder / "hello.wasm"), **env},
-        options=("--chdir", str(ground.folder)),
+        env={**testbed.environ(site), "BENCHMARK_MODULE": str(testbed.folder / "hello.wasm"), **env},
+        options=("--chdir", str(testbed.folder)),
         ready=None,
     )
 
 
-def granian(ground: Ground, name: str, app: str, site: str = "site", *, workers: int = 0) -> Server:
+def granian(testbed: Testbed, name: str, app: str, site: str = "site", *, workers: int = 0) -> Server:
     """granian, its WSGI interface, with its own defaults. Raises Missing."""
     if importlib.util.find_spec("granian") is None:
         raise Missing("granian is not installed: pip install granian")
-    path = os.pathsep.join([str(package_parent()), str(ground.folder)])
+    path = os.pathsep.join([str(package_parent()), str(testbed.folder)])
 
     def argv(port: int) -> list[str]:
         return [
             *(sys.executable, "-P", "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"),
-            *("--host", Server.host, "--port", str(port), "--workers", str(workers or ground.workers), app),
+            *("--host", Server.host, "--port", str(port), "--workers", str(workers or testbed.workers), app),
         ]
 
-    return Plain.start(name, argv, ground.folder, {**ground.environ(site), "PYTHONPATH": path})
+    return Plain.start(name, argv, testbed.folder, {**testbed.environ(site), "PYTHONPATH": path})
 
 
-def apache(ground: Ground, mode: str) -> AbstractContextManager[Server]:
+def apache(testbed: Testbed, mode: str) -> AbstractContextManager[Server]:
     """mod_wsgi, with the gateway at `/app` and the bare application at `/bare` of the same processes."""
     group = " process-group=wsgi-wasm" if mode == "mod_wsgi-daemon" else ""
     text = "MaxKeepAliveRequests 0\n"
-    text += f"WSGIScriptAlias /bare {ground.folder / 'bare.py'} application-group=%{{GLOBAL}}{group}\n"
-    text += f"<Directory {ground.folder}>\n    Require all granted\n</Directory>\n"
+    text += f"WSGIScriptAlias /bare {testbed.folder / 'bare.py'} application-group=%{{GLOBAL}}{group}\n"
+    text += f"<Directory {testbed.folder}>\n    Require all granted\n</Directory>\n"
     return serve(
         mode,
-        ground.sites["site"],
-        ground.folder,
-        cache=ground.cache,
-        env={"WSGI_WASM_CACHE": str(ground.cache)},
-        workers=ground.workers,
+        testbed.sites["site"],
+        testbed.folder,
+        cache=testbed.cache,
+        env={"WSGI_WASM_CACHE": str(testbed.cache)},
+        workers=testbed.workers,
         mount=MOUNT,
         apache_text=text,
         # An idle connection that is kept is closed when all threads are busy, which would fail requests of others.
@@ -105,26 +105,26 @@ def apache(ground: Ground, mode: str) -> AbstractContextManager[Server]:
     )
 
 
-def mod_cgid(ground: Ground) -> Server:
+def mod_cgid(testbed: Testbed) -> Server:
     """Apache's own CGI, for native programs. Raises Missing."""
-    place = builds.lay_out_native(ground.folder, python=True)
-    data = ground.folder / "data" / "page.html"
+    place = builds.lay_out_native(testbed.folder, python=True)
+    data = testbed.folder / "data" / "page.html"
     give_to_server(place)
     return Apache.start(
         Site(text=f"MaxKeepAliveRequests 0\nSetEnv PAGE {data}", threads=100, native={"/cgi-bin/": place}, wsgi=False),
-        ground.folder,
+        testbed.folder,
         name="mod_cgid",
     )
 
 
-def node(ground: Ground) -> Server:
+def node(testbed: Testbed) -> Server:
     """node's `http` module, one process. Raises Missing."""
     program = str(tools.node())
     script = str(HERE / "apps" / "hello.js")
-    return Plain.start("node", lambda port: [program, script, str(port)], ground.folder, {})
+    return Plain.start("node", lambda port: [program, script, str(port)], testbed.folder, {})
 
 
-def wasmtime_serve(ground: Ground) -> Server:
+def wasmtime_serve(testbed: Testbed) -> Server:
     """`wasmtime serve` with a component that needs no libc; a fresh instance for each request. Raises Missing."""
     program = tools.wasmtime()
     component = str(HERE / "guests" / "hello_http.wat")
@@ -132,21 +132,21 @@ def wasmtime_serve(ground: Ground) -> Server:
     def argv(port: int) -> list[str]:
         return [str(program), "serve", "--addr", f"{Server.host}:{port}", "--max-instance-reuse-count", "1", component]
 
-    return Plain.start("wasmtime-serve", argv, ground.folder, {})
+    return Plain.start("wasmtime-serve", argv, testbed.folder, {})
 
 
-def starter(ground: Ground, process: str) -> Start:
-    """What starts the process of this name (`Subject.process`)."""
+def starter(testbed: Testbed, process: str) -> Start:
+    """What starts the process of this name (`Contender.process`)."""
     home, _, kind = process.partition(", ")
     apps = {"": GATEWAY, "bare": "bare:application", "naive": "naive:application"}
     sites = {"1 route": "one", "500 routes": "many"}
     others = {"mod_cgid": mod_cgid, "node": node, "wasmtime-serve": wasmtime_serve}
     if home in others:
-        return lambda: others[home](ground)
+        return lambda: others[home](testbed)
     if home.startswith("mod_wsgi"):
-        return lambda: apache(ground, home)
+        return lambda: apache(testbed, home)
     if home == "granian":
-        return lambda: granian(ground, process, apps[kind])
+        return lambda: granian(testbed, process, apps[kind])
     worker = home.removeprefix("gunicorn-")
     env = {"WSGI_WASM_NATIVE": "0"} if kind == "without native.c" else {}
-    return lambda: gunicorn(ground, process, apps.get(kind, GATEWAY), worker, sites.get(kind, "site"), env=env)
+    return lambda: gunicorn(testbed, process, apps.get(kind, GATEWAY), worker, sites.get(kind, "site"), env=env)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks import builds, in_process
-from benchmarks.results import Results, Row
-from benchmarks.subjects import (
+from benchmarks.contenders import (
     BARE,
     C_GUEST,
     HTTP_GUEST,
@@ -19,6 +18,7 @@ from benchmarks.subjects import (
     WASMTIME,
     WAT_GUEST,
 )
+from benchmarks.results import Results, Row
 
 GTHREAD, EMBEDDED = "gunicorn-gthread", "mod_wsgi-embedded"
 

@@ -122,6 +122,19 @@ def cycles(sources: Sequence[Source]) -> Iterator[str]:
         yield ", ".join(group)
 
 
+def shared_class_names(sources: Sequence[Source]) -> Iterator[str]:
+    """Classes that two files have under one name, `_X` being `X`; nested ones too. Those for guests run elsewhere, and
+    some of their names are fixed."""
+    found: dict[str, list[str]] = {}
+    for source in sources:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef) and "guestlib" not in source.path.parts:
+                found.setdefault(node.name.lstrip("_"), []).append(f"{source.path}:{node.lineno}")
+    for name, places in sorted(found.items()):
+        if len({place.partition(":")[0] for place in places}) > 1:
+            yield f"{name}: {', '.join(places)}"
+
+
 def reachable(graph: Mapping[str, set[str]], name: str) -> set[str]:
     """What can be come to from here; `name` itself only by way of others."""
     found: set[str] = set()
@@ -148,6 +161,7 @@ MEASURES = (
     Measure("type: ignore", 5, ignores),
     Measure("imports in functions", 27, late_imports),
     Measure("import cycles", 0, cycles),
+    Measure("class names in two files", 0, shared_class_names),
 )
 
 

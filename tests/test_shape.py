@@ -17,6 +17,7 @@ from shape import (
     long_functions,
     many_parameters,
     read,
+    shared_class_names,
 )
 
 SAMPLE = """
@@ -66,3 +67,12 @@ def test_cycles(package: Path) -> None:
     (package / "c.py").write_text("from made.a import x\n")
     (package / "d.py").write_text("import os\nfrom made import a\n")
     assert list(cycles(read(package))) == ["made.a, made.b, made.c"]
+
+
+def test_shared_class_names(package: Path) -> None:
+    """A private name is the same as a public one; twice in one file is no clash."""
+    (package / "guestlib").mkdir()
+    (package / "guestlib" / "run.py").write_text("class Run: ...\n")
+    (package / "a.py").write_text("class Run: ...\nclass Two: ...\nclass Outer:\n    class Two: ...\n")
+    (package / "b.py").write_text("def f():\n    class _Run: ...\n")
+    assert list(shared_class_names(read(package))) == ["Run: made/a.py:1, made/b.py:2"]

@@ -11,7 +11,7 @@ import pytest
 from conftest import SiteMaker
 from wsgi_wasm.engine.code.advice import NEEDS, NEVER, with_advice
 from wsgi_wasm.engine.code.compiler import compile_source
-from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.errors import ModuleError
 
@@ -101,7 +101,7 @@ FEATURE_OF = {f"{feature}-{name}": feature for feature, modules in WITH_FEATURE.
 def in_words_of_wasmtime(text: str, features: frozenset[str]) -> str:
     """What it says when it compiles a module; empty where it does."""
     try:
-        compile_source(Source(Path("x.wat")), features, lambda path: text.encode())
+        compile_source(ModuleSource(Path("x.wat")), features, lambda path: text.encode())
     except ModuleError as error:
         return str(error)
     return ""

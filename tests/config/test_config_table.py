@@ -41,14 +41,14 @@ def test_no_two_keys_go_into_one_field() -> None:
 
 def test_other_keys_that_entries_name() -> None:
     for key in TABLE.keys:
-        for place in key.places:
-            known = TABLE.at(place)
-            assert not key.only_with or key.only_with in known or place == "defaults", key.name
+        for section in key.sections:
+            known = TABLE.at(section)
+            assert not key.only_with or key.only_with in known or section == "defaults", key.name
             if key.default_where is not None:
                 assert key.default_where.key in known, key.name
-    for section in TABLE.sections.values():
-        names = {*section.one_of, section.required, section.short} - {""}
-        assert names <= TABLE.at(section.place).keys(), section.place
+    for kind in TABLE.sections.values():
+        names = {*kind.one_of, kind.required, kind.short} - {""}
+        assert names <= TABLE.at(kind.name).keys(), kind.name
 
 
 @pytest.mark.parametrize(

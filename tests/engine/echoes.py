@@ -44,7 +44,7 @@ class Written:
 
     def _define(self, kind: wit.Type) -> str:
         match kind:
-            case wit.ListOf(element):
+            case wit.ListType(element):
                 text = f"(list {self.name(element)})"
             case wit.OptionOf(some):
                 text = f"(option {self.name(some)})"

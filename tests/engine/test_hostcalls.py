@@ -21,7 +21,7 @@ bindings = pytest.importorskip("wasmtime._bindings")
 
 COLOUR = wit.EnumOf(("red", "green", "dark-blue"))
 SHAPE = wit.variant(
-    {"none": None, "circle": wit.F64, "named": wit.STRING, "path": wit.ListOf(wit.tuple_of(wit.S32, wit.S32))}
+    {"none": None, "circle": wit.F64, "named": wit.STRING, "path": wit.ListType(wit.tuple_of(wit.S32, wit.S32))}
 )
 PERSON = wit.record({"name": wit.STRING, "age": wit.U8, "photo": wit.OptionOf(wit.BYTES)})
 RIGHTS = wit.FlagsOf(tuple(f"f{i}" for i in range(32)))
@@ -36,10 +36,10 @@ VALUES: list[tuple[wit.Type, list[Any]]] = [
     (wit.STRING, ["", "text", "äöü €", "\0", "\U0001f600" * 1000]),
     (wit.BYTES, [b"", b"\0", bytes(range(256)), b"\xff\0" * PIECE, b"\xff\0" * 40_000]),
     (wit.BYTES, [b"x" * n for n in (PIECE - 1, PIECE, PIECE + 1, 3 * PIECE - 1)]),
-    (wit.ListOf(wit.STRING), [[], ["a", "", "ccc"], ["x"] * 5000]),
-    (wit.ListOf(wit.U16), [[], [0, 65535]]),
-    (wit.ListOf(wit.S8), [[], [-128, 127]]),
-    (wit.ListOf(wit.BYTES), [[], [b"", b"ab"]]),
+    (wit.ListType(wit.STRING), [[], ["a", "", "ccc"], ["x"] * 5000]),
+    (wit.ListType(wit.U16), [[], [0, 65535]]),
+    (wit.ListType(wit.S8), [[], [-128, 127]]),
+    (wit.ListType(wit.BYTES), [[], [b"", b"ab"]]),
     (wit.tuple_of(wit.STRING, wit.U8, wit.BYTES), [("a", 1, b"b")]),
     (COLOUR, ["red", "dark-blue"]),
     (RIGHTS, [frozenset(), frozenset({"f0", "f31"}), frozenset(f"f{i}" for i in range(32))]),
@@ -51,8 +51,8 @@ VALUES: list[tuple[wit.Type, list[Any]]] = [
     (wit.ResultOf(None, wit.STRING), [("ok", None), ("err", "bad")]),
     (wit.ResultOf(wit.U8, None), [("ok", 3), ("err", None)]),
     (wit.ResultOf(None, None), [("ok", None), ("err", None)]),
-    (wit.OptionOf(wit.ListOf(wit.OptionOf(PERSON))), [None, [], [None, ("B", 1, b"")]]),
-    (wit.ListOf(wit.record({"values": wit.ListOf(SHAPE)})), [[], [([("none", None), ("named", "z")],), ([],)]]),
+    (wit.OptionOf(wit.ListType(wit.OptionOf(PERSON))), [None, [], [None, ("B", 1, b"")]]),
+    (wit.ListType(wit.record({"values": wit.ListType(SHAPE)})), [[], [([("none", None), ("named", "z")],), ([],)]]),
 ]  # fmt: skip
 
 MARK = (0,) * len(PADDING)
@@ -106,7 +106,7 @@ def test_text_that_is_no_unicode_is_mended() -> None:
 WRONG = [
     (wit.U8, 256), (wit.U8, -1), (wit.S8, 128), (wit.S64, 1 << 63), (wit.U64, -1), (wit.STRING, b"x"), (wit.BYTES, "x"),
     (wit.CHAR, "ab"), (wit.CHAR, "\ud800"), (COLOUR, "black"), (SHAPE, ("square", None)), (PERSON, ("Ada",)),
-    (wit.ListOf(wit.STRING), [1]), (RIGHTS, frozenset({"f32"})),
+    (wit.ListType(wit.STRING), [1]), (RIGHTS, frozenset({"f32"})),
 ]  # fmt: skip
 
 

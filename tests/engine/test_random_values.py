@@ -24,7 +24,7 @@ def named(kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def larger(kinds: st.SearchStrategy[wit.Type]) -> st.SearchStrategy[wit.Type]:
     maybe = st.none() | kinds
     return st.one_of(
-        kinds.map(wit.ListOf),
+        kinds.map(wit.ListType),
         kinds.filter(lambda kind: not isinstance(kind, wit.OptionOf)).map(wit.OptionOf),
         st.builds(wit.ResultOf, maybe, maybe),
         st.lists(kinds, min_size=1, max_size=4).map(lambda items: wit.TupleOf(tuple(items))),
@@ -64,7 +64,7 @@ def values(kind: wit.Type | None) -> st.SearchStrategy[Any]:
                 if name[0] == "s"
                 else st.integers(0, (1 << bits) - 1)
             )
-        case wit.ListOf(element):
+        case wit.ListType(element):
             return st.binary(max_size=5000) if element == wit.U8 else st.lists(values(element), max_size=5)
         case wit.OptionOf(some):
             return st.none() | values(some)

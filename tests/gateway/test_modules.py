@@ -18,7 +18,7 @@ from conftest import SiteMaker
 from guests.build import component, guest
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child
-from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.locations import default_directory
 
@@ -251,7 +251,7 @@ def test_what_root_compiles_serves_another_user(cache: Path, tmp_path: Path) -> 
     """`wsgi-wasm compile` by an administrator, and then a server that runs as www-data."""
     module = tmp_path / "hello.wat"
     module.write_bytes(guest("hello").read_bytes())
-    compile_in_child(Source(module), NO_FEATURES, cache)
+    compile_in_child(ModuleSource(module), NO_FEATURES, cache)
     for path in (cache, *(path for path in cache.iterdir() if path.suffix != ".lock")):
         mode = path.stat().st_mode
         assert mode & 0o044 == 0o044, path

@@ -30,8 +30,8 @@ def plain(kind: wit.Type | None) -> Any:
     match kind:
         case wit.Own() | wit.Borrow():
             return wit.U32
-        case wit.ListOf(element):
-            return wit.ListOf(plain(element))
+        case wit.ListType(element):
+            return wit.ListType(plain(element))
         case wit.OptionOf(some):
             return wit.OptionOf(plain(some))
         case wit.ResultOf(ok, err):
@@ -49,7 +49,7 @@ def plain(kind: wit.Type | None) -> Any:
 def layout(kind: wit.Type) -> tuple[int, int]:
     """Size and alignment in memory, for the types that parameters have (component-model, CanonicalABI.md)."""
     match kind:
-        case wit.Primitive("string") | wit.ListOf():
+        case wit.Primitive("string") | wit.ListType():
             return 8, 4
         case wit.Primitive(name):
             width = _WIDTHS.get(name, 8)
@@ -64,7 +64,7 @@ def layout(kind: wit.Type) -> tuple[int, int]:
 def loads(kind: wit.Type, at: int) -> str:
     """What pushes the value at an address as the parameters of core code."""
     match kind:
-        case wit.Primitive("string") | wit.ListOf():
+        case wit.Primitive("string") | wit.ListType():
             return f"(i32.load (i32.const {at})) (i32.load (i32.const {at + 4}))"
         case wit.Primitive(name) if name in _WIDTHS:
             suffix = {1: "8_s" if name[0] == "s" else "8_u", 2: "16_s" if name[0] == "s" else "16_u", 4: ""}[
@@ -81,7 +81,7 @@ def loads(kind: wit.Type, at: int) -> str:
 
 def core_types(kind: wit.Type) -> list[str]:
     match kind:
-        case wit.Primitive("string") | wit.ListOf():
+        case wit.Primitive("string") | wit.ListType():
             return ["i32", "i32"]
         case wit.Primitive(name):
             return [{"f32": "f32", "f64": "f64", "u64": "i64", "s64": "i64"}.get(name, "i32")]

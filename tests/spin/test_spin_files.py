@@ -12,7 +12,7 @@ from wsgi_wasm.spin.files import select
 from wsgi_wasm.spin.globs import compiled
 from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.snapshots import snapshot
-from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.tables import ManifestReading
 
 TREE = (
     *("a.txt", "b.md", "img/one.png", "img/two.jpg", "img/.hidden", "img/deep/three.png", "img/deep/four.psd"),
@@ -49,7 +49,7 @@ def chosen(app: Path, files: list[str | tuple[str, str]], excluded: tuple[str, .
         dependencies={},
         siblings={},
     )
-    reading = Reading(file="spin.toml", base=app)
+    reading = ManifestReading(file="spin.toml", base=app)
     found = select(component, reading)
     return {name: path.read_text() for name, path in found.items()}, sorted(one.message for one in reading.problems)
 

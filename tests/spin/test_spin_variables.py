@@ -9,7 +9,7 @@ import pytest
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.runtime_config import default_runtime_config, read_runtime_config
-from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.tables import ManifestReading
 from wsgi_wasm.spin.variables import expand, resolve
 
 MANIFEST = """\
@@ -60,7 +60,7 @@ def values(
     else:
         (tmp_path / "runtime.toml").write_text(runtime)
         config = read_runtime_config(tmp_path / "runtime.toml", tmp_path, None, environ)
-    reading = Reading(file="spin.toml", base=tmp_path)
+    reading = ManifestReading(file="spin.toml", base=tmp_path)
     found = resolve(read_manifest(path), given, config.providers, reading)
     return found, sorted(problem.message for problem in reading.problems)
 

@@ -66,7 +66,7 @@ class PendingImport:
             raise ModuleError(f"imports {self.name}, which is a {found}, as a {wanted}")
 
 
-class Reading:
+class ImportCopy:
     """One component's imports being copied. `next` goes on to the next import, having been told what stands for the one
     before; None stands for nothing, and what depends on it is left out. `names` are all imports, in order.
 
@@ -133,10 +133,10 @@ class Reading:
                 raise ModuleError(f"has imports after its definitions (section at byte {start}): not supported")
 
     def _type(self, reader: Reader) -> None:
-        place = reader.position
+        position = reader.position
         body = self.copier.definition(reader)
         types = self._spaces[TYPE_SORT]
-        self._types[len(types)] = place, self.copier.exports
+        self._types[len(types)] = position, self.copier.exports
         types.append(None if body is None else self._writer.add_type(body))
 
     def _alias(self, reader: Reader) -> None:
@@ -173,8 +173,8 @@ class Reading:
                 raise ModuleError(f"has an import, {name}, whose type depends on its own definitions: not supported")
             space.append(None)
             return
-        place, members = self._types.get(-1 if mentioned is None else mentioned, (None, []))
-        space.append((yield PendingImport(name, sort, form, description, members, place)))
+        position, members = self._types.get(-1 if mentioned is None else mentioned, (None, []))
+        space.append((yield PendingImport(name, sort, form, description, members, position)))
 
     def _space(self, sort: int, reader: Reader) -> list[Item | None]:
         space = self._spaces.get(sort)

@@ -9,14 +9,16 @@ from wsgi_wasm.errors import ModuleError
 
 def with_code(component: bytes, code: bytes) -> bytes:
     """The component with its one empty core module, `(core module $code)`, replaced by `code`. Raises ModuleError."""
-    out, places = [PREAMBLE], 0
+    out, placeholders = [PREAMBLE], 0
     for number, start, end in sections(component):
         body = component[start:end]
         if number == CORE_MODULE and _is_empty(component, start, end):
-            body, places = code, places + 1
+            body, placeholders = code, placeholders + 1
         out += (bytes([number]), unsigned(len(body)), body)
-    if places != 1:
-        raise ModuleError(f"has {places} empty core modules, but needs exactly one as the placeholder for its code")
+    if placeholders != 1:
+        raise ModuleError(
+            f"has {placeholders} empty core modules, but needs exactly one as the placeholder for its code"
+        )
     return b"".join(out)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsgi_wasm.binary.component_imports import PendingImport, Reading
+from wsgi_wasm.binary.component_imports import ImportCopy, PendingImport
 from wsgi_wasm.binary.component_types import TypeCopier, extern_name
 from wsgi_wasm.binary.reader import INSTANCE_SORT, TYPE_SORT, Reader
 from wsgi_wasm.binary.writer import Item, Writer, unsigned
@@ -19,7 +19,9 @@ _INSTANCE_TYPE = 0x42
 _TYPE, _ALIAS, _EXPORT = 1, 2, 4  # declarations in an instance type
 
 
-def merge_imports(readings: Sequence[Reading], writer: Writer, left_out: Sequence[frozenset[str]]) -> dict[str, Item]:
+def merge_imports(
+    readings: Sequence[ImportCopy], writer: Writer, left_out: Sequence[frozenset[str]]
+) -> dict[str, Item]:
     """Copy all imports, except those that `left_out` names for each reading; what stands for each, by name.
 
     Raises ModuleError where two components import a name as different things, or names in orders that contradict.
@@ -43,14 +45,14 @@ def merge_imports(readings: Sequence[Reading], writer: Writer, left_out: Sequenc
     return made
 
 
-def _next(reading: Reading, item: Item | None, out: frozenset[str]) -> PendingImport | None:
+def _next(reading: ImportCopy, item: Item | None, out: frozenset[str]) -> PendingImport | None:
     pending = reading.next(item)
     while pending is not None and pending.name in out:
         pending = reading.next(None)
     return pending
 
 
-def _first_agreed(waiting: dict[Reading, PendingImport | None], ahead: dict[Reading, list[str]]) -> str:
+def _first_agreed(waiting: dict[ImportCopy, PendingImport | None], ahead: dict[ImportCopy, list[str]]) -> str:
     """A name at which each component waits that imports it at all."""
     for pending in waiting.values():
         if pending is not None and all(
@@ -62,7 +64,7 @@ def _first_agreed(waiting: dict[Reading, PendingImport | None], ahead: dict[Read
     raise ModuleError(f"imports the same interfaces in conflicting orders: {', '.join(names)}")
 
 
-def _import(there: dict[Reading, PendingImport], writer: Writer) -> Item:
+def _import(there: dict[ImportCopy, PendingImport], writer: Writer) -> Item:
     first, *others = there.values()
     for other in others:
         if other.sort != first.sort:
@@ -74,7 +76,7 @@ def _import(there: dict[Reading, PendingImport], writer: Writer) -> Item:
     return writer.add_import(first.form, description, first.sort)
 
 
-def _merged(there: dict[Reading, PendingImport]) -> bytes:
+def _merged(there: dict[ImportCopy, PendingImport]) -> bytes:
     """The instance type that has what each of these has."""
     declarations: list[bytes] = []
     exported: dict[str, int | None] = {}  # name to the type's index, None for what is no type

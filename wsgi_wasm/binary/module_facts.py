@@ -62,7 +62,7 @@ def from_json(value: Any) -> Facts:
     return ModuleFacts(**known)
 
 
-class _Reader:
+class _SectionReader:
     """A cursor over one section; running off its end is an error of the module."""
 
     def __init__(self, source: bytes, position: int, end: int) -> None:
@@ -117,14 +117,14 @@ def read_facts(source: bytes) -> ModuleFacts:
     facts, indexes = ModuleFacts(), _Indexes()
     position, end = 8, len(source)
     while position < end:
-        head = _Reader(source, position, end)
+        head = _SectionReader(source, position, end)
         identity, size = head.byte(), head.number()
         position = head.position + size
         if position > end:
             raise ModuleError("is truncated")
         reader = _SECTIONS.get(identity)
         if reader is not None:
-            reader(_Reader(source, head.position, position), facts, indexes)
+            reader(_SectionReader(source, head.position, position), facts, indexes)
     if indexes.start is not None and indexes.start < len(indexes.functions):
         index = indexes.functions[indexes.start]
         facts.start_signature = indexes.signatures[index] if index < len(indexes.signatures) else "unknown"
@@ -140,7 +140,7 @@ def _check_preamble(source: bytes) -> None:
         raise ModuleError(f"has an unknown binary version {source[4:8].hex()}")
 
 
-def _types(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+def _types(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
     for _ in range(reader.count()):
         form = reader.byte()
         if form != 0x60:
@@ -154,7 +154,7 @@ def _types(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
 _VALUE_TYPES = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x70: "funcref", 0x6F: "externref"}
 
 
-def _value_types(reader: _Reader) -> list[str]:
+def _value_types(reader: _SectionReader) -> list[str]:
     names = []
     for _ in range(reader.count()):
         code = reader.byte()
@@ -164,19 +164,19 @@ def _value_types(reader: _Reader) -> list[str]:
     return names
 
 
-def _limits(reader: _Reader) -> tuple[int, int | None]:
+def _limits(reader: _SectionReader) -> tuple[int, int | None]:
     flags = reader.byte()
     minimum = reader.number()
     return minimum, reader.number() if flags & 1 else None
 
 
-def _memory(reader: _Reader, facts: ModuleFacts) -> None:
+def _memory(reader: _SectionReader, facts: ModuleFacts) -> None:
     minimum, maximum = _limits(reader)
     facts.memory_minimum += minimum * PAGE
     facts.memory_maximum = None if maximum is None else maximum * PAGE
 
 
-def _imports(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+def _imports(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
     for _ in range(reader.count()):
         module, name, kind = reader.name(), reader.name(), reader.byte()
         facts.imports.append(Import(module, name, KINDS.get(kind, "item")))
@@ -196,16 +196,16 @@ def _imports(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
             reader.number()
 
 
-def _functions(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+def _functions(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
     indexes.functions.extend(reader.number() for _ in range(reader.count()))
 
 
-def _memories(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+def _memories(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
     for _ in range(reader.count()):
         _memory(reader, facts)
 
 
-def _exports(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
+def _exports(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
     for _ in range(reader.count()):
         name, kind, index = reader.name(), reader.byte(), reader.number()
         facts.exports[name] = KINDS.get(kind, "item")
@@ -213,7 +213,7 @@ def _exports(reader: _Reader, facts: ModuleFacts, indexes: _Indexes) -> None:
             indexes.start = index
 
 
-_SECTIONS: dict[int, Callable[[_Reader, ModuleFacts, _Indexes], None]] = {
+_SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = {
     1: _types,
     2: _imports,
     3: _functions,

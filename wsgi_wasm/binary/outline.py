@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from wsgi_wasm.binary.component_imports import PendingImport, Reading
+from wsgi_wasm.binary.component_imports import ImportCopy, PendingImport
 from wsgi_wasm.binary.component_types import TypeCopier, extern_name
 from wsgi_wasm.binary.reader import CORE_SORT, EXPORT, INSTANCE_SORT, Reader, sections
 from wsgi_wasm.binary.writer import Item, Writer
 
-Supply = Callable[[str], Item | None]
+Provider = Callable[[str], Item | None]
 
 
 @dataclass(slots=True)
-class Import:
+class CopiedImport:
     """One import: its name, its sort, what it holds if it is an instance, and the item that stands for it in the
     component that was written."""
 
@@ -36,7 +36,7 @@ class Outline:
     own, with what stands for them.
     """
 
-    imports: list[Import] = field(default_factory=list)
+    imports: list[CopiedImport] = field(default_factory=list)
     used_types: list[tuple[str, Item]] = field(default_factory=list)
     exports: dict[str, int] = field(default_factory=dict)
     asynchronous: str = ""
@@ -47,14 +47,14 @@ class Outline:
 
 
 def copy_imports(
-    source: bytes, writer: Writer, supply: Supply = lambda name: None, functions: Collection[str] | None = None
+    source: bytes, writer: Writer, provide: Provider = lambda name: None, functions: Collection[str] | None = None
 ) -> Outline:
-    """Copy a component's imports into `writer`, except those for which `supply` has an item; and its outline.
+    """Copy a component's imports into `writer`, except those for which `provide` has an item; and its outline.
 
     With `functions`, interfaces come without functions of other names. Raises ModuleError for what is malformed, and
     for imports that come after definitions of the component's own.
     """
-    reading = Reading(source, writer, functions=functions)
+    reading = ImportCopy(source, writer, functions=functions)
     found = Outline(exports=dict(_exports(source)))
     pending = reading.next(None)
     while pending is not None:
@@ -63,7 +63,7 @@ def copy_imports(
             found.used_types.append((pending.name, item))
             pending = reading.next(item)
             continue
-        item = supply(pending.name)
+        item = provide(pending.name)
         if item is None:
             item = writer.add_import(pending.form, pending.description, pending.sort)
         found.imports.append(imported(pending, item))
@@ -72,10 +72,10 @@ def copy_imports(
     return found
 
 
-def imported(pending: PendingImport, item: Item) -> Import:
+def imported(pending: PendingImport, item: Item) -> CopiedImport:
     """An import, now that it is known what stands for it. Raises ModuleError where that is of another kind."""
     pending.check(item)
-    return Import(pending.name, pending.sort, pending.members if pending.sort == INSTANCE_SORT else [], item)
+    return CopiedImport(pending.name, pending.sort, pending.members if pending.sort == INSTANCE_SORT else [], item)
 
 
 def outline(source: bytes) -> Outline:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wsgi_wasm.binary.component_imports import Reading
+from wsgi_wasm.binary.component_imports import ImportCopy
 from wsgi_wasm.binary.merge import merge_imports
 from wsgi_wasm.binary.outline import Outline, copy_imports, outline
 from wsgi_wasm.binary.reader import INSTANCE_SORT
@@ -89,7 +89,7 @@ def _fitting(imported: str, exports: Outline) -> str | None:
 def _composed(socket: bytes, wanted: Outline, plugged: Mapping[str, tuple[bytes, str]]) -> bytes:
     writer = Writer()
     sources = list(dict.fromkeys(source for source, _ in plugged.values()))
-    readings = [*(Reading(source, writer) for source in sources), Reading(socket, writer, lenient=True)]
+    readings = [*(ImportCopy(source, writer) for source in sources), ImportCopy(socket, writer, lenient=True)]
     made = merge_imports(readings, writer, [*(frozenset[str]() for _ in sources), frozenset(plugged)])
     instances = {source: _instantiated(source, writer, made) for source in sources}
     given = dict(made)

@@ -32,7 +32,7 @@ def malformed(what: str, position: int) -> ModuleError:
     return ModuleError(f"is a malformed component: {what} at byte {position}")
 
 
-class Section(NamedTuple):
+class BinarySection(NamedTuple):
     """One section: its number and where its contents lie in the whole."""
 
     number: int
@@ -113,7 +113,7 @@ def is_component(source: bytes) -> bool:
     return source[:8] == PREAMBLE
 
 
-def sections(source: bytes, start: int = 0, end: int | None = None) -> Iterator[Section]:
+def sections(source: bytes, start: int = 0, end: int | None = None) -> Iterator[BinarySection]:
     """The sections of the component in `source[start:end]`, in order. Raises ModuleError."""
     end = len(source) if end is None else end
     if source[start : start + 8] != PREAMBLE:
@@ -125,6 +125,6 @@ def sections(source: bytes, start: int = 0, end: int | None = None) -> Iterator[
         number, size = reader.byte(), reader.number()
         if size > end - reader.position:
             raise malformed("it is truncated in the section", reader.position)
-        yield Section(number, reader.position, reader.position + size)
+        yield BinarySection(number, reader.position, reader.position + size)
         reader.position += size
     raise malformed(f"more than {MAX_SECTIONS} sections", reader.position)

@@ -224,7 +224,7 @@ class _Wrapping:
         ]
 
     def _guest(self, guest: bytes, given: Mapping[str, Item]) -> tuple[Outline, Item]:
-        def supply(name: str) -> Item | None:
+        def provide(name: str) -> Item | None:
             parsed = parse(name)
             if (parsed.stem in given or _is_http(parsed.stem)) and not (parsed.is_wasi_02 and parsed.stem in given):
                 # The engine would match `@0.2.0+x` with its own, past what stands between the guest and it.
@@ -233,6 +233,6 @@ class _Wrapping:
                 )
             return given.get(parsed.stem)
 
-        outline = copy_imports(guest, self._writer, supply)
+        outline = copy_imports(guest, self._writer, provide)
         component = self._writer.add_component(guest)
         return outline, self._writer.instantiate(component, outline.arguments())

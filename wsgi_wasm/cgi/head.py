@@ -91,7 +91,7 @@ def _head_end(output: bytes | bytearray, start: int, limit: int) -> int:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _HeadDraft:
     """What the header lines say, before it is decided what the answer is."""
 
     status: int | None = None
@@ -107,7 +107,7 @@ class _Draft:
 def _parse(raw: bytes, allowed: frozenset[str], max_fields: int) -> Head:
     """The head in `raw`, which ends with its empty line. Raises BadGateway."""
     text = raw.decode("latin-1")
-    draft = _Draft()
+    draft = _HeadDraft()
     if text.startswith("HTTP/"):
         text = _take_status_line(text, draft)
     lines = text.count("\n") - 1
@@ -131,7 +131,7 @@ def _parse(raw: bytes, allowed: frozenset[str], max_fields: int) -> Head:
 _parse_short = lru_cache(maxsize=_REMEMBERED_HEADS)(_parse)
 
 
-def _decide(draft: _Draft, lines: int) -> Head:
+def _decide(draft: _HeadDraft, lines: int) -> Head:
     """The answer that a well-formed head of `lines` header lines means (RFC 3875 6.2.1 to 6.2.4)."""
     fields = tuple(draft.fields)
     if draft.connection:
@@ -155,7 +155,7 @@ def _decide(draft: _Draft, lines: int) -> Head:
     return Head(status, reason or _PHRASES.get(status, "Unknown"), fields, draft.content_length)
 
 
-def _take_status_line(text: str, draft: _Draft) -> str:
+def _take_status_line(text: str, draft: _HeadDraft) -> str:
     """Reads the status line of an nph guest into `draft`; the rest of the head."""
     match = abnf.STATUS_LINE.match(text)
     if match is None:
@@ -191,7 +191,7 @@ def _excerpt(text: str) -> str:
 # `draft.fields` if the client shall see it, and raises BadGateway if it makes the head unusable.
 
 
-def _status(draft: _Draft, name: str, value: str) -> None:
+def _status(draft: _HeadDraft, name: str, value: str) -> None:
     if draft.status is not None:
         raise BadGateway("Status appears twice")
     match = abnf.STATUS.fullmatch(value)
@@ -201,7 +201,7 @@ def _status(draft: _Draft, name: str, value: str) -> None:
     draft.reason = (match[2] or "").strip(" ")
 
 
-def _content_length(draft: _Draft, name: str, value: str) -> None:
+def _content_length(draft: _HeadDraft, name: str, value: str) -> None:
     # int() would take `+5`, `1_0` and digits of other scripts; each has been a way to smuggle.
     digits = value.lstrip("0") or "0"
     if not abnf.DIGITS.fullmatch(value) or len(digits) > 19 or int(digits) >= _LENGTH_LIMIT:
@@ -211,14 +211,14 @@ def _content_length(draft: _Draft, name: str, value: str) -> None:
     draft.content_length = int(digits)
 
 
-def _content_type(draft: _Draft, name: str, value: str) -> None:
+def _content_type(draft: _HeadDraft, name: str, value: str) -> None:
     if draft.content_type is not None:
         raise BadGateway("Content-Type appears twice")
     draft.content_type = value
     draft.fields.append((name, value))
 
 
-def _location(draft: _Draft, name: str, value: str) -> None:
+def _location(draft: _HeadDraft, name: str, value: str) -> None:
     if draft.location is not None:
         raise BadGateway("Location appears twice")
     if not value:
@@ -227,16 +227,16 @@ def _location(draft: _Draft, name: str, value: str) -> None:
     draft.fields.append((name, value))
 
 
-def _connection(draft: _Draft, name: str, value: str) -> None:
+def _connection(draft: _HeadDraft, name: str, value: str) -> None:
     draft.connection += [option.strip(" \t").lower() for option in value.split(",")]
 
 
-def _transfer_encoding(draft: _Draft, name: str, value: str) -> None:
+def _transfer_encoding(draft: _HeadDraft, name: str, value: str) -> None:
     # Framing is the server's. httpd answers 502 as well; to drop it would forward chunks as if they were the body.
     raise BadGateway("Transfer-Encoding from a guest")
 
 
-def _drop(draft: _Draft, name: str, value: str) -> None:
+def _drop(draft: _HeadDraft, name: str, value: str) -> None:
     pass
 
 

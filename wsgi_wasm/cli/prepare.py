@@ -14,7 +14,7 @@ from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.config import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child
-from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.linking import check_facts
 from wsgi_wasm.engine.modules import Waiting
 from wsgi_wasm.errors import CacheError, ModuleError
@@ -56,13 +56,13 @@ def modules_of_site(config: Config) -> list[Path]:
     return list(dict.fromkeys(path for route in routes for path in modules_of(route)))
 
 
-def sources_of_site(config: Config) -> list[Source]:
+def sources_of_site(config: Config) -> list[ModuleSource]:
     """What each of them is made of."""
-    return [Source.of(path, config.compose) for path in modules_of_site(config)]
+    return [ModuleSource.of(path, config.compose) for path in modules_of_site(config)]
 
 
 def prepare(
-    sources: Iterable[Source], features: frozenset[str], cache: Cache, *, force: bool = False
+    sources: Iterable[ModuleSource], features: frozenset[str], cache: Cache, *, force: bool = False
 ) -> Iterator[Prepared]:
     """Compile what is not in `cache` (writable), one after the other: each compilation uses all cores by itself.
 
@@ -76,7 +76,7 @@ def prepare(
         yield result
 
 
-def _prepared(source: Source, features: frozenset[str], cache: Cache, force: bool, waiting: Waiting) -> Prepared:
+def _prepared(source: ModuleSource, features: frozenset[str], cache: Cache, force: bool, waiting: Waiting) -> Prepared:
     started, path = time.monotonic(), source.path
     try:
         artefact = cache.artefact(cache.digest(source), features)

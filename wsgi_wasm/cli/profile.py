@@ -50,7 +50,7 @@ REST = "the rest"
 _WARM_UP = 20
 
 
-class Clock:
+class StepClock:
     """Exclusive seconds of each step for one request at a time."""
 
     def __init__(self) -> None:
@@ -133,12 +133,12 @@ def _start_response(status: str, fields: list[tuple[str, str]], error: Any = Non
 
 def _counted(send: Callable[[], tuple[float, float | None]], times: int) -> dict[str, list[float]]:
     """Seconds by step, one number for each of `times` requests. The wrapping is undone at the end."""
-    clock = Clock()
-    places = [(step, owner, name) for step, functions in STEPS.items() for owner, name in functions]
-    originals = [(owner, name, getattr(owner, name)) for _, owner, name in places]
+    clock = StepClock()
+    timed = [(step, owner, name) for step, functions in STEPS.items() for owner, name in functions]
+    originals = [(owner, name, getattr(owner, name)) for _, owner, name in timed]
     rows: dict[str, list[float]] = {step: [] for step in (*STEPS, REST)}
     try:
-        for step, owner, name in places:
+        for step, owner, name in timed:
             setattr(owner, name, clock.wrap(step, getattr(owner, name)))
         if native is not None:
             for name in ("run", "run_keeping_gil", "run_component", "run_component_keeping_gil"):

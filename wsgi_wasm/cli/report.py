@@ -100,9 +100,9 @@ def _details(one: Examined, style: Style) -> list[str]:
     lines += wrapped("env     ", names) if names else []
     lines += wrapped("pass_env", list(route.pass_env)) if route.pass_env else []
     lines += [f"composed {name} = {path}" for name, path in one.plugs.items()]
-    for api, places in describe(route.grants).items():
-        told = [f"{name} = {place}" if place not in ("set", "allowed") else name for name, place in places.items()]
-        lines += [f"{'' if position else api:9} {text}" for position, text in enumerate(told)]
+    for api, values in describe(route.grants).items():
+        listed = [f"{name} = {value}" if value not in ("set", "allowed") else name for name, value in values.items()]
+        lines += [f"{'' if position else api:9} {text}" for position, text in enumerate(listed)]
     if one.scripts:
         lines += wrapped("scripts ", [*one.scripts, *(["and more"] if one.more_scripts else [])])
     if one.imports:

@@ -32,27 +32,27 @@ def json_schema() -> dict[str, Any]:
         "title": "wsgi_wasm configuration",
         "description": "Routes of a WSGI gateway that runs WebAssembly CGI guests.",
         **_object("site"),
-        "$defs": {place: _section(place) for place in TABLE.titles if place != "site"},
+        "$defs": {name: _section(name) for name in TABLE.titles if name != "site"},
     }
 
 
-def _section(place: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"description": _ABOUT[place]}
-    if place == "route":
-        return {**schema, **_object(place), **_route_rules()}
-    short = TABLE.sections[place].short
+def _section(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"description": _ABOUT[name]}
+    if name == "route":
+        return {**schema, **_object(name), **_route_rules()}
+    short = TABLE.sections[name].short
     if short:
-        return {**schema, "anyOf": [TABLE.at(place)[short].kind.schema(), _object(place)]}
-    return {**schema, **_object(place)}
+        return {**schema, "anyOf": [TABLE.at(name)[short].kind.schema(), _object(name)]}
+    return {**schema, **_object(name)}
 
 
-def _object(place: str) -> dict[str, Any]:
+def _object(name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _property(key) for name, key in TABLE.at(place).items()},
+        "properties": {name: _property(key) for name, key in TABLE.at(name).items()},
         "additionalProperties": False,
     }
-    section = TABLE.sections[place]
+    section = TABLE.sections[name]
     if section.required:
         schema["required"] = [section.required]
     if section.one_of:

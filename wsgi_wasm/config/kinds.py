@@ -159,13 +159,13 @@ class ListOf:
             reading.report(node, path, f"expected {self.noun}, found an empty list")
         values: dict[Any, Any] = {}
         for number, item in enumerate(node.items):
-            place = f"{path}[{number}]"
-            value = self.item.read(item, place, reading)
+            item_path = f"{path}[{number}]"
+            value = self.item.read(item, item_path, reading)
             if value is BROKEN:
                 continue
             mark = (value.lower() if self.fold else value) if self.unique else number
             if mark in values:
-                reading.report(item, place, f"{found(item)} is already in the list")
+                reading.report(item, item_path, f"{found(item)} is already in the list")
             values[mark] = value
         return self.completed(tuple(values.values()))
 
@@ -202,7 +202,7 @@ class MapOf:
             return BROKEN
         settings: dict[str, Setting] = {}
         for key, value_node in node.entries:
-            place = path_of(path, key.text)
+            value_path = path_of(path, key.text)
             try:
                 name = self.key.parse(key.text)
             except ValueError as error:
@@ -211,9 +211,9 @@ class MapOf:
             if name in settings:
                 first = settings[name].key
                 reading.report(key, path, f"duplicate key {quote(key.text)}, first on line {first.line}")
-            value = self.value.read(value_node, place, reading)
+            value = self.value.read(value_node, value_path, reading)
             if value is not BROKEN:
-                settings.setdefault(name, Setting(value, key, place))
+                settings.setdefault(name, Setting(value, key, value_path))
         return settings
 
     def schema(self) -> dict[str, Any]:
@@ -240,9 +240,9 @@ class Labels:
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         if isinstance(node, ListNode):
             labels = ListOf(item=self.item, plural=self.plural).read(node, path, reading)
-            places = {item.text: item for item in node.items if isinstance(item, ScalarNode)}
+            written = {item.text: item for item in node.items if isinstance(item, ScalarNode)}
             nowhere = ScalarNode("", False, node.line, node.column)
-            return {label: Setting(label, places.get(label, nowhere), path) for label in labels}
+            return {label: Setting(label, written.get(label, nowhere), path) for label in labels}
         if isinstance(node, MapNode):
             return MapOf(key=self.item, value=self.item, plural=self.plural).read(node, path, reading)
         reading.report(node, path, f"expected {self.noun}, found {found(node)}{_list_hint(node)}")

@@ -56,15 +56,15 @@ def _decode(data: bytes, reading: Reading) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8")
-        _stop(reading, *_place(before), f"not UTF-8: byte 0x{data[error.start]:02x}")
+        _stop(reading, *_position(before), f"not UTF-8: byte 0x{data[error.start]:02x}")
     text = text.removeprefix("\ufeff")
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
-        _stop(reading, *_place(text[: unprintable.start()]), f"character U+{ord(unprintable[0]):04X} is not allowed")
+        _stop(reading, *_position(text[: unprintable.start()]), f"character U+{ord(unprintable[0]):04X} is not allowed")
     return text
 
 
-def _place(before: str) -> tuple[int, int]:
+def _position(before: str) -> tuple[int, int]:
     lines = re.split("\r\n|\r|\n", before)
     return len(lines), len(lines[-1]) + 1
 

@@ -143,8 +143,8 @@ def default_text(default: Any) -> str:
             return str(default)
 
 
-def _at(place: str) -> list[Key]:
-    return list(TABLE.at(place).values())
+def _at(section: str) -> list[Key]:
+    return list(TABLE.at(section).values())
 
 
 def _part(title: str, text: str, keys: Iterable[Key], example: str) -> str:

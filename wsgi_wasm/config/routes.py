@@ -113,7 +113,7 @@ class RouteBuilder:
 
     def _check_target(self, own: Settings, setting: Setting) -> None:
         reading = self.reading
-        targets = sorted((own[name] for name in TARGETS if name in own), key=_place)
+        targets = sorted((own[name] for name in TARGETS if name in own), key=_position)
         if len(targets) > 1:
             names = [name for name in TARGETS if name in own]
             both = f"both {quote(names[0])} and {quote(names[1])}; remove one of them"
@@ -129,9 +129,9 @@ class RouteBuilder:
 
     def _check_env(self, settings: Settings) -> None:
         for name, setting in settings["env"].value.items():
-            place = (setting.key.line, setting.key.column)
-            if is_reserved(name) and place not in self._reserved:  # routes inherit what the defaults have
-                self._reserved.add(place)
+            position = (setting.key.line, setting.key.column)
+            if is_reserved(name) and position not in self._reserved:  # routes inherit what the defaults have
+                self._reserved.add(position)
                 message = f"{quote(name)} is set by the request, never by the configuration"
                 self.reading.report(setting.key, setting.path.removesuffix(f".{name}"), message)
 
@@ -163,7 +163,7 @@ def _selectable(own: Settings) -> bool:
     return "selectable" in own and own["selectable"].value in (True, BROKEN)
 
 
-def _place(setting: Setting) -> tuple[int, int]:
+def _position(setting: Setting) -> tuple[int, int]:
     return setting.key.line, setting.key.column
 
 

@@ -53,14 +53,14 @@ RUNS, TOLD, FILES, STORES, ANSWERS, LIMITS = GROUPS = (
 
 
 def _key(
-    places: str, name: str, into: Into, kind: Kind, default: Any, example: str, doc: str, group: str = "", **more: Any
+    sections: str, name: str, into: Into, kind: Kind, default: Any, example: str, doc: str, group: str = "", **more: Any
 ) -> None:
     made = Key(
         name=name,
         into=into,
         kind=kind,
         default=default,
-        places=tuple(places.split()),
+        sections=tuple(sections.split()),
         group=group,
         doc=doc,
         example=example,

@@ -34,7 +34,7 @@ class DefaultWhere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key. `places` are the sections that have it; `default` is written as in a file, as JSON-like
+    """One key. `sections` are the sections that have it; `default` is written as in a file, as JSON-like
     data; `example` is its value in a line of YAML; `group` is where the reference page has it.
 
     The key is a mistake where the section lacks the key `only_with`. With `in_manifest`, a Spin
@@ -46,7 +46,7 @@ class Key:
     into: Into
     kind: Kind
     default: Any
-    places: tuple[str, ...]
+    sections: tuple[str, ...]
     group: str
     doc: str
     example: str
@@ -57,15 +57,15 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class KeyTable:
     """All keys, what each section is called in messages, and the sections by name."""
 
     titles: dict[str, str]
     keys: list[Key] = field(default_factory=list)
-    sections: dict[str, Section] = field(default_factory=dict)
+    sections: dict[str, SectionKind] = field(default_factory=dict)
 
-    def at(self, place: str) -> dict[str, Key]:
-        return {key.name: key for key in self.keys if place in key.places}
+    def at(self, section: str) -> dict[str, Key]:
+        return {key.name: key for key in self.keys if section in key.sections}
 
     def fields(self, model: type) -> dict[str, str]:
         """Fields of a class of the model, and the keys that go into them unchanged."""
@@ -78,18 +78,18 @@ class Table:
 
     def owners(self, name: str) -> str:
         """The sections that have the key `name`, in words; empty when none has."""
-        titles = [self.titles[place] for place in self.titles if name in self.at(place)]
+        titles = [title for section, title in self.titles.items() if name in self.at(section)]
         return " or ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A mapping with the keys of `place`, at most one of `one_of` among them (which is checked where
+class SectionKind:
+    """A mapping with the keys of the section `name`, at most one of `one_of` among them (which is checked where
     something is made of the section). A scalar stands for the key `short`. Reads to `Settings`."""
 
-    place: str
+    name: str
     noun: str
-    table: Table
+    table: KeyTable
     required: str = ""
     short: str = ""
     one_of: tuple[str, ...] = ()
@@ -100,14 +100,14 @@ class Section:
         if not isinstance(node, MapNode):
             reading.report(node, path, f"expected {self.noun}, found {found(node)}")
             return BROKEN
-        known = self.table.at(self.place)
+        known = self.table.at(self.name)
         settings: dict[str, Setting] = {}
         for key, value_node in node.entries:
             if key.text not in known:
                 reading.report(key, path, self._unknown(key.text, tuple(known)))
                 continue
-            place = path_of(path, key.text)
-            settings[key.text] = Setting(known[key.text].kind.read(value_node, place, reading), key, place)
+            key_path = path_of(path, key.text)
+            settings[key.text] = Setting(known[key.text].kind.read(value_node, key_path, reading), key, key_path)
         if self.required and self.required not in settings:
             reading.report(node, path, f"needs the key '{self.required}'")
             return BROKEN
@@ -117,14 +117,14 @@ class Section:
         if node.is_null:
             reading.report(node, path, f"expected {self.noun}, found nothing")
             return BROKEN
-        value = self.table.at(self.place)[self.short].kind.read(node, path, reading)
+        value = self.table.at(self.name)[self.short].kind.read(node, path, reading)
         return BROKEN if value is BROKEN else {self.short: Setting(value, node, path)}
 
     def _unknown(self, name: str, known: tuple[str, ...]) -> str:
         owners = self.table.owners(name)
         if owners:
-            return f"key {quote(name)} belongs to {owners}, not to {self.table.titles[self.place]}"
+            return f"key {quote(name)} belongs to {owners}, not to {self.table.titles[self.name]}"
         return f"unknown key {quote(name)}{did_you_mean(name, known)}"
 
     def schema(self) -> dict[str, Any]:
-        return {"$ref": f"#/$defs/{self.place}"}
+        return {"$ref": f"#/$defs/{self.name}"}

@@ -26,9 +26,11 @@ _BY_NAME = {key.name for key in TABLE.keys if key.by_name}
 
 
 @cache
-def defaults_of(place: str) -> Settings:
+def defaults_of(section: str) -> Settings:
     """The table's defaults for a section, as if they were written."""
-    return {name: _default(key, key.default) for name, key in TABLE.at(place).items() if key.default is not NO_DEFAULT}
+    return {
+        name: _default(key, key.default) for name, key in TABLE.at(section).items() if key.default is not NO_DEFAULT
+    }
 
 
 def _default(key: Key, default: Any) -> Setting:
@@ -65,12 +67,12 @@ def _plain(value: Any) -> Any:
     return {name: setting.value for name, setting in value.items()} if isinstance(value, dict) else value
 
 
-def with_other_defaults(place: str, settings: Settings) -> Settings:
+def with_other_defaults(section: str, settings: Settings) -> Settings:
     """The settings of a section with its defaults, where a key that nobody wrote may have another
     default because of another key's value."""
     others = {
         key.name: _default(key, key.default_where.default)
-        for key in TABLE.at(place).values()
+        for key in TABLE.at(section).values()
         if key.default_where is not None
         and not settings[key.name].key.line
         and value_of(settings, key.default_where.key) == key.default_where.value

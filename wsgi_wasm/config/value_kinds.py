@@ -7,7 +7,7 @@ from wsgi_wasm.config.allowed_hosts import parse_site_host
 from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
 from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.config.quantities import duration, size
-from wsgi_wasm.config.section import Section, Table
+from wsgi_wasm.config.section import KeyTable, SectionKind
 from wsgi_wasm.interpreters import NAMES
 
 # The sections of a file, as messages call them.
@@ -27,13 +27,13 @@ TITLES = {
 }
 
 
-TABLE = Table(titles=TITLES)
+TABLE = KeyTable(titles=TITLES)
 
 
-def _section(place: str, noun: str, required: str = "", short: str = "", one_of: tuple[str, ...] = ()) -> Section:
+def _section(name: str, noun: str, required: str = "", short: str = "", one_of: tuple[str, ...] = ()) -> SectionKind:
     """A section of the table. Its keys are looked up there, so it may be made before them."""
-    made = Section(place=place, noun=noun, table=TABLE, required=required, short=short, one_of=one_of)
-    TABLE.sections[place] = made
+    made = SectionKind(name=name, noun=noun, table=TABLE, required=required, short=short, one_of=one_of)
+    TABLE.sections[name] = made
     return made
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from wsgi_wasm.engine.code.cache import DAY, Cache, check_ours
 from wsgi_wasm.engine.code.compiler import CompilerEnded, compile_in_child
-from wsgi_wasm.engine.code.source import Compositions, Source
+from wsgi_wasm.engine.code.source import Compositions, ModuleSource
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.linking import Artefact, Linker, Refused
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
@@ -36,7 +36,7 @@ Waiting = Callable[[float], None]
 class Module:
     """One module file. `get` gives it ready to run; everything else happens aside."""
 
-    def __init__(self, store: ModuleStore, source: Source) -> None:
+    def __init__(self, store: ModuleStore, source: ModuleSource) -> None:
         self.path = source.path
         self.source = source
         self._store = store
@@ -190,9 +190,9 @@ class ModuleStore:
         """From now on modules are made of these plugs; those that are given out stay what they are."""
         self._compositions = compositions
 
-    def source(self, path: Path) -> Source:
+    def source(self, path: Path) -> ModuleSource:
         """What the module of a path is made of."""
-        return Source.of(path, self._compositions)
+        return ModuleSource.of(path, self._compositions)
 
     def compile_aside(self, module: Module) -> None:
         """Queue a module for the one thread that compiles; each compilation uses all cores by itself."""
@@ -207,7 +207,7 @@ class ModuleStore:
             module = self._queue.get()
             module.compile_aside()
 
-    def from_cache(self, source: Source) -> Linked | None:
+    def from_cache(self, source: ModuleSource) -> Linked | None:
         """The module from its artefact, or None where that has to be made. Raises ModuleError, CacheError, OSError."""
         if source.path.parent == self._directory:
             check_ours(source.path)  # built by this package, into a place where a site's owner does not look
@@ -230,7 +230,7 @@ class ModuleStore:
             return None
         return self._linker.linked(facts, Artefact(artefact))
 
-    def compiled(self, source: Source, waiting: Waiting) -> Linked:
+    def compiled(self, source: ModuleSource, waiting: Waiting) -> Linked:
         """Compile in a child and link. Raises ModuleError, CacheError, OSError."""
         try:
             return self._compiled(source, waiting)
@@ -238,7 +238,7 @@ class ModuleStore:
             # It is as new as can be: what does not suit the engine is the module itself.
             raise ModuleError(f"cannot be loaded: {error}") from None
 
-    def _compiled(self, source: Source, waiting: Waiting) -> Linked:
+    def _compiled(self, source: ModuleSource, waiting: Waiting) -> Linked:
         """Raises Refused besides."""
         if self.cache is not None and self._takes(self.cache, source):
             compile_in_child(source, self.features, self.cache.directory, waiting)
@@ -252,7 +252,7 @@ class ModuleStore:
             raise ModuleError("could not be compiled")
         return self._linker.linked(compiled.facts, Artefact(compiled.code))
 
-    def _takes(self, cache: Cache, source: Source) -> bool:
+    def _takes(self, cache: Cache, source: ModuleSource) -> bool:
         """Whether the cache can hold this module's artefact: not if a file that is not ours is in its place."""
         try:
             cache.find(cache.artefact(cache.digest(source), self.features))

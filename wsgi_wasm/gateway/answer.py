@@ -18,7 +18,7 @@ from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, GatewayTimeout
 from wsgi_wasm.gateway.error_log import ErrorLog
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Request
-from wsgi_wasm.gateway.wsgi_server import Connection
+from wsgi_wasm.gateway.wsgi_server import ClientConnection
 
 _BODYLESS = frozenset({204, 205, 304})
 _NOT_IN_304 = frozenset({"content-type", "content-encoding", "content-language", "content-range"})
@@ -45,7 +45,7 @@ class Answer:
     """Takes a guest's output (it is the `Client` of an engine run) and speaks WSGI to the server."""
 
     def __init__(
-        self, request: Request, parser: HeadReader, connection: Connection, send_timeout: float, errors: ErrorLog
+        self, request: Request, parser: HeadReader, connection: ClientConnection, send_timeout: float, errors: ErrorLog
     ) -> None:
         self.error_output = errors.write
         self._errors = errors

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout, Unavailable
-from wsgi_wasm.gateway.wsgi_server import Connection, Environ
+from wsgi_wasm.gateway.wsgi_server import ClientConnection, Environ
 
 SPOOL_SIZE = 1 << 20  # bytes; a larger body goes to an unlinked temporary file
 KEPT = 8  # such files that a process keeps for later bodies
@@ -55,14 +55,14 @@ def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bo
     elif length > max_body:
         raise BodyTooLarge(f"the body of {length} bytes is larger than max_body ({max_body})")
     source = environ["wsgi.input"]
-    connection = Connection(environ)
+    connection = ClientConnection(environ)
     if streamed:
         connection.set_timeout(body_timeout)
         return Body(StreamedBody(source, length, max_body, connection), length)
     return _spool(source, length, max_body, connection, body_timeout)
 
 
-def _spool(source: Any, length: int | None, max_body: int, connection: Connection, body_timeout: float) -> Body:
+def _spool(source: Any, length: int | None, max_body: int, connection: ClientConnection, body_timeout: float) -> Body:
     deadline = time.monotonic() + body_timeout
     spool: io.BytesIO | Spool = io.BytesIO()
     received = 0
@@ -169,7 +169,7 @@ def _read(source: Any, size: int) -> bytes:
 class StreamedBody:
     """The body as it comes (`stream_request`): the guest waits for the client, and its clock stands still meanwhile."""
 
-    def __init__(self, source: Any, length: int | None, max_body: int, connection: Connection) -> None:
+    def __init__(self, source: Any, length: int | None, max_body: int, connection: ClientConnection) -> None:
         self._source = source
         self._connection = connection
         self._left = max_body + 1 if length is None else length

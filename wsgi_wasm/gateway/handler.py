@@ -17,7 +17,7 @@ from wsgi_wasm.gateway.error_log import ErrorLog
 from wsgi_wasm.gateway.exchange import Exchange
 from wsgi_wasm.gateway.program import ProgramFinder, ProgramMatch
 from wsgi_wasm.gateway.request import LocalRedirect, Request
-from wsgi_wasm.gateway.wsgi_server import Connection
+from wsgi_wasm.gateway.wsgi_server import ClientConnection
 
 
 class GuestHandler:
@@ -52,7 +52,7 @@ class GuestHandler:
         errors = ErrorLog(program.label, exchange.identity, limits.max_stderr)
         try:
             arguments, environment, stdin, head = protocol.call(request, found, body)
-            answer = Answer(request, head, Connection(request.environ), limits.send_timeout, errors)
+            answer = Answer(request, head, ClientConnection(request.environ), limits.send_timeout, errors)
             invocation = Invocation(arguments, environment, stdin, answer, (exchange.wall, exchange.cpu))
             outcome = self._admitted(guest, invocation, exchange)
         finally:

@@ -25,7 +25,7 @@ def _timeval(seconds: float) -> bytes:
     return struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
 
 
-class Connection:
+class ClientConnection:
     """The client's connection, as far as the server shows it. gunicorn does; mod_wsgi does not."""
 
     __slots__ = ("_poll", "_socket", "raises")

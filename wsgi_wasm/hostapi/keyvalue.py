@@ -19,16 +19,16 @@ from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.description import warn_of_files
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
-from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, Answer, TooLarge
+from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, ResultSize, TooLarge
 from wsgi_wasm.hostapi.log import log
-from wsgi_wasm.hostapi.pool import Pool
+from wsgi_wasm.hostapi.pool import ConnectionPool
 
-Stores: TypeAlias = Mapping[str, tuple[KeyValueStore, Pool[Store]]]  # by label
+Stores: TypeAlias = Mapping[str, tuple[KeyValueStore, ConnectionPool[Store]]]  # by label
 
 
 def stores(granted: Mapping[str, KeyValueStore]) -> Stores:
     """The stores that a route grants, each with its connections in this process."""
-    return {label: (store, Pool()) for label, store in granted.items()}
+    return {label: (store, ConnectionPool()) for label, store in granted.items()}
 
 
 class KeyValue:
@@ -103,7 +103,7 @@ def _get(_api: KeyValue, bucket: Bucket, key: str) -> bytes | None:
     _checked(key)
     with bucket.store() as store:
         value = store.get(key)
-        Answer().add(value)
+        ResultSize().add(value)
         return value
 
 
@@ -127,7 +127,7 @@ def _exists(_api: KeyValue, bucket: Bucket, key: str) -> bool:
 
 def _keys(_api: KeyValue, bucket: Bucket) -> list[str]:
     with bucket.store() as store:
-        answer, keys = Answer(), []
+        answer, keys = ResultSize(), []
         for key in store.list_keys():
             answer.add(key)
             keys.append(key)
@@ -143,7 +143,7 @@ def _list_keys(api: KeyValue, bucket: Bucket, cursor: str | None) -> tuple[list[
 
 def _get_many(_api: KeyValue, bucket: Bucket, keys: list[str]) -> list[tuple[str, bytes | None]]:
     with bucket.store() as store:
-        answer, pairs = Answer(), []
+        answer, pairs = ResultSize(), []
         for key, value in store.get_many([_checked(key) for key in keys]):
             answer.add(key)
             answer.add(value)
@@ -219,7 +219,7 @@ def _of(handle: wit.Type, error: wit.Type) -> Callable[..., Function[KeyValue]]:
 _store = _of(wit.Borrow(STORE), _SPIN_ERROR)
 _bucket = _of(wit.Borrow(BUCKET), _WASI_ERROR)
 _VALUE = wit.OptionOf(wit.BYTES)
-_KEYS = wit.ListOf(wit.STRING)
+_KEYS = wit.ListType(wit.STRING)
 
 SPIN = Interface[KeyValue](
     "fermyon:spin/key-value@2.0.0",
@@ -252,8 +252,8 @@ WASI_STORE = Interface[KeyValue](
 WASI_BATCH = Interface[KeyValue](
     "wasi:keyvalue/batch@0.2.0-draft2",
     {
-        "get-many": _bucket(_get_many, wit.ListOf(wit.tuple_of(wit.STRING, _VALUE)), _KEYS),
-        "set-many": _bucket(_set_many, None, wit.ListOf(wit.tuple_of(wit.STRING, wit.BYTES))),
+        "get-many": _bucket(_get_many, wit.ListType(wit.tuple_of(wit.STRING, _VALUE)), _KEYS),
+        "set-many": _bucket(_set_many, None, wit.ListType(wit.tuple_of(wit.STRING, wit.BYTES))),
         "delete-many": _bucket(_delete_many, None, _KEYS),
     },
 )

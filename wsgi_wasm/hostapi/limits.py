@@ -5,7 +5,7 @@ from __future__ import annotations
 MAX_HANDLES = 256  # that one guest may hold of a type, where several share a connection
 MAX_CONNECTIONS = 16  # to servers, that one guest may have open of a kind
 MAX_KEY = 4096  # bytes
-MAX_RESULT = 3 << 20  # see `Answer`
+MAX_RESULT = 3 << 20  # see `ResultSize`
 
 _TEXT_SHARE = 16  # bytes of text that cost as much as one byte of a list
 _VALUE_COST = 4
@@ -18,7 +18,7 @@ class TooLarge(Exception):
         super().__init__(f"the answer is larger than {MAX_RESULT >> 20} MiB")
 
 
-class Answer:
+class ResultSize:
     """Counts what one answer costs while it is gathered, and raises TooLarge.
 
     Wasmtime's interface takes 80 bytes of the host's memory for each byte of a list while it is handed over, so that

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 
-class Connection(Protocol):
+class PooledConnection(Protocol):
     def close(self) -> None: ...
 
     def is_stale(self) -> bool:
@@ -17,13 +17,13 @@ class Connection(Protocol):
         ...
 
 
-C = TypeVar("C", bound=Connection)
+C = TypeVar("C", bound=PooledConnection)
 
 _KEPT = 8  # idle connections of one pool
 
 
-class Pool(Generic[C]):
-    """Connections to one place; at most a few stay open while none is in use.
+class ConnectionPool(Generic[C]):
+    """Connections to one server; at most a few stay open while none is in use.
 
     How many are in use at a time is bounded by the guests that run: each takes one of each pool at most.
     """
@@ -78,11 +78,11 @@ class Pool(Generic[C]):
         self._idle, self._open = [], set()
 
 
-_pools: weakref.WeakSet[Pool[Any]] = weakref.WeakSet()
+_pools: weakref.WeakSet[ConnectionPool[Any]] = weakref.WeakSet()
 
 # Connections of the parent process, which a child must neither use nor close: closing one of SQLite could take away
 # the parent's write-ahead log, and closing one of a server would say good-bye in the parent's name.
-_inherited: list[Connection] = []
+_inherited: list[PooledConnection] = []
 
 
 def _forget() -> None:

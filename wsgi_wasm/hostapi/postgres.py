@@ -21,9 +21,9 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.description import describe_servers
 from wsgi_wasm.hostapi.granted_api import GrantedApi
-from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
+from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, ResultSize, TooLarge
 from wsgi_wasm.hostapi.log import log
-from wsgi_wasm.hostapi.pool import Pool
+from wsgi_wasm.hostapi.pool import ConnectionPool
 from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values
 from wsgi_wasm.hostapi.postgres_values_4 import VERSION_4
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
@@ -37,7 +37,7 @@ class Servers:
 
     def __init__(self, entries: Sequence[Endpoint | AllowedHost]) -> None:
         self._allowed = AllowedServers(entries)
-        self._pools: OrderedDict[tuple[Any, ...], Pool[Any]] = OrderedDict()
+        self._pools: OrderedDict[tuple[Any, ...], ConnectionPool[Any]] = OrderedDict()
         self._changing = threading.Lock()
 
     def placed(self, options: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -45,11 +45,11 @@ class Servers:
         addresses = self._allowed.addresses(options["host"], options["port"], seconds)
         return options if addresses is None else {**options, "hostaddr": addresses[0]}
 
-    def pool(self, options: dict[str, Any]) -> Pool[Any]:
+    def pool(self, options: dict[str, Any]) -> ConnectionPool[Any]:
         """Connections that were made with just these options, the password among them."""
         key = tuple(sorted(options.items()))
         with self._changing:
-            pool = self._pools.setdefault(key, Pool())
+            pool = self._pools.setdefault(key, ConnectionPool())
             self._pools.move_to_end(key)
             old = self._pools.popitem(last=False)[1] if len(self._pools) > _KEPT_ADDRESSES else None
         if old is not None:
@@ -72,7 +72,7 @@ def client() -> Any:
 class Lease:
     """A connection while a guest has its handle. Afterwards it is reset and kept for the next, or closed."""
 
-    def __init__(self, pool: Pool[Any], connection: Any) -> None:
+    def __init__(self, pool: ConnectionPool[Any], connection: Any) -> None:
         self._pool = pool
         self.connection = connection
 
@@ -109,7 +109,7 @@ class Postgres:
             pool = self._servers.pool(options)
             return Lease(pool, self._ready(pool, options, connections))
 
-    def _ready(self, pool: Pool[Any], options: dict[str, Any], connections: Any) -> Any:
+    def _ready(self, pool: ConnectionPool[Any], options: dict[str, Any], connections: Any) -> Any:
         """A connection that answers. An idle one that does not is closed, and another tried."""
         made: list[Any] = []
 
@@ -159,21 +159,21 @@ def _querying(types: Values) -> Callable[..., Any]:
             cursor = lease.connection.run(statement, types.parameters(values), binary=types.binary)
             described = [(types.kind(column.type_code), column) for column in cursor.description or ()]
             columns = [(column.name, types.data_type(kind, column)) for kind, column in described]
-            cost, rows = Answer(), list[Any]()
+            cost, rows = ResultSize(), list[Any]()
             # Without a description the statement gave no rows, not even none of them.
             while columns and (row := cursor.fetchone()) is not None:
                 here = len(rows)
                 rows.append([])
-                for place, value in enumerate(row):
-                    raw = partial(cursor.pgresult.get_value, here, place)
-                    rows[here].append(types.value_of(described[place][0], value, raw))
+                for column, value in enumerate(row):
+                    raw = partial(cursor.pgresult.get_value, here, column)
+                    rows[here].append(types.value_of(described[column][0], value, raw))
                     _count(rows[here][-1][1], cost)
             return columns, rows
 
     return query
 
 
-def _count(value: Any, cost: Answer) -> None:
+def _count(value: Any, cost: ResultSize) -> None:
     """Add what a value costs, and each of a list."""
     for one in value if isinstance(value, list) else ():
         cost.add(one)
@@ -189,7 +189,7 @@ _ERRORS = ("connection-failed", "bad-parameter", "query-failed", "value-conversi
 
 def _interface(name: str, resource: wit.Resource, types: Values) -> Interface[Postgres]:
     error = wit.variant({**dict.fromkeys(_ERRORS, wit.STRING), "query-failed": types.query_error})
-    taken = (wit.Borrow(resource), wit.STRING, wit.ListOf(types.parameter))
+    taken = (wit.Borrow(resource), wit.STRING, wit.ListType(types.parameter))
     functions: dict[str, Function[Postgres]] = {
         "[static]connection.open": Function((wit.STRING,), wit.ResultOf(wit.Own(resource), error), Postgres.open),
         "[method]connection.query": Function(taken, wit.ResultOf(types.row_set, error), _querying(types)),

@@ -61,7 +61,7 @@ def options(address: str) -> dict[str, Any]:
     return {**found, "host": str(found.get("host", "")), "port": int(port)}
 
 
-class _Connection(psycopg.Connection[Any]):
+class _BoundedConnection(psycopg.Connection[Any]):
     """Looks at the clock and at the size of the answer whenever the client library waits."""
 
     end = math.inf  # on the monotonic clock
@@ -100,7 +100,7 @@ class PostgresConnection:
         if remaining <= 0:
             raise TooLate("the time limit was reached")
         given = {**options, **_OURS, "connect_timeout": math.ceil(min(_CONNECT, remaining))}
-        self._raw = _Connection.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
+        self._raw = _BoundedConnection.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
         prepare(self._raw.adapters)
         self._host_state: HostState | None = None
 

@@ -87,7 +87,7 @@ class Values:
         self.parameter = wit.variant({**names, "db-null": None})
         value = wit.variant({**names, "db-null": None, "unsupported": None})
         column = wit.record({"name": wit.STRING, "data-type": wit.EnumOf((*names, "other"))})
-        self.row_set = wit.record({"columns": wit.ListOf(column), "rows": wit.ListOf(wit.ListOf(value))})
+        self.row_set = wit.record({"columns": wit.ListType(column), "rows": wit.ListType(wit.ListType(value))})
 
     def kind(self, type_code: int) -> str:
         """The name of a column's type."""

@@ -33,7 +33,7 @@ def _range(bound: wit.Type) -> wit.Type:
 
 
 def _array(element: wit.Type) -> wit.Type:
-    return wit.ListOf(wit.OptionOf(element))
+    return wit.ListType(wit.OptionOf(element))
 
 
 _NAMES: dict[str, wit.Type] = {
@@ -58,7 +58,7 @@ _DB_ERROR = wit.record(
         "code": wit.STRING,
         "message": wit.STRING,
         "detail": wit.OptionOf(wit.STRING),
-        "extras": wit.ListOf(wit.tuple_of(wit.STRING, wit.STRING)),
+        "extras": wit.ListType(wit.tuple_of(wit.STRING, wit.STRING)),
     }
 )
 
@@ -226,7 +226,7 @@ class Values4(Values):
         value = wit.variant({**_NAMES, "db-null": None, "unsupported": wit.BYTES})
         kind = wit.variant({**dict.fromkeys(_NAMES), "other": wit.STRING})
         column = wit.record({"name": wit.STRING, "data-type": kind})
-        self.row_set = wit.record({"columns": wit.ListOf(column), "rows": wit.ListOf(wit.ListOf(value))})
+        self.row_set = wit.record({"columns": wit.ListType(column), "rows": wit.ListType(wit.ListType(value))})
         self.query_error: wit.Type = wit.variant({"text": wit.STRING, "db-error": _DB_ERROR})
 
     def kind(self, type_code: int) -> str:

@@ -16,7 +16,7 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.description import describe_servers
 from wsgi_wasm.hostapi.granted_api import GrantedApi
-from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, Answer, TooLarge
+from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, ResultSize, TooLarge
 from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError, Status
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
@@ -76,12 +76,12 @@ def _nothing(_answer: Any) -> None:
 
 
 def _bounded(answer: bytes | None) -> bytes | None:
-    Answer().add(answer)
+    ResultSize().add(answer)
     return answer
 
 
 def _texts(answer: list[bytes]) -> list[str]:
-    cost, texts = Answer(), []
+    cost, texts = ResultSize(), []
     for item in answer:
         texts.append(item.decode())
         cost.add(texts[-1])
@@ -91,11 +91,11 @@ def _texts(answer: list[bytes]) -> list[str]:
 def _execute(_api: Redis, connection: RespConnection, command: str, arguments: list[tuple[str, Any]]) -> list[Any]:
     with _errors():
         results: list[tuple[str, Any]] = []
-        _append(connection.call(command, *(value for _, value in arguments)), results, Answer())
+        _append(connection.call(command, *(value for _, value in arguments)), results, ResultSize())
         return results
 
 
-def _append(answer: Any, results: list[tuple[str, Any]], cost: Answer) -> None:
+def _append(answer: Any, results: list[tuple[str, Any]], cost: ResultSize) -> None:
     """Arrays are laid out flat, as Spin has them."""
     if isinstance(answer, list):
         for item in answer:
@@ -119,7 +119,7 @@ CONNECTION = wit.Resource("connection")
 _ERROR = wit.variant({"invalid-address": None, "too-many-connections": None, "type-error": None, "other": wit.STRING})
 _PARAMETER = wit.variant({"int64": wit.S64, "binary": wit.BYTES})
 _RESULT = wit.variant({"nil": None, "status": wit.STRING, "int64": wit.S64, "binary": wit.BYTES})
-_STRINGS = wit.ListOf(wit.STRING)
+_STRINGS = wit.ListType(wit.STRING)
 
 
 def _method(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function[Redis]:
@@ -138,7 +138,7 @@ SPIN = Interface[Redis](
         "[method]connection.sadd": _method(_command("SADD", int, many=True), wit.U32, wit.STRING, _STRINGS),
         "[method]connection.smembers": _method(_command("SMEMBERS", _texts), _STRINGS, wit.STRING),
         "[method]connection.srem": _method(_command("SREM", int, many=True), wit.U32, wit.STRING, _STRINGS),
-        "[method]connection.execute": _method(_execute, wit.ListOf(_RESULT), wit.STRING, wit.ListOf(_PARAMETER)),
+        "[method]connection.execute": _method(_execute, wit.ListType(_RESULT), wit.STRING, wit.ListType(_PARAMETER)),
     },
     (CONNECTION,),
 )

@@ -18,7 +18,7 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.description import warn_of_files
 from wsgi_wasm.hostapi.granted_api import GrantedApi
-from wsgi_wasm.hostapi.limits import MAX_HANDLES, Answer, TooLarge
+from wsgi_wasm.hostapi.limits import MAX_HANDLES, ResultSize, TooLarge
 from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 from wsgi_wasm.hostapi.sqlite_guard import guard
@@ -80,7 +80,7 @@ def _execute(api: Sqlite, handle: Handle, statement: str, parameters: list[tuple
 def _query(connection: SqliteConnection, statement: str, parameters: list[Any]) -> tuple[list[str], list[Any]]:
     cursor = connection.raw.execute(statement, parameters)
     try:
-        answer, rows = Answer(), []
+        answer, rows = ResultSize(), []
         columns = [column[0] for column in cursor.description or ()]
         for column in columns:
             answer.add(column)
@@ -143,7 +143,7 @@ CONNECTION, SPIN_3_CONNECTION = wit.Resource("connection"), wit.Resource("connec
 
 _VALUE = wit.variant({"integer": wit.S64, "real": wit.F64, "text": wit.STRING, "blob": wit.BYTES, "null": None})
 _RESULT = wit.record(
-    {"columns": wit.ListOf(wit.STRING), "rows": wit.ListOf(wit.record({"values": wit.ListOf(_VALUE)}))}
+    {"columns": wit.ListType(wit.STRING), "rows": wit.ListType(wit.record({"values": wit.ListType(_VALUE)}))}
 )
 _ERROR = wit.variant(
     {
@@ -160,7 +160,7 @@ def _functions(resource: wit.Resource) -> dict[str, Function[Sqlite]]:
     return {
         "[static]connection.open": Function((wit.STRING,), wit.ResultOf(wit.Own(resource), _ERROR), Sqlite.open),
         "[method]connection.execute": Function(
-            (wit.Borrow(resource), wit.STRING, wit.ListOf(_VALUE)), wit.ResultOf(_RESULT, _ERROR), _execute
+            (wit.Borrow(resource), wit.STRING, wit.ListType(_VALUE)), wit.ResultOf(_RESULT, _ERROR), _execute
         ),
     }
 

@@ -90,7 +90,9 @@ SPIN = Interface[Variables](
 
 _WASI_FUNCTIONS = {
     "get": Function((wit.STRING,), wit.ResultOf(wit.OptionOf(wit.STRING), _WASI_ERROR), _wasi_get),
-    "get-all": Function((), wit.ResultOf(wit.ListOf(wit.tuple_of(wit.STRING, wit.STRING)), _WASI_ERROR), _wasi_get_all),
+    "get-all": Function(
+        (), wit.ResultOf(wit.ListType(wit.tuple_of(wit.STRING, wit.STRING)), _WASI_ERROR), _wasi_get_all
+    ),
 }
 
 CONFIG = tuple(

@@ -16,7 +16,7 @@ from wsgi_wasm.importers.yaml_text import Value, comment, escaped, host_path, sc
 from wsgi_wasm.spin.globs import is_glob
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.model import Component, Manifest, Mount, Trigger
-from wsgi_wasm.spin.patterns import Pattern, PatternTable, parse_pattern
+from wsgi_wasm.spin.patterns import PatternTable, RoutePattern, parse_pattern
 from wsgi_wasm.spin.runtime_config import KEY_VALUE_FILE, SQLITE_FILE
 from wsgi_wasm.spin.variables import PREFIX, expand
 
@@ -63,7 +63,7 @@ def _in_order(manifest: Manifest) -> Iterator[Trigger]:
     yield from (trigger for trigger in manifest.triggers if trigger.route is None)
 
 
-def _plainness(pattern: Pattern) -> tuple[bool, bool]:
+def _plainness(pattern: RoutePattern) -> tuple[bool, bool]:
     named = any(segment.startswith(":") for segment in pattern.segments)
     return named, not pattern.wild
 
@@ -136,7 +136,7 @@ def _route(trigger: Trigger, manifest: Manifest, base: Path, taken: dict[str, st
     return [*lines, *(f"    {name}: {value(data)}" for name, data in keys.items())]
 
 
-def _site_path(pattern: Pattern) -> str:
+def _site_path(pattern: RoutePattern) -> str:
     """The path of the part without names, decoded."""
     fixed = []
     for segment in pattern.segments:
@@ -147,7 +147,7 @@ def _site_path(pattern: Pattern) -> str:
 
 
 def _keys(
-    trigger: Trigger, pattern: Pattern, component: Component, manifest: Manifest, base: Path
+    trigger: Trigger, pattern: RoutePattern, component: Component, manifest: Manifest, base: Path
 ) -> Iterator[tuple[str, Value]]:
     yield "module", host_path(component.source, base)
     yield "interface", "http" if trigger.wagi is None else "cgi"
@@ -182,8 +182,8 @@ def _expanded(component: Component, manifest: Manifest) -> dict[str, str]:
         try:
             text = escaped(expand(template, values))
         except ValueError as error:
-            place = f"component.{component.id}.variables.{name}"
-            raise ConfigError([Problem(str(manifest.path), 0, 0, f"{place}: {error}")]) from None
+            key_path = f"component.{component.id}.variables.{name}"
+            raise ConfigError([Problem(str(manifest.path), 0, 0, f"{key_path}: {error}")]) from None
         found[name] = re.sub(r"\0([A-Z0-9_]+)\0", r"${\1}", text)
     return found
 

@@ -52,10 +52,10 @@ def convert(file: Path, base: Path) -> str:
 
 
 def _files(root: Path) -> Iterator[str]:
-    for place, below, names in os.walk(root):
+    for directory, below, names in os.walk(root):
         below[:] = [name for name in below if is_worker(name)]
         for name in filter(is_worker, names):
-            yield (Path(place).relative_to(root) / name).as_posix()
+            yield (Path(directory).relative_to(root) / name).as_posix()
 
 
 class _Environ(dict[str, str]):

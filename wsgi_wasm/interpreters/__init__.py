@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wsgi_wasm.cgi.environment import Environment
-    from wsgi_wasm.interpreters.model import Interpreter
+    from wsgi_wasm.interpreters.model import BuiltinInterpreter
 
 SUFFIXES: Mapping[str, str] = {
     "python": ".py",
@@ -28,13 +28,13 @@ NAMES = tuple(SUFFIXES)
 """What the key `interpreters` takes besides the paths of modules."""
 
 
-def interpreter(name: str) -> Interpreter:
+def interpreter(name: str) -> BuiltinInterpreter:
     """The interpreter of this name, which is one of `NAMES`."""
-    found: Interpreter = importlib.import_module(f"{__name__}.{name}").INTERPRETER
+    found: BuiltinInterpreter = importlib.import_module(f"{__name__}.{name}").INTERPRETER
     return found
 
 
-def interpreter_at(path: Path) -> Interpreter | None:
+def interpreter_at(path: Path) -> BuiltinInterpreter | None:
     """The interpreter whose place in a cache this is, built or not; None for every other module."""
     name = path.name.partition("-")[0]
     if name not in NAMES:

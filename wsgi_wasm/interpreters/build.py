@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
-from wsgi_wasm.interpreters.model import Interpreter, Waiting
+from wsgi_wasm.interpreters.model import BuiltinInterpreter, Waiting
 
 
 def build(
-    interpreter: Interpreter,
+    interpreter: BuiltinInterpreter,
     cache: Path,
     waiting: Waiting = lambda step, seconds: None,
     *,

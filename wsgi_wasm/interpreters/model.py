@@ -23,7 +23,7 @@ class Make(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class BuiltinInterpreter:
     """An interpreter that this package builds.
 
     `packages` are fetched for the build, as pip takes them, each with its version. `sources` is the

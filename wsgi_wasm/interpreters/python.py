@@ -18,7 +18,7 @@ from urllib.parse import quote_from_bytes
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.interpreters.build import fetch, run
-from wsgi_wasm.interpreters.model import Interpreter, Waiting
+from wsgi_wasm.interpreters.model import BuiltinInterpreter, Waiting
 
 SOURCES = GUESTLIB / "python"
 PACKAGES = ("componentize-py==0.25.1", "legacy-cgi==2.6.4", "tzdata==2026.6")
@@ -108,4 +108,6 @@ def _is_text(variable: bytes) -> bool:
     return True
 
 
-INTERPRETER = Interpreter(name="python", packages=PACKAGES, sources=SOURCES, make=_make, environment=PythonVariables)
+INTERPRETER = BuiltinInterpreter(
+    name="python", packages=PACKAGES, sources=SOURCES, make=_make, environment=PythonVariables
+)

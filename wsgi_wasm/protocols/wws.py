@@ -23,7 +23,7 @@ from wsgi_wasm.gateway.program import GuestCall, GuestProtocol, ProgramFinder, P
 from wsgi_wasm.gateway.programs import Programs
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
-from wsgi_wasm.hostapi.pool import Pool
+from wsgi_wasm.hostapi.pool import ConnectionPool
 from wsgi_wasm.messages import quote
 from wsgi_wasm.wws.answer import MAX_NAMESPACE, MAX_PAIRS, read_answer
 from wsgi_wasm.wws.request import request_stream
@@ -36,8 +36,8 @@ class Namespaces:
     """The stores of keys and values that a route grants to its workers, by the names of their namespaces."""
 
     def __init__(self, route: Route) -> None:
-        self._stores: dict[str, tuple[KeyValueStore, Pool[Store]]] = {
-            label: (store, Pool()) for label, store in route.grants.key_value.items()
+        self._stores: dict[str, tuple[KeyValueStore, ConnectionPool[Store]]] = {
+            label: (store, ConnectionPool()) for label, store in route.grants.key_value.items()
         }
 
     @contextmanager

@@ -20,7 +20,7 @@ from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, parse_pattern
 from wsgi_wasm.spin.request import WAGI_VARIABLES
 from wsgi_wasm.spin.runtime_config import RuntimeConfig, default_runtime_config, read_runtime_config
 from wsgi_wasm.spin.snapshots import Snapshot, snapshot
-from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.tables import ManifestReading
 from wsgi_wasm.spin.variables import resolve
 
 PAGE = 1 << 16  # bytes of WebAssembly memory
@@ -85,7 +85,7 @@ def load_application(
         if app.runtime_config is None
         else read_runtime_config(app.runtime_config, base, app.state_dir, environ)
     )
-    reading = Reading(file=str(app.path), base=base)
+    reading = ManifestReading(file=str(app.path), base=base)
     values = resolve(manifest, app.variables, runtime.providers, reading)
     remarks = [*manifest.remarks, *runtime.remarks]
     routes: dict[tuple[str, Wagi | None], Route] = {}
@@ -124,7 +124,7 @@ def _used(manifest: Manifest) -> Iterator[tuple[Component, Wagi | None]]:
         yield manifest.components[identity], wagi
 
 
-def _compositions(manifest: Manifest, reading: Reading) -> dict[Path, Mapping[str, Path]]:
+def _compositions(manifest: Manifest, reading: ManifestReading) -> dict[Path, Mapping[str, Path]]:
     found: dict[Path, Mapping[str, Path]] = {}
     for component in manifest.components.values():
         if found.setdefault(component.source, component.dependencies) != component.dependencies:
@@ -135,8 +135,8 @@ def _compositions(manifest: Manifest, reading: Reading) -> dict[Path, Mapping[st
     plugged = {source: dependencies for source, dependencies in found.items() if dependencies}
     for component in manifest.components.values():
         if component.source in plugged and needs_itself(component.source, plugged):
-            place = f"component.{component.id}.dependencies"
-            reading.report(place, f"{component.source.name} is plugged into itself, directly or through its plugs")
+            key_path = f"component.{component.id}.dependencies"
+            reading.report(key_path, f"{component.source.name} is plugged into itself, directly or through its plugs")
             return {}
     return plugged
 
@@ -174,7 +174,7 @@ def _as_http(route: Route) -> Route:
     return replace(route, interface="http", pass_authorization=True)
 
 
-def _as_wagi(route: Route, component: Component, reading: Reading) -> Route:
+def _as_wagi(route: Route, component: Component, reading: ManifestReading) -> Route:
     for name in component.environment:
         if is_reserved(name):
             path = f"component.{component.id}.environment.{name}"
@@ -182,7 +182,7 @@ def _as_wagi(route: Route, component: Component, reading: Reading) -> Route:
     return replace(route, interface="cgi", pass_env=(*route.pass_env, *WAGI_VARIABLES), query_args=True)
 
 
-def _check_dirs(route: Route, component: Component, files: Files, reading: Reading) -> None:
+def _check_dirs(route: Route, component: Component, files: Files, reading: ManifestReading) -> None:
     """The site's `dirs` beside what the manifest brings."""
     source = os.path.realpath(component.source)
     for entry in route.dirs:
@@ -192,7 +192,7 @@ def _check_dirs(route: Route, component: Component, files: Files, reading: Readi
             reading.report("", f"dirs.{entry.guest} of {route.name} is writable, but contains {component.source}")
 
 
-def _copied(files: Files, cache_directory: Path | None, reading: Reading) -> tuple[Snapshot, ...]:
+def _copied(files: Files, cache_directory: Path | None, reading: ManifestReading) -> tuple[Snapshot, ...]:
     if cache_directory is None:
         return ()
     try:

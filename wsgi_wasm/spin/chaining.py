@@ -27,7 +27,7 @@ def serve(connection: socket.socket, application: WSGIApplication) -> None:
     try:
         with connection, connection.makefile("rb") as source:
             environ = _environ(source, connection)
-            answer = _Answer(connection, environ["REQUEST_METHOD"])
+            answer = _ResponseWriter(connection, environ["REQUEST_METHOD"])
             for part in application(environ, answer.start_response):
                 answer.write(part)
             answer.end()
@@ -112,7 +112,7 @@ class _Chunks:
         return data
 
 
-class _Answer:
+class _ResponseWriter:
     """Writes HTTP/1.1: with the length that the application gives, else in chunks."""
 
     def __init__(self, connection: socket.socket, method: str) -> None:

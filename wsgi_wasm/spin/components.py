@@ -12,7 +12,7 @@ from wsgi_wasm.spin.dependencies import read_dependencies
 from wsgi_wasm.spin.legacy import outbound_hosts
 from wsgi_wasm.spin.model import Component, Mount
 from wsgi_wasm.spin.sources import read_source
-from wsgi_wasm.spin.tables import Table, kind_of
+from wsgi_wasm.spin.tables import TomlTable, kind_of
 
 KEBAB = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
 SNAKE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*")
@@ -20,7 +20,7 @@ VARIABLE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _ENVIRONMENT = re.compile(r"[^=\0]+")
 
 
-def read_component(identity: str, table: Table, profile: str | None, remarks: list[str]) -> Component:
+def read_component(identity: str, table: TomlTable, profile: str | None, remarks: list[str]) -> Component:
     """One component, with the overrides of `profile` applied. Mistakes are reported; `remarks` gathers the rest."""
     if not KEBAB.fullmatch(identity):
         table.report("", f"{quote(identity)} is not a valid component id; use letters, digits and single '-'")
@@ -49,7 +49,7 @@ def read_component(identity: str, table: Table, profile: str | None, remarks: li
     return component
 
 
-def _overridden(table: Table, profile: str | None) -> Table:
+def _overridden(table: TomlTable, profile: str | None) -> TomlTable:
     """The component's table with what its `[profile.<name>]` says in the place of its own."""
     profiles = dict(table.tables("profile"))
     chosen = profiles.get(profile) if profile is not None else None
@@ -63,10 +63,10 @@ def _overridden(table: Table, profile: str | None) -> Table:
             own, over = data.get(name, {}), chosen.data.get(name, {})
             if isinstance(own, dict) and isinstance(over, dict) and over:
                 data[name] = {**own, **over}
-    return Table(data, table.path, table.reading)
+    return TomlTable(data, table.path, table.reading)
 
 
-def _environment(table: Table) -> dict[str, str]:
+def _environment(table: TomlTable) -> dict[str, str]:
     found = table.text_table("environment")
     for name, value in found.items():
         if not _ENVIRONMENT.fullmatch(name) or "\0" in value:
@@ -76,20 +76,20 @@ def _environment(table: Table) -> dict[str, str]:
     return found
 
 
-def _variables(table: Table) -> dict[str, str]:
+def _variables(table: TomlTable) -> dict[str, str]:
     found = table.text_table("variables")
     for name in found:
         check_variable(name, path_of(table.at("variables"), name), table)
     return found
 
 
-def check_variable(name: str, path: str, table: Table) -> None:
+def check_variable(name: str, path: str, table: TomlTable) -> None:
     """Report a name that no variable may have."""
     if not VARIABLE.fullmatch(name):
         table.reading.report(path, "is not a valid variable name; use lower-case letters, digits and single '_'")
 
 
-def _labels(table: Table, name: str) -> tuple[str, ...]:
+def _labels(table: TomlTable, name: str) -> tuple[str, ...]:
     labels = table.texts(name)
     for number, label in enumerate(labels):
         if not (KEBAB.fullmatch(label) or SNAKE.fullmatch(label)):
@@ -97,25 +97,25 @@ def _labels(table: Table, name: str) -> tuple[str, ...]:
     return labels
 
 
-def _http_hosts(table: Table) -> list[str]:
+def _http_hosts(table: TomlTable) -> list[str]:
     """`allowed_http_hosts`, which came before `allowed_outbound_hosts`."""
     return [host for old in table.texts("allowed_http_hosts") for host in outbound_hosts(old)]
 
 
-def _mounts(table: Table) -> Iterator[Mount]:
+def _mounts(table: TomlTable) -> Iterator[Mount]:
     value: Any = table.value("files")
     if value is not None and not isinstance(value, list):
         table.report("files", f"expected a list, found {kind_of(value)}")
         return
     for number, entry in enumerate(value or []):
-        place = f"{table.at('files')}[{number}]"
+        key_path = f"{table.at('files')}[{number}]"
         if isinstance(entry, str):
             yield Mount(source=entry, destination=None)
         elif isinstance(entry, dict):
-            mount = Table(entry, place, table.reading)
+            mount = TomlTable(entry, key_path, table.reading)
             yield Mount(
                 source=mount.text("source", required=True), destination=mount.text("destination", required=True)
             )
             mount.close()
         else:
-            table.reading.report(place, f"expected a pattern or {{source, destination}}, found {kind_of(entry)}")
+            table.reading.report(key_path, f"expected a pattern or {{source, destination}}, found {kind_of(entry)}")

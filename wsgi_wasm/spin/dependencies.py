@@ -16,14 +16,16 @@ from wsgi_wasm.binary.versions import InterfaceName, compatible, parse
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Component, Sibling
 from wsgi_wasm.spin.sources import MISSING, read_source
-from wsgi_wasm.spin.tables import Reading, Table, kind_of
+from wsgi_wasm.spin.tables import ManifestReading, TomlTable, kind_of
 
 _WORD = r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*"
 _VERSION = r"[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
 _NAME = re.compile(rf"{_WORD}|{_WORD}:{_WORD}(?:/{_WORD})?(?:@{_VERSION})?")
 
 
-def read_dependencies(table: Table, inherits: bool, remarks: list[str]) -> tuple[dict[str, Path], dict[str, Sibling]]:
+def read_dependencies(
+    table: TomlTable, inherits: bool, remarks: list[str]
+) -> tuple[dict[str, Path], dict[str, Sibling]]:
     """Plugs by import, in the words of `compose`: files, and components of the application."""
     files: dict[str, Path] = {}
     siblings: dict[str, Sibling] = {}
@@ -37,7 +39,7 @@ def read_dependencies(table: Table, inherits: bool, remarks: list[str]) -> tuple
             )
         value = dependencies.value(name)
         if isinstance(value, dict):
-            entry = Table(value, dependencies.at(name), table.reading)
+            entry = TomlTable(value, dependencies.at(name), table.reading)
             key = _import_of(name, entry)
             if "component" in entry:
                 siblings[key] = Sibling(entry.text("component"), entry.at("component"))
@@ -55,7 +57,7 @@ def read_dependencies(table: Table, inherits: bool, remarks: list[str]) -> tuple
     return files, siblings
 
 
-def _file(dependencies: Table, name: str, entry: Table) -> Path:
+def _file(dependencies: TomlTable, name: str, entry: TomlTable) -> Path:
     entry.ignore("url", "digest", "package", "registry", "version")
     if "path" in entry:
         return read_source(entry, "path")
@@ -68,7 +70,7 @@ def _file(dependencies: Table, name: str, entry: Table) -> Path:
     return MISSING
 
 
-def _report_registry(dependencies: Table, name: str, package: str, version: str) -> None:
+def _report_registry(dependencies: TomlTable, name: str, package: str, version: str) -> None:
     dependencies.report(
         name,
         f"packages are not fetched from a registry: download the package {package}, version {quote(version)}, and "
@@ -76,14 +78,14 @@ def _report_registry(dependencies: Table, name: str, package: str, version: str)
     )
 
 
-def _import_of(name: str, entry: Table) -> str:
+def _import_of(name: str, entry: TomlTable) -> str:
     export = entry.text("export")
     if export and ":" in name and not parse(name).interface:
         entry.report("export", f"one export cannot provide all of {name}; name one of its interfaces")
     return f"{name}={export}" if export and export != name else name
 
 
-def _check_rights(entry: Table, plug: str, inherits: bool, remarks: list[str]) -> None:
+def _check_rights(entry: TomlTable, plug: str, inherits: bool, remarks: list[str]) -> None:
     """A composition is one component here, and nothing in it has other rights."""
     given: Any = entry.value("inherit_configuration")
     if isinstance(given, list):
@@ -111,7 +113,7 @@ def _overlap(one: InterfaceName, other: InterfaceName) -> bool:
     )
 
 
-def with_siblings(components: Mapping[str, Component], reading: Reading) -> dict[str, Component]:
+def with_siblings(components: Mapping[str, Component], reading: ManifestReading) -> dict[str, Component]:
     """The components with files in the place of the ids that dependencies name. Ids that there are not are reported."""
     found = {}
     for identity, component in components.items():
@@ -121,6 +123,6 @@ def with_siblings(components: Mapping[str, Component], reading: Reading) -> dict
                 plugs[name] = components[sibling.id].source
             else:
                 near = did_you_mean(sibling.id, tuple(components))
-                reading.report(sibling.place, f"there is no component {quote(sibling.id)}{near}")
+                reading.report(sibling.key_path, f"there is no component {quote(sibling.id)}{near}")
         found[identity] = replace(component, dependencies=plugs, siblings={})
     return found

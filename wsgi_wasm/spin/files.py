@@ -15,7 +15,7 @@ from wsgi_wasm.files.beneath import Outside, real_beneath
 from wsgi_wasm.messages import quote
 from wsgi_wasm.spin.globs import compiled, is_glob
 from wsgi_wasm.spin.model import Component, Mount
-from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.tables import ManifestReading
 
 MOST_FILES = 20_000  # of one component
 
@@ -23,27 +23,27 @@ Files = Mapping[str, Path]
 """Paths below the guest's root, without a slash before, and the host's real files."""
 
 
-def select(component: Component, reading: Reading) -> Files:
+def select(component: Component, reading: ManifestReading) -> Files:
     """What `files` and `exclude_files` name. Mistakes are reported."""
     root = Path(os.path.realpath(reading.base))
     found: dict[str, Path] = {}
     for number, mount in enumerate(component.files):
-        place = f"component.{component.id}.files[{number}]"
+        key_path = f"component.{component.id}.files[{number}]"
         try:
             found.update(_mounted(mount, root, component.exclude_files))
         except (ValueError, re.error) as error:
-            reading.report(place, str(error))
+            reading.report(key_path, str(error))
     if len(found) > MOST_FILES:
         reading.report(f"component.{component.id}.files", f"name {len(found)} files; the maximum is {MOST_FILES}")
     _check_tree(found, f"component.{component.id}.files", reading)
     return found
 
 
-def _check_tree(found: Files, place: str, reading: Reading) -> None:
+def _check_tree(found: Files, key_path: str, reading: ManifestReading) -> None:
     """A name cannot be a file and a directory at once."""
     directories = {str(parent) for name in found for parent in PurePosixPath(name).parents}
     for name in sorted(directories & found.keys()):
-        reading.report(place, f"{quote(name)} would be both a file and a directory")
+        reading.report(key_path, f"{quote(name)} would be both a file and a directory")
 
 
 def _mounted(mount: Mount, root: Path, excluded: tuple[str, ...]) -> Iterator[tuple[str, Path]]:

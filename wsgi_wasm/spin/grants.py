@@ -12,7 +12,7 @@ from wsgi_wasm.config.model import AllowedHost, Database, Grants, KeyValueStore,
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Component
 from wsgi_wasm.spin.runtime_config import RuntimeConfig
-from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.tables import ManifestReading
 from wsgi_wasm.spin.variables import expand
 
 MAX_SIZE = 1 << 30  # bytes of a file, as for stores and databases of the site that do not say more
@@ -28,21 +28,21 @@ def component_grants(
     runtime: RuntimeConfig,
     limits: Outbound,
     values: Mapping[str, str],
-    reading: Reading,
+    reading: ManifestReading,
 ) -> Grants:
     """Labels lead to the stores of the runtime configuration, templates are expanded with `values`. Mistakes are
     reported."""
-    place = f"component.{component.id}"
-    stores = _labelled(component.key_value_stores, runtime.key_value, f"{place}.key_value_stores", reading)
-    databases = _labelled(component.sqlite_databases, runtime.sqlite, f"{place}.sqlite_databases", reading)
-    hosts = _hosts(component, f"{place}.allowed_outbound_hosts", values, reading)
+    key_path = f"component.{component.id}"
+    stores = _labelled(component.key_value_stores, runtime.key_value, f"{key_path}.key_value_stores", reading)
+    databases = _labelled(component.sqlite_databases, runtime.sqlite, f"{key_path}.sqlite_databases", reading)
+    hosts = _hosts(component, f"{key_path}.allowed_outbound_hosts", values, reading)
     return Grants(
         key_value={label: _store(label, store) for label, store in stores.items()},
         sqlite={label: Database(path=path, max_size=MAX_SIZE) for label, path in databases.items()},
         variables={
             name: Variable(value=text, file=None)
             for name, template in component.variables.items()
-            if (text := _expanded(template, f"{place}.variables.{name}", values, reading)) is not None
+            if (text := _expanded(template, f"{key_path}.variables.{name}", values, reading)) is not None
         },
         redis=_of(hosts, "redis", "rediss"),
         outbound=replace(limits, hosts=_of(hosts, "http", "https")),
@@ -50,11 +50,13 @@ def component_grants(
     )
 
 
-def _labelled(labels: Sequence[str], stores: Mapping[str, Store], place: str, reading: Reading) -> dict[str, Store]:
+def _labelled(
+    labels: Sequence[str], stores: Mapping[str, Store], key_path: str, reading: ManifestReading
+) -> dict[str, Store]:
     for number, label in enumerate(labels):
         if label not in stores:
             near = did_you_mean(label, tuple(stores))
-            reading.report(f"{place}[{number}]", f"{quote(label)} is not in the runtime_config{near}")
+            reading.report(f"{key_path}[{number}]", f"{quote(label)} is not in the runtime_config{near}")
     return {label: stores[label] for label in labels if label in stores}
 
 
@@ -65,16 +67,18 @@ def _store(label: str, store: Path | str) -> KeyValueStore:
     return KeyValueStore(name=label, path=None, redis=store, prefix="", max_size=MAX_SIZE)
 
 
-def _hosts(component: Component, place: str, values: Mapping[str, str], reading: Reading) -> list[AllowedHost]:
+def _hosts(
+    component: Component, key_path: str, values: Mapping[str, str], reading: ManifestReading
+) -> list[AllowedHost]:
     found = []
     for number, template in enumerate(component.allowed_outbound_hosts):
-        text = _expanded(template, f"{place}[{number}]", values, reading)
+        text = _expanded(template, f"{key_path}[{number}]", values, reading)
         if text is None or (text != template and text in _NOWHERE):
             continue
         try:
             found.append(parse_allowed_host(text))
         except ValueError as error:
-            reading.report(f"{place}[{number}]", f"{quote(template)} {error}")
+            reading.report(f"{key_path}[{number}]", f"{quote(template)} {error}")
     return found
 
 
@@ -82,9 +86,9 @@ def _of(hosts: Sequence[AllowedHost], *schemes: str) -> tuple[AllowedHost, ...]:
     return tuple(host for host in hosts if host.scheme in (*schemes, "*"))
 
 
-def _expanded(template: str, place: str, values: Mapping[str, str], reading: Reading) -> str | None:
+def _expanded(template: str, key_path: str, values: Mapping[str, str], reading: ManifestReading) -> str | None:
     try:
         return expand(template, values)
     except ValueError as error:
-        reading.report(place, str(error))
+        reading.report(key_path, str(error))
         return None

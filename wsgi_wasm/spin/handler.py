@@ -29,7 +29,7 @@ from wsgi_wasm.protocols.cgi import Cgi, with_search_words
 from wsgi_wasm.spin import Application
 from wsgi_wasm.spin.chaining import serve
 from wsgi_wasm.spin.model import StaticResponse, Trigger, Wagi
-from wsgi_wasm.spin.patterns import WELL_KNOWN, Found, PatternTable
+from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, RouteMatch
 from wsgi_wasm.spin.request import Target, target_of, wagi_arguments, with_headers, with_variables
 
 INTERNAL = ".spin.internal"  # the end of a component's name as a host
@@ -100,9 +100,9 @@ class Neighbours:
         found = PatternTable([("/...", trigger)]).match(target.path)
         assert found is not None
         assert trigger.component is not None
-        told = as_program if trigger.wagi is not None else as_component
+        environ_of = as_program if trigger.wagi is not None else as_component
         handler = self._handlers[trigger.component, trigger.wagi]
-        return self._dispatcher.answer(Neighbour(handler), told(request, target, found))
+        return self._dispatcher.answer(Neighbour(handler), environ_of(request, target, found))
 
 
 class Neighbour:
@@ -153,8 +153,8 @@ class SpinHandler:
             return answer(request, trigger.response)
         assert trigger.component is not None
         handler = self._handlers[trigger.component, trigger.wagi]
-        told = as_program if trigger.wagi is not None else as_component
-        return handler.serve(told(request, target, found))
+        environ_of = as_program if trigger.wagi is not None else as_component
+        return handler.serve(environ_of(request, target, found))
 
     def _about(self, request: Request, name: str) -> Iterable[bytes]:
         """What Spin itself answers for every application."""
@@ -169,13 +169,13 @@ class SpinHandler:
         return answer(request, response)
 
 
-def as_component(request: Request, target: Target, found: Found[Trigger]) -> Request:
+def as_component(request: Request, target: Target, found: RouteMatch[Trigger]) -> Request:
     """The request as a component gets it: at the path that it has within the application."""
     environ = with_headers(request.environ, target, found)
     return replace(request, environ=environ, script_name="", path_info=target.decoded_path)
 
 
-def as_program(request: Request, target: Target, found: Found[Trigger]) -> Request:
+def as_program(request: Request, target: Target, found: RouteMatch[Trigger]) -> Request:
     """The request as a CGI program gets it: what `/...` stands for is its path info (RFC 3875 4.1.5)."""
     environ = with_variables(request.environ, target, found)
     script_name, path_info = target.split(found.rest)

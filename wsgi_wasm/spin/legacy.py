@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from wsgi_wasm.messages import quote
 from wsgi_wasm.spin.patterns import parse_base
-from wsgi_wasm.spin.tables import Table
+from wsgi_wasm.spin.tables import TomlTable
 
 _DATABASES = ("redis://*:*", "mysql://*:*", "postgres://*:*")
 
@@ -15,19 +15,19 @@ _DATABASES = ("redis://*:*", "mysql://*:*", "postgres://*:*")
 _COMPONENT = {"config": "variables"}
 
 
-def is_first_version(table: Table) -> bool:
+def is_first_version(table: TomlTable) -> bool:
     """Whether the manifest says that it is of the first version; Spin wrote that in two ways."""
     return "spin_version" in table or table.data.get("spin_manifest_version") == "1"
 
 
-def converted(table: Table) -> tuple[Table, str]:
+def converted(table: TomlTable) -> tuple[TomlTable, str]:
     """The same application as a manifest of the second version, which has no `base`, and that."""
     data = table.data
     trigger = data.get("trigger")
     if not isinstance(trigger, dict) or trigger.get("type") != "http":
         table.report("trigger", 'an application for HTTP has trigger = {type = "http"}')
         trigger = {}
-    base = _base(Table(trigger, table.at("trigger"), table.reading))
+    base = _base(TomlTable(trigger, table.at("trigger"), table.reading))
     application = {name: data[name] for name in ("name", "version", "description", "authors") if name in data}
     moved = {"spin_version", "spin_manifest_version", "trigger", "component", *application}
     components: dict[str, Any] = {}
@@ -37,7 +37,7 @@ def converted(table: Table) -> tuple[Table, str]:
         triggers.append({"id": f"trigger-{identity}", "component": identity, **_dict(entry.value("trigger"))})
         components[identity] = _component(entry.data)
     second = {name: value for name, value in data.items() if name not in moved}
-    second_table = Table(
+    second_table = TomlTable(
         {
             **second,
             "spin_manifest_version": 2,
@@ -51,7 +51,7 @@ def converted(table: Table) -> tuple[Table, str]:
     return second_table, base
 
 
-def _base(trigger: Table) -> str:
+def _base(trigger: TomlTable) -> str:
     text = trigger.text("base", "/")
     try:
         return parse_base(text)

@@ -12,9 +12,9 @@ from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.components import check_variable, read_component
 from wsgi_wasm.spin.dependencies import with_siblings
 from wsgi_wasm.spin.legacy import converted, is_first_version
-from wsgi_wasm.spin.model import Component, Manifest, StaticResponse, Trigger, Variable, Wagi
+from wsgi_wasm.spin.model import ApplicationVariable, Component, Manifest, StaticResponse, Trigger, Wagi
 from wsgi_wasm.spin.patterns import parse_pattern
-from wsgi_wasm.spin.tables import Table, kind_of, read_toml
+from wsgi_wasm.spin.tables import TomlTable, kind_of, read_toml
 
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 5.5
 _STATUSES = range(200, 600)
@@ -32,13 +32,13 @@ def read_manifest(path: Path, profile: str | None = None) -> Manifest:
     return manifest
 
 
-def _read(path: Path, top: Table, base: str, profile: str | None) -> Manifest:
+def _read(path: Path, top: TomlTable, base: str, profile: str | None) -> Manifest:
     top.ignore("spin_manifest_version")
     remarks: list[str] = []
     application = top.table("application")
     if application is None:
         top.report("", "needs the table [application]")
-        application = Table({"name": "?"}, "application", top.reading)
+        application = TomlTable({"name": "?"}, "application", top.reading)
     application.ignore("authors", "tool", "targets")
     _check_globals(application, remarks)
     components: dict[str, Component] = {}
@@ -64,12 +64,12 @@ def _read(path: Path, top: Table, base: str, profile: str | None) -> Manifest:
     return manifest
 
 
-def _profiles(component: Table) -> dict[str, Any]:
+def _profiles(component: TomlTable) -> dict[str, Any]:
     profiles = component.data.get("profile")
     return profiles if isinstance(profiles, dict) else {}
 
 
-def _check_globals(application: Table, remarks: list[str]) -> None:
+def _check_globals(application: TomlTable, remarks: list[str]) -> None:
     for kind, table in application.tables("trigger"):
         if kind != "http":
             remarks.append(f"{table.path}: only HTTP triggers are supported")
@@ -79,7 +79,7 @@ def _check_globals(application: Table, remarks: list[str]) -> None:
         table.close()
 
 
-def _variables(top: Table) -> dict[str, Variable]:
+def _variables(top: TomlTable) -> dict[str, ApplicationVariable]:
     variables = {}
     for name, table in top.tables("variables"):
         check_variable(name, table.path, table)
@@ -87,13 +87,13 @@ def _variables(top: Table) -> dict[str, Variable]:
         default = table.text("default") if "default" in table else None
         if table.flag("required") == (default is not None):
             table.report("", "needs either a 'default' or 'required = true'")
-        variables[name] = Variable(default=default, secret=table.flag("secret"))
+        variables[name] = ApplicationVariable(default=default, secret=table.flag("secret"))
         table.close()
     return variables
 
 
 def _triggers(
-    top: Table, components: dict[str, Component], profile: str | None, remarks: list[str]
+    top: TomlTable, components: dict[str, Component], profile: str | None, remarks: list[str]
 ) -> tuple[Trigger, ...]:
     table = top.table("trigger")
     triggers: list[Trigger] = []
@@ -111,13 +111,13 @@ def _triggers(
 
 
 def _trigger(
-    table: Table, number: int, components: dict[str, Component], profile: str | None, remarks: list[str]
+    table: TomlTable, number: int, components: dict[str, Component], profile: str | None, remarks: list[str]
 ) -> Trigger:
     identity = table.text("id")
     component = table.value("component")
     if isinstance(component, dict):
         name = f"{identity or f'trigger-{number}'}-component"
-        inline = Table(component, table.at("component"), table.reading)
+        inline = TomlTable(component, table.at("component"), table.reading)
         components[name] = read_component(name, inline, profile, remarks)
         component = name
     elif component is not None and not isinstance(component, str):
@@ -140,7 +140,7 @@ def _trigger(
     return trigger
 
 
-def _check_middleware(table: Table) -> None:
+def _check_middleware(table: TomlTable) -> None:
     dependencies = table.table("dependencies")
     for name in dependencies.data if dependencies is not None else ():
         if name == "middleware":
@@ -152,7 +152,7 @@ def _check_middleware(table: Table) -> None:
         table.ignore("components")
 
 
-def _route(table: Table) -> str | None:
+def _route(table: TomlTable) -> str | None:
     """The pattern; None for a private endpoint."""
     value = table.value("route")
     if isinstance(value, str):
@@ -170,7 +170,7 @@ def _route(table: Table) -> str | None:
     return None
 
 
-def _executor(table: Table) -> Wagi | None:
+def _executor(table: TomlTable) -> Wagi | None:
     executor = table.table("executor")
     if executor is None:
         return None
@@ -188,7 +188,7 @@ def _executor(table: Table) -> Wagi | None:
     return wagi
 
 
-def _static_response(table: Table) -> StaticResponse | None:
+def _static_response(table: TomlTable) -> StaticResponse | None:
     found = table.table("static_response")
     if found is None:
         return None
@@ -198,13 +198,13 @@ def _static_response(table: Table) -> StaticResponse | None:
         status = None
     fields = found.text_table("headers")
     for name, value in fields.items():
-        place = path_of(found.at("headers"), name)
+        key_path = path_of(found.at("headers"), name)
         try:
             response_field(name)
         except ValueError as error:
-            found.reading.report(place, str(error))
+            found.reading.report(key_path, str(error))
         if not _FIELD_VALUE.fullmatch(value):
-            found.reading.report(place, "contains a character that a response field cannot have")
+            found.reading.report(key_path, "contains a character that a response field cannot have")
     response = StaticResponse(
         status=200 if status is None else status,
         fields=tuple(fields.items()),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
+class ApplicationVariable:
     """A variable of the application. Without a default a value must come from outside."""
 
     default: str | None
@@ -53,10 +53,10 @@ class Mount:
 
 
 class Sibling(NamedTuple):
-    """A dependency that is another component of the application; `place` is the key that names it."""
+    """A dependency that is another component of the application; `key_path` is the key that names it."""
 
     id: str
-    place: str
+    key_path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Manifest:
     version: str
     description: str
     base: str
-    variables: Mapping[str, Variable]
+    variables: Mapping[str, ApplicationVariable]
     triggers: tuple[Trigger, ...]
     components: Mapping[str, Component]
     remarks: tuple[str, ...]

@@ -22,7 +22,7 @@ _WORD = re.compile(r"[\x21-\x22\x24-\x29\x2b-\x2e\x30-\x3e\x40-\x7e]+")  # no '#
 WELL_KNOWN = "/.well-known/spin/"
 
 
-class Pattern(NamedTuple):
+class RoutePattern(NamedTuple):
     """A route as written, the same behind the application's `base`, with a slash before and none at the end, and its
     parts. `segments` hold `:` before names."""
 
@@ -49,10 +49,10 @@ class Pattern(NamedTuple):
         return re.sub(r"/(?:\.\.\.|\*)$", "", self.clean)
 
 
-class Found(NamedTuple, Generic[T]):
+class RouteMatch(NamedTuple, Generic[T]):
     """What a path matched: the pattern and its target, what each `:name` stood for, and the rest for `/...`."""
 
-    pattern: Pattern
+    pattern: RoutePattern
     target: T
     names: tuple[tuple[str, str], ...]
     rest: str
@@ -66,7 +66,7 @@ def parse_base(text: str) -> str:
     return pattern.clean
 
 
-def parse_pattern(text: str, base: str = "") -> Pattern:
+def parse_pattern(text: str, base: str = "") -> RoutePattern:
     """`base` is as `parse_base` gives it. Raises ValueError, worded to follow the quoted text."""
     clean = base + (text if text.startswith("/") else f"/{text}").removesuffix("/")
     segments = clean.split("/")[1:]
@@ -83,7 +83,7 @@ def parse_pattern(text: str, base: str = "") -> Pattern:
             )
         elif segment == "...":
             raise ValueError("has '...' in the middle; it is only allowed at the end")
-    return Pattern(text, clean, tuple(segments), wild, base)
+    return RoutePattern(text, clean, tuple(segments), wild, base)
 
 
 class PatternTable(Generic[T]):
@@ -91,7 +91,7 @@ class PatternTable(Generic[T]):
     of two equal routes the last one counts."""
 
     def __init__(self, entries: Iterable[tuple[str, T]], base: str = "") -> None:
-        taken: dict[tuple[str, ...], tuple[Pattern, T]] = {}
+        taken: dict[tuple[str, ...], tuple[RoutePattern, T]] = {}
         self.shadowed: list[tuple[str, T, T]] = []
         for text, target in entries:
             pattern = parse_pattern(text, base)
@@ -103,7 +103,7 @@ class PatternTable(Generic[T]):
         # Stable, so what is of the same rank stays in the manifest's order.
         self._entries = sorted(taken.values(), key=lambda entry: entry[0].order)
 
-    def match(self, path: str) -> Found[T] | None:
+    def match(self, path: str) -> RouteMatch[T] | None:
         """The best pattern for `path`, which is raw and begins with a slash."""
         slash = len(path) > 1 and path.endswith("/")
         segments = path.removesuffix("/").split("/")[1:]
@@ -112,11 +112,11 @@ class PatternTable(Generic[T]):
             if names is not None:
                 rest = "".join(f"/{segment}" for segment in segments[len(pattern.segments) :]) if pattern.wild else ""
                 ends_in_slash = pattern.wild and (slash or path == "/")
-                return Found(pattern, target, names, rest + "/" if ends_in_slash else rest)
+                return RouteMatch(pattern, target, names, rest + "/" if ends_in_slash else rest)
         return None
 
 
-def _names(pattern: Pattern, segments: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
+def _names(pattern: RoutePattern, segments: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
     """What the names stand for where `pattern` fits these segments, else None."""
     own = pattern.segments
     if len(segments) < len(own) or (len(segments) > len(own) and not pattern.wild):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from wsgi_wasm.spin.model import Trigger
-from wsgi_wasm.spin.patterns import Found
+from wsgi_wasm.spin.patterns import RouteMatch
 
 # What RFC 3986 3.3 allows in a path besides letters and digits, and `quote` would escape.
 _PATH_SAFE = "/!$&'()*+,;=:@~"
@@ -96,7 +96,7 @@ def _encoded(path: str) -> str:
     return quote(path.encode("latin-1"), safe=_PATH_SAFE)
 
 
-def facts(environ: Mapping[str, Any], target: Target, found: Found[Trigger]) -> Iterator[tuple[str, str]]:
+def facts(environ: Mapping[str, Any], target: Target, found: RouteMatch[Trigger]) -> Iterator[tuple[str, str]]:
     """Name and value of everything that Spin tells, names in capitals and without `SPIN_` or `X_`."""
     pattern = found.pattern
     yield "PATH_INFO", found.rest
@@ -121,22 +121,22 @@ def _client(environ: Mapping[str, Any]) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def with_headers(environ: Mapping[str, Any], target: Target, found: Found[Trigger]) -> dict[str, Any]:
+def with_headers(environ: Mapping[str, Any], target: Target, found: RouteMatch[Trigger]) -> dict[str, Any]:
     """The environ for the HTTP executor: the application's own target, and the `spin-*` headers in place of any that
     the client sent."""
-    told = {key: value for key, value in environ.items() if not key.startswith(HEADER_PREFIX)}
-    told.update((f"{HEADER_PREFIX}{name}", value) for name, value in facts(environ, target, found))
-    told["REQUEST_URI"] = told["RAW_URI"] = target.path_and_query
-    return told
+    variables = {key: value for key, value in environ.items() if not key.startswith(HEADER_PREFIX)}
+    variables.update((f"{HEADER_PREFIX}{name}", value) for name, value in facts(environ, target, found))
+    variables["REQUEST_URI"] = variables["RAW_URI"] = target.path_and_query
+    return variables
 
 
-def with_variables(environ: Mapping[str, Any], target: Target, found: Found[Trigger]) -> dict[str, Any]:
+def with_variables(environ: Mapping[str, Any], target: Target, found: RouteMatch[Trigger]) -> dict[str, Any]:
     """The environ for the Wagi executor: variables `X_*`, which the component's route passes on."""
-    told = {key: value for key, value in environ.items() if not key.startswith((HEADER_PREFIX, "X_PATH_MATCH_"))}
-    told.update((f"X_{name}", value) for name, value in facts(environ, target, found) if name != "PATH_INFO")
-    told["X_RAW_PATH_INFO"] = found.rest
-    told["REQUEST_URI"] = target.mount + target.path_and_query
-    return told
+    variables = {key: value for key, value in environ.items() if not key.startswith((HEADER_PREFIX, "X_PATH_MATCH_"))}
+    variables.update((f"X_{name}", value) for name, value in facts(environ, target, found) if name != "PATH_INFO")
+    variables["X_RAW_PATH_INFO"] = found.rest
+    variables["REQUEST_URI"] = target.mount + target.path_and_query
+    return variables
 
 
 def wagi_arguments(template: str, path: str, query: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.messages import did_you_mean, quote
-from wsgi_wasm.spin.tables import Table, read_toml
+from wsgi_wasm.spin.tables import TomlTable, read_toml
 from wsgi_wasm.spin.variables import PREFIX, Provider, from_environment
 
 KEY_VALUE_FILE, SQLITE_FILE = "sqlite_key_value.db", "sqlite_db.db"
@@ -75,7 +75,7 @@ def read_runtime_config(
     return config
 
 
-def _key_value_stores(top: Table, base: Path) -> Iterator[tuple[str, Path | str]]:
+def _key_value_stores(top: TomlTable, base: Path) -> Iterator[tuple[str, Path | str]]:
     for label, table in top.tables("key_value_store"):
         match _kind(table, "spin", "redis"):
             case "spin":
@@ -85,7 +85,7 @@ def _key_value_stores(top: Table, base: Path) -> Iterator[tuple[str, Path | str]
         table.close()
 
 
-def _databases(top: Table, base: Path) -> Iterator[tuple[str, Path]]:
+def _databases(top: TomlTable, base: Path) -> Iterator[tuple[str, Path]]:
     for label, table in top.tables("sqlite_database"):
         if _kind(table, "spin"):
             yield label, base / _required(table, "path", "a database in memory would differ from process to process")
@@ -94,14 +94,14 @@ def _databases(top: Table, base: Path) -> Iterator[tuple[str, Path]]:
         table.close()
 
 
-def _required(table: Table, name: str, why: str) -> str:
+def _required(table: TomlTable, name: str, why: str) -> str:
     text = table.text(name)
     if not text:
         table.report("", f"needs the key {quote(name)}: {why}")
     return text
 
 
-def _kind(table: Table, *allowed: str) -> str:
+def _kind(table: TomlTable, *allowed: str) -> str:
     """The table's `type`, or nothing after reporting one that is not offered."""
     kind = table.text("type", required=True)
     if kind in allowed:
@@ -113,7 +113,7 @@ def _kind(table: Table, *allowed: str) -> str:
     return ""
 
 
-def _memory(top: Table) -> int | None:
+def _memory(top: TomlTable) -> int | None:
     value: Any = top.value("max_instance_memory")
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
@@ -124,7 +124,7 @@ def _memory(top: Table) -> int | None:
 # Where variables come from -------------------------------------------------------------------------------------------
 
 
-def _providers(top: Table, base: Path, environ: Mapping[str, str]) -> Iterator[Provider]:
+def _providers(top: TomlTable, base: Path, environ: Mapping[str, str]) -> Iterator[Provider]:
     for name in ("variables_provider", "config_provider"):
         for table in top.array(name):
             match _kind(table, "env", "static"):

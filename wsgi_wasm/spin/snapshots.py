@@ -55,18 +55,18 @@ def snapshot(files: Files, cache_directory: Path) -> Snapshot:
         home = snapshots_home(TrustedDirectory(cache_directory))
     except UntrustedFile:
         return Snapshot(_temporary(files, seal))
-    place = home.directory / seal
+    directory = home.directory / seal
     for _ in range(10):  # somebody may remove it between two lines here, once or twice
-        held = _held(place)
-        if held is not None:
-            return held
+        existing = _existing(directory)
+        if existing is not None:
+            return existing
         if not home.writable:
             return Snapshot(_temporary(files, seal))
-        made = _made(files, place)
+        made = _made(files, directory)
         if made is not None:
             prune(home, time.time() - UNUSED)
             return made
-    raise OSError(0, f"{escaped(place)} is removed repeatedly by another process")
+    raise OSError(0, f"{escaped(directory)} is removed repeatedly by another process")
 
 
 def snapshots_home(cache: TrustedDirectory) -> TrustedDirectory:
@@ -74,46 +74,46 @@ def snapshots_home(cache: TrustedDirectory) -> TrustedDirectory:
     return TrustedDirectory(cache.directory / "files")
 
 
-def _held(place: Path) -> Snapshot | None:
+def _existing(directory: Path) -> Snapshot | None:
     """The copy with a lock on it, None where there is none."""
     try:
-        lock = use_directory(place)  # where the file system has no locks, age alone decides
+        lock = use_directory(directory)  # where the file system has no locks, age alone decides
     except FileNotFoundError:
         return None
     try:
-        if not os.path.samestat(os.fstat(lock), place.stat()):
+        if not os.path.samestat(os.fstat(lock), directory.stat()):
             raise FileNotFoundError
         with contextlib.suppress(OSError):  # of another user, in a cache that is shared
-            os.utime(place)
+            os.utime(directory)
     except FileNotFoundError:
         os.close(lock)
         return None
-    return Snapshot(place, lock)
+    return Snapshot(directory, lock)
 
 
-def _made(files: Files, place: Path) -> Snapshot | None:
+def _made(files: Files, directory: Path) -> Snapshot | None:
     """A new copy with a lock on it, None where another process was faster."""
-    fresh = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     lock = use_directory(fresh)
     try:
-        _copy(files, fresh, place.parent.stat().st_mode)
-        fresh.rename(place)
+        _copy(files, fresh, directory.parent.stat().st_mode)
+        fresh.rename(directory)
     except OSError as error:
         os.close(lock)
         shutil.rmtree(fresh, ignore_errors=True)
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
         return None
-    return Snapshot(place, lock)
+    return Snapshot(directory, lock)
 
 
 # What is no longer used ----------------------------------------------------------------------------------------------
 
 
-def is_used(place: Path) -> bool:
+def is_used(directory: Path) -> bool:
     """Whether a process holds the copy. Raises OSError."""
     try:
-        with locked_directory(place):
+        with locked_directory(directory):
             return False
     except BlockingIOError:
         return True
@@ -121,33 +121,33 @@ def is_used(place: Path) -> bool:
 
 def copies(home: TrustedDirectory) -> Iterator[tuple[Path, float]]:
     """Every copy, and when it was last loaded (seconds since the epoch)."""
-    for place in home.directory.iterdir():
-        if _SEAL.fullmatch(place.name):
+    for directory in home.directory.iterdir():
+        if _SEAL.fullmatch(directory.name):
             with contextlib.suppress(OSError):
-                yield place, place.stat().st_mtime
+                yield directory, directory.stat().st_mtime
 
 
 def prune(home: TrustedDirectory, before: float) -> list[Path]:
     """Remove the copies that were last loaded before this time and that nobody holds, and what is left of copies that
     were never finished; the copies that went."""
     removed = []
-    for place, loaded in copies(home):
-        if loaded < before and _removed(place):
-            removed.append(place)
-    for place in home.directory.glob(".*"):
+    for directory, loaded in copies(home):
+        if loaded < before and _removed(directory):
+            removed.append(directory)
+    for directory in home.directory.glob(".*"):
         with contextlib.suppress(OSError):
-            if place.stat().st_mtime < time.time() - DAY:
-                shutil.rmtree(place, ignore_errors=True)
+            if directory.stat().st_mtime < time.time() - DAY:
+                shutil.rmtree(directory, ignore_errors=True)
     return removed
 
 
-def _removed(place: Path) -> bool:
+def _removed(directory: Path) -> bool:
     """Whether nobody holds it, and it is gone."""
     try:
-        with locked_directory(place):
+        with locked_directory(directory):
             # Under another name first: whoever finds it from now on finds it whole or not at all.
-            aside = place.with_name(f".{place.name}-old-{os.getpid()}")
-            place.rename(aside)
+            aside = directory.with_name(f".{directory.name}-old-{os.getpid()}")
+            directory.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
     except OSError:
         return False
@@ -162,10 +162,10 @@ _temporaries: dict[str, Path] = {}
 
 def _temporary(files: Files, seal: str) -> Path:
     if seal not in _temporaries:
-        place = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
-        atexit.register(shutil.rmtree, place, ignore_errors=True)
-        _copy(files, place, 0o700)
-        _temporaries[seal] = place
+        directory = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        _copy(files, directory, 0o700)
+        _temporaries[seal] = directory
     return _temporaries[seal]
 
 

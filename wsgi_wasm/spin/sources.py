@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wsgi_wasm.messages import quote
-from wsgi_wasm.spin.tables import Table, kind_of
+from wsgi_wasm.spin.tables import TomlTable, kind_of
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 MISSING = Path("missing.wasm")  # stands in for a source that was reported
 
 
-def read_source(table: Table, name: str) -> Path:
+def read_source(table: TomlTable, name: str) -> Path:
     """The file that the key `name` means: a path, or `{url, digest}`. Reports what cannot be found without fetching."""
     value = table.value(name)
     if isinstance(value, str):
         return table.reading.base / value
     if isinstance(value, dict):
-        source = Table(value, table.at(name), table.reading)
+        source = TomlTable(value, table.at(name), table.reading)
         found = _remote(source) if "url" in source else _registry(source)
         source.close()
         return found
@@ -34,7 +34,7 @@ def read_source(table: Table, name: str) -> Path:
     return MISSING
 
 
-def _remote(source: Table) -> Path:
+def _remote(source: TomlTable) -> Path:
     url, digest = source.text("url"), source.text("digest", required=True)
     source.ignore("export", "inherit_configuration")
     match = _DIGEST.fullmatch(digest)
@@ -44,21 +44,21 @@ def _remote(source: Table) -> Path:
                 "digest", f"{quote(digest)} is not a valid digest; write 'sha256:' and 64 lower-case hex digits"
             )
         return MISSING
-    places = [*local_copies(match[1], source.reading.base, os.environ)]
-    for place in places:
-        if place.is_file():
-            if _sha256(place) == match[1]:
-                return place
-            source.report("digest", f"{place} does not have this digest")
+    candidates = [*local_copies(match[1], source.reading.base, os.environ)]
+    for candidate in candidates:
+        if candidate.is_file():
+            if _sha256(candidate) == match[1]:
+                return candidate
+            source.report("digest", f"{candidate} does not have this digest")
             return MISSING
     source.report(
         "url",
-        f"files are not downloaded: fetch {quote(url)} and save it as {places[0]}, or let `spin up` fetch it once",
+        f"files are not downloaded: fetch {quote(url)} and save it as {candidates[0]}, or let `spin up` fetch it once",
     )
     return MISSING
 
 
-def _registry(source: Table) -> Path:
+def _registry(source: TomlTable) -> Path:
     source.ignore("registry", "export", "inherit_configuration")
     package, version = source.text("package"), source.text("version")
     what = f"{package}@{version}" if package else version

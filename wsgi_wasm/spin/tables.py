@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
-class Reading:
+class ManifestReading:
     """One run over one file, and the problems found so far. `base` is where the file's paths start."""
 
     file: str
@@ -36,16 +36,16 @@ class Reading:
             raise ConfigError(list(self.problems))
 
 
-def read_toml(path: Path) -> Table:
+def read_toml(path: Path) -> TomlTable:
     """The file's top level. Raises ConfigError where it cannot be read or is no TOML."""
-    reading = Reading(file=str(path), base=path.absolute().parent)
+    reading = ManifestReading(file=str(path), base=path.absolute().parent)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             reading.report("", "larger than 1 MiB")
         else:
-            return Table(tomllib.loads(data.decode("utf-8")), "", reading)
+            return TomlTable(tomllib.loads(data.decode("utf-8")), "", reading)
     except OSError as error:
         reading.report("", f"cannot be read: {reason(error)}")
     except UnicodeDecodeError as error:
@@ -72,10 +72,10 @@ def kind_of(value: Any) -> str:
             return str(value)
 
 
-class Table:
+class TomlTable:
     """One table. Ask for its keys, then `close` it: keys that were not asked for are reported."""
 
-    def __init__(self, data: Mapping[str, Any], path: str, reading: Reading) -> None:
+    def __init__(self, data: Mapping[str, Any], path: str, reading: ManifestReading) -> None:
         self.data = data
         self.path = path
         self.reading = reading
@@ -136,30 +136,30 @@ class Table:
                 self.reading.report(path_of(self.at(name), key), f"expected a text, found {kind_of(value)}{hint}")
         return {key: value for key, value in found.items() if isinstance(value, str)}
 
-    def table(self, name: str) -> Table | None:
+    def table(self, name: str) -> TomlTable | None:
         """A table, None without the key."""
         found = self._typed(name, dict, "a table")
-        return None if found is None else Table(found, self.at(name), self.reading)
+        return None if found is None else TomlTable(found, self.at(name), self.reading)
 
-    def tables(self, name: str) -> Iterator[tuple[str, Table]]:
+    def tables(self, name: str) -> Iterator[tuple[str, TomlTable]]:
         """The entries of a table of tables, by key."""
         found = self._typed(name, dict, "a table") or {}
         for key, value in found.items():
-            place = path_of(self.at(name), key)
+            key_path = path_of(self.at(name), key)
             if isinstance(value, dict):
-                yield key, Table(value, place, self.reading)
+                yield key, TomlTable(value, key_path, self.reading)
             else:
-                self.reading.report(place, f"expected a table, found {kind_of(value)}")
+                self.reading.report(key_path, f"expected a table, found {kind_of(value)}")
 
-    def array(self, name: str) -> Iterator[Table]:
+    def array(self, name: str) -> Iterator[TomlTable]:
         """The entries of an array of tables."""
         found: Sequence[Any] = self._typed(name, list, f"tables; write [[{self.at(name)}]]") or ()
         for number, value in enumerate(found):
-            place = f"{self.at(name)}[{number}]"
+            key_path = f"{self.at(name)}[{number}]"
             if isinstance(value, dict):
-                yield Table(value, place, self.reading)
+                yield TomlTable(value, key_path, self.reading)
             else:
-                self.reading.report(place, f"expected a table, found {kind_of(value)}")
+                self.reading.report(key_path, f"expected a table, found {kind_of(value)}")
 
     def _typed(self, name: str, kind: type, noun: str) -> Any:
         value = self.value(name)

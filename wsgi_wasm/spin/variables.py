@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Manifest
-from wsgi_wasm.spin.tables import Reading
+from wsgi_wasm.spin.tables import ManifestReading
 
 Provider = Callable[[str], str | None]
 """Gives a variable's value, None where it has none."""
@@ -20,7 +20,7 @@ def from_environment(environ: Mapping[str, str], prefix: str = PREFIX) -> Provid
 
 
 def resolve(
-    manifest: Manifest, given: Mapping[str, str], providers: Sequence[Provider], reading: Reading
+    manifest: Manifest, given: Mapping[str, str], providers: Sequence[Provider], reading: ManifestReading
 ) -> dict[str, str]:
     """The value of each variable: what is `given`, then the first provider that has one, then the manifest's default.
 

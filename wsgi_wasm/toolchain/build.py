@@ -75,7 +75,7 @@ def build(
 
 def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = ()) -> None:
     """Compile C without any library into the core module of a component that is written as text (see
-    `component.place`). It imports its memory, of which its stack and data take the beginning. `exports` are symbols of
+    `binary.embed`). It imports its memory, of which its stack and data take the beginning. `exports` are symbols of
     the linker's that it exports too. Raises BuildError.
     """
     target = ["--target=wasm32-freestanding", "-mcpu=mvp+bulk_memory+sign_ext+mutable_globals"]

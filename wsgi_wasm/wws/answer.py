@@ -15,7 +15,7 @@ from typing import Any
 
 from wsgi_wasm.cgi import abnf
 from wsgi_wasm.errors import BadGateway
-from wsgi_wasm.wws.reader import MAX_TEXT, Reader
+from wsgi_wasm.wws.reader import MAX_TEXT, JsonReader
 
 MAX_FIELDS = 200  # header fields; `HeadParser` has its own bound on lines
 MAX_PAIRS = 10_000  # of `kv`
@@ -43,8 +43,8 @@ class WorkerAnswer:
 
 def read_answer(output: bytes | bytearray) -> WorkerAnswer:
     """Raises BadGateway, naming what is wrong and where. Takes at most twice the output's memory besides it."""
-    reader = Reader(output)
-    draft = _Draft()
+    reader = JsonReader(output)
+    draft = _AnswerDraft()
     for name in reader.names("the answer"):
         handle = _FIELDS.get(name)
         if handle is None:
@@ -64,7 +64,7 @@ def read_answer(output: bytes | bytearray) -> WorkerAnswer:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _AnswerDraft:
     seen: set[str] = field(default_factory=set)
     data: bytearray = field(default_factory=bytearray)
     status: int = 200
@@ -73,7 +73,7 @@ class _Draft:
     kv: dict[str, str] = field(default_factory=dict)
 
 
-def _body(draft: _Draft) -> bytes:
+def _body(draft: _AnswerDraft) -> bytes:
     if not draft.base64:
         return bytes(draft.data)
     try:
@@ -85,19 +85,19 @@ def _body(draft: _Draft) -> bytes:
 # Readers of single fields: (draft, reader) -> None. Each raises BadGateway for what it cannot take.
 
 
-def _data(draft: _Draft, reader: Reader) -> None:
+def _data(draft: _AnswerDraft, reader: JsonReader) -> None:
     draft.data = reader.data("data")
 
 
-def _status(draft: _Draft, reader: Reader) -> None:
+def _status(draft: _AnswerDraft, reader: JsonReader) -> None:
     draft.status = int(reader.match(_STATUS, "status must be a number from 200 to 599"))
 
 
-def _base64(draft: _Draft, reader: Reader) -> None:
+def _base64(draft: _AnswerDraft, reader: JsonReader) -> None:
     draft.base64 = reader.match(_FLAG, "base64 must be true or false") == b"true"
 
 
-def _headers(draft: _Draft, reader: Reader) -> None:
+def _headers(draft: _AnswerDraft, reader: JsonReader) -> None:
     size = 0
     for name in reader.names("headers", MAX_FIELDS):
         for value in reader.strings(f"header {name[:80]!a}", MAX_FIELDS):
@@ -122,7 +122,7 @@ def _field(name: str, value: bytearray) -> tuple[str, str]:
     return name, text
 
 
-def _kv(draft: _Draft, reader: Reader) -> None:
+def _kv(draft: _AnswerDraft, reader: JsonReader) -> None:
     size = 0
     for key in reader.names("kv", MAX_PAIRS):
         value = reader.data(f"kv {key[:80]!a}", MAX_TEXT)
@@ -132,7 +132,7 @@ def _kv(draft: _Draft, reader: Reader) -> None:
         draft.kv[key] = value.decode("utf-8")
 
 
-_FIELDS: dict[str, Callable[[_Draft, Reader], Any]] = {
+_FIELDS: dict[str, Callable[[_AnswerDraft, JsonReader], Any]] = {
     "data": _data,
     "status": _status,
     "base64": _base64,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 _PARAMETER = re.compile(r"\[(\.\.\.)?(\w+)\]")
 
 
-class Found(NamedTuple):
+class WorkerMatch(NamedTuple):
     """The worker's file, relative to the project, and what its parameters stand for."""
 
     file: str
@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Pattern:
+class _FilePattern:
     file: str
     segments: tuple[str, ...]
 
@@ -58,24 +58,24 @@ class Layout:
     """The workers of one project. `files` are paths relative to it, with `/` between their parts."""
 
     def __init__(self, files: Iterable[str]) -> None:
-        patterns = [_Pattern(file, _segments(file)) for file in files if is_worker(file)]
+        patterns = [_FilePattern(file, _segments(file)) for file in files if is_worker(file)]
         patterns.sort(key=lambda pattern: pattern.order)
-        self._fixed: Mapping[tuple[str, ...], _Pattern] = {
+        self._fixed: Mapping[tuple[str, ...], _FilePattern] = {
             pattern.segments: pattern for pattern in reversed(patterns) if pattern.order[0] == 0
         }
         self._others = [pattern for pattern in patterns if pattern.order[0] != 0]
         self.files = [pattern.file for pattern in patterns]
 
-    def find(self, path: str) -> Found | None:
+    def find(self, path: str) -> WorkerMatch | None:
         """The worker for a decoded path, None where there is none. A slash at its end does not matter."""
         segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
         fixed = self._fixed.get(segments)
         if fixed is not None:
-            return Found(fixed.file, {})
+            return WorkerMatch(fixed.file, {})
         for pattern in self._others:
             params = pattern.match(segments)
             if params is not None:
-                return Found(pattern.file, params)
+                return WorkerMatch(pattern.file, params)
         return None
 
 

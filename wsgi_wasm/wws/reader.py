@@ -22,7 +22,7 @@ _SHORT, _LONG = 1 << 10, 1 << 16  # bytes of a string's first piece, and of the 
 _HIGH = re.compile(r"\\u[dD][89abAB]..\Z", re.DOTALL)  # the first half of a pair of surrogates
 
 
-class Reader:
+class JsonReader:
     """Goes once through a JSON text. `at` is the place of the next value, in bytes."""
 
     def __init__(self, text: bytes | bytearray) -> None:

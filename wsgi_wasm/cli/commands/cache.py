@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _CacheEntry:
     path: Path
     kind: str
     size: int  # bytes
@@ -132,22 +132,22 @@ def _home_of_copies(cache: Cache) -> TrustedDirectory | None:
     return snapshots_home(cache) if (cache.directory / "files").is_dir() else None
 
 
-def _entries(cache: Cache) -> Iterator[_Entry]:
+def _entries(cache: Cache) -> Iterator[_CacheEntry]:
     for artefact in artefacts(cache):
-        yield _Entry(artefact.path, "module", artefact.size, artefact.loaded, about=artefact.module)
+        yield _CacheEntry(artefact.path, "module", artefact.size, artefact.loaded, about=artefact.module)
     for path, loaded in built_modules(cache, NAMES):
         kept = "this version's" if _is_needed(path) else ""
-        yield _Entry(path, path.name.rpartition("-")[0], path.stat().st_size, loaded, kept)
+        yield _CacheEntry(path, path.name.rpartition("-")[0], path.stat().st_size, loaded, kept)
     home = _home_of_copies(cache)
-    for place, loaded in copies(home) if home is not None else ():
-        yield _Entry(place, "files", _size_below(place), loaded, "in use" if is_used(place) else "")
+    for directory, loaded in copies(home) if home is not None else ():
+        yield _CacheEntry(directory, "files", _size_below(directory), loaded, "in use" if is_used(directory) else "")
 
 
 def _size_below(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _show(entries: Iterable[_Entry]) -> None:
+def _show(entries: Iterable[_CacheEntry]) -> None:
     """The ones that were not used for longest come first."""
     rows = [("kind", "size", "last loaded", "", "name", "of")]
     for one in sorted(entries, key=lambda one: (one.loaded, one.path)):

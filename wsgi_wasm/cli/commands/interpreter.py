@@ -24,7 +24,7 @@ from wsgi_wasm.cli.terminal import say, shown, table
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.code.cache import Cache, check_ours
 from wsgi_wasm.engine.code.pruning import built_modules
-from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.interpreters import NAMES, SUFFIXES, build_command, interpreter
@@ -89,7 +89,7 @@ def _build(options: argparse.Namespace) -> int:
     with progress.compiling("the interpreter"):
         path = build(interpreter(options.name), cache.directory, progress.doing, force=options.force)
     print(f"{shown(path)}: {size_text(path.stat().st_size)}, {time.monotonic() - started:.1f} s", flush=True)
-    (made,) = prepare([Source(path)], _features(config), cache)
+    (made,) = prepare([ModuleSource(path)], _features(config), cache)
     if made.error:
         raise UserError(f"{shown(path)}: {made.error}")
     took = "cached" if made.seconds is None else f"compiled in {made.seconds:.1f} s"
@@ -151,7 +151,7 @@ def _state(name: str, directory: Path, features: frozenset[str]) -> _State:
         return _State(name, path, outdated=any(True for _ in built_modules(cache, [name])))
     try:
         check_ours(path)
-        facts = cache.find(cache.artefact(cache.digest(Source(path)), features))
+        facts = cache.find(cache.artefact(cache.digest(ModuleSource(path)), features))
     except (OSError, CacheError) as error:
         return _State(name, path, size, error=str(error))
     return _State(name, path, size, compiled=facts is not None)

@@ -21,7 +21,7 @@ from pathlib import Path
 from wsgi_wasm.binary.module_facts import Facts, from_json, to_json
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.code.adapter import adapter_digest
-from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError, UntrustedFile
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locks import locked_file
@@ -72,7 +72,7 @@ class Cache(TrustedDirectory):
 
     # --- digests of modules ---
 
-    def digest(self, source: Source) -> str:
+    def digest(self, source: ModuleSource) -> str:
         """SHA-256 of what a module is made of; a file is read only if it is not the one that was read before.
 
         Raises OSError.
@@ -131,7 +131,7 @@ class Cache(TrustedDirectory):
             return None
         return facts
 
-    def say_used(self, source: Source, features: frozenset[str]) -> None:
+    def say_used(self, source: ModuleSource, features: frozenset[str]) -> None:
         """Note that a process goes on using the artefact of a module that it loaded long ago."""
         with contextlib.suppress(OSError):
             _touch(self.artefact(self.digest(source), features).with_suffix(".json"))

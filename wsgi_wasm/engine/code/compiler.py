@@ -26,7 +26,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.code.advice import with_advice
 from wsgi_wasm.engine.code.cache import Cache
-from wsgi_wasm.engine.code.source import Source
+from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
 from wsgi_wasm.errors import ModuleError, WsgiWasmError
 
@@ -49,7 +49,7 @@ class CompilerEnded(ModuleError):
 
 
 def compile_in_child(
-    source: Source,
+    source: ModuleSource,
     features: frozenset[str],
     cache_directory: Path | None,
     waiting: Callable[[float], None] = lambda seconds: None,
@@ -102,7 +102,7 @@ class Compiled:
     facts: Facts
 
 
-def compile_source(source: Source, features: frozenset[str], read: Callable[[Path], bytes]) -> Compiled:
+def compile_source(source: ModuleSource, features: frozenset[str], read: Callable[[Path], bytes]) -> Compiled:
     """Compile in this process what `read` gives of a source's files. Raises ModuleError with Wasmtime's words."""
 
     def binary_of(path: Path) -> bytes:
@@ -145,7 +145,7 @@ def main() -> int:
     with contextlib.suppress(ValueError):  # where the limit inherited is lower already
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_TIME, CPU_TIME))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    source = Source.from_json(options.source, options.plugs)
+    source = ModuleSource.from_json(options.source, options.plugs)
     features = frozenset(filter(None, options.features.split(",")))
     try:
         if options.cache is None:
@@ -160,7 +160,7 @@ def main() -> int:
     return 0
 
 
-def _into_cache(source: Source, features: frozenset[str], directory: Path) -> None:
+def _into_cache(source: ModuleSource, features: frozenset[str], directory: Path) -> None:
     cache = Cache(directory)
     read = functools.cache(read_module)  # what is compiled must be what the digest is of
     artefact = cache.artefact(source.digest(lambda path: hashlib.sha256(read(path)).hexdigest()), features)

@@ -25,7 +25,7 @@ _LEFT_BEHIND = re.compile(rf"{re.escape(MAKING)}.*")  # by a process that ended 
 
 
 @dataclass(frozen=True, slots=True)
-class Artefact:
+class CachedModule:
     """A compiled module: its files, their bytes, when it was last loaded (seconds since the epoch), and the file that
     it was made of, "" where that is not known."""
 
@@ -39,7 +39,7 @@ class Artefact:
         return self.path.with_suffix(".json")
 
 
-def artefacts(cache: Cache) -> Iterator[Artefact]:
+def artefacts(cache: Cache) -> Iterator[CachedModule]:
     """Every artefact, in no order."""
     for path in cache.directory.glob("*.cwasm"):
         if _ARTEFACT.fullmatch(path.stem):
@@ -47,7 +47,7 @@ def artefacts(cache: Cache) -> Iterator[Artefact]:
                 yield _artefact(path)
 
 
-def _artefact(path: Path) -> Artefact:
+def _artefact(path: Path) -> CachedModule:
     """Raises OSError."""
     info, note, module = path.stat(), path.with_suffix(".json"), ""
     size, loaded = info.st_size, info.st_mtime
@@ -55,10 +55,10 @@ def _artefact(path: Path) -> Artefact:
         kept = note.stat()
         size, loaded = size + kept.st_size, max(loaded, kept.st_mtime)
         module = str(json.loads(note.read_text("ascii")).get("module", ""))
-    return Artefact(path, size, loaded, module)
+    return CachedModule(path, size, loaded, module)
 
 
-def prune_artefacts(cache: Cache, before: float) -> list[Artefact]:
+def prune_artefacts(cache: Cache, before: float) -> list[CachedModule]:
     """Remove what was last loaded before this time, unless it is being made right now; what went."""
     removed = []
     for one in artefacts(cache):

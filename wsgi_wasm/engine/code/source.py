@@ -16,11 +16,11 @@ Compositions = Mapping[Path, Mapping[str, Path]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModuleSource:
     """A module's file, and what is plugged into its imports, each of which may have plugs of its own."""
 
     path: Path
-    plugs: tuple[tuple[str, Source], ...] = ()
+    plugs: tuple[tuple[str, ModuleSource], ...] = ()
 
     @classmethod
     def of(cls, path: Path, compositions: Compositions) -> Self:

@@ -17,7 +17,7 @@ from typing import Protocol
 PIECE = 2048  # bytes: servers wait until as many are there as they are asked for
 
 
-class Source(Protocol):
+class BodySource(Protocol):
     """A body that is still coming; what `read` raises ends the run and is raised again after it."""
 
     def read(self, size: int, /) -> bytes:
@@ -30,7 +30,7 @@ class Source(Protocol):
 class Feeder:
     """One body on its way into one guest. `path` opens the guest's end, once; then `begin`."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: BodySource) -> None:
         self._source = source
         self._out, self._in = os.pipe2(os.O_CLOEXEC)
         self.path = f"/proc/self/fd/{self._out}".encode()

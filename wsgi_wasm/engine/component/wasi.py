@@ -12,7 +12,7 @@ from wsgi_wasm.engine.capi import component as cc
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.capi.errors import taken
-from wsgi_wasm.engine.component.feeder import Feeder, Source
+from wsgi_wasm.engine.component.feeder import BodySource, Feeder
 from wsgi_wasm.engine.component.output_file import PIECE
 from wsgi_wasm.engine.component.run import ComponentRun
 from wsgi_wasm.engine.guest import Input, Invocation, Preopen
@@ -57,7 +57,7 @@ def grant_by_hand(run: ComponentRun, stdin: Input | None, preopens: Sequence[Pre
                     "cannot be opened"
                 )
         if is_coming(stdin):
-            run.feeder = Feeder(cast("Source", stdin))
+            run.feeder = Feeder(cast("BodySource", stdin))
             if not cc.wasi_stdin_file(config, run.feeder.path):
                 raise Unavailable("the request's body cannot be passed to the guest")
             run.feeder.begin()

@@ -33,7 +33,7 @@ class NoForm(ModuleError):
     """A type that the host has no values for: the C API ends the process over streams and futures."""
 
 
-class _Reader:
+class _TypeReader:
     """Reads the types of one component. Resources are the same where Wasmtime says so."""
 
     def __init__(self, engine: int) -> None:
@@ -90,7 +90,7 @@ class _Reader:
     def _compound(self, name: str, pointer: int) -> wit.Type:
         match name:
             case "list":
-                return wit.ListOf(self._part(v.list_element, pointer))
+                return wit.ListType(self._part(v.list_element, pointer))
             case "option":
                 return wit.OptionOf(self._part(v.option_some, pointer))
             case "result":
@@ -157,7 +157,7 @@ def imports(engine: int, component: int, wanted: Callable[[str], bool] = lambda 
     """The interfaces that a `wasmtime_component_t` imports and whose names are `wanted`. Raises NoForm."""
     found = {}
     kind = v.component_type(component)
-    reader = _Reader(engine)
+    reader = _TypeReader(engine)
     try:
         for nth in range(v.import_count(kind, engine)):
             name, item = _item(v.import_nth, kind, engine, nth)

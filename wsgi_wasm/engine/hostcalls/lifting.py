@@ -248,7 +248,7 @@ def lifter(kind: wit.Type) -> Lifter:
             return _lift_char
         case wit.Primitive(name):
             return _number_lifter(name) if name in NUMBERS else _float_lifter(name)
-        case wit.ListOf(element):
+        case wit.ListType(element):
             return _lift_bytes if element == wit.U8 else _list_lifter(element)
         case wit.TupleOf(items):
             return _tuple_lifter(items)

@@ -235,7 +235,7 @@ def lowerer(kind: wit.Type) -> Lowerer:
             return _lower_char
         case wit.Primitive(name):
             return _number_lowerer(name) if name in NUMBERS else _float_lowerer(name)
-        case wit.ListOf(element):
+        case wit.ListType(element):
             return _lower_bytes if element == wit.U8 else _list_lowerer(element)
         case wit.TupleOf(items):
             return _tuple_lowerer(items)

@@ -25,7 +25,7 @@ class Primitive:
 
 
 @dataclass(frozen=True, slots=True)
-class ListOf:
+class ListType:
     element: Type
 
 
@@ -83,14 +83,14 @@ class Borrow:
 
 
 Type: TypeAlias = (
-    Primitive | ListOf | OptionOf | ResultOf | TupleOf | RecordOf | VariantOf | EnumOf | FlagsOf | Own | Borrow
+    Primitive | ListType | OptionOf | ResultOf | TupleOf | RecordOf | VariantOf | EnumOf | FlagsOf | Own | Borrow
 )
 
 BOOL, CHAR, STRING = map(Primitive, ("bool", "char", "string"))
 U8, U16, U32, U64 = map(Primitive, ("u8", "u16", "u32", "u64"))
 S8, S16, S32, S64 = map(Primitive, ("s8", "s16", "s32", "s64"))
 F32, F64 = map(Primitive, ("f32", "f64"))
-BYTES = ListOf(U8)
+BYTES = ListType(U8)
 PRIMITIVES = frozenset(one.name for one in (BOOL, CHAR, STRING, U8, U16, U32, U64, S8, S16, S32, S64, F32, F64))
 
 

@@ -120,7 +120,7 @@ def _of_system(error: OSError) -> str | None:
     said = str(error)
     if "does not support processes" in said:
         return PROCESSES
-    if "unknown url type: https" in said or _place(error)[0].endswith("/socket.py"):
+    if "unknown url type: https" in said or _location(error)[0].endswith("/socket.py"):
         return NETWORK
     if "No usable temporary directory" in said:
         return TEMPORARY
@@ -131,7 +131,7 @@ def _of_system(error: OSError) -> str | None:
     return None
 
 
-def _place(error: BaseException) -> tuple[str, int]:
+def _location(error: BaseException) -> tuple[str, int]:
     """The file and the line that raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -140,7 +140,7 @@ def _place(error: BaseException) -> tuple[str, int]:
 
 
 def _line(error: BaseException) -> str:
-    return linecache.getline(*_place(error))
+    return linecache.getline(*_location(error))
 
 
 def _of_thread(error: RuntimeError) -> str | None:

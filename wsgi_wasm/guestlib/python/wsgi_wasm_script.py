@@ -124,11 +124,11 @@ def _find_modules(script: str) -> None:
     folder = os.path.dirname(script) or "/"
     if os.getcwd() != folder:  # to change it asks the host
         os.chdir(folder)
-    places = [place for place in os.environ.get("PYTHONPATH", "").split(":") if place]
-    sys.path += [folder, *places]
-    told = os.environ._data.pop(BESIDE, None)
-    hidden = set() if told is None else set(told.decode().split())
-    unknown = [folder, *places] if told is None else places
+    directories = [directory for directory in os.environ.get("PYTHONPATH", "").split(":") if directory]
+    sys.path += [folder, *directories]
+    beside = os.environ._data.pop(BESIDE, None)
+    hidden = set() if beside is None else set(beside.decode().split())
+    unknown = [folder, *directories] if beside is None else directories
     if unknown:
         hidden |= _names_in(unknown)
     for name in hidden:
@@ -137,10 +137,10 @@ def _find_modules(script: str) -> None:
                 del sys.modules[known]
 
 
-def _names_in(places: list[str]) -> set[str]:
+def _names_in(directories: list[str]) -> set[str]:
     """The names, without suffixes, of what lies in these directories."""
     roots = preopens.get_directories()
-    names = {name.partition(".")[0] for place in places for name in _names(roots, os.path.abspath(place))}
+    names = {name.partition(".")[0] for directory in directories for name in _names(roots, os.path.abspath(directory))}
     # The handles of directories have registered themselves; a script's own finalizers come after its exit handlers.
     del roots
     atexit.unregister(weakref.finalize._exitfunc)
@@ -148,13 +148,13 @@ def _names_in(places: list[str]) -> set[str]:
     return names
 
 
-def _names(roots: list[tuple[Descriptor, str]], place: str) -> Iterator[str]:
+def _names(roots: list[tuple[Descriptor, str]], directory: str) -> Iterator[str]:
     """The names in a directory, none where it cannot be read. `os.listdir` would ask the host about each of them."""
-    under = [(at, root) for root, at in roots if f"{place}/".startswith(f"{at.rstrip('/')}/")]
+    under = [(at, root) for root, at in roots if f"{directory}/".startswith(f"{at.rstrip('/')}/")]
     if not under:
         return
     at, root = max(under, key=lambda found: len(found[0]))
-    path = place[len(at) :].strip("/")
+    path = directory[len(at) :].strip("/")
     try:
         if path:
             root = root.open_at(PathFlags.SYMLINK_FOLLOW, path, OpenFlags.DIRECTORY, DescriptorFlags.READ)

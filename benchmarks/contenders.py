@@ -42,7 +42,7 @@ _C = tuple(workload.name for workload in WORKLOADS if workload.name != "python")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Contender:
     """`process` names the running server: several programs may share one. `paths` are by workload."""
 
     server: str
@@ -57,55 +57,55 @@ class Subject:
 class Cell:
     """One figure of the table: a program under a workload from so many clients."""
 
-    subject: Subject
+    contender: Contender
     workload: Workload
     clients: int
 
     @property
     def label(self) -> str:
-        return f"{self.subject.server}: {self.subject.program} / {self.workload.name} / {self.clients}"
+        return f"{self.contender.server}: {self.contender.program} / {self.workload.name} / {self.clients}"
 
     @property
     def path(self) -> str:
-        return self.subject.paths[self.workload.name]
+        return self.contender.paths[self.workload.name]
 
 
 def _paths(names: Sequence[str], mount: str = "") -> dict[str, str]:
     return {name: mount + BY_NAME[name].path for name in names}
 
 
-def subjects() -> list[Subject]:
+def contenders() -> list[Contender]:
     """Everything that the suite can start, in the order of the report."""
-    return [*(subject for home in HOMES for subject in _at_home(home)), *_rivals()]
+    return [*(contender for home in HOMES for contender in _at_home(home)), *_rivals()]
 
 
-def _at_home(home: str) -> Iterator[Subject]:
+def _at_home(home: str) -> Iterator[Contender]:
     apache = home.startswith("mod_wsgi")
     mount = MOUNT if apache else ""
     bare = home if apache else f"{home}, bare"
-    yield Subject(home, BARE, bare, _paths((*_C, "python"), "/bare" if apache else ""))
-    yield Subject(home, WAT_GUEST, home, {"hello": f"{mount}/wat?world"})
-    yield Subject(home, C_GUEST, home, _paths(_C, mount))
-    yield Subject(home, HTTP_GUEST, home, {"hello": f"{mount}/component?world"})
+    yield Contender(home, BARE, bare, _paths((*_C, "python"), "/bare" if apache else ""))
+    yield Contender(home, WAT_GUEST, home, {"hello": f"{mount}/wat?world"})
+    yield Contender(home, C_GUEST, home, _paths(_C, mount))
+    yield Contender(home, HTTP_GUEST, home, {"hello": f"{mount}/component?world"})
     if home in ("gunicorn-gthread", "mod_wsgi-embedded"):
-        yield Subject(home, PYTHON_GUEST, home, {"python": f"{mount}/cgi-bin/page.py?name=world"})
+        yield Contender(home, PYTHON_GUEST, home, {"python": f"{mount}/cgi-bin/page.py?name=world"})
     if home == "gunicorn-gthread":
-        yield Subject(home, WITHOUT_NATIVE, f"{home}, without native.c", _paths(["hello", "environment"]))
-        yield Subject(home, NAIVE, f"{home}, naive", _paths(["hello"]))
-        yield Subject(home, ONE_ROUTE, f"{home}, 1 route", {"hello": "/0?world"})
-        yield Subject(home, MANY_ROUTES, f"{home}, 500 routes", {"hello": "/250?world"})
+        yield Contender(home, WITHOUT_NATIVE, f"{home}, without native.c", _paths(["hello", "environment"]))
+        yield Contender(home, NAIVE, f"{home}, naive", _paths(["hello"]))
+        yield Contender(home, ONE_ROUTE, f"{home}, 1 route", {"hello": "/0?world"})
+        yield Contender(home, MANY_ROUTES, f"{home}, 500 routes", {"hello": "/250?world"})
 
 
-def _rivals() -> Iterator[Subject]:
+def _rivals() -> Iterator[Contender]:
     native = {name: f"/cgi-bin/{path.lstrip('/')}" for name, path in _paths(_C).items()}
-    yield Subject("mod_cgid", NATIVE_C, "mod_cgid", native)
-    yield Subject("mod_cgid", NATIVE_PYTHON, "mod_cgid", {"python": "/cgi-bin/page.py?name=world"})
-    yield Subject("node", NODE, "node", _paths(["hello"]))
-    yield Subject("wasmtime-serve", WASMTIME, "wasmtime-serve", _paths(["hello"]))
+    yield Contender("mod_cgid", NATIVE_C, "mod_cgid", native)
+    yield Contender("mod_cgid", NATIVE_PYTHON, "mod_cgid", {"python": "/cgi-bin/page.py?name=world"})
+    yield Contender("node", NODE, "node", _paths(["hello"]))
+    yield Contender("wasmtime-serve", WASMTIME, "wasmtime-serve", _paths(["hello"]))
 
 
 def cells(
-    among: Sequence[Subject],
+    among: Sequence[Contender],
     servers: Sequence[str],
     workloads: Sequence[str],
     clients: Sequence[int],
@@ -115,13 +115,13 @@ def cells(
     to be in the cell's label."""
     found = []
     for workload in WORKLOADS:
-        for subject in among:
-            routes = subject.program in (ONE_ROUTE, MANY_ROUTES)
+        for contender in among:
+            routes = contender.program in (ONE_ROUTE, MANY_ROUTES)
             chosen = NO_LOAD in workloads if routes else workload.name in workloads
-            if workload.name not in subject.paths or subject.server not in servers or not chosen:
+            if workload.name not in contender.paths or contender.server not in servers or not chosen:
                 continue
             for count in workload.clients if not routes else (8,):
-                cell = Cell(subject, workload, count)
+                cell = Cell(contender, workload, count)
                 if count in clients and (not only or any(text in cell.label for text in only)):
                     found.append(cell)
     return found
@@ -132,5 +132,5 @@ def foreign(name: str, url: str, clients: int) -> Cell:
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     address = (parts.hostname or "", parts.port or 80)
-    subject = Subject(name, "rival", f"rival {name}", {"hello": path}, address)
-    return Cell(subject, replace(HELLO, expected=0), clients)
+    contender = Contender(name, "rival", f"rival {name}", {"hello": path}, address)
+    return Cell(contender, replace(HELLO, expected=0), clients)

@@ -29,7 +29,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Testbed:
     """`folder` can be entered by any server's user. `sites` are configurations by name: `site` with all programs, and
     as far as they were asked for `one`, `many` and `cold`, see `builds.lay_out_many`."""
 
@@ -58,7 +58,7 @@ class Ground:
 
 
 @contextlib.contextmanager
-def prepared(workers: int, *, python: bool, sites: Collection[str], say: Callable[[str], None]) -> Iterator[Ground]:
+def prepared(workers: int, *, python: bool, sites: Collection[str], say: Callable[[str], None]) -> Iterator[Testbed]:
     """Builds and compiles everything for these sites besides the main one, for the length of the block.
 
     `python` asks for CPython as a guest, too; where it cannot be had, `say` is told why.
@@ -74,7 +74,7 @@ def prepared(workers: int, *, python: bool, sites: Collection[str], say: Callabl
         for name in sites:
             made[name] = builds.lay_out_many(folder, name, *counts[name])
         builds.compile_all(made.values(), folder / "cache")
-        yield Ground(folder, folder / "cache", workers, Groups(), made)
+        yield Testbed(folder, folder / "cache", workers, Groups(), made)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
