@@ -295,8 +295,8 @@ def test_one_compilation_for_many_processes(cache: Path, tmp_path: Path) -> None
     cache.mkdir(mode=0o700)
     code = (
         "import sys; from pathlib import Path; from wsgi_wasm.engine.code.compiler import compile_in_child; "
-        "from wsgi_wasm.engine.code.source import Source; "
-        "compile_in_child(Source(Path(sys.argv[1])), frozenset(), Path(sys.argv[2]))"
+        "from wsgi_wasm.engine.code.source import ModuleSource; "
+        "compile_in_child(ModuleSource(Path(sys.argv[1])), frozenset(), Path(sys.argv[2]))"
     )
     command = [sys.executable, "-P", "-c", code, str(guest("hello")), str(cache)]
     children = [subprocess.Popen(command) for _ in range(4)]
