@@ -87,6 +87,38 @@ def ignores(sources: Sequence[Source]) -> Iterator[str]:
                 yield source.place(token.start[0], token.string)
 
 
+def wide_prose(sources: Sequence[Source], most: int = 100) -> Iterator[str]:
+    """Lines of docstrings and comments that are too wide. Words for tools (`noqa`) and single words, such as addresses,
+    may be wider."""
+    for source in sources:
+        lines = source.text.splitlines()
+        prose = set()
+        for node in ast.walk(source.tree):
+            if (
+                isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, str)
+            ):
+                prose |= set(range(node.lineno, (node.end_lineno or 0) + 1))
+        for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
+            if token.type == tokenize.COMMENT and not re.match(r"#\s*(type:|noqa)", token.string):
+                prose.add(token.start[0])
+        for line in sorted(prose):
+            if len(lines[line - 1]) > most and len(lines[line - 1].split()) > 2:
+                yield source.place(line, lines[line - 1].strip())
+
+
+def wide_comments(text: str, most: int = 100) -> Iterator[int]:
+    """The same in C: the numbers of such lines."""
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        comment = inside or "/*" in line or "//" in line
+        if "/*" in line or "*/" in line:
+            inside = line.rfind("/*") > line.rfind("*/")
+        if comment and len(line) > most:
+            yield number
+
+
 def late_imports(sources: Sequence[Source]) -> Iterator[str]:
     for source in sources:
         inner = {node for function in source.functions() for node in ast.walk(function)}
@@ -161,6 +193,7 @@ MEASURES = (
     Measure("type: ignore", 5, ignores),
     Measure("imports in functions", 27, late_imports),
     Measure("import cycles", 0, cycles),
+    Measure("lines of prose over 100 columns", 0, wide_prose),
     Measure("class names in two files", 0, shared_class_names),
 )
 

@@ -18,6 +18,8 @@ from shape import (
     many_parameters,
     read,
     shared_class_names,
+    wide_comments,
+    wide_prose,
 )
 
 SAMPLE = """
@@ -76,3 +78,19 @@ def test_shared_class_names(package: Path) -> None:
     (package / "a.py").write_text("class Run: ...\nclass Two: ...\nclass Outer:\n    class Two: ...\n")
     (package / "b.py").write_text("def f():\n    class _Run: ...\n")
     assert list(shared_class_names(read(package))) == ["Run: made/a.py:1, made/b.py:2"]
+
+
+def test_wide_prose(package: Path) -> None:
+    wide = "word " * 20
+    (package / "a.py").write_text(
+        f'"""Short.\n\n{wide}.\n"""\n\nx = """\n{wide}.\n"""  # {wide}.\n# https://{"a" * 100}\n'
+    )
+    assert [place.split()[0] for place in wide_prose(read(package))] == ["made/a.py:3:", "made/a.py:8:"]
+    (package / "b.py").write_text(f"x = {'1' * 90}  # noqa: E501, with a reason\n")
+    assert len(list(wide_prose(read(package)))) == 2
+    assert list(wide_comments(f"/* {wide}\n * {wide}. */\nint {'x' * 100}; int y;\nint x; // {wide}\n")) == [1, 2, 4]
+
+
+@pytest.mark.parametrize("file", [*PACKAGE.rglob("*.[ch]")], ids=lambda file: file.name)
+def test_comments_in_c(file: Path) -> None:
+    assert not list(wide_comments(file.read_text("utf-8")))

@@ -1,4 +1,5 @@
-"""WebAssembly guests behind the web server that you already have: a WSGI gateway for CGI programs in a sandbox.
+"""WebAssembly guests behind the web server that you already have: a WSGI gateway for CGI programs
+in a sandbox.
 
 `create_app("site.yaml", app=None)` is the way in; see the README.
 """
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "ConfigError", "Gateway", "WsgiWasmError", "__version__", "create_app", "load_config"]
 
-# Loaded when first asked for: the command line's --help, and the child that compiles, need none of it.
+# Loaded when first asked for: the command line's --help, and the child that compiles, need none
+# of it.
 _HOMES = {
     "Config": "wsgi_wasm.config",
     "ConfigError": "wsgi_wasm.errors",

@@ -1,7 +1,7 @@
 """Puts the parts together: the one place that knows them all.
 
-A `Gateway` may be made before the server forks. What belongs to a process (engines, loaded modules) is made when the
-first request comes, and forgotten in a child.
+A `Gateway` may be made before the server forks. What belongs to a process (engines, loaded modules)
+is made when the first request comes, and forgotten in a child.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Shared(NamedTuple):
 
 
 class Serving:
-    """One configuration, ready to serve in this process. `applications` are Spin's, by the name of their route."""
+    """One configuration, ready to serve in this process. `applications` are Spin's, by the name
+    of their route."""
 
     def __init__(
         self,
@@ -110,7 +111,8 @@ def _host_apis() -> tuple[AnyApi, ...]:
 
 
 class Gateway:
-    """WSGI application and middleware: requests that match a route of `config` run a guest, others reach `app`.
+    """WSGI application and middleware: requests that match a route of `config` run a guest,
+    others reach `app`.
 
     Raises EngineError where guests cannot run in this process at all.
     """
@@ -148,13 +150,13 @@ class Gateway:
         return serving.dispatcher.answer(handler, _for_script(handler.name, environ, start_response))
 
     def refuse_script(self, environ: Environ, start_response: StartResponse, reason: str) -> Iterable[bytes]:
-        """404 for a file that the front server chose and that must not be run; `reason` is for the log."""
+        """404 for a file that the front server chose but must not be run; `reason` is logged."""
         serving = self._current()
         handler = Refusing(serving.dropped_in.name, partial(NotFound, reason))
         return serving.dispatcher.answer(handler, _for_script(handler.name, environ, start_response))
 
     def warm(self) -> None:
-        """Load what the routes name, and begin to compile what is not compiled yet. Call after fork."""
+        """Load the routes' modules, and begin to compile what is missing. Call after fork."""
         serving = self._serving or self._start()
         modules = serving.shared.modules
         for handler in serving.handlers():
@@ -183,7 +185,7 @@ class Gateway:
             return self._serving
 
     def _reload(self, serving: Serving) -> Serving:
-        """Build a new table of routes beside the old one and swap; a bad file leaves the old one serving."""
+        """Build a new table of routes and swap it in; a bad file leaves the old one serving."""
         if not self._starting.acquire(blocking=False):
             return serving
         try:
@@ -218,7 +220,7 @@ def _for_script(route: str, environ: Environ, start_response: StartResponse) -> 
 
 
 def _read_again(config: Config) -> Config:
-    """The configuration, read anew; a site that is one Spin application has no file but its manifest.
+    """The configuration, read again; for a single Spin application, from its manifest.
 
     Raises ConfigError.
     """
@@ -228,7 +230,7 @@ def _read_again(config: Config) -> Config:
 
 
 def check_cache(config: Config) -> None:
-    """Raises ConfigError where a guest could write to the cache: what lies there is run as native code.
+    """Raises ConfigError if a guest could write to the cache, whose files run as native code.
 
     The configuration checks `cache_dir` itself; what the environment decides is known only here.
     """
@@ -247,8 +249,8 @@ def check_cache(config: Config) -> None:
 def applications_of(config: Config, must_start: bool = False) -> dict[str, Application]:
     """The Spin applications of a site. What they ask for and do not get is logged.
 
-    Raises ConfigError; but where the site must start, as in a worker that replaces another (see `last_good`), mistakes
-    are logged and take down their own route.
+    Raises ConfigError; but where the site must start, as in a worker that replaces another (see
+    `last_good`), mistakes are logged and disable only their own route.
     """
     if not any(spin_targets(config)):
         return {}

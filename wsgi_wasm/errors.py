@@ -1,6 +1,8 @@
-"""The package's errors, one tree. An error that can end a request carries the status that it becomes.
+"""The package's errors, one tree. An error that can end a request carries the status
+that it becomes.
 
-The text of an error is for the log. What the client reads is made from `status` alone (see `gateway.error_response`).
+The text of an error is for the log. What the client reads is made from `status`
+alone (see `gateway.error_response`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ class WsgiWasmError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a configuration file. `line` and `column` count from 1; 0 means that no place is known."""
+    """One mistake in a configuration file. `line` and `column` count from 1; 0 means that no
+    place is known."""
 
     file: str
     line: int
@@ -36,11 +39,13 @@ class ConfigError(WsgiWasmError):
 
 
 class EngineError(WsgiWasmError):
-    """The engine cannot be made in this process: a wrong wasmtime version, no address space, an unsuitable server."""
+    """The engine cannot be made in this process: a wrong wasmtime version, no address
+    space, an unsuitable server."""
 
 
 class UntrustedFile(WsgiWasmError):
-    """A file or directory of the server's own that others could have changed; the text says what mends it."""
+    """A file or directory of the server's own that others could have changed; the text says
+    what mends it."""
 
 
 class CacheError(WsgiWasmError):
@@ -52,7 +57,8 @@ class BuildError(WsgiWasmError):
 
 
 class RequestError(WsgiWasmError):
-    """Ends one request with `status`. `fields` are response header fields that belong to the answer."""
+    """Ends one request with `status`. `fields` are response header fields that belong
+    to the answer."""
 
     status = 500
 
@@ -62,7 +68,8 @@ class RequestError(WsgiWasmError):
 
 
 class BadRequest(RequestError):
-    """The request cannot be given to a guest: a short body, a length that is no number, a NUL in a variable."""
+    """The request cannot be given to a guest: a short body, a length that is no number, a NUL
+    in a variable."""
 
     status = 400
 
@@ -95,7 +102,8 @@ class BodyTooLarge(RequestError):
 
 
 class BadGateway(RequestError):
-    """The guest gave no answer that can be forwarded: a malformed head, nothing at all, a trap before the head."""
+    """The guest gave no answer that can be forwarded: a malformed head, nothing at all, a trap
+    before the head."""
 
     status = 502
 
@@ -114,7 +122,8 @@ class Unavailable(RequestError):
 
 
 class ModuleError(Unavailable):
-    """A module is missing, broken, or imports what the host does not offer. Takes down its own route only."""
+    """A module is missing, broken, or imports what the host does not offer. Takes down its
+    own route only."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retry_after=30)
@@ -127,9 +136,10 @@ class GatewayTimeout(RequestError):
 
 
 class Cut(WsgiWasmError):
-    """The answer broke off after its head went out. Under gunicorn this is raised to close the connection, so that
-    the client does not take a shortened answer for a whole one."""
+    """The answer broke off after its head went out. Under gunicorn this is raised to close the
+    connection, so that the client does not take a shortened answer for a whole one."""
 
 
 class ClientLeft(Cut, ConnectionResetError):
-    """The client hung up before the end. Servers know this error and do not report it as one of the application."""
+    """The client hung up before the end. Servers know this error and do not report it as
+    one of the application."""

@@ -1,9 +1,10 @@
 """Hooks for gunicorn's configuration file; `conf/gunicorn.conf.py` imports them.
 
-What they do about a broken configuration: gunicorn ends the whole server when a worker cannot load its application
-(`HaltServer`), also after SIGHUP, and when one worker of many is replaced. At the first start that is right. Later it
-would turn a typing mistake into an outage. So once any worker has started, WSGI_WASM_LAST_GOOD=1 stands in the master's
-environment, and workers forked from then on may start with the last configuration that was good.
+What they do about a broken configuration: gunicorn ends the whole server when a worker cannot load
+its application (`HaltServer`), also after SIGHUP, and when one worker of many is replaced. At the
+first start that is right. Later it would turn a typing mistake into an outage. So once any worker
+has started, WSGI_WASM_LAST_GOOD=1 stands in the master's environment, and workers forked from then
+on may start with the last configuration that was good.
 """
 
 from __future__ import annotations
@@ -21,21 +22,24 @@ if TYPE_CHECKING:
 
 LAST_GOOD = "WSGI_WASM_LAST_GOOD"
 
-# One byte that master and workers share: has a worker started? `when_ready` would not tell, for gunicorn calls it
-# before it forks the first worker. A new master (SIGUSR2) imports this anew and begins with "no".
+# One byte that master and workers share: has a worker started? `when_ready` would not tell, for
+# gunicorn calls it before it forks the first worker. A new master (SIGUSR2) imports this anew and
+# begins with "no".
 _started = mmap.mmap(-1, 1)
 os.environ.pop(LAST_GOOD, None)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """In the master, before each fork: from the second generation on, workers may use the last good configuration."""
+    """In the master, before each fork: from the second generation on, workers may use the
+    last good configuration."""
     if _started[0]:
         os.environ[LAST_GOOD] = "1"
 
 
 def post_worker_init(worker: Any) -> None:
-    """In a worker, once its application is loaded: make the engine now instead of at the first request, and say which
-    of gunicorn's times are too short for the routes. Nothing that fails here ends the worker."""
+    """In a worker, once its application is loaded: make the engine now instead of at the first
+    request, and say which of gunicorn's times are too short for the routes. Nothing that fails here
+    ends the worker."""
     _started[0] = 1
     join_logs(worker.log.error_log)
     gateway = own_gateway(worker.wsgi)
@@ -50,7 +54,8 @@ def post_worker_init(worker: Any) -> None:
 
 
 def join_logs(server_log: logging.Logger) -> None:
-    """Have the package's records go where gunicorn's error log goes, unless somebody has set up logging already."""
+    """Have the package's records go where gunicorn's error log goes, unless somebody has
+    set up logging already."""
     own = logging.getLogger("wsgi_wasm")
     if not own.handlers and not logging.getLogger().handlers:
         own.handlers = list(server_log.handlers)
@@ -59,7 +64,8 @@ def join_logs(server_log: logging.Logger) -> None:
 
 
 def own_gateway(application: object) -> Gateway | None:
-    """The application itself if it is a gateway. One that is wrapped by other middleware is not looked for."""
+    """The application itself if it is a gateway. One that is wrapped by other middleware is
+    not looked for."""
     module = sys.modules.get("wsgi_wasm.app")  # not imported: then it is not the application either
     if module is None or not isinstance(application, module.Gateway):
         return None
@@ -67,20 +73,23 @@ def own_gateway(application: object) -> Gateway | None:
 
 
 def sync(worker: Any) -> bool:
-    """Whether `timeout` bounds each request: the sync worker reports to its master only between requests."""
+    """Whether `timeout` bounds each request: the sync worker reports to its master
+    only between requests."""
     return bool(worker.cfg.worker_class_str == "sync")
 
 
 def all_limits(config: Config) -> Iterator[tuple[str, Limits]]:
     """The limits of every route, with its name."""
-    from wsgi_wasm.config import all_routes  # the hooks are imported by masters that need none of it
+    # the hooks are imported by masters that need none of it
+    from wsgi_wasm.config import all_routes
 
     for route in all_routes(config):
         yield route.name, route.limits
 
 
 def time_warnings(config: Config, settings: Any, *, threaded: bool) -> list[str]:
-    """What to say about `timeout` and `graceful_timeout` (seconds) of gunicorn's `settings`; empty if all is well."""
+    """What to say about `timeout` and `graceful_timeout` (seconds) of gunicorn's `settings`; empty
+    if all is well."""
     name, longest = max(
         ((name, limits.timeout + limits.queue_timeout) for name, limits in all_limits(config)),
         key=lambda pair: pair[1],

@@ -1,11 +1,13 @@
-"""Entry points for Apache's mod_wsgi: `application` for WSGIScriptAlias, `handle_request` for WSGIHandlerScript.
+"""Entry points for Apache's mod_wsgi: `application` for WSGIScriptAlias,
+`handle_request` for WSGIHandlerScript.
 
-Both share one gateway per process, made at the first request or by `warm`. The configuration is the file that
-WSGI_WASM_CONFIG names in the environment of the process, else /etc/wsgi-wasm/site.yaml; never one that a request
-names. Only `handle_request` can do without a file, if that is the default one.
+Both share one gateway per process, made at the first request or by `warm`. The configuration is
+the file that WSGI_WASM_CONFIG names in the environment of the process, else
+/etc/wsgi-wasm/site.yaml; never one that a request names. Only `handle_request` can do without a
+file, if that is the default one.
 
-For handler scripts mod_wsgi checks neither that the file exists nor that it is one (`wsgi_hook_handler`; it does so
-for `wsgi-script` alone), so that is done here.
+For handler scripts mod_wsgi checks neither that the file exists nor that it is one
+(`wsgi_hook_handler`; it does so for `wsgi-script` alone), so that is done here.
 """
 
 from __future__ import annotations
@@ -29,17 +31,20 @@ from wsgi_wasm.messages import escaped, quote, reason
 DEFAULT_CONFIG = Path("/etc/wsgi-wasm/site.yaml")
 SUFFIXES = (".wasm", ".wat")
 
-# These can lose or cut request bodies: WSGIScriptReloading Off with queue-timeout=0 (release notes of 6.0.5).
+# These can lose or cut request bodies: WSGIScriptReloading Off with queue-timeout=0 (release notes
+# of 6.0.5).
 REFUSED = ((6, 0, 0), (6, 0, 4))
 
 RETRY_AFTER = 5.0
-"""Seconds after a failed start before the next request tries again; reading a broken file is not free."""
+"""Seconds after a failed start before the next request tries again; reading a broken file
+is not free."""
 
 log = logging.getLogger("wsgi_wasm.gateway")
 
 
 def log_to_apache() -> None:
-    """Send the package's records to Apache's error log, by way of standard error, unless logging is set up already."""
+    """Send the package's records to Apache's error log, by way of standard error, unless logging is
+    set up already."""
     own = logging.getLogger("wsgi_wasm")
     if own.handlers or logging.getLogger().handlers:
         return
@@ -53,7 +58,8 @@ def log_to_apache() -> None:
 def check_server(server: ModuleType | None) -> None:
     """Raises EngineError, naming the directive to set, where the engine cannot or must not run.
 
-    `server` is the module `mod_wsgi` that mod_wsgi puts into its interpreters; None under any other server.
+    `server` is the module `mod_wsgi` that mod_wsgi puts into its interpreters; None under
+    any other server.
     """
     if server is None:
         return
@@ -73,7 +79,8 @@ def check_server(server: ModuleType | None) -> None:
 
 
 def embedding_server() -> ModuleType | None:
-    """The module `mod_wsgi` of the process; None outside Apache, where that name may be PyPI's package."""
+    """The module `mod_wsgi` of the process; None outside Apache, where that name
+    may be PyPI's package."""
     try:
         module = importlib.import_module("mod_wsgi")
     except ImportError:
@@ -88,7 +95,8 @@ def configured_path() -> tuple[Path, bool]:
 
 
 def make_gateway() -> Gateway:
-    """The gateway of the configuration file; the bare defaults where there is none and none was named.
+    """The gateway of the configuration file; the bare defaults where there is none and
+    none was named.
 
     Raises ConfigError or EngineError, and whatever else a broken installation can bring.
     """
@@ -96,16 +104,17 @@ def make_gateway() -> Gateway:
     check_server(embedding_server())
     path, named = configured_path()
     if named or path.exists():
-        # Processes come and go as Apache likes, at the latest when the night's log rotation reloads it: a mistake in
-        # the file shall not take the site down then. Without a last good configuration the mistake is an error.
+        # Processes come and go as Apache likes, at the latest when the night's log rotation reloads
+        # it: a mistake in the file shall not take the site down then. Without a last good
+        # configuration the mistake is an error.
         os.environ.setdefault("WSGI_WASM_LAST_GOOD", "1")
         return create_app(path)
     return Gateway(parse_config(b"handler: {}", path))
 
 
 class Once:
-    """The process's gateway: made by whoever asks first. Failures are remembered for a moment, then tried again, so
-    that a mended file needs no restart."""
+    """The process's gateway: made by whoever asks first. Failures are remembered for a moment, then
+    tried again, so that a mended file needs no restart."""
 
     def __init__(self, make: Callable[[], Gateway], clock: Callable[[], float] = time.monotonic) -> None:
         self._make = make
@@ -116,7 +125,8 @@ class Once:
         self._retry_at = 0.0
 
     def get(self) -> Gateway:
-        """The gateway. Raises Unavailable with the reason while it cannot be made; the reason is logged once a try."""
+        """The gateway. Raises Unavailable with the reason while it cannot be made; the reason is
+        logged once a try."""
         gateway = self._gateway
         if gateway is not None:
             return gateway
@@ -133,7 +143,8 @@ class Once:
         except Unavailable:
             raise  # of an inner one, which has logged it
         except Exception as error:
-            # Our own errors say all in their text; others are bugs or broken installations and need the traceback.
+            # Our own errors say all in their text; others are bugs or broken installations and need
+            # the traceback.
             log.error("cannot start: %s", error, exc_info=None if isinstance(error, WsgiWasmError) else error)
             self._failure = str(error)
             self._retry_at = self._clock() + RETRY_AFTER
@@ -144,7 +155,8 @@ _gateway = Once(make_gateway)
 
 
 def make_site() -> Gateway:
-    """The gateway, but only of a configuration file. Raises ConfigError without one, Unavailable if it is no good."""
+    """The gateway, but only of a configuration file. Raises ConfigError without one, Unavailable if
+    it is no good."""
     path, named = configured_path()
     if not named and not path.exists():
         raise ConfigError([Problem(str(path), 0, 0, "no such file, and WSGI_WASM_CONFIG is not set")])
@@ -155,7 +167,8 @@ _site = Once(make_site)
 
 
 def warm(gateway: Once = _site) -> None:
-    """Make the gateway and its engine before the first request. What fails is logged, and tried again by requests."""
+    """Make the gateway and its engine before the first request. What fails is logged, and tried
+    again by requests."""
     try:
         gateway.get().warm()
     except Unavailable:
@@ -179,7 +192,8 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
 
 
 def handle_request(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """The script that Apache mapped the request to, with the limits of `handler` or of the selected route."""
+    """The script that Apache mapped the request to, with the limits of `handler` or of
+    the selected route."""
     try:
         gateway = _gateway.get()
     except Unavailable as error:
@@ -192,7 +206,8 @@ def handle_request(environ: Environ, start_response: StartResponse) -> Iterable[
 
 
 def script_path(environ: Environ) -> Path:
-    """The file that SCRIPT_FILENAME names, if it may be run. Raises NotFound with the reason, which is for the log.
+    """The file that SCRIPT_FILENAME names, if it may be run. Raises NotFound with the reason, which
+    is for the log.
 
     All refusals look alike to the client, so that nobody learns what lies there.
     """
@@ -212,7 +227,8 @@ def script_path(environ: Environ) -> Path:
     if not stat.S_ISREG(target.st_mode):
         raise NotFound(f"{escaped(path)}: not a regular file")
     if own.st_uid != target.st_uid:
-        raise NotFound(f"{escaped(path)}: a link to a file of another owner")  # Apache's SymLinksIfOwnerMatch
+        # Apache's SymLinksIfOwnerMatch
+        raise NotFound(f"{escaped(path)}: a link to a file of another owner")
     return path
 
 

@@ -1,5 +1,6 @@
-"""`wsgi_wasm.wsgi:application`, for any WSGI server: the site of the file that WSGI_WASM_CONFIG names, else of
-/etc/wsgi-wasm/site.yaml. Importing it reads that file, and raises ConfigError with all its mistakes."""
+"""`wsgi_wasm.wsgi:application`, for any WSGI server: the site of the file that WSGI_WASM_CONFIG
+names, else of /etc/wsgi-wasm/site.yaml. Importing it reads that file, and raises ConfigError with
+all its mistakes."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_commands_say_what_to_do(command: str, empty: Path, tmp_path: Path) -> N
     environment = {**os.environ, "PYTHONPATH": str(package_parent())}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"has not been built: run `wsgi-wasm interpreter build python --cache {empty}`" in done.stdout
+    assert f"has not been built; run `wsgi-wasm interpreter build python --cache {empty}`" in done.stdout
 
 
 def test_so_does_the_log(

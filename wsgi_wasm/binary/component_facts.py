@@ -1,4 +1,5 @@
-"""What the gateway decides by of a component: what it speaks, what it imports, and what its instances need."""
+"""What the gateway decides by of a component: what it speaks, what it imports, and what
+its instances need."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from wsgi_wasm.binary.outline import Outline
 
 
-# What can neither wait nor compute for long, whatever it is asked, where standard input has been read before and no
-# directory is granted. `wasi:io/poll` is the adapter's, which says when it waits.
+# What can neither wait nor compute for long, whatever it is asked, where standard input has
+# been read before and no directory is granted. `wasi:io/poll` is the adapter's, which says when
+# it waits.
 _AT_ONCE = frozenset(
     {
         *(f"wasi:cli/{name}" for name in ("environment", "exit", "stdin", "stdout", "stderr")),
@@ -23,7 +25,8 @@ _AT_ONCE = frozenset(
     }
 )
 
-# The interfaces of WASI 0.2 that Wasmtime has: not those that are marked unstable there, such as wasi:clocks/timezone.
+# The interfaces of WASI 0.2 that Wasmtime has: not those that are marked unstable there, such
+# as wasi:clocks/timezone.
 _OF_WASMTIME = _AT_ONCE | {
     *("wasi:http/outgoing-handler", "wasi:random/insecure", "wasi:random/random"),
     *(f"wasi:sockets/{name}" for name in ("instance-network", "ip-name-lookup", "network")),
@@ -33,7 +36,8 @@ _OF_WASMTIME = _AT_ONCE | {
 
 @dataclass(frozen=True, slots=True)
 class ComponentImport:
-    """One import: its name, and the functions and resources that are taken from it (none where it is no instance)."""
+    """One import: its name, and the functions and resources that are taken from it (none where it
+    is no instance)."""
 
     name: str
     functions: tuple[str, ...]
@@ -49,10 +53,11 @@ class ComponentImport:
 
 @dataclass(frozen=True, slots=True)
 class ComponentFacts:
-    """`interface` is `http` or `cgi`. `core_instances`, `memories` and `tables` are what one instance takes of a pool,
-    the adapter's among them. The guest's own memories begin with `memory_minimum` bytes, all together, and none with
-    more than `memory_largest`; those that can only be small grow to `memory_bounded` bytes, and `memories_unbounded` is
-    the number of the others (see `component.needs`)."""
+    """`interface` is `http` or `cgi`. `core_instances`, `memories` and `tables` are what one
+    instance takes of a pool, the adapter's among them. The guest's own memories begin with
+    `memory_minimum` bytes, all together, and none with more than `memory_largest`; those that can
+    only be small grow to `memory_bounded` bytes, and `memories_unbounded` is the number of the
+    others (see `component.needs`)."""
 
     interface: str
     imports: tuple[ComponentImport, ...]
@@ -71,7 +76,8 @@ class ComponentFacts:
 
     @property
     def waits(self) -> bool:
-        """Whether it could stay in a call of the host for long: it imports functions that need not return at once."""
+        """Whether it could stay in a call of the host for long: it imports functions that need not
+        return at once."""
         return any(one.functions and parse(one.name).stem not in _AT_ONCE for one in self.imports)
 
 

@@ -1,7 +1,8 @@
-"""Reads a component up to its last import, and copies into a writer what its imports may need: types and aliases.
+"""Reads a component up to its last import, and copies into a writer what its imports may need:
+types and aliases.
 
-It stops at each import, so that whoever copies decides what stands for it: an import of the same name in the component
-that is written, or something that is there already.
+It stops at each import, so that whoever copies decides what stands for it: an import of the same
+name in the component that is written, or something that is there already.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ _PASSED_OVER = (CUSTOM, CORE_MODULE, CORE_INSTANCE, CORE_TYPE)
 
 @dataclass(frozen=True, slots=True)
 class PendingImport:
-    """An import that the reading waits at. `form` is its encoded name, `description` what it is, for the writer.
+    """An import that the reading waits at. `form` is its encoded name, `description` what it is,
+    for the writer.
 
-    `members` are the exports of an instance, by name and sort; `type_at` is where its type stands in the source, None
-    where that is no type of the component's own.
+    `members` are the exports of an instance, by name and sort; `type_at` is where its type stands
+    in the source, None where that is no type of the component's own.
     """
 
     name: str
@@ -54,7 +56,8 @@ class PendingImport:
     type_at: int | None
 
     def same_type(self) -> Item | None:
-        """The type that stands for an import of a type that is there already: what `use` in a world makes."""
+        """The type that stands for an import of a type that is there already: what `use` in
+        a world makes."""
         if self.sort != TYPE_SORT or self.description[1] != 0:  # a resource, or no type
             return None
         return Item(TYPE_SORT, Reader(self.description, 2, len(self.description)).number())
@@ -67,11 +70,12 @@ class PendingImport:
 
 
 class ImportCopy:
-    """One component's imports being copied. `next` goes on to the next import, having been told what stands for the one
-    before; None stands for nothing, and what depends on it is left out. `names` are all imports, in order.
+    """One component's imports being copied. `next` goes on to the next import, having been told
+    what stands for the one before; None stands for nothing, and what depends on it is left out.
+    `names` are all imports, in order.
 
-    With `lenient`, an import whose type depends on something left out is left out itself, instead of being an error.
-    With `functions`, interfaces come without functions of other names.
+    With `lenient`, an import whose type depends on something left out is left out itself, instead
+    of being an error. With `functions`, interfaces come without functions of other names.
     """
 
     def __init__(
@@ -83,7 +87,8 @@ class ImportCopy:
         self._spaces: dict[int, list[Item | None]] = {
             sort: [] for sort in (FUNC_SORT, VALUE_SORT, TYPE_SORT, COMPONENT_SORT, INSTANCE_SORT)
         }
-        self._types: dict[int, tuple[int, list[tuple[str, int]]]] = {}  # place and members, by type index
+        # place and members, by type index
+        self._types: dict[int, tuple[int, list[tuple[str, int]]]] = {}
         self._sections = list(sections(source))
         self.copier = TypeCopier(self._spaces[TYPE_SORT], self._spaces[COMPONENT_SORT], functions)
         self.names = [name for section in self._sections if section.number == IMPORT for name in self._named(section)]
@@ -157,7 +162,8 @@ class ImportCopy:
         space.append(None if instance is None else self._writer.alias(sort, instance, name))
 
     def _instance(self, reader: Reader) -> None:
-        # An instance made here: what it holds is not known, and an import that needs it cannot be copied.
+        # An instance made here: what it holds is not known, and an import that needs it cannot
+        # be copied.
         form = reader.byte()
         if form == 0:
             reader.number()

@@ -1,7 +1,7 @@
-"""Copies type definitions from one component to another, where the types that they name have other indexes.
+"""Copies type definitions between components, where the types that they name have other indexes.
 
-Below the top level of a definition (inside a component or instance type) indexes are that type's own and stay as they
-are; only an outer alias that reaches the top level is renumbered. Component Model, Binary.md, "Type Definitions".
+Below the top level (inside a component or instance type) indexes are that type's own and stay as
+they are; only an outer alias of the top level is renumbered. Component Model, Binary.md.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ASYNCHRONOUS = {_STREAM: "a stream", _FUTURE: "a future", _ERROR_CONTEXT: "an er
 class TypeCopier:
     """Reads type definitions from `reader`; each call gives the bytes of its counterpart.
 
-    `types` and `components` map the source's indexes to items, None for what cannot be named in the target. A
-    definition that names such a one is read to its end and comes out as None. `exports` are the names and sorts of the
-    instance type that was read last. `asynchronous` is what was met that only WASI 0.3 has, as words. With `functions`,
-    those of other names are left out of instance types.
+    `types` and `components` map the source's indexes to items, None for what cannot be named in the
+    target; a definition that names one of these comes out as None. `exports` are names and sorts of
+    the last instance type. `asynchronous` is what was met that only WASI 0.3 has, in words. With
+    `functions`, those of other names are left out of instance types.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TypeCopier:
         return None if self._missing else body
 
     def description(self, reader: Reader) -> tuple[bytes | None, int, int | None]:
-        """What an import or export is: its bytes, its sort, and the type's index in the source if it names one."""
+        """What an import or export is: bytes, sort, and the source's index of its type, if any."""
         self._missing = False
         start = reader.position
         body, sort = self._external(reader, 0)
@@ -62,11 +62,11 @@ class TypeCopier:
             mentioned = again.number()
         return None if self._missing else body, sort, mentioned
 
-    # --- the declarations of one instance type by themselves, where its own types get other indexes ---
+    # --- the declarations of one instance type, whose own types get other indexes ---
 
     @contextmanager
     def inside(self, local: Sequence[int]) -> Iterator[Self]:
-        """For a while, indexes one level down are looked up in `local`, which may grow meanwhile."""
+        """For a while, look up indexes one level down in `local`, which may grow meanwhile."""
         self._local = local
         try:
             yield self
@@ -266,7 +266,7 @@ def extern_name(reader: Reader) -> tuple[bytes, str]:
 
 
 def skip_parts(reader: Reader, named: bool) -> None:
-    """Pass over what an instance is made of: the arguments of a component (`named`), or items under names."""
+    """Pass over the parts of an instance: a component's arguments (`named`), or named items."""
     for _ in range(reader.count()):
         if named:
             reader.name()

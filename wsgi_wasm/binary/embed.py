@@ -1,4 +1,5 @@
-"""Puts compiled code into a component that was written as text, which cannot hold binary modules."""
+"""Puts compiled code into a component that was written as text, which cannot
+hold binary modules."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from wsgi_wasm.errors import ModuleError
 
 
 def with_code(component: bytes, code: bytes) -> bytes:
-    """The component with its one empty core module, `(core module $code)`, replaced by `code`. Raises ModuleError."""
+    """The component with its one empty core module, `(core module $code)`, replaced by
+    `code`. Raises ModuleError."""
     out, placeholders = [PREAMBLE], 0
     for number, start, end in sections(component):
         body = component[start:end]

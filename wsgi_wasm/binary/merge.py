@@ -1,8 +1,8 @@
 """Copies the imports of several components into one, where each name is imported once.
 
-An interface that two of them import is imported with all that either takes from it: toolchains leave out what a
-component does not use, so their ideas of the same interface differ. Parts of the same name are taken to be the same,
-which Wasmtime checks.
+An interface that two of them import is imported with all that either takes from it: toolchains
+leave out what a component does not use, so their ideas of the same interface differ. Parts of the
+same name are taken to be the same, which Wasmtime checks.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ _TYPE, _ALIAS, _EXPORT = 1, 2, 4  # declarations in an instance type
 def merge_imports(
     readings: Sequence[ImportCopy], writer: Writer, left_out: Sequence[frozenset[str]]
 ) -> dict[str, Item]:
-    """Copy all imports, except those that `left_out` names for each reading; what stands for each, by name.
+    """Copy all imports, except those that `left_out` names for each reading; what stands for
+    each, by name.
 
-    Raises ModuleError where two components import a name as different things, or names in orders that contradict.
+    Raises ModuleError where two components import a name as different things, or names in
+    orders that contradict.
     """
     made: dict[str, Item] = {}
     waiting = {reading: _next(reading, None, out) for reading, out in zip(readings, left_out, strict=True)}
@@ -108,7 +110,8 @@ def _merged(there: dict[ImportCopy, PendingImport]) -> bytes:
 
 
 def _declaration(copier: TypeCopier, source: Reader, interface: str) -> tuple[bytes, str | None, bool]:
-    """One declaration: its bytes, the name if it is an export, and whether it takes a type index."""
+    """One declaration: its bytes, the name if it is an export, and whether it takes
+    a type index."""
     kind = source.byte()
     if kind == _TYPE:
         return b"\1" + copier.nested_definition(source), None, True

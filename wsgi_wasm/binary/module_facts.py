@@ -1,7 +1,7 @@
 """What a core module says of itself, read from its sections without compiling it.
 
-Follows the binary format of the WebAssembly core specification, chapter 5. Only what the gateway decides by is read;
-whether the module is valid is for Wasmtime to say.
+Follows the binary format of the WebAssembly core specification, chapter 5. Only what the gateway
+decides by is read; whether the module is valid is for Wasmtime to say.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Import:
 
 @dataclass(slots=True)
 class ModuleFacts:
-    """Imports, exports by name and kind, the first memory's limits in bytes, and the signature of `_start`."""
+    """Imports, exports by name and kind, the first memory's limits in bytes, and the
+    signature of `_start`."""
 
     imports: list[Import] = field(default_factory=list)
     exports: dict[str, str] = field(default_factory=dict)
@@ -144,7 +145,8 @@ def _types(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> Non
     for _ in range(reader.count()):
         form = reader.byte()
         if form != 0x60:
-            # A form of the GC proposal: Wasmtime will name what is missing, and nothing here depends on it.
+            # A form of the GC proposal: Wasmtime will name what is missing, and nothing here
+            # depends on it.
             return
         parameters = _value_types(reader)
         results = _value_types(reader)

@@ -1,6 +1,8 @@
-"""Counts what an instance of a component takes: core instances, memories, tables. Pools and limits are set by it.
+"""Counts what an instance of a component takes: core instances, memories, tables. Pools and limits
+are set by it.
 
-The same component may be instantiated several times inside another, so counts multiply; each is computed once.
+The same component may be instantiated several times inside another, so counts multiply;
+each is computed once.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ _CORE_MODULE_SORT = 0x11
 
 
 class Needs(NamedTuple):
-    """What one instance takes; `component_instances` are those inside it. `minimum` is what its memories begin with, in
-    bytes, and `largest` the most that one of them does; `bounded` is what the small ones can grow to, and `unbounded`
-    the number of the others."""
+    """What one instance takes; `component_instances` are those inside it. `minimum` is what its
+    memories begin with, in bytes, and `largest` the most that one of them does; `bounded` is what
+    the small ones can grow to, and `unbounded` the number of the others."""
 
     component_instances: int = 0
     core_instances: int = 0
@@ -56,7 +58,8 @@ class Needs(NamedTuple):
 
 @dataclass(slots=True)
 class _Scope:
-    """The index spaces of a component that matter here; None is what is not known, an import for one."""
+    """The index spaces of a component that matter here; None is what is not known, an
+    import for one."""
 
     parent: _Scope | None
     modules: list[Needs | None] = field(default_factory=list)
@@ -70,7 +73,8 @@ class _Scope:
 
 
 def needs(source: bytes) -> Needs:
-    """What an instance of a component takes. Raises ModuleError for more than the engine should hold."""
+    """What an instance of a component takes. Raises ModuleError for more than the
+    engine should hold."""
     found = _component(source, 0, len(source), None, 0)
     if found.core_instances > MAX_CORE_INSTANCES or found.memories > MAX_MEMORIES:
         raise ModuleError(
@@ -158,7 +162,8 @@ def _alias(reader: Reader, scope: _Scope) -> None:
 
 
 def _imports(reader: Reader, scope: _Scope) -> None:
-    # Only how many components and modules are imported matters: their indexes come before those of the others.
+    # Only how many components and modules are imported matters: their indexes come before those of
+    # the others.
     for _ in range(reader.count()):
         extern_name(reader)
         sort = reader.peek()

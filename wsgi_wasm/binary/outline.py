@@ -1,7 +1,8 @@
-"""What a component says of itself: imports with what each holds, exports, and whether it is of the WASI 0.3 generation.
+"""What a component says of itself: imports with what each holds, exports, and whether it is of the
+WASI 0.3 generation.
 
-Imports are copied into the component that is written as they are read: each definition that an import may need goes
-there in order, so nothing recurses and nothing is looked for later.
+Imports are copied into the component that is written as they are read: each definition that an
+import may need goes there in order, so nothing recurses and nothing is looked for later.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ Provider = Callable[[str], Item | None]
 
 @dataclass(slots=True)
 class CopiedImport:
-    """One import: its name, its sort, what it holds if it is an instance, and the item that stands for it in the
-    component that was written."""
+    """One import: its name, its sort, what it holds if it is an instance, and the item that stands
+    for it in the component that was written."""
 
     name: str
     sort: int
@@ -30,10 +31,11 @@ class CopiedImport:
 
 @dataclass(slots=True)
 class Outline:
-    """A component's imports, its exports by name and sort, and what it has of WASI 0.3, in words, or "".
+    """A component's imports, its exports by name and sort, and what it has of WASI 0.3, in
+    words, or "".
 
-    `used_types` are what `use` in a world makes: types of imported interfaces, imported once more under names of their
-    own, with what stands for them.
+    `used_types` are what `use` in a world makes: types of imported interfaces, imported once more
+    under names of their own, with what stands for them.
     """
 
     imports: list[CopiedImport] = field(default_factory=list)
@@ -49,10 +51,11 @@ class Outline:
 def copy_imports(
     source: bytes, writer: Writer, provide: Provider = lambda name: None, functions: Collection[str] | None = None
 ) -> Outline:
-    """Copy a component's imports into `writer`, except those for which `provide` has an item; and its outline.
+    """Copy a component's imports into `writer`, except those for which `provide` has an item;
+    and its outline.
 
-    With `functions`, interfaces come without functions of other names. Raises ModuleError for what is malformed, and
-    for imports that come after definitions of the component's own.
+    With `functions`, interfaces come without functions of other names. Raises ModuleError for what
+    is malformed, and for imports that come after definitions of the component's own.
     """
     reading = ImportCopy(source, writer, functions=functions)
     found = Outline(exports=dict(_exports(source)))
@@ -73,7 +76,8 @@ def copy_imports(
 
 
 def imported(pending: PendingImport, item: Item) -> CopiedImport:
-    """An import, now that it is known what stands for it. Raises ModuleError where that is of another kind."""
+    """An import, now that it is known what stands for it. Raises ModuleError where that is
+    of another kind."""
     pending.check(item)
     return CopiedImport(pending.name, pending.sort, pending.members if pending.sort == INSTANCE_SORT else [], item)
 

@@ -1,7 +1,8 @@
 """Plugs components into another's imports: the composition of `compose:` in a site's file.
 
-The result has the exports of the component that is plugged into, and imports what the components together still
-import. Plugs do not see each other; one that is plugged into two imports is one instance.
+The result has the exports of the component that is plugged into, and imports what the
+components together still import. Plugs do not see each other; one that is plugged into two
+imports is one instance.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from wsgi_wasm.errors import ModuleError
 def plug(socket: bytes, plugs: Mapping[str, tuple[str, bytes]]) -> bytes:
     """The composition. `plugs` maps an import to the name of a plug, for messages, and the plug.
 
-    An import is named in full; without its version, for all versions of it; by its package (`demo:api`), for all that
-    is imported of that; or by its interface's name alone where only one import has it. Behind `=` stands the export to
-    plug it with, where that is called otherwise. Whatever else a plug exports that the socket imports is plugged as
-    well. Raises ModuleError for an import that is not there or named twice, a plug that does not export it, and what is
-    malformed.
+    An import is named in full; without its version, for all versions of it; by its package
+    (`demo:api`), for all that is imported of that; or by its interface's name alone where only
+    one import has it. Behind `=` stands the export to plug it with, where that is called
+    otherwise. Whatever else a plug exports that the socket imports is plugged as well. Raises
+    ModuleError for an import that is not there or named twice, a plug that does not export it,
+    and what is malformed.
     """
     wanted = outline(socket)
     named: dict[str, tuple[bytes, str]] = {}  # import of the socket: plug, and its export
@@ -77,7 +79,8 @@ def _export_for(imported: str, export: str, name: str, exports: Outline) -> str:
 
 
 def _fitting(imported: str, exports: Outline) -> str | None:
-    """The export that an import can be plugged with: of the same name, else of a version that stands for it."""
+    """The export that an import can be plugged with: of the same name, else of a version that
+    stands for it."""
     if exports.exports.get(imported) == INSTANCE_SORT:
         return imported
     for name, sort in exports.exports.items():

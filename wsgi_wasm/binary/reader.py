@@ -1,7 +1,7 @@
 """A cursor over a binary component, and its sections.
 
-Follows the Component Model's Binary.md. What is read may be hostile: each read is checked against the end of its
-section, numbers and counts have bounds, and every message names the place.
+Follows the Component Model's Binary.md. What is read may be hostile: each read is checked against
+the end of its section, numbers and counts have bounds, and every message names the place.
 """
 
 from __future__ import annotations

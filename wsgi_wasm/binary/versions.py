@@ -1,4 +1,5 @@
-"""Names of interfaces, `namespace:package/interface@version`, and which versions stand for each other."""
+"""Names of interfaces, `namespace:package/interface@version`, and which versions stand
+for each other."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ _WASI_02 = re.compile(r"0\.2\.[0-9]+")
 
 
 class InterfaceName(NamedTuple):
-    """A parsed name; `version` is "" where there is none, and `interface` where the name is a plain one."""
+    """A parsed name; `version` is "" where there is none, and `interface` where the name is
+    a plain one."""
 
     package: str
     interface: str
@@ -45,9 +47,11 @@ def parse(name: str) -> InterfaceName:
 
 
 def compatible(wanted: str, there: str) -> bool:
-    """Whether an interface named `there` stands for one named `wanted`: the same, or a later one that contains it.
+    """Whether an interface named `there` stands for one named `wanted`: the same, or a later one
+    that contains it.
 
-    Semantic Versioning: versions of one major number, and of 0.x those of one minor number, add to each other.
+    Semantic Versioning: versions of one major number, and of 0.x those of one minor number, add
+    to each other.
     """
     one, other = parse(wanted), parse(there)
     if one.stem != other.stem:
@@ -61,6 +65,7 @@ def compatible(wanted: str, there: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, ...] | None:
-    """The three numbers of a release; None for a pre-release, which stands for nothing but itself."""
+    """The three numbers of a release; None for a pre-release, which stands for
+    nothing but itself."""
     parts = version.split(".")
     return tuple(map(int, parts)) if len(parts) == 3 and all(part.isdecimal() for part in parts) else None

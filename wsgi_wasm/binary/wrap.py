@@ -1,12 +1,15 @@
 """Wraps a guest so that it is a program: a component that exports `wasi:cli/run` and speaks CGI.
 
     the world          what the host has of WASI, imported whole (world.wat)
-    the adapter        made of the world: `wasi:http/types` and what stands between guest and host (adapter.wat)
-    the guest          its imports supplied by adapter and world, the others imported under their own names
+    the adapter        made of the world: `wasi:http/types` and what is between guest and host
+                       (adapter.wat)
+    the guest          its imports supplied by adapter and world, the others imported under
+                       their own names
     the driver         hands the request to the guest's handler (driver.wat)
 
-A guest that is a program already (`wasi:cli/run`) gets its polls sliced (wait.wat) and nothing else. An instance
-supplies an import of any version from 0.2.0 on: what is asked for is contained in what is there, which Wasmtime checks.
+A guest that is a program already (`wasi:cli/run`) gets its polls sliced (wait.wat) and nothing
+else. An instance supplies an import of any version from 0.2.0 on: what is asked for is contained in
+what is there, which Wasmtime checks.
 """
 
 from __future__ import annotations
@@ -87,7 +90,8 @@ _OWN_FUNCTIONS = {
 
 
 class Parts(NamedTuple):
-    """The components that go around a guest, in binary form; two of them differ for guests that make requests."""
+    """The components that go around a guest, in binary form; two of them differ for guests
+    that make requests."""
 
     world: bytes
     adapter: bytes
@@ -107,7 +111,8 @@ class Wrapped(NamedTuple):
 
 
 def wrap(guest: bytes, parts: Parts) -> Wrapped:
-    """The program that a guest becomes. Raises ModuleError where it is neither handler nor program."""
+    """The program that a guest becomes. Raises ModuleError where it is neither
+    handler nor program."""
     outline = _outlined(guest)
     stems = {parse(one.name).stem for one in outline.imports}
     functions = {name for one in outline.imports for name, sort in one.exports if sort == FUNC_SORT}
@@ -155,15 +160,16 @@ def _exported(outline: Outline, stem: str) -> str | None:
 class _Wrapping:
     """One component being written. `functions` are the names of those that the guest imports.
 
-    The engine looks every function that is imported up for each instance that it makes, so that of the world only those
-    are imported which somebody calls.
+    The engine looks every function that is imported up for each instance that it makes, so that of
+    the world only those are imported which somebody calls.
     """
 
     def __init__(self, parts: Parts, outbound: bool, functions: set[str]) -> None:
         self._parts = parts
         self._outbound = outbound
         self._writer = Writer()
-        self._waits = BLOCKING_READ in functions  # then all of the streams' functions pass through streams.wat
+        # then all of the streams' functions pass through streams.wat
+        self._waits = BLOCKING_READ in functions
         wanted = None if outbound or self._waits else functions | _OWN_FUNCTIONS
         world = copy_imports(parts.world_outbound if outbound else parts.world, self._writer, functions=wanted)
         self._world = {parse(one.name).stem: one.item for one in world.imports}
@@ -227,7 +233,8 @@ class _Wrapping:
         def provide(name: str) -> Item | None:
             parsed = parse(name)
             if (parsed.stem in given or _is_http(parsed.stem)) and not (parsed.is_wasi_02 and parsed.stem in given):
-                # The engine would match `@0.2.0+x` with its own, past what stands between the guest and it.
+                # The engine would match `@0.2.0+x` with its own, past what stands between the guest
+                # and it.
                 raise ModuleError(
                     f"imports {name}, which is not supported; supported versions of {parsed.stem} are 0.2.0 to 0.2.12"
                 )

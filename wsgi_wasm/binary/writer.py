@@ -1,4 +1,5 @@
-"""Writes components: the encoding of numbers, names and sections, and a component that grows item by item."""
+"""Writes components: the encoding of numbers, names and sections, and a component that grows
+item by item."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def unsigned(value: int) -> bytes:
 
 
 def type_index(value: int) -> bytes:
-    """A type index where a primitive type could stand too: signed LEB128, as those are negative numbers."""
+    """A type index where a primitive type could stand too: signed LEB128, as those
+    are negative numbers."""
     out = bytearray()
     while value >= 0x40:
         out.append(value & 0x7F | 0x80)
@@ -60,7 +62,8 @@ class Item:
 
 
 class Writer:
-    """A component under construction. Each `add` appends one section and gives the new item's index."""
+    """A component under construction. Each `add` appends one section and gives the
+    new item's index."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = [PREAMBLE]

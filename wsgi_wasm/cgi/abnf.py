@@ -9,16 +9,19 @@ import re
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
-# field-content of RFC 9110 5.5 with its white space: visible characters, SP, HT, and obs-text (0x80 to 0xFF).
+# field-content of RFC 9110 5.5 with its white space: visible characters, SP, HT, and obs-text (0x80
+# to 0xFF).
 _VALUE = r"[\t -~\x80-\xff]*"
 
 FIELD_NAME = re.compile(_TOKEN)
 FIELD_VALUE = re.compile(_VALUE)
 
-# End of a head: an empty line after another one. Lines end in LF or CRLF, also mixed (RFC 3875 6.2: NL).
+# End of a head: an empty line after another one. Lines end in LF or CRLF, also mixed (RFC 3875
+# 6.2: NL).
 HEAD_END = re.compile(rb"\n\r?\n")
 
-# One header line with its end. An obs-fold begins with white space, so it is no token and does not match.
+# One header line with its end. An obs-fold begins with white space, so it is no token and does
+# not match.
 FIELD_LINE = re.compile(rf"^({_TOKEN}):({_VALUE})\r?\n", re.MULTILINE)
 
 # A meta-variable name that every shell and language can spell.
@@ -27,7 +30,8 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What a header's name becomes after `HTTP_`.
 HEADER_VARIABLE = re.compile(r"[A-Z0-9_]+")
 
-# `Status`: three digits and, after a space, a reason phrase. Final answers only: a guest has no use for 1xx.
+# `Status`: three digits and, after a space, a reason phrase. Final answers only: a guest has no use
+# for 1xx.
 _CODE_AND_REASON = r"([2-5][0-9][0-9])(?: ([ -~\x80-\xff]*))?"
 STATUS = re.compile(_CODE_AND_REASON)
 

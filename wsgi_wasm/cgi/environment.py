@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 
 class Environment(Protocol):
-    """Makes the environment of one request. `cgi.metavars.MetaVariables` is the usual one, and says what is what."""
+    """Makes the environment of one request. `cgi.metavars.MetaVariables` is the usual one, and says
+    what is what."""
 
     def build(
         self,

@@ -1,4 +1,5 @@
-"""A request as a component that handles HTTP takes it: under the rules of the meta-variables, in its own form."""
+"""A request as a component that handles HTTP takes it: under the rules of the meta-variables, in
+its own form."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _PLAIN = re.compile(r"[\x21-\x7e]*")
 
 
 class RequestFields(MetaVariables):
-    """The header fields that pass are those that a CGI program would find in its environment, in lower case."""
+    """The header fields that pass are those that a CGI program would find in its environment,
+    in lower case."""
 
     def of_request(
         self,
@@ -28,11 +30,12 @@ class RequestFields(MetaVariables):
         streamed_body: bool,
         host_is_field: bool = False,
     ) -> tuple[list[bytes], list[bytes]]:
-        """Method, target, scheme, authority, then name and value of each field; and the variables of the route.
+        """Method, target, scheme, authority, then name and value of each field; and the variables
+        of the route.
 
-        The engine takes text: each byte goes as one character, and the adapter makes bytes of them again. Arguments are
-        those of `build`. In wasi:http `Host` is the authority and no field, which `host_is_field` changes. Raises
-        BadRequest, as `build`.
+        The engine takes text: each byte goes as one character, and the adapter makes bytes of them
+        again. Arguments are those of `build`. In wasi:http `Host` is the authority and no field,
+        which `host_is_field` changes. Raises BadRequest, as `build`.
         """
         get = environ.get
         host = get("HTTP_HOST")
@@ -87,5 +90,6 @@ def _arguments(parts: Sequence[str], text: str) -> list[bytes]:
 
 
 def _printable(value: str) -> str:
-    """What stands in a request's target, as URIs are: other bytes than printable ASCII percent-encoded."""
+    """What stands in a request's target, as URIs are: other bytes than
+    printable ASCII percent-encoded."""
     return value if _PLAIN.fullmatch(value) else quote(as_bytes(value), safe=_ASCII)

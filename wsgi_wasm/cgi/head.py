@@ -1,11 +1,12 @@
 """A guest's answer: where its head ends and what it says (RFC 3875 6.2 and 6.3).
 
-Everything here answers with a whole `Head` or raises `BadGateway`, and nothing of a refused head is forwarded. How
-the output was cut into pieces changes neither.
+Everything here answers with a whole `Head` or raises `BadGateway`, and nothing of a refused head is
+forwarded. How the output was cut into pieces changes neither.
 
-Bytes 0x80 to 0xFF in a value are obs-text (RFC 9110 5.5) and pass as they are: WSGI strings stand for bytes, and every
-byte is latin-1. What is no latin-1 text, such as UTF-16 or a byte order mark before the first name, falls over the
-grammar: NUL is no character of a value, and 0xEF none of a name.
+Bytes 0x80 to 0xFF in a value are obs-text (RFC 9110 5.5) and pass as they are: WSGI strings
+stand for bytes, and every byte is latin-1. What is no latin-1 text, such as UTF-16 or a byte
+order mark before the first name, falls over the grammar: NUL is no character of a value, and
+0xEF none of a name.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ _LENGTH_LIMIT = 2**63
 class HeadParser:
     """Takes a guest's output piece by piece until the head is whole. One object per answer.
 
-    `limit` is in bytes, line ends and the closing empty line included. `allowed` names, in lower case, the
-    server-control fields (`X-Sendfile`) that may pass. `max_fields` counts header lines of every kind.
+    `limit` is in bytes, line ends and the closing empty line included. `allowed` names, in lower
+    case, the server-control fields (`X-Sendfile`) that may pass. `max_fields` counts header lines
+    of every kind.
     """
 
     __slots__ = ("_allowed", "_buffer", "_limit", "_max_fields", "_whole", "body")
@@ -50,7 +52,8 @@ class HeadParser:
         """The head once it is whole, else None; do not call again after that. Raises BadGateway."""
         buffer = self._buffer
         if buffer:
-            # The end may straddle two pieces, by at most the LF CR before this one. Nothing else is looked at twice.
+            # The end may straddle two pieces, by at most the LF CR before this one. Nothing else is
+            # looked at twice.
             start = max(len(buffer) - 2, 0)
             buffer += data
             end = _head_end(buffer, start, self._limit)
@@ -127,12 +130,14 @@ def _parse(raw: bytes, allowed: frozenset[str], max_fields: int) -> Head:
     return _decide(draft, len(pairs))
 
 
-# A cached head is exactly what parsing would give: `Head` is frozen, and refusals are not remembered.
+# A cached head is exactly what parsing would give: `Head` is frozen, and refusals are
+# not remembered.
 _parse_short = lru_cache(maxsize=_REMEMBERED_HEADS)(_parse)
 
 
 def _decide(draft: _HeadDraft, lines: int) -> Head:
-    """The answer that a well-formed head of `lines` header lines means (RFC 3875 6.2.1 to 6.2.4)."""
+    """The answer that a well-formed head of `lines` header lines means (RFC 3875
+    6.2.1 to 6.2.4)."""
     fields = tuple(draft.fields)
     if draft.connection:
         # RFC 9110 7.6.1: the fields that Connection names belong to the connection, too.
@@ -145,8 +150,8 @@ def _decide(draft: _HeadDraft, lines: int) -> Head:
         status, reason = first, reason or phrase
     location = draft.location
     if status is None and location is not None:
-        # A local redirect stands alone (RFC 3875 6.2.2). With anything beside it, or where the path is not one that
-        # we could serve, the client goes there by itself, which is always right.
+        # A local redirect stands alone (RFC 3875 6.2.2). With anything beside it, or where the path
+        # is not one that we could serve, the client goes there by itself, which is always right.
         if lines == 1 and abnf.LOCAL_PATH_QUERY.fullmatch(location):
             return Head(302, _PHRASES[302], (), None, location)
         status = 302
@@ -187,8 +192,9 @@ def _excerpt(text: str) -> str:
     return ascii(text[:80])
 
 
-# Handlers of single fields: (draft, name, value) -> None. Each reads one field into the draft, keeps it in
-# `draft.fields` if the client shall see it, and raises BadGateway if it makes the head unusable.
+# Handlers of single fields: (draft, name, value) -> None. Each reads one field into the draft,
+# keeps it in `draft.fields` if the client shall see it, and raises BadGateway if it makes the
+# head unusable.
 
 
 def _status(draft: _HeadDraft, name: str, value: str) -> None:
@@ -232,7 +238,8 @@ def _connection(draft: _HeadDraft, name: str, value: str) -> None:
 
 
 def _transfer_encoding(draft: _HeadDraft, name: str, value: str) -> None:
-    # Framing is the server's. httpd answers 502 as well; to drop it would forward chunks as if they were the body.
+    # Framing is the server's. httpd answers 502 as well; to drop it would forward chunks as if they
+    # were the body.
     raise BadGateway("Transfer-Encoding from a guest")
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Status and header fields of a guest's answer, checked and filtered (RFC 3875 6.3), ready for WSGI.
+    """Status and header fields of a guest's answer, checked and filtered (RFC 3875 6.3),
+    ready for WSGI.
 
-    `fields` keep the guest's order and hold neither `Status` nor `Content-Length`; names and values are latin-1
-    strings. `content_length` is what the guest announced, None where it did not. `local_redirect` is the path and
-    query of a local redirect (RFC 3875 6.2.2), else None; `fields` are then empty.
+    `fields` keep the guest's order and hold neither `Status` nor `Content-Length`; names and values
+    are latin-1 strings. `content_length` is what the guest announced, None where it did not.
+    `local_redirect` is the path and query of a local redirect (RFC 3875 6.2.2), else None; `fields`
+    are then empty.
     """
 
     status: int

@@ -1,6 +1,7 @@
 """The meta-variables of one request (RFC 3875 4.1), as a guest's environment.
 
-WSGI strings stand for bytes through latin-1, so encoding them gives back what the client sent, valid UTF-8 or not.
+WSGI strings stand for bytes through latin-1, so encoding them gives back what the client sent,
+valid UTF-8 or not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _PATH_SAFE = "/!$&'()*+,;=:@~"
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
-# Variables that a server sets where it knows them; they keep their names. Servers set empty ones where they do not.
+# Variables that a server sets where it knows them; they keep their names. Servers set empty ones
+# where they do not.
 _OPTIONAL = frozenset({"AUTH_TYPE", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_PORT", "REMOTE_USER", "SERVER_ADDR"})
 
 # They name no field.
@@ -28,7 +30,8 @@ _USUAL_CONNECTIONS = frozenset({"keep-alive", "Keep-Alive", "close"})
 _NUL = frozenset("\0")
 _LINE_END = frozenset("\r\n")
 
-# Clients choose header names, so what is remembered about them has a bound: in names, and in their length.
+# Clients choose header names, so what is remembered about them has a bound: in names, and in
+# their length.
 _REMEMBERED_KEYS = 1024
 _REMEMBERED_LENGTH = 64
 
@@ -36,10 +39,10 @@ _REMEMBERED_LENGTH = 64
 class MetaVariables:
     """What a route's guests get, prepared once; `build` adds what one request decides.
 
-    `env` is the route's own and wins over `pass_env`, the names or patterns of WSGI environ keys that pass.
-    `pass_headers` names request headers that pass although they carry credentials, or although the client's
-    `Connection` names them. `document_root` is a path as the guest sees it. `software` stands in for a server that
-    does not name itself.
+    `env` is the route's own and wins over `pass_env`, the names or patterns of WSGI environ keys
+    that pass. `pass_headers` names request headers that pass although they carry credentials, or
+    although the client's `Connection` names them. `document_root` is a path as the guest sees it.
+    `software` stands in for a server that does not name itself.
     """
 
     def __init__(
@@ -80,11 +83,11 @@ class MetaVariables:
     ) -> list[bytes]:
         """The environment for one request: `NAME=value`, each name once.
 
-        `script_name` and `path_info` are WSGI strings. `script_filename` is the script's path as the guest sees it.
-        `content_length` is the number of body bytes that the guest can read, None without a body: `CONTENT_LENGTH`
-        and `CONTENT_TYPE` are left out then (RFC 3875 4.1.2). A `streamed_body` has a type even where its length is not
-        known yet. Raises BadRequest for a value that no environment can
-        hold, and for a header value of more than one line.
+        `script_name` and `path_info` are WSGI strings. `script_filename` is the script's path as
+        the guest sees it. `content_length` is the number of body bytes that the guest can read,
+        None without a body: `CONTENT_LENGTH` and `CONTENT_TYPE` are left out then (RFC 3875 4.1.2).
+        A `streamed_body` has a type even where its length is not known yet. Raises BadRequest for a
+        value that no environment can hold, and for a header value of more than one line.
         """
         variables = self._always(environ, script_name, path_info)
         add = variables.append
@@ -92,7 +95,8 @@ class MetaVariables:
         if script_filename is not None:
             add("SCRIPT_FILENAME=" + _wsgi_string(script_filename))
         if path_info and self._document_root is not None and "/../" not in path_info + "/":
-            # RFC 3875 4.1.6. A path that climbs is not mapped: it names nothing below the document root.
+            # RFC 3875 4.1.6. A path that climbs is not mapped: it names nothing below the
+            # document root.
             add("PATH_TRANSLATED=" + self._document_root.rstrip("/") + path_info)
         if content_length is not None:
             add(f"CONTENT_LENGTH={content_length}")
@@ -124,7 +128,8 @@ class MetaVariables:
         return variables
 
     def _passed(self, environ: Mapping[str, Any]) -> list[str]:
-        """The request headers, what the server knows and what `pass_env` names, as they are in the environ."""
+        """The request headers, what the server knows and what `pass_env` names, as they are
+        in the environ."""
         prefixes = self._prefixes
         passed = [
             prefix + value
@@ -141,7 +146,8 @@ class MetaVariables:
         return passed
 
     def _connection_options(self, environ: Mapping[str, Any]) -> set[str]:
-        """RFC 9110 7.6.1: the headers that `Connection` names, which are meant for the server alone."""
+        """RFC 9110 7.6.1: the headers that `Connection` names, which are meant for
+        the server alone."""
         connection = environ.get("HTTP_CONNECTION")
         if not connection or connection in _USUAL_CONNECTIONS:
             return set()
@@ -162,8 +168,8 @@ class _ByKey(dict[str, str]):
 
 
 class _Prefixes(_ByKey):
-    """From an environ key to `NAME=`, or to "" where it does not pass. `fields` leads to the name of the header field,
-    in lower case, or to ""."""
+    """From an environ key to `NAME=`, or to "" where it does not pass. `fields` leads to the name
+    of the header field, in lower case, or to ""."""
 
     def __init__(self, headers: frozenset[str], pass_env: tuple[str, ...], env: frozenset[str]) -> None:
         super().__init__()
@@ -177,8 +183,9 @@ class _Prefixes(_ByKey):
         return key + "=" if passes else ""
 
     def _passes_header(self, name: str) -> bool:
-        """Of `X-Name` and `X_Name` a server gives us one or both joined under one key: which, is its choice. What we
-        can do is to take no second spelling, and no twin of the variables that say how long the body is."""
+        """Of `X-Name` and `X_Name` a server gives us one or both joined under one key: which, is
+        its choice. What we can do is to take no second spelling, and no twin of the variables that
+        say how long the body is."""
         if name in names.CONNECTION_HEADERS or name in names.BODY_HEADERS or name in names.PROXY_HEADERS:
             return False
         if name in names.CREDENTIAL_HEADERS:
@@ -188,7 +195,8 @@ class _Prefixes(_ByKey):
     def _passes_variable(self, name: str) -> bool:
         if name in _OPTIONAL:
             return True
-        # Keys with a dot (`wsgi.input`, `mod_wsgi.handler_script`) are the server's inside, and no variable names.
+        # Keys with a dot (`wsgi.input`, `mod_wsgi.handler_script`) are the server's inside, and no
+        # variable names.
         if names.is_reserved(name) or name in self._env or not abnf.VARIABLE_NAME.fullmatch(name):
             return False
         return any(fnmatchcase(name, pattern) for pattern in self._pass_env)
@@ -206,7 +214,8 @@ class _FieldNames(_ByKey):
         return key[5:].replace("_", "-").lower() if passes else ""
 
 
-# Routes with the same rules share one table, so thousands of routes do not each remember what clients made up.
+# Routes with the same rules share one table, so thousands of routes do not each remember what
+# clients made up.
 _shared_prefixes = lru_cache(maxsize=128)(_Prefixes)
 
 
@@ -220,7 +229,8 @@ def server_port(environ: Mapping[str, Any]) -> str:
 
 
 def request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -> str:
-    """The request target as the client wrote it, in origin-form, where the server tells; else put together again."""
+    """The request target as the client wrote it, in origin-form, where the server tells; else
+    put together again."""
     target: str = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
     if target.startswith("/") or target == "*":
         return target
@@ -234,7 +244,8 @@ def request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) ->
 
 
 def encode(variables: list[str]) -> list[bytes]:
-    """The variables as bytes, all in one go. Raises BadRequest for NUL anywhere and for line ends in a header."""
+    """The variables as bytes, all in one go. Raises BadRequest for NUL anywhere and for line ends
+    in a header."""
     joined = "\0".join(variables)
     try:
         encoded = joined.encode("latin-1").split(b"\0")
@@ -243,8 +254,9 @@ def encode(variables: list[str]) -> list[bytes]:
     if len(encoded) != len(variables):
         raise BadRequest(f"NUL in {_first_name(variables, _NUL)}")
     if "\n" in joined or "\r" in joined:
-        # A path may hold `%0A`, and a certificate from `pass_env` has lines; a header that does was split by no sane
-        # server, and programs print such values into places where a line end means something.
+        # A path may hold `%0A`, and a certificate from `pass_env` has lines; a header that does
+        # was split by no sane server, and programs print such values into places where a line
+        # end means something.
         headers = [variable for variable in variables if variable.startswith(("HTTP_", "CONTENT_"))]
         name = _first_name(headers, _LINE_END)
         if name:
@@ -258,7 +270,8 @@ def _first_name(variables: list[str], characters: frozenset[str]) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """What a WSGI string stands for. A server that breaks PEP 3333 and decodes gets its text back as UTF-8."""
+    """What a WSGI string stands for. A server that breaks PEP 3333 and decodes gets its text
+    back as UTF-8."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

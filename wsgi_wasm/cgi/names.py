@@ -1,15 +1,16 @@
-"""Names that CGI and its neighbours treat specially, as sets, each with its reason. A leaf: imports nothing of the
-package, so that the configuration may use it.
+"""Names that CGI and its neighbours treat specially, as sets, each with its reason. A leaf: imports
+nothing of the package, so that the configuration may use it.
 
-Response field names are lower-case here. Request header names are in the form that they have in an environ, without
-`HTTP_`: upper-case, with underscores.
+Response field names are lower-case here. Request header names are in the form that they have in an
+environ, without `HTTP_`: upper-case, with underscores.
 """
 
 from __future__ import annotations
 
-# Meta-variables -------------------------------------------------------------------------------------------------------
+# Meta-variables -----------------------------------------------------------------------------------
 
-# What one request decides. A configured value would override the server's word (CVE-2025-65082 was that in httpd).
+# What one request decides. A configured value would override the server's word (CVE-2025-65082 was
+# that in httpd).
 RESERVED_VARIABLES = frozenset(
     {
         "AUTH_TYPE",
@@ -35,24 +36,26 @@ RESERVED_PREFIXES = ("CONTENT_", "HTTP_", "PATH_", "REMOTE_", "SCRIPT_")
 
 
 def is_reserved(name: str) -> bool:
-    """Whether only the request may set the variable `name`: neither `env` nor `pass_env` may name it.
+    """Whether only the request may set the variable `name`: neither `env` nor `pass_env`
+    may name it.
 
-    Case counts, as it does in an environment: `http_proxy` is free, `HTTP_PROXY` is not. A pattern inside a reserved
-    family (`HTTP_*`) is reserved; a wider one (`*`) is not, and skips reserved names when it is applied.
+    Case counts, as it does in an environment: `http_proxy` is free, `HTTP_PROXY` is not. A pattern
+    inside a reserved family (`HTTP_*`) is reserved; a wider one (`*`) is not, and skips reserved
+    names when it is applied.
     """
     return name in RESERVED_VARIABLES or name.startswith(RESERVED_PREFIXES)
 
 
-# Request headers ------------------------------------------------------------------------------------------------------
+# Request headers ----------------------------------------------------------------------------------
 
-# They speak of the connection to the client, which ends at the server (RFC 9110 7.6.1). A guest that saw
-# `Transfer-Encoding: chunked` would look for chunks in a body that has none.
+# They speak of the connection to the client, which ends at the server (RFC 9110 7.6.1). A guest
+# that saw `Transfer-Encoding: chunked` would look for chunks in a body that has none.
 CONNECTION_HEADERS = frozenset(
     {"CONNECTION", "KEEP_ALIVE", "PROXY_CONNECTION", "TE", "TRAILER", "TRANSFER_ENCODING", "UPGRADE", "HTTP2_SETTINGS"}
 )
 
-# `CONTENT_TYPE` and `CONTENT_LENGTH` are variables of their own; an `HTTP_` twin comes from a header written with an
-# underscore and could contradict them.
+# `CONTENT_TYPE` and `CONTENT_LENGTH` are variables of their own; an `HTTP_` twin comes from a
+# header written with an underscore and could contradict them.
 BODY_HEADERS = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
 
 # `HTTP_PROXY` is where programs look for an outbound proxy: httpoxy, CVE-2016-5385.
@@ -61,8 +64,9 @@ PROXY_HEADERS = frozenset({"PROXY"})
 # RFC 3875 4.1.18: a server should keep credentials from programs; a route may ask for them.
 CREDENTIAL_HEADERS = frozenset({"AUTHORIZATION", "PROXY_AUTHORIZATION"})
 
-# Naming one of these in `Connection` does not take it away: RFC 9110 7.6.1 forbids it for fields meant for every
-# recipient, and a client could otherwise remove what the front server added about it.
+# Naming one of these in `Connection` does not take it away: RFC 9110 7.6.1 forbids it for
+# fields meant for every recipient, and a client could otherwise remove what the front server
+# added about it.
 END_TO_END_HEADERS = frozenset(
     {
         "COOKIE",
@@ -78,10 +82,11 @@ END_TO_END_HEADERS = frozenset(
     }
 )
 
-# Response fields ------------------------------------------------------------------------------------------------------
+# Response fields ----------------------------------------------------------------------------------
 
-# RFC 9110 7.6.1, 11.7.1 and 11.7.3; PEP 3333 forbids them to applications. `trailers` is the spelling of
-# `wsgiref.util.is_hop_by_hop`, which servers use to refuse an answer. `Transfer-Encoding` is not dropped but refused.
+# RFC 9110 7.6.1, 11.7.1 and 11.7.3; PEP 3333 forbids them to applications. `trailers` is the
+# spelling of `wsgiref.util.is_hop_by_hop`, which servers use to refuse an answer.
+# `Transfer-Encoding` is not dropped but refused.
 HOP_BY_HOP_FIELDS = frozenset(
     {
         "connection",
@@ -97,11 +102,12 @@ HOP_BY_HOP_FIELDS = frozenset(
     }
 )
 
-# The front server writes its own, and the gateway its request id; a second one would be a contradiction.
+# The front server writes its own, and the gateway its request id; a second one would be
+# a contradiction.
 FRONT_SERVER_FIELDS = frozenset({"date", "server", "x-request-id"})
 
-# Orders to the front server, such as to send a file of the host in place of the body: Apache mod_xsendfile and
-# lighttpd. A route may let named ones through.
+# Orders to the front server, such as to send a file of the host in place of the body: Apache
+# mod_xsendfile and lighttpd. A route may let named ones through.
 SERVER_CONTROL_FIELDS = frozenset({"x-sendfile", "x-sendfile2", "x-sendfile-temporary"})
 
 # The same by family: nginx, Perlbal and H2O, lighttpd, LiteSpeed, Envoy.
@@ -109,5 +115,6 @@ SERVER_CONTROL_PREFIXES = ("x-accel-", "x-reproxy-", "x-lighttpd-", "x-litespeed
 
 
 def is_server_control(field: str) -> bool:
-    """Whether a front server may obey the response field `field` (lower-case) instead of forwarding it."""
+    """Whether a front server may obey the response field `field` (lower-case) instead
+    of forwarding it."""
     return field in SERVER_CONTROL_FIELDS or field.startswith(SERVER_CONTROL_PREFIXES)

@@ -6,9 +6,11 @@ from urllib.parse import unquote_to_bytes
 
 
 def query_arguments(query: str) -> tuple[bytes, ...]:
-    """The search words of an indexed query; none where it holds a "=", or a word that no argument can hold.
+    """The search words of an indexed query; none where it holds a "=", or a word that no
+    argument can hold.
 
-    Programs take arguments for options, so this must never happen by itself: it did in php-cgi (CVE-2012-1823).
+    Programs take arguments for options, so this must never happen by itself: it did
+    in php-cgi (CVE-2012-1823).
     """
     if not query or "=" in query:
         return ()

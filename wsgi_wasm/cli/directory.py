@@ -1,4 +1,5 @@
-"""What a directory route would serve: its programs and scripts, by the rules of `wsgi_wasm.gateway.scripts`."""
+"""What a directory route would serve: its programs and scripts, by the
+rules of `wsgi_wasm.gateway.scripts`."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ SCAN_LIMIT = 10_000  # files looked at in one directory route
 
 
 def scripts_below(directory: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Files of these suffixes below `directory`, in order of their paths. Dot files, links that leave the tree and
-    directories that are links are left out; what cannot be read is passed over."""
+    """Files of these suffixes below `directory`, in order of their paths. Dot files,
+    links that leave the tree and directories that are links are left out; what cannot
+    be read is passed over."""
     root = Path(os.path.realpath(directory))
     seen = 0
     for folder, folders, files in os.walk(root):

@@ -31,9 +31,10 @@ MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
 
 @dataclass(slots=True)
 class Examined:
-    """A route and what was found. `imports` are those of all its modules, `memory` (bytes) the most that one of them
-    begins with; `scripts` are paths below the directory, `more_scripts` says that there are others. `interface` is
-    what the route's component speaks, "" for a core module; `plugs` are the components in it, by import."""
+    """A route and what was found. `imports` are those of all its modules, `memory` (bytes) the most
+    that one of them begins with; `scripts` are paths below the directory, `more_scripts` says that
+    there are others. `interface` is what the route's component speaks, "" for a core module;
+    `plugs` are the components in it, by import."""
 
     route: Route
     imports: set[str] = field(default_factory=set)
@@ -60,7 +61,8 @@ class Examined:
 
 
 class Modules:
-    """Modules of a site, each loaded once. Raises EngineError where guests cannot run in this process."""
+    """Modules of a site, each loaded once. Raises EngineError where guests cannot run
+    in this process."""
 
     def __init__(self, config: Config, directory: Path, count: int, compiling: bool) -> None:
         self.cache_directory = directory
@@ -71,7 +73,8 @@ class Modules:
         self._known: dict[Path, Linked | str | None] = {}
 
     def load(self, path: Path) -> Linked | str | None:
-        """The module, or what is wrong with it, or None where it is not compiled and is not to be."""
+        """The module, or what is wrong with it, or None where it is not compiled and is
+        not to be."""
         if path not in self._known:
             self._known[path] = self._load(path)
         return self._known[path]
@@ -139,7 +142,8 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
     found.imports |= {one.name for one in facts.imports}
     found.memory = max(found.memory, facts.memory_minimum)
     wanted = found.route.interface
-    spoken = "cgi" if wanted in ("wws", "raw") else wanted  # to the engine they are programs like any other
+    # to the engine they are programs like any other
+    spoken = "cgi" if wanted in ("wws", "raw") else wanted
     if spoken not in ("auto", facts.interface):
         found.errors.append(
             f"{name}: `interface` is {wanted}, but the interface of this component is {facts.interface}"

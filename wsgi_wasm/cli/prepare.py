@@ -1,4 +1,5 @@
-"""Fills the cache before it is needed. Makes no engine in this process, which may fork afterwards."""
+"""Fills the cache before it is needed. Makes no engine in this process, which
+may fork afterwards."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ MOST_SCRIPTS = 1000  # programs of one directory route that are compiled ahead
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One module: its artefact's size in bytes, the seconds that it took (None: it was there), or what is wrong."""
+    """One module: its artefact's size in bytes, the seconds that it took (None: it was there), or
+    what is wrong."""
 
     path: Path
     size: int = 0
@@ -35,8 +37,8 @@ class Prepared:
 
 
 def modules_of(route: Route) -> list[Path]:
-    """The modules that a route can run: its own, its interpreters', the programs of its directory, the components of
-    its Spin application. Raises ConfigError for a manifest with mistakes."""
+    """The modules that a route can run: its own, its interpreters', the programs of its directory,
+    the components of its Spin application. Raises ConfigError for a manifest with mistakes."""
     match route.target:
         case ModuleTarget(path=path):
             return [path]
@@ -64,7 +66,8 @@ def sources_of_site(config: Config) -> list[ModuleSource]:
 def prepare(
     sources: Iterable[ModuleSource], features: frozenset[str], cache: Cache, *, force: bool = False
 ) -> Iterator[Prepared]:
-    """Compile what is not in `cache` (writable), one after the other: each compilation uses all cores by itself.
+    """Compile what is not in `cache` (writable), one after the other: each compilation uses all
+    cores by itself.
 
     `force` compiles what is there as well.
     """

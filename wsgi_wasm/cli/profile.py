@@ -1,8 +1,9 @@
 """Where a request's time goes: `wsgi-wasm run --profile`.
 
-First the request is sent as it is, for the totals. Then the functions of its path are wrapped from outside, each with
-a clock that counts what it spends itself and not in others that are wrapped, and it is sent as often again. The
-clocks cost time of their own, most of it in `the rest`; the last line says how much longer the request took with them.
+First the request is sent as it is, for the totals. Then the functions of its path are wrapped from
+outside, each with a clock that counts what it spends itself and not in others that are wrapped, and
+it is sent as often again. The clocks cost time of their own, most of it in `the rest`; the last
+line says how much longer the request took with them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from wsgi_wasm.gateway.routing import Router
 
 GUEST = "guest, with its calls of the host"
 
-# Step, and the functions that make it up: an object and the name of its attribute. In the order of a request.
+# Step, and the functions that make it up: an object and the name of its attribute. In the order of
+# a request.
 STEPS: dict[str, tuple[tuple[Any, str], ...]] = {
     "routing": ((Router, "match"),),
     "body": ((handler, "read_body"),),
@@ -55,7 +57,8 @@ class StepClock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = dict.fromkeys(STEPS, 0.0)
-        self._inner = [0.0]  # for each wrapped call that is open: what wrapped calls inside it have taken
+        # for each wrapped call that is open: what wrapped calls inside it have taken
+        self._inner = [0.0]
 
     def wrap(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, counted for `step`."""
@@ -132,7 +135,8 @@ def _start_response(status: str, fields: list[tuple[str, str]], error: Any = Non
 
 
 def _counted(send: Callable[[], tuple[float, float | None]], times: int) -> dict[str, list[float]]:
-    """Seconds by step, one number for each of `times` requests. The wrapping is undone at the end."""
+    """Seconds by step, one number for each of `times` requests. The wrapping is undone
+    at the end."""
     clock = StepClock()
     timed = [(step, owner, name) for step, functions in STEPS.items() for owner, name in functions]
     originals = [(owner, name, getattr(owner, name)) for _, owner, name in timed]

@@ -1,4 +1,5 @@
-"""Says what is being compiled: on a terminal one line that counts the seconds, elsewhere a line now and then."""
+"""Says what is being compiled: on a terminal one line that counts the seconds, elsewhere a line
+now and then."""
 
 from __future__ import annotations
 

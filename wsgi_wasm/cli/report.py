@@ -1,4 +1,5 @@
-"""The report of `wsgi-wasm check`, for people and as JSON. Names of variables only: their values may be secrets."""
+"""The report of `wsgi-wasm check`, for people and as JSON. Names of variables only: their values
+may be secrets."""
 
 from __future__ import annotations
 

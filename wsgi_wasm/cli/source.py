@@ -1,5 +1,5 @@
-"""What FILE on the command line stands for: a configuration file, one module, a directory of programs, or a Spin
-application's manifest."""
+"""What FILE on the command line stands for: a configuration file, one module, a directory of
+programs, or a Spin application's manifest."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def is_manifest(file: Path) -> bool:
 
 
 def load_site(file: Path) -> Config:
-    """The configuration that FILE is, or the one route at / that serves it, with all defaults. The manifests of Spin
-    applications are read too. Raises ConfigError."""
+    """The configuration that FILE is, or the one route at / that serves it, with all defaults. The
+    manifests of Spin applications are read too. Raises ConfigError."""
     config = load_config(file) if is_yaml(file) else _small_site(file)
     return with_compositions(config, load_applications(config, None))
 

@@ -50,7 +50,8 @@ def wrapped(label: str, words: Sequence[str], width: int = 110) -> list[str]:
 
 
 def shown(path: Path) -> str:
-    """A path as a person would write it here: relative where it lies below the working directory."""
+    """A path as a person would write it here: relative where it lies below
+    the working directory."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

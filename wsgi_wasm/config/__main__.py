@@ -1,4 +1,5 @@
-"""`python -m wsgi_wasm.config --schema | --reference`: print what is made from the table of keys."""
+"""`python -m wsgi_wasm.config --schema | --reference`: print what is made from the
+table of keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Entries of `allowed_outbound_hosts`: `https://api.example`, `redis://cache:6379`, `*://10.0.0.0/8:*`."""
+"""Entries of `allowed_outbound_hosts`: `https://api.example`, `redis://cache:6379`,
+`*://10.0.0.0/8:*`."""
 
 from __future__ import annotations
 

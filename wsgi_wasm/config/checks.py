@@ -1,4 +1,5 @@
-"""Checks of host paths against each other. A guest that may write must not reach what decides about guests."""
+"""Checks of host paths against each other. A guest that may write must not reach what
+decides about guests."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from wsgi_wasm.config.settings import PlacedDir
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A host path that guests must not write to. A file is reached through a directory above it alone; a directory
-    also through one inside it."""
+    """A host path that guests must not write to. A file is reached through a directory above it
+    alone; a directory also through one inside it."""
 
     what: str
     path: str
@@ -24,7 +25,8 @@ class _Kept:
 
 
 def check_dirs(placed: Sequence[PlacedDir], reading: Reading) -> None:
-    """Two directories of a guest with different rights must not overlap: the guest could write through the other."""
+    """Two directories of a guest with different rights must not overlap: the guest could write
+    through the other."""
     real = [(_real(entry.dir.host), entry) for entry in placed]
     for (path, entry), (later_path, later) in combinations(real, 2):
         if entry.dir.writable != later.dir.writable and _overlap(path, later_path):
@@ -34,8 +36,8 @@ def check_dirs(placed: Sequence[PlacedDir], reading: Reading) -> None:
 
 
 def check_writable(placed: Iterable[PlacedDir], config: Config, files: Mapping[Path, str], reading: Reading) -> None:
-    """No writable directory may reach modules, scripts, this file, the cache or other guests' state: `state_dir`, and
-    `files` with what each of them is."""
+    """No writable directory may reach modules, scripts, this file, the cache or other guests'
+    state: `state_dir`, and `files` with what each of them is."""
     kept = (*_kept(config), *(_Kept(what, _real(path), True) for path, what in files.items()))
     for entry in placed:
         path = _real(entry.dir.host)

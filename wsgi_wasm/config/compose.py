@@ -11,7 +11,8 @@ from wsgi_wasm.messages import quote
 
 
 def compositions(setting: Setting, reading: Reading) -> dict[Path, dict[str, Path]]:
-    """Plugs by the file that imports and the import. A component that needs itself to be made is reported."""
+    """Plugs by the file that imports and the import. A component that needs itself to be
+    made is reported."""
     if setting.value is BROKEN:
         return {}
     found = {

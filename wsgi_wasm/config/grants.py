@@ -1,4 +1,5 @@
-"""What a route grants of the host's own APIs, from its keys and from the stores and databases of the file."""
+"""What a route grants of the host's own APIs, from its keys and from the stores and databases
+of the file."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
 from wsgi_wasm.messages import did_you_mean, quote
 
-# Where `state_dir` keeps what has no file of its own: the names that Spin uses, whose files can be taken over.
+# Where `state_dir` keeps what has no file of its own: the names that Spin uses, whose files can be
+# taken over.
 KEY_VALUE_FILE = "sqlite_key_value.db"
 DATABASE_FILE = "sqlite_db.db"
 
@@ -25,12 +27,14 @@ class GrantsBuilder:
         self._state_dir: Path | None = value_of(site, "state_dir")
         self._stores: Settings = value_of(site, "key_value") or {}
         self._databases: Settings = value_of(site, "sqlite") or {}
-        self.files: dict[Path, str] = {}  # that guests must not write to other than through the APIs: what each is
+        # that guests must not write to other than through the APIs: what each is
+        self.files: dict[Path, str] = {}
         for setting in self._stores.values():
             self._check_store(setting)
 
     def build(self, settings: Settings) -> Grants:
-        """The grants of a route with these settings. What is wrong is reported where the file has it."""
+        """The grants of a route with these settings. What is wrong is reported where the
+        file has it."""
         stores = {
             label: store
             for label, setting in (value_of(settings, "key_value") or {}).items()

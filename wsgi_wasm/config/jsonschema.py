@@ -1,5 +1,5 @@
-"""The JSON Schema of a configuration file, for editors. It sees less than the loader: no bounds of durations, nothing
-behind `${NAME}`, no check of one key against a distant one."""
+"""The JSON Schema of a configuration file, for editors. It sees less than the loader: no bounds of
+durations, nothing behind `${NAME}`, no check of one key against a distant one."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def _property(key: Key) -> dict[str, Any]:
 
 
 def _route_rules() -> dict[str, Any]:
-    """Exactly one of `module`, `directory` and `spin`, or at most one where the route is selectable; `index` and
-    `interpreters` need somewhere to find scripts."""
+    """Exactly one of `module`, `directory` and `spin`, or at most one where the route is
+    selectable; `index` and `interpreters` need somewhere to find scripts."""
     selectable = {"required": ["selectable"], "properties": {"selectable": {"enum": [True, "true"]}}}
     return {
         "not": {"anyOf": [{"required": list(pair)} for pair in combinations(TARGETS, 2)]},

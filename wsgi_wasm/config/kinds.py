@@ -1,7 +1,9 @@
-"""The kinds of values that keys take: what reads a node, words the kind for messages and docs, and writes its schema.
+"""The kinds of values that keys take: what reads a node, words the kind for messages and docs, and
+writes its schema.
 
-Contract of `read(node, path, reading)`: it returns the value, or reports every mistake below `node` and returns BROKEN,
-or (collections) returns what remains without the broken parts. It never raises for what stands in a file.
+Contract of `read(node, path, reading)`: it returns the value, or reports every mistake below `node`
+and returns BROKEN, or (collections) returns what remains without the broken parts. It never raises
+for what stands in a file.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ Settings = Mapping[str, Setting]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """One text. `pattern` and `types` describe it in the schema; with `nullable`, a plain `null` gives None."""
+    """One text. `pattern` and `types` describe it in the schema; with `nullable`, a plain
+    `null` gives None."""
 
     noun: str
     parse: Callable[[str], Any]
@@ -115,7 +118,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathOrName:
-    """A host path, or one of a few names, each of which reads to itself (a `str`, where a path is a `Path`)."""
+    """A host path, or one of a few names, each of which reads to itself (a `str`, where a path
+    is a `Path`)."""
 
     path: Scalar
     names: tuple[str, ...]
@@ -135,7 +139,8 @@ class PathOrName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOf:
-    """A list without repetitions; `unique=False` allows them. `completed` adds what the items imply."""
+    """A list without repetitions; `unique=False` allows them. `completed` adds what
+    the items imply."""
 
     item: Kind
     plural: str
@@ -227,8 +232,8 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """Names that guests use, and what each stands for: a mapping, or a list where each stands for itself. Reads to
-    `Settings`."""
+    """Names that guests use, and what each stands for: a mapping, or a list where each stands for
+    itself. Reads to `Settings`."""
 
     item: Scalar
     plural: str

@@ -1,8 +1,9 @@
 """The last configuration that was good, kept for workers that start while the file is broken.
 
-gunicorn ends the whole server when one worker cannot start, and Apache's daemons are renewed by log rotation: a typing
-mistake must not become an outage then. At a first start there is nothing to fall back to, and the mistake is reported.
-What is kept is the file as it was written, with its `${NAME}` unexpanded, so no secret is copied.
+gunicorn ends the whole server when one worker cannot start, and Apache's daemons are renewed by log
+rotation: a typing mistake must not become an outage then. At a first start there is nothing to fall
+back to, and the mistake is reported. What is kept is the file as it was written, with its `${NAME}`
+unexpanded, so no secret is copied.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ ALLOWED = "WSGI_WASM_LAST_GOOD"  # set to 1 by the hooks of gunicorn and mod_wsg
 
 
 def load_and_keep(source: str | os.PathLike[str], environ: Mapping[str, str]) -> Config:
-    """The configuration of a file, which is kept for later. Raises ConfigError with every mistake of the file."""
+    """The configuration of a file, which is kept for later. Raises ConfigError with every mistake
+    of the file."""
     data = read_source(source)
     config = parse_config(data, source, environ)
     _keep(source, data, environ)
@@ -34,7 +36,8 @@ def load_and_keep(source: str | os.PathLike[str], environ: Mapping[str, str]) ->
 
 
 def load_or_last_good(source: str | os.PathLike[str], environ: Mapping[str, str]) -> Config:
-    """The configuration of a file; where that is broken and the environment allows it, the last one that was good.
+    """The configuration of a file; where that is broken and the environment allows it, the last one
+    that was good.
 
     Raises ConfigError with every mistake of the file.
     """

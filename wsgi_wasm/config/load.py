@@ -24,8 +24,8 @@ from wsgi_wasm.messages import reason
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Config:
     """Read the YAML file at `path`; `${NAME}` in its values is taken from `environ`.
 
-    Relative paths in the file start at its directory. Whether modules and directories exist is not looked at. Raises
-    ConfigError with all problems, named by `path` as it is given here.
+    Relative paths in the file start at its directory. Whether modules and directories exist is not
+    looked at. Raises ConfigError with all problems, named by `path` as it is given here.
     """
     return parse_config(read_source(path), path, environ)
 

@@ -1,4 +1,5 @@
-"""What a configuration file says, as frozen values. Durations are in seconds, sizes in bytes, host paths absolute."""
+"""What a configuration file says, as frozen values. Durations are in seconds, sizes in bytes,
+host paths absolute."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Engine features that a site may switch on; each widens what a hostile module can reach, so nothing else is offered.
+# Engine features that a site may switch on; each widens what a hostile module can reach, so nothing
+# else is offered.
 FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
 
 # What a guest may speak; `auto` looks at the module.
@@ -15,7 +17,8 @@ INTERFACES = ("auto", "cgi", "http", "wws", "raw")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dir:
-    """A host directory that a guest sees as `guest`, an absolute path without `.`, `..` or a slash at its end."""
+    """A host directory that a guest sees as `guest`, an absolute path without `.`, `..` or a slash
+    at its end."""
 
     guest: str
     host: Path
@@ -24,9 +27,11 @@ class Dir:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """The module that runs scripts of one suffix. `{script}` in `args` stands for the script's guest path.
+    """The module that runs scripts of one suffix. `{script}` in `args` stands for the
+    script's guest path.
 
-    `name` is that of an interpreter that this package builds (see `wsgi_wasm.interpreters`), "" for other modules.
+    `name` is that of an interpreter that this package builds (see `wsgi_wasm.interpreters`), ""
+    for other modules.
     """
 
     module: Path
@@ -38,7 +43,8 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one request may cost. `concurrency` is per process; None means the engine's pool size."""
+    """What one request may cost. `concurrency` is per process; None means the
+    engine's pool size."""
 
     timeout: float
     cpu: float
@@ -88,8 +94,9 @@ RouteTarget = ModuleTarget | DirectoryTarget | SpinTarget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyValueStore:
-    """A key-value store: a part of a SQLite file (`path`), or the keys of a Redis database (`redis`, a URL) that begin
-    with `prefix`. One of the two is None. `name` tells it from other stores in one file; `max_size` bounds the file."""
+    """A key-value store: a part of a SQLite file (`path`), or the keys of a Redis database
+    (`redis`, a URL) that begin with `prefix`. One of the two is None. `name` tells it from other
+    stores in one file; `max_size` bounds the file."""
 
     name: str
     path: Path | None
@@ -116,7 +123,8 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A server that guests may reach. `host` is a name in lower case or an address, IPv6 without brackets."""
+    """A server that guests may reach. `host` is a name in lower case or an address,
+    IPv6 without brackets."""
 
     host: str
     port: int
@@ -124,8 +132,8 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedHost:
-    """What may be reached. `scheme` and `host` may be `*`; `host` is a name, an address or a network, or begins with
-    `*.`; ports are the first and the last."""
+    """What may be reached. `scheme` and `host` may be `*`; `host` is a name, an address or a
+    network, or begins with `*.`; ports are the first and the last."""
 
     scheme: str
     host: str
@@ -149,8 +157,8 @@ class AllowedHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound:
-    """HTTP requests that a guest may make: where to, the longest that one may take (seconds), the most bytes of its
-    body and of its answer, and how many at a time in one process."""
+    """HTTP requests that a guest may make: where to, the longest that one may take (seconds), the
+    most bytes of its body and of its answer, and how many at a time in one process."""
 
     hosts: tuple[AllowedHost, ...] = ()
     timeout: float = 30.0
@@ -160,7 +168,8 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
-    """What the host's own APIs give to a guest. `key_value` and `sqlite` are by the labels that the guest uses."""
+    """What the host's own APIs give to a guest. `key_value` and `sqlite` are by the labels that
+    the guest uses."""
 
     key_value: Mapping[str, KeyValueStore] = field(default_factory=dict)
     sqlite: Mapping[str, Database] = field(default_factory=dict)
@@ -174,9 +183,10 @@ class Grants:
 class Route:
     """Everything that a request to one path needs.
 
-    `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `target` is None
-    where a `selectable` route only lends its settings, and for `handler`. `methods` None means any.
-    `response_fields` are lower-case. `line` is where the file has the route, 0 where it has not.
+    `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `target` is
+    None where a `selectable` route only lends its settings, and for `handler`. `methods` None
+    means any. `response_fields` are lower-case. `line` is where the file has the route, 0 where
+    it has not.
     """
 
     name: str
@@ -206,7 +216,8 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Settings of the process's engines: guest slots per process, and features out of `FEATURES`."""
+    """Settings of the process's engines: guest slots per process, and features
+    out of `FEATURES`."""
 
     instances: int = 64
     features: tuple[str, ...] = ()

@@ -1,6 +1,8 @@
-"""A YAML document without YAML's types: text, lists and mappings, each with its place; and the notes on its mistakes.
+"""A YAML document without YAML's types: text, lists and mappings, each with its place; and the
+notes on its mistakes.
 
-What a scalar means is decided later, by the kind that its key wants: `no` is text where text is wanted.
+What a scalar means is decided later, by the kind that its key wants: `no` is text where
+text is wanted.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 @dataclass(slots=True)
 class Reading:
-    """One run over one file: where its paths start, what `${NAME}` may name, and the problems found so far."""
+    """One run over one file: where its paths start, what `${NAME}` may name, and the problems
+    found so far."""
 
     file: str
     base: Path
@@ -64,14 +67,16 @@ class Reading:
     problems: set[Problem] = field(default_factory=set)
 
     def report(self, node: Node, path: str, message: str) -> None:
-        """Note a mistake at `node`; `path` names the key, such as `routes./shop.dirs`, and is empty at the top."""
+        """Note a mistake at `node`; `path` names the key, such as `routes./shop.dirs`, and is empty
+        at the top."""
         self.report_at(node.line, node.column, f"{path}: {message}" if path else message)
 
     def report_at(self, line: int, column: int, message: str) -> None:
         self.problems.add(Problem(self.file, line, column, message))
 
     def expand(self, node: ScalarNode, path: str) -> str | None:
-        """The node's text with each `${NAME}` replaced; None after reporting what stands in the way."""
+        """The node's text with each `${NAME}` replaced; None after reporting what
+        stands in the way."""
         if "${" not in node.text:
             return node.text
         wrong: list[str] = []

@@ -1,5 +1,6 @@
-"""Text to nodes. Uses YAML's events rather than its constructors, so that no value is guessed at and every node keeps
-its place; and refuses what a configuration does not need: tags, merge keys, several documents, endless nesting.
+"""Text to nodes. Uses YAML's events rather than its constructors, so that no value is guessed at
+and every node keeps its place; and refuses what a configuration does not need: tags, merge keys,
+several documents, endless nesting.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufef
 def read_document(data: bytes, reading: Reading) -> Node:
     """The one document in `data`.
 
-    Mistakes that leave the rest readable (a duplicate key, a tag) are noted in `reading`; raises ConfigError, with what
-    was noted before, when there is nothing to go on with.
+    Mistakes that leave the rest readable (a duplicate key, a tag) are noted in `reading`; raises
+    ConfigError, with what was noted before, when there is nothing to go on with.
     """
     text = _decode(data, reading)
     if not text.strip():

@@ -30,14 +30,15 @@ _TELLS_APART = ("http", "raw")
 
 @dataclass(slots=True)
 class RouteBuilder:
-    """Builds the routes of one file. `cache` is where an interpreter of ours lies; `dirs` gathers each route's
-    directories, its interpreters' among them."""
+    """Builds the routes of one file. `cache` is where an interpreter of ours lies; `dirs` gathers
+    each route's directories, its interpreters' among them."""
 
     reading: Reading
     grants: GrantsBuilder
     cache: Path
     dirs: list[PlacedDir] = field(default_factory=list)
-    _reserved: set[tuple[int, int]] = field(default_factory=set)  # places of variables that have been reported
+    # places of variables that have been reported
+    _reserved: set[tuple[int, int]] = field(default_factory=set)
 
     def table(self, routes: Settings, inherited: Settings, host: str | None = None) -> tuple[Route, ...]:
         """The routes of the file, or of one host."""
@@ -48,7 +49,8 @@ class RouteBuilder:
         return built
 
     def handler(self, setting: Setting, inherited: Settings, routes: tuple[Route, ...]) -> Route:
-        """The settings for scripts that the front server picks. They have no path: `/` stands in its place."""
+        """The settings for scripts that the front server picks. They have no path: `/` stands
+        in its place."""
         self._check_redirects(setting.value, {route.path for route in routes if not _is_for_selection(route)}, None)
         return self._build("handler", None, "/", merged(inherited, setting.value), setting.key.line, scripts=False)
 
@@ -130,7 +132,8 @@ class RouteBuilder:
     def _check_env(self, settings: Settings) -> None:
         for name, setting in settings["env"].value.items():
             position = (setting.key.line, setting.key.column)
-            if is_reserved(name) and position not in self._reserved:  # routes inherit what the defaults have
+            # routes inherit what the defaults have
+            if is_reserved(name) and position not in self._reserved:
                 self._reserved.add(position)
                 message = f"{quote(name)} is set by the request, never by the configuration"
                 self.reading.report(setting.key, setting.path.removesuffix(f".{name}"), message)
@@ -168,7 +171,8 @@ def _position(setting: Setting) -> tuple[int, int]:
 
 
 def _target(settings: Settings, interpreters: dict[str, Interpreter]) -> RouteTarget | None:
-    """What answers the route; None where nothing does, and where it is broken (which is reported)."""
+    """What answers the route; None where nothing does, and where it is broken
+    (which is reported)."""
     module, directory, spin = (value_of(settings, name) for name in TARGETS)
     if module is not None:
         return ModuleTarget(**fields_of(ModuleTarget, settings))

@@ -1,5 +1,5 @@
-"""Texts to values. Each function takes the text of one scalar and returns its value, or raises ValueError with what is
-wrong, worded to follow the quoted text: `'30' has no unit; write '30s'`.
+"""Texts to values. Each function takes the text of one scalar and returns its value, or raises
+ValueError with what is wrong, worded to follow the quoted text: `'30' has no unit; write '30s'`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import re
 from wsgi_wasm.cgi.names import BODY_HEADERS, HOP_BY_HOP_FIELDS, PROXY_HEADERS, is_reserved
 from wsgi_wasm.messages import did_you_mean, quote
 
-# For the JSON Schema too, so without anything that ECMA's expressions lack. `TOKEN` is RFC 9110 5.6.2.
+# For the JSON Schema too, so without anything that ECMA's expressions lack. `TOKEN` is RFC
+# 9110 5.6.2.
 DURATION = r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?:ms|s|m|h)"
 SIZE = r"[0-9]{1,15}(?:B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)"
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -78,7 +79,8 @@ def _meant_unit(text: str) -> str | None:
 
 
 def integer(text: str) -> int:
-    """A number in decimal digits; YAML's other spellings (`0777`, `1e3`, `1_000`, `0x10`) are refused."""
+    """A number in decimal digits; YAML's other spellings (`0777`, `1e3`, `1_000`,
+    `0x10`) are refused."""
     if re.fullmatch(r"0|[1-9][0-9]{0,14}", text):
         return int(text)
     if re.fullmatch(r"0+[0-9]{1,15}", text):
@@ -180,7 +182,8 @@ def host_name(text: str) -> str:
 
 
 def component_import(text: str) -> str:
-    """What a component imports, see `component.plug`; `import=export` where the plug calls it otherwise."""
+    """What a component imports, see `component.plug`; `import=export` where the plug
+    calls it otherwise."""
     if not re.fullmatch(COMPONENT_IMPORT, text):
         raise ValueError("is not a valid import; write an interface such as 'demo:api/greeter@1.0.0', or 'greeter'")
     return text
@@ -220,7 +223,8 @@ def endpoint(text: str, port: int) -> tuple[str, int]:
 
 
 def method(text: str) -> str:
-    """A request method (RFC 9110 9.1), which is case-sensitive; the registered ones are upper-case."""
+    """A request method (RFC 9110 9.1), which is case-sensitive; the registered
+    ones are upper-case."""
     if re.fullmatch(METHOD, text):
         return text
     if re.fullmatch(TOKEN, text):
@@ -239,7 +243,8 @@ def variable_pattern(text: str) -> str:
     """A variable's name, with `*` and `?` for `fnmatch`."""
     if not re.fullmatch(NAME_PATTERN, text):
         raise ValueError("is not a valid variable name or pattern; use letters, digits, '_', '*' and '?'")
-    # If even an unlikely name is reserved then the whole family is, and the pattern could never pass anything.
+    # If even an unlikely name is reserved then the whole family is, and the pattern could never
+    # pass anything.
     if is_reserved(text.replace("*", "qz9").replace("?", "q")):
         raise ValueError("is set by the request, never by 'pass_env'")
     return text

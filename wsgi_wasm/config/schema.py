@@ -78,7 +78,7 @@ ANY_ROUTE = "route defaults handler"
 # One entry a paragraph: places, name, destination, kind, default; example; documentation.
 # fmt: off
 
-# The file -------------------------------------------------------------------------------------------------------------
+# The file -----------------------------------------------------------------------------------------
 
 _key("site", "routes", None, v.ROUTES, {}, "{/hello: {module: hello.wasm}}",
      "Paths and what answers them. The longest matching path wins, whatever the order in the file.")
@@ -110,7 +110,7 @@ _key("site", "state_dir", Config, v.STATE_PATH, None, "/var/lib/wsgi-wasm",
 _key("site", "reload", Config, v.FLAG, False, "true",
      "Whether a running server reloads this file when it changes. Changed modules are always reloaded.")
 
-# Routes ---------------------------------------------------------------------------------------------------------------
+# Routes -------------------------------------------------------------------------------------------
 
 _key("route", "module", (ModuleTarget, "path"), v.HOST_PATH, NO_DEFAULT, "shop.wasm",
      "The `.wasm` or `.wat` file to run. If it is missing, only this route is disabled.", RUNS)
@@ -233,7 +233,7 @@ _key(ANY_ROUTE, "body_timeout", Limits, v.LIFETIME, "60s", "10s",
 _key(ANY_ROUTE, "send_timeout", Limits, v.LIFETIME, "60s", "30s",
      "How long the client may leave sent data unread. After that the answer is cut off.", LIMITS)
 
-# Entries --------------------------------------------------------------------------------------------------------------
+# Entries ------------------------------------------------------------------------------------------
 
 _key("dir", "path", (Dir, "host"), v.HOST_PATH, NO_DEFAULT, "./out",
      "The host directory. If this is the only key, you can write just the path.")

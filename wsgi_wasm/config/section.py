@@ -34,12 +34,13 @@ class DefaultWhere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key. `sections` are the sections that have it; `default` is written as in a file, as JSON-like
-    data; `example` is its value in a line of YAML; `group` is where the reference page has it.
+    """One key. `sections` are the sections that have it; `default` is written as in a file, as
+    JSON-like data; `example` is its value in a line of YAML; `group` is where the reference
+    page has it.
 
     The key is a mistake where the section lacks the key `only_with`. With `in_manifest`, a Spin
-    application's manifest decides it, so it is a mistake beside `spin`. With `by_name`, its value is
-    a mapping of which an inherited one keeps the names that are not written.
+    application's manifest decides it, so it is a mistake beside `spin`. With `by_name`, its value
+    is a mapping of which an inherited one keeps the names that are not written.
     """
 
     name: str
@@ -84,8 +85,9 @@ class KeyTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionKind:
-    """A mapping with the keys of the section `name`, at most one of `one_of` among them (which is checked where
-    something is made of the section). A scalar stands for the key `short`. Reads to `Settings`."""
+    """A mapping with the keys of the section `name`, at most one of `one_of` among them (which
+    is checked where something is made of the section). A scalar stands for the key `short`.
+    Reads to `Settings`."""
 
     name: str
     noun: str

@@ -1,4 +1,5 @@
-"""From read sections to values: defaults under what is written, and the parts that several sections share."""
+"""From read sections to values: defaults under what is written, and the parts that
+several sections share."""
 
 from __future__ import annotations
 

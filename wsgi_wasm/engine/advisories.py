@@ -1,7 +1,8 @@
 """Versions of Wasmtime with known advisories: facts that `wsgi-wasm check` prints. A leaf.
 
-To bring it up to date: read the upstream release notes since CONSIDERED, add what they fix to each version that is
-affected and supported, and set the date. Versions outside `_capi.SUPPORTED` need no entry: they are refused.
+To bring it up to date: read the upstream release notes since CONSIDERED, add what they fix to each
+version that is affected and supported, and set the date. Versions outside `_capi.SUPPORTED` need no
+entry: they are refused.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ CONSIDERED = "2026-11-23"  # upstream releases up to this day are in the table
 class Advisory(NamedTuple):
     """One advisory: its id, the upstream release with the fix, what it needs, and what can happen.
 
-    `needs` are engine features of which one must be on, or empty where no feature decides. `reaches` is False where,
-    by upstream's notes, it takes something that guests do not get here: components, Windows, a build of another kind.
+    `needs` are engine features of which one must be on, or empty where no feature decides.
+    `reaches` is False where, by upstream's notes, it takes something that guests do not get here:
+    components, Windows, a build of another kind.
     """
 
     identity: str

@@ -1,4 +1,5 @@
-"""Things of which there is a fixed number, taken and given back by threads. A leaf: imports nothing of the package."""
+"""Things of which there is a fixed number, taken and given back by threads. A leaf: imports nothing
+of the package."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ T = TypeVar("T")
 
 
 class FreeList(Generic[T]):
-    """The free ones, the last given back first: what it refers to is most likely still in the processor's caches.
+    """The free ones, the last given back first: what it refers to is most likely still in
+    the processor's caches.
 
-    Taking and giving back is one step under the interpreter's lock; only who has to wait takes a lock of its own.
+    Taking and giving back is one step under the interpreter's lock; only who has to wait takes a
+    lock of its own.
     """
 
     def __init__(self, items: Iterable[T]) -> None:
@@ -38,7 +41,8 @@ class FreeList(Generic[T]):
     def give(self, item: T) -> None:
         """Give it back."""
         self._free.append(item)
-        # Who waits has said so before it looked for the last time, so one of the two sees the other.
+        # Who waits has said so before it looked for the last time, so one of the two sees
+        # the other.
         if self._waiting:
             with self._changed:
                 self._changed.notify()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from wsgi_wasm.engine.capi.native import Job
 
 SHORT = 0.001  # seconds; a guest that took less keeps the lock the next time
-PATIENCE = 0.03  # seconds of CPU time: three ticks, of which the first should have taken the lock away
+# seconds of CPU time: three ticks, of which the first should have taken the lock away
+PATIENCE = 0.03
 MOST_MEMORY = 128 << 20  # bytes; one bulk operation over more takes longer than others should wait
 
 
 class GilPolicy:
-    """What is known of one guest: one that was short the last time keeps the lock, if it cannot wait (`may_wait`), has
-    little memory (a limit in bytes), and has never kept the lock for long."""
+    """What is known of one guest: one that was short the last time keeps the lock, if it
+    cannot wait (`may_wait`), has little memory (a limit in bytes), and has never kept the
+    lock for long."""
 
     __slots__ = ("_may", "_short")
 

@@ -1,4 +1,5 @@
-"""What a guest is to the rest of the package, be it a program (`program`) or a component (`component`).
+"""What a guest is to the rest of the package, be it a program (`program`)
+or a component (`component`).
 
 The two are run in different ways. What both promise, and what both are given, is written here once.
 """
@@ -25,10 +26,12 @@ class Input(Protocol):
 
 
 class Client(Protocol):
-    """The other end of a guest's output and errors. What these raise ends the run and is raised again after it."""
+    """The other end of a guest's output and errors. What these raise ends the run and is raised
+    again after it."""
 
     def output(self, data: bytes) -> None:
-        """Take what the guest has written since the last call; may block while the client is slow."""
+        """Take what the guest has written since the last call; may block while the
+        client is slow."""
 
     def error_output(self, data: bytes) -> None:
         """Take bytes that the guest wrote to its standard error."""
@@ -58,7 +61,8 @@ class RunLimits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Preopen:
-    """A directory that the guest may use: its path in the guest, its path on the host, and whether it may write."""
+    """A directory that the guest may use: its path in the guest, its path on the host, and whether
+    it may write."""
 
     guest: bytes
     host: bytes
@@ -66,8 +70,9 @@ class Preopen:
 
 
 class Invocation(NamedTuple):
-    """What one run is given. `arguments` begin with the program's name; the environment is `NAME=value`, each name
-    once. `spent` is wall and CPU time (seconds) that earlier guests of the same request have used of the limits."""
+    """What one run is given. `arguments` begin with the program's name; the environment is
+    `NAME=value`, each name once. `spent` is wall and CPU time (seconds) that earlier guests of the
+    same request have used of the limits."""
 
     arguments: Sequence[bytes]
     environment: Sequence[bytes]
@@ -90,20 +95,22 @@ class Guest(Protocol):
     def run(self, invocation: Invocation) -> Outcome:
         """Run to the end on this thread, in a fresh store, once an instance of the pool is free.
 
-        Errors of the host come back in `Outcome.failure`. Raises Unavailable where no instance is free after
-        `queue_timeout`, or where a directory that the guest is granted cannot be opened.
+        Errors of the host come back in `Outcome.failure`. Raises Unavailable where no instance is
+        free after `queue_timeout`, or where a directory that the guest is granted cannot be opened.
         """
 
 
 class Linked(Protocol):
-    """A module compiled for one engine of this process. The C objects go when the last run has let go of it."""
+    """A module compiled for one engine of this process. The C objects go when the last run has let
+    go of it."""
 
     @property
     def facts(self) -> Facts:
         """What the module says of itself."""
 
     def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> Guest:
-        """The module with what a route grants it; `bindings` is called for components alone. Raises ModuleError."""
+        """The module with what a route grants it; `bindings` is called for components
+        alone. Raises ModuleError."""
 
 
 numbers = count(1)  # of guests: slots remember which one they were last made ready for

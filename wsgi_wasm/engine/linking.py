@@ -1,4 +1,5 @@
-"""From an artefact to a module that is ready to run: looked at, loaded by the engine that it needs, and linked."""
+"""From an artefact to a module that is ready to run: looked at, loaded by the engine that it
+needs, and linked."""
 
 from __future__ import annotations
 
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
 
 class Refused(Exception):
-    """Wasmtime would not take an artefact: damaged in a way that the digest could not show, or for another machine."""
+    """Wasmtime would not take an artefact: damaged in a way that the digest could not show, or
+    for another machine."""
 
 
 def check_facts(facts: Facts) -> None:
     """Raises ModuleError, naming everything that stops a module from being a guest."""
     if isinstance(facts, ComponentFacts):
-        # What components need is loaded with the first one: it takes a third of the time that a process needs to start.
+        # What components need is loaded with the first one: it takes a third of the time that a
+        # process needs to start.
         from wsgi_wasm.engine.component.linked import check_component
 
         check_component(facts)
@@ -45,7 +48,8 @@ class Artefact:
     code: Path | bytes
 
     def load(self, from_file: c.Function, from_bytes: c.Function, engine: int) -> int:
-        """The module or component in it, for one engine; the functions are Wasmtime's for its kind. Raises Refused."""
+        """The module or component in it, for one engine; the functions are Wasmtime's for its
+        kind. Raises Refused."""
         pointer = ctypes.c_void_p()
         out = ctypes.byref(pointer)
         if isinstance(self.code, bytes):
@@ -65,7 +69,8 @@ class Artefact:
 class Linker:
     """Links modules for engines with these features, and so many instances each.
 
-    `apis` gives the APIs of the host that components may call. It is not called before the first component is linked.
+    `apis` gives the APIs of the host that components may call. It is not called before the first
+    component is linked.
     """
 
     def __init__(self, features: frozenset[str], instances: int, apis: Callable[[], tuple[AnyApi, ...]]) -> None:

@@ -1,5 +1,6 @@
-"""Modules by path: loaded from the cache when first asked for, compiled in a child where they are not there yet, and
-replaced when their file changes. The last good one goes on serving until its successor is ready.
+"""Modules by path: loaded from the cache when first asked for, compiled in a child where they are
+not there yet, and replaced when their file changes. The last good one goes on serving until its
+successor is ready.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Module:
         self._refreshing = threading.Lock()
 
     def get(self, wait: float) -> Linked:
-        """The module, linked. Raises ModuleError, or Unavailable where it is not compiled after `wait` seconds."""
+        """The module, linked. Raises ModuleError, or Unavailable where it is not compiled
+        after `wait` seconds."""
         if time.monotonic() < self._look_at and self._linked is not None:
             return self._linked
         self._refresh()
@@ -143,7 +145,8 @@ def _log_progress(path: Path) -> Waiting:
 
 
 class ModuleStore:
-    """All modules of a process. Without a usable cache, modules are compiled for this process alone.
+    """All modules of a process. Without a usable cache, modules are compiled for
+    this process alone.
 
     `apis` is as for `Linker`.
     """
@@ -187,7 +190,8 @@ class ModuleStore:
         return module
 
     def compose(self, compositions: Compositions) -> None:
-        """From now on modules are made of these plugs; those that are given out stay what they are."""
+        """From now on modules are made of these plugs; those that are given out stay
+        what they are."""
         self._compositions = compositions
 
     def source(self, path: Path) -> ModuleSource:
@@ -195,7 +199,8 @@ class ModuleStore:
         return ModuleSource.of(path, self._compositions)
 
     def compile_aside(self, module: Module) -> None:
-        """Queue a module for the one thread that compiles; each compilation uses all cores by itself."""
+        """Queue a module for the one thread that compiles; each compilation uses all
+        cores by itself."""
         with self._changing:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._compile, name="wsgi_wasm-compile", daemon=True)
@@ -208,9 +213,11 @@ class ModuleStore:
             module.compile_aside()
 
     def from_cache(self, source: ModuleSource) -> Linked | None:
-        """The module from its artefact, or None where that has to be made. Raises ModuleError, CacheError, OSError."""
+        """The module from its artefact, or None where that has to be made. Raises
+        ModuleError, CacheError, OSError."""
         if source.path.parent == self._directory:
-            check_ours(source.path)  # built by this package, into a place where a site's owner does not look
+            # built by this package, into a place where a site's owner does not look
+            check_ours(source.path)
         if self.cache is None:
             return None
         artefact = self.cache.artefact(self.cache.digest(source), self.features)
@@ -253,7 +260,8 @@ class ModuleStore:
         return self._linker.linked(compiled.facts, Artefact(compiled.code))
 
     def _takes(self, cache: Cache, source: ModuleSource) -> bool:
-        """Whether the cache can hold this module's artefact: not if a file that is not ours is in its place."""
+        """Whether the cache can hold this module's artefact: not if a file that is not ours is
+        in its place."""
         try:
             cache.find(cache.artefact(cache.digest(source), self.features))
         except CacheError:

@@ -23,7 +23,7 @@ TRAPS = {
 
 
 class End(enum.Enum):
-    """Why the guest no longer runs. `key` is the member's name as records and access logs have it."""
+    """Why the guest no longer runs. `key` is the member's name in records and access logs."""
 
     key: str
 
@@ -43,11 +43,11 @@ class End(enum.Enum):
 class Outcome:
     """The end of one run.
 
-    `code` is the exit status (0 for a return), `detail` the name of the trap or the reason of a stop. `cpu` is the
-    thread's CPU time and `wall` the elapsed time between the first instruction and the last; `queued` is the time that
-    it had to wait for an instance of the pool. All are in seconds.
-    `failure` is what a callback of the host raised while the guest ran, if that ended the run. `rest` is output that
-    was not handed to the client while the guest ran.
+    `code` is the exit status (0 for a return), `detail` the name of the trap or the reason of a
+    stop. `cpu` is the thread's CPU time and `wall` the elapsed time between the first instruction
+    and the last; `queued` is the time that it had to wait for an instance of the pool. All are in
+    seconds. `failure` is what a callback of the host raised while the guest ran, if that ended the
+    run. `rest` is output that was not handed to the client while the guest ran.
     """
 
     end: End

@@ -1,7 +1,8 @@
 """One run of a guest as the host sees it: its clock, and the limits that end it.
 
-The functions here are called from inside the guest's own calls, on the thread that serves the request. What they
-raise never crosses Wasmtime: it is kept in `Run.failure` and the guest is trapped instead.
+The functions here are called from inside the guest's own calls, on the thread that serves
+the request. What they raise never crosses Wasmtime: it is kept in `Run.failure` and the
+guest is trapped instead.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 MAX_FILES = 256  # that one guest may hold open
 SLEEP_SLICE = 0.05  # seconds between two looks at the limits while a guest sleeps
-STACK = 1 << 20  # bytes: Wasmtime lets a guest use 512 KiB, and its host functions need room below that
+# bytes: Wasmtime lets a guest use 512 KiB, and its host functions need room below that
+STACK = 1 << 20
 TRAP = b"stopped by the host"
 
 
@@ -43,12 +45,14 @@ class Run:
     __slots__ = ("client", "cpu_end", "deadline", "directories", "failure", "files", "host_state", "job", "limits")
 
     def __init__(self, limits: RunLimits, invocation: Invocation, job: Job | None) -> None:
-        """`job` is the run's other half where it is native, and has begun before this one was made."""
+        """`job` is the run's other half where it is native, and has begun before this
+        one was made."""
         self.limits = limits
         self.client = invocation.client
         self.failure: BaseException | None = None
         self.files = 0  # that the guest holds open
-        self.directories: tuple[str, ...] = ()  # of the host, where the host has to look how many files are open there
+        # of the host, where the host has to look how many files are open there
+        self.directories: tuple[str, ...] = ()
         self.host_state: HostState | None = None  # of a component that calls functions of the host
         self.job = job
         wall, cpu = (time.monotonic(), time.thread_time()) if job is None else (job.wall_start, job.cpu_start)
@@ -56,7 +60,8 @@ class Run:
         self.cpu_end = cpu + limits.cpu - invocation.spent[1]
 
     def flush(self) -> None:
-        """Hand on what has gathered. The clock of `timeout` stands still while the client is slow to take it."""
+        """Hand on what has gathered. The clock of `timeout` stands still while the client is slow
+        to take it."""
         raise NotImplementedError
 
     def tick(self) -> None:
@@ -73,7 +78,8 @@ class Run:
         """After the run, and after its store: let go of what belongs to the run."""
 
     def sleep_until(self, moment: float) -> None:
-        """Sleep until `moment` (monotonic clock, seconds), looking at the limits in between. Raises Stop."""
+        """Sleep until `moment` (monotonic clock, seconds), looking at the limits in
+        between. Raises Stop."""
         self.flush()
         while True:
             self.tick()
@@ -87,9 +93,11 @@ R = TypeVar("R", bound=Run)
 
 
 class Current(threading.local, Generic[R]):
-    """The run of this thread, for the callbacks. A thread's stack is looked at when it first runs a guest.
+    """The run of this thread, for the callbacks. A thread's stack is looked at when it first
+    runs a guest.
 
-    `run` is None while none is there, and while a native one has not needed Python yet: `begin` then makes it.
+    `run` is None while none is there, and while a native one has not needed Python yet: `begin`
+    then makes it.
     """
 
     run: R | None = None
@@ -105,7 +113,8 @@ class Current(threading.local, Generic[R]):
         return run
 
     def keep(self, failure: BaseException) -> None:
-        """Remember what ends the run: the first that a callback raised, which is raised again outside."""
+        """Remember what ends the run: the first that a callback raised, which is
+        raised again outside."""
         run = self.run
         if run is not None and run.failure is None:
             run.failure = failure
@@ -135,7 +144,8 @@ def epoch_callback(current: Current[Any]) -> Any:
 
 
 def stack_size() -> int:
-    """Bytes of this thread's stack. A guest that recurses past a stack that is too small would end the process."""
+    """Bytes of this thread's stack. A guest that recurses past a stack that is too small would
+    end the process."""
     attributes = ctypes.create_string_buffer(256)  # pthread_attr_t, 56 bytes on 64-bit glibc
     size = ctypes.c_size_t(STACK)
     libc = ctypes.CDLL(None)
@@ -147,4 +157,5 @@ def stack_size() -> int:
 
 
 current: Current[Run] = Current()
-"""The run of a component, which functions of the host look at. Programs have theirs in `program.run`."""
+"""The run of a component, which functions of the host look at. Programs have
+theirs in `program.run`."""

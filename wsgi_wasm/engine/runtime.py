@@ -1,4 +1,5 @@
-"""Engines, their pools and the epoch ticker: what one process owns, made after fork and never shared with a child."""
+"""Engines, their pools and the epoch ticker: what one process owns, made after fork and never
+shared with a child."""
 
 from __future__ import annotations
 
@@ -19,12 +20,16 @@ from wsgi_wasm.errors import EngineError, Unavailable
 
 log = logging.getLogger("wsgi_wasm.engine")
 
-TICK = 0.01  # seconds between epochs: how late a limit can be noticed, and how long output may wait to be sent
-SMALL_MEMORY = 1 << 20  # bytes; a memory up to this size is reset by writing over it, a larger one by giving it back
-SLOT_RESERVATION = 4 << 30  # bytes of address space for each memory, so that no access needs a bounds check
+# seconds between epochs: how late a limit can be noticed, and how long output may wait to be sent
+TICK = 0.01
+# bytes; a memory up to this size is reset by writing over it, a larger one by giving it back
+SMALL_MEMORY = 1 << 20
+# bytes of address space for each memory, so that no access needs a bounds check
+SLOT_RESERVATION = 4 << 30
 TABLE_ELEMENTS = 100_000
 
-# Most of the engine's advisories of the last years lie in proposals that CGI programs do not need. Off unless named.
+# Most of the engine's advisories of the last years lie in proposals that CGI programs do not need.
+# Off unless named.
 OPTIONAL_FEATURES: dict[str, tuple[str, ...]] = {
     "exceptions": ("wasm_exceptions", "gc_support", "wasm_function_references"),
     "gc": ("wasm_gc", "gc_support", "wasm_function_references"),
@@ -46,10 +51,12 @@ _ALWAYS_OFF = (
 
 
 def new_config(features: frozenset[str], components: bool = False) -> int:
-    """A `wasm_config_t` with the features set; everything that decides whether an artefact fits is set here.
+    """A `wasm_config_t` with the features set; everything that decides whether an artefact fits
+    is set here.
 
-    What Wasmtime puts between components copies from one memory to another, so components have several memories in a
-    module. Their number is known beforehand, and the limits count with it (`component.guest.memory_each`).
+    What Wasmtime puts between components copies from one memory to another, so components
+    have several memories in a module. Their number is known beforehand, and the limits
+    count with it (`component.guest.memory_each`).
     """
     config = int(c.config_new())
     c.config_switch(config, "epoch_interruption", True)
@@ -62,7 +69,8 @@ def new_config(features: frozenset[str], components: bool = False) -> int:
 
 
 def check_address_space(instances: int) -> None:
-    """Wasmtime aborts the process when it cannot reserve its pool, so the limit is looked at before."""
+    """Wasmtime aborts the process when it cannot reserve its pool, so the limit is
+    looked at before."""
     wanted = instances * SLOT_RESERVATION
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and limit < 2 * wanted:
@@ -74,8 +82,8 @@ def check_address_space(instances: int) -> None:
 
 
 def engine_with_pool(config: int, instances: int, small: bool, numbers: Mapping[str, int]) -> int:
-    """A `wasm_engine_t` of this configuration, which it takes over. `numbers` are what the pool has for each kind of
-    thing; the rest is the same for all."""
+    """A `wasm_engine_t` of this configuration, which it takes over. `numbers` are what the pool has
+    for each kind of thing; the rest is the same for all."""
     pooling = c.pooling_new()
     for name, value in {
         **numbers,
@@ -110,7 +118,8 @@ class Pool(Generic[SlotT]):
             raise EngineError("the thread that advances the clock of guests cannot be started")
 
     def take_slot(self, timeout: float) -> tuple[SlotT, float]:
-        """A free slot of the pool, after at most `timeout` seconds, and how long that took. Raises Unavailable."""
+        """A free slot of the pool, after at most `timeout` seconds, and how long that
+        took. Raises Unavailable."""
         slot = self.slots.take_free()
         if slot is not None:
             return slot, 0.0
@@ -123,10 +132,11 @@ class Pool(Generic[SlotT]):
 
 
 class Ticker:
-    """Advances the epoch of every engine each TICK while guests run, and sleeps a second after the last one.
+    """Advances the epoch of every engine each TICK while guests run, and sleeps a second after
+    the last one.
 
-    `running` holds a key for each run: adding and removing it is one step under the interpreter's lock, so the
-    request path takes no lock of its own.
+    `running` holds a key for each run: adding and removing it is one step under the interpreter's
+    lock, so the request path takes no lock of its own.
     """
 
     def __init__(self) -> None:
@@ -151,7 +161,8 @@ class Ticker:
         while True:
             if idle > 1 / TICK:
                 self.asleep = True
-                # A run that came before this line is seen here; one that comes after it sees `asleep`.
+                # A run that came before this line is seen here; one that comes after it
+                # sees `asleep`.
                 if not self.running:
                     self._wake.wait()
                 idle = 0
@@ -167,18 +178,21 @@ PoolT = TypeVar("PoolT", bound=Pool[Any])
 
 
 class Runtime:
-    """The engines of this process, by key, and their ticker. There is one, which all gateways share: see `runtime`."""
+    """The engines of this process, by key, and their ticker. There is one, which all gateways
+    share: see `runtime`."""
 
     def __init__(self) -> None:
         self.ticker = Ticker()
-        # Whether Wasmtime has begun threads of its own, once in the life of a process: for components, and for guests
-        # with directories. In a child it would wait for them for ever, where no limit ends the guest.
+        # Whether Wasmtime has begun threads of its own, once in the life of a process: for
+        # components, and for guests with directories. In a child it would wait for them for ever,
+        # where no limit ends the guest.
         self.has_threads = False
         self._engines: dict[Hashable, Any] = {}
         self._making = threading.Lock()
 
     def made(self, key: Hashable, make: Callable[[Any], PoolT]) -> PoolT:
-        """The engine of this key, made where it is not there yet. Keys of one class have engines of one class."""
+        """The engine of this key, made where it is not there yet. Keys of one class have
+        engines of one class."""
         engine = self._engines.get(key)
         if engine is None:
             with self._making:
@@ -218,8 +232,8 @@ def _before_fork() -> None:
 
 
 def _forget() -> None:
-    """After a fork: engines must not be used in the child, where their threads do not exist. They are not freed either,
-    since another thread may have held one of their locks."""
+    """After a fork: engines must not be used in the child, where their threads do not exist. They
+    are not freed either, since another thread may have held one of their locks."""
     global _runtime, _beginning, _orphaned
     _orphaned = _orphaned or _forked_with_threads
     _runtime = None

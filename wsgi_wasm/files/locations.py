@@ -1,4 +1,5 @@
-"""Where things lie that are made once and used by every process. A leaf: imports nothing of the package."""
+"""Where things lie that are made once and used by every process. A leaf: imports
+nothing of the package."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ GUESTLIB = Path(__file__).parents[1] / "guestlib"
 
 
 def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Path:
-    """Where artefacts go: WSGI_WASM_CACHE, else `cache_dir`, else the user's cache, else /var/cache/wsgi-wasm."""
+    """Where artefacts go: WSGI_WASM_CACHE, else `cache_dir`, else the user's
+    cache, else /var/cache/wsgi-wasm."""
     if environ.get("WSGI_WASM_CACHE"):
         return Path(environ["WSGI_WASM_CACHE"])
     if configured is not None:

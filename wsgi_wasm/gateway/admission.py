@@ -1,4 +1,5 @@
-"""How many requests of a route may run at once in this process, before any instance is asked for."""
+"""How many requests of a route may run at once in this process, before any instance
+is asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class Admission:
         self._changing = threading.Lock()
 
     def enter(self, queue_timeout: float) -> float:
-        """Be counted, after at most `queue_timeout` seconds; how many it took. Raises Unavailable."""
+        """Be counted, after at most `queue_timeout` seconds; how many it
+        took. Raises Unavailable."""
         if self._permits.take_free():
             return 0.0
         started = time.monotonic()
@@ -58,8 +60,8 @@ class Admission:
 
 
 class Admissions:
-    """One admission for each route that has a `concurrency`. They outlive a reload of the configuration, so that a
-    request before it and one after it count together."""
+    """One admission for each route that has a `concurrency`. They outlive a reload of the
+    configuration, so that a request before it and one after it count together."""
 
     def __init__(self) -> None:
         self._known: dict[str, Admission] = {}

@@ -1,8 +1,8 @@
 """From a guest's output to a WSGI response: head, body, and what to do where the two do not fit.
 
-Nothing is sent before the head is whole and a tick has passed, or 64 KiB have gathered, so that the usual answer
-goes out whole, with its length, and an error can still have an honest status. After that the answer streams, and a
-guest that fails then can only be cut off.
+Nothing is sent before the head is whole and a tick has passed, or 64 KiB have gathered, so that the
+usual answer goes out whole, with its length, and an error can still have an honest status. After
+that the answer streams, and a guest that fails then can only be cut off.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _NOT_IN_304 = frozenset({"content-type", "content-encoding", "content-language",
 
 
 class HeadReader(Protocol):
-    """Finds the head in a guest's output: `cgi.head.HeadParser`, or what another interface has in its place."""
+    """Finds the head in a guest's output: `cgi.head.HeadParser`, or what another interface has
+    in its place."""
 
     body: bytes
     """What followed the head in the output fed so far; valid once the head is whole."""
@@ -34,7 +35,8 @@ class HeadReader(Protocol):
         """The head once it is whole, else None; not called again after that. Raises BadGateway."""
 
     def finish(self) -> Head | None:
-        """The output has ended: the head, where only the end decides what it is. Raises BadGateway where it is none."""
+        """The output has ended: the head, where only the end decides what it is. Raises BadGateway
+        where it is none."""
 
 
 class ClientGone(Exception):
@@ -42,7 +44,8 @@ class ClientGone(Exception):
 
 
 class Answer:
-    """Takes a guest's output (it is the `Client` of an engine run) and speaks WSGI to the server."""
+    """Takes a guest's output (it is the `Client` of an engine run) and speaks WSGI
+    to the server."""
 
     def __init__(
         self, request: Request, parser: HeadReader, connection: ClientConnection, send_timeout: float, errors: ErrorLog
@@ -57,7 +60,8 @@ class Answer:
         self._connection = connection
         self._send_timeout = send_timeout
         self._write: Callable[[bytes], Any] | None = None
-        self._kept: list[bytes] = []  # body not sent yet: before the start, or on a server that cannot stream
+        # body not sent yet: before the start, or on a server that cannot stream
+        self._kept: list[bytes] = []
         self._left: int | None = None  # bytes of body that the guest's Content-Length still allows
         self._silent = False  # no body goes to the client
         self.length = 0  # bytes of body that the guest has written
@@ -125,8 +129,9 @@ class Answer:
         return fields
 
     def _absolute(self, name: str, value: str) -> tuple[str, str]:
-        """mod_wsgi's daemons take a 200 with a local Location for an order to serve that path instead, which would pass
-        by `local_redirects`. The same location with scheme and host is none."""
+        """mod_wsgi's daemons take a 200 with a local Location for an order to serve that
+        path instead, which would pass by `local_redirects`. The same location with scheme
+        and host is none."""
         if name.lower() != "location" or not value.startswith("/"):
             return name, value
         environ = self._request.environ
@@ -147,7 +152,8 @@ class Answer:
         try:
             self._write(data)
         except Exception as error:
-            # Servers differ in what they raise: OSError (gunicorn, mod_wsgi), RuntimeError, their own.
+            # Servers differ in what they raise: OSError (gunicorn, mod_wsgi), RuntimeError,
+            # their own.
             raise ClientGone(str(error)) from error
 
     # --- when the guest has ended ---
@@ -155,7 +161,8 @@ class Answer:
     def finish(self, outcome: Outcome) -> Iterable[bytes]:
         """The rest of the response, as the WSGI server wants it returned.
 
-        Raises BadGateway or GatewayTimeout where nothing has been sent, Cut where the connection must be closed.
+        Raises BadGateway or GatewayTimeout where nothing has been sent, Cut where the connection
+        must be closed.
         """
         failure = outcome.failure
         if isinstance(failure, ClientGone):

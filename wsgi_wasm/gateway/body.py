@@ -1,4 +1,5 @@
-"""The request body: its length checked, read within limits before the guest starts, kept in memory or in a file."""
+"""The request body: its length checked, read within limits before the guest starts, kept in memory
+or in a file."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def _nothing() -> None: ...
 
 
 class Body(NamedTuple):
-    """A request body ready for the guest. `length` is None where it is not known (streamed and chunked)."""
+    """A request body ready for the guest. `length` is None where it is not known
+    (streamed and chunked)."""
 
     stream: io.BytesIO | io.FileIO | StreamedBody
     length: int | None
@@ -31,7 +33,8 @@ class Body(NamedTuple):
 
 
 def announced_length(environ: Environ) -> int | None:
-    """CONTENT_LENGTH as a number, None without one. Raises BadRequest for anything but digits (RFC 9110 8.6)."""
+    """CONTENT_LENGTH as a number, None without one. Raises BadRequest for anything but digits
+    (RFC 9110 8.6)."""
     text = environ.get("CONTENT_LENGTH")
     if not text:
         return None
@@ -43,8 +46,8 @@ def announced_length(environ: Environ) -> int | None:
 def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bool) -> Body | None:
     """The body of a request, None where it has none.
 
-    Raises BodyTooLarge before a byte is read where the length is announced, BadRequest where the client sent less
-    than it announced, RequestTimeout after `body_timeout` seconds.
+    Raises BodyTooLarge before a byte is read where the length is announced, BadRequest where the
+    client sent less than it announced, RequestTimeout after `body_timeout` seconds.
     """
     length = announced_length(environ)
     if length is None:
@@ -95,9 +98,9 @@ def _spool(source: Any, length: int | None, max_body: int, connection: ClientCon
 class Spool:
     """An unlinked file that bodies are written to, one after the other.
 
-    A process keeps some: writing over pages that are there takes a fifth of what new ones take. One is cut to each
-    body's length before a guest reads it, so nothing of an earlier body is left in it. It has no buffer of Python's,
-    which could outlive that.
+    A process keeps some: writing over pages that are there takes a fifth of what new ones take. One
+    is cut to each body's length before a guest reads it, so nothing of an earlier body is left in
+    it. It has no buffer of Python's, which could outlive that.
     """
 
     def __init__(self) -> None:
@@ -115,7 +118,8 @@ class Spool:
             raise Unavailable(f"the body cannot be stored in {tempfile.gettempdir()}: {error.strerror}") from error
 
     def begin(self) -> bool:
-        """Before a body. False in a child after a fork: the file and its position are the parent's."""
+        """Before a body. False in a child after a fork: the file and its position
+        are the parent's."""
         if self._process != os.getpid():
             self.file.close()
             return False
@@ -128,7 +132,8 @@ class Spool:
         self.file.seek(0)
 
     def close(self) -> None:
-        """After the body: keep the file for the next one, if it is not one too many or too large to keep."""
+        """After the body: keep the file for the next one, if it is not one too many or too
+        large to keep."""
         if len(_spare) >= KEPT:
             self.file.close()
             return
@@ -137,7 +142,8 @@ class Spool:
         _spare.append(self)
 
 
-_spare: list[Spool] = []  # the last one that was used is the next, while its pages are in the processor's caches
+# the last one that was used is the next, while its pages are in the processor's caches
+_spare: list[Spool] = []
 
 
 def _to_file(memory: io.BytesIO) -> Spool:
@@ -167,7 +173,8 @@ def _read(source: Any, size: int) -> bytes:
 
 
 class StreamedBody:
-    """The body as it comes (`stream_request`): the guest waits for the client, and its clock stands still meanwhile."""
+    """The body as it comes (`stream_request`): the guest waits for the client, and its clock
+    stands still meanwhile."""
 
     def __init__(self, source: Any, length: int | None, max_body: int, connection: ClientConnection) -> None:
         self._source = source
@@ -186,5 +193,6 @@ class StreamedBody:
         return data
 
     def stop(self) -> None:
-        """Nobody wants the rest: a `read` that waits returns at once, where the server shows its socket."""
+        """Nobody wants the rest: a `read` that waits returns at once, where the server
+        shows its socket."""
         self._connection.stop_reading()

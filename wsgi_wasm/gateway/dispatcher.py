@@ -1,4 +1,5 @@
-"""The WSGI callable: match, handle, answer. The whole request path of the package is on the first screen below."""
+"""The WSGI callable: match, handle, answer. The whole request path of the package is on the
+first screen below."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Handler(Protocol):
 
 
 class Dispatcher:
-    """Serves requests from a table of routes. Made anew for each configuration; holds no other state."""
+    """Serves requests from a table of routes. Made anew for each configuration; holds
+    no other state."""
 
     def __init__(
         self, router: Router[Handler], fallback: WSGIApplication, observers: Sequence[Observer] = OBSERVERS
@@ -88,7 +90,8 @@ class Dispatcher:
     def _target(self, handler: Handler, request: Request, redirect: LocalRedirect) -> Match[Handler] | None:
         """Where a local redirect leads, if this handler's route may send requests there.
 
-        An inner redirect passes no access rule of the front server, so only listed routes are open to it.
+        An inner redirect passes no access rule of the front server, so only listed routes are
+        open to it.
         """
         mount = request.environ.get("SCRIPT_NAME", "")
         path = _decoded_path(redirect.location)

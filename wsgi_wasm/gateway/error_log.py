@@ -1,4 +1,5 @@
-"""A guest's standard error as log lines: bounded, and with nothing in them that a terminal would obey."""
+"""A guest's standard error as log lines: bounded, and with nothing in them that a
+terminal would obey."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ _MAX_LINE = 4096  # bytes; a longer line becomes several
 
 
 class ErrorLog:
-    """Standard error of one run; `label` is its route and program. After `limit` bytes one line says that the rest is
-    dropped."""
+    """Standard error of one run; `label` is its route and program. After `limit` bytes one line
+    says that the rest is dropped."""
 
     __slots__ = ("_identity", "_label", "_left", "_partial")
 

@@ -1,7 +1,8 @@
 """The record of one exchange: a request that a route took, and what became of it.
 
-The dispatcher makes one for every such request, refusals too, and hands it to its observers when the answer is
-complete. Fields for the server's access log and log lines are observers; so can be whatever else counts requests.
+The dispatcher makes one for every such request, refusals too, and hands it to its observers when
+the answer is complete. Fields for the server's access log and log lines are observers; so can be
+whatever else counts requests.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ log = logging.getLogger("wsgi_wasm.gateway")
 class Exchange:
     """What is known of one request and its answer. Times are in seconds, `sent` is in bytes.
 
-    After a local redirect the record is of the whole chain: it names the first route and program, and its times are
-    those of all guests together. `label` is for log lines, and names every route and program of the chain.
+    After a local redirect the record is of the whole chain: it names the first route and program,
+    and its times are those of all guests together. `label` is for log lines, and names every route
+    and program of the chain.
     """
 
     program = ""
     """The script, or the module's file, that ran first; "" where none was found."""
     outcome = ""
-    """How the guest ended, as `End`; for an answer of the gateway's own, the name of the error, or `static`."""
+    """How the guest ended, as `End`; for an answer of the gateway's own, the name of the
+    error, or `static`."""
     status = 0  # that the client got; 0 where it got none
     sent = 0  # bytes of body handed to the server
     cpu = 0.0  # of guests
@@ -38,7 +41,8 @@ class Exchange:
     def __init__(self, route: str, identity: str, environ: Environ) -> None:
         self.route = route
         self.identity = identity
-        self.environ = environ  # as the server gave it; what stands in it may be logged by the server
+        # as the server gave it; what stands in it may be logged by the server
+        self.environ = environ
         self.label = route
 
     def runs(self, route: str, program: str, label: str) -> None:

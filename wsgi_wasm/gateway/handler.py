@@ -21,7 +21,8 @@ from wsgi_wasm.gateway.wsgi_server import ClientConnection
 
 
 class GuestHandler:
-    """The one handler of a route, whatever its guests speak and however a request has reached it."""
+    """The one handler of a route, whatever its guests speak and however a request
+    has reached it."""
 
     def __init__(self, route: Route, programs: ProgramFinder, admission: Admission | None) -> None:
         self.name = route.name
@@ -37,7 +38,8 @@ class GuestHandler:
         return self._programs.files()
 
     def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
-        """Run the request's program. Raises RequestError for what becomes a status, Cut where the answer broke off."""
+        """Run the request's program. Raises RequestError for what becomes a status, Cut where the
+        answer broke off."""
         return self._run(request, self._programs.find(request))
 
     def serve_file(self, request: Request, file: Path) -> Iterable[bytes] | LocalRedirect:
@@ -62,7 +64,8 @@ class GuestHandler:
         return _finished(request, outcome, answer)
 
     def _admitted(self, guest: Guest, invocation: Invocation, exchange: Exchange) -> Outcome:
-        """Admission comes before instantiation: a full pool is a 503, never an error of the engine."""
+        """Admission comes before instantiation: a full pool is a 503, never an
+        error of the engine."""
         admission = self._admission
         if admission is None:
             outcome = guest.run(invocation)
@@ -107,7 +110,8 @@ class FileHandler:
 
 
 class Refusing:
-    """Stands in for a handler where there is none to be had: each request ends with the error that `error` makes."""
+    """Stands in for a handler where there is none to be had: each request ends with the error
+    that `error` makes."""
 
     methods: frozenset[str] | None = None
     local_redirects: frozenset[str] = frozenset()

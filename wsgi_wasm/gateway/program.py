@@ -1,7 +1,7 @@
 """A program as a route runs it, and the protocol in which its route speaks to it.
 
-What differs from one kind of guest to another, what it is given of a request and how its answer begins, is a value: a
-`GuestProtocol`, of which `protocols` has one module for each.
+What differs from one kind of guest to another, what it is given of a request and how its answer
+begins, is a value: a `GuestProtocol`, of which `protocols` has one module for each.
 """
 
 from __future__ import annotations
@@ -26,31 +26,36 @@ if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
 
 GuestCall = tuple[Sequence[bytes], Sequence[bytes], Input | None, HeadReader]
-"""One request as a guest takes it: arguments, environment, standard input; and what reads the head of its answer."""
+"""One request as a guest takes it: arguments, environment, standard input; and what reads the head
+of its answer."""
 
 
 class GuestProtocol(Protocol):
-    """How a route speaks to guests of one kind. Made once for a program, and shared by its requests."""
+    """How a route speaks to guests of one kind. Made once for a program, and shared
+    by its requests."""
 
     streams: bool
     """Whether a guest may begin before the request's body is whole, where its route allows that."""
 
     def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:
-        """What the guest is given. Raises BadRequest, and other RequestErrors of the protocol's own."""
+        """What the guest is given. Raises BadRequest, and other RequestErrors of
+        the protocol's own."""
 
 
 Wrap = Callable[[Environment], Environment]
 """Adds an interpreter's own variables to what a script is given."""
 
 ProtocolFactory = Callable[[Mapping[str, str], Wrap | None], Mapping[str, GuestProtocol]]
-"""Makes the protocols of a program whose variables these are, by the interface that its guest shows."""
+"""Makes the protocols of a program whose variables these are, by the interface that
+its guest shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramSettings:
     """What a route gives to one of its programs.
 
-    `name` is for logs: the script, or the module's file. `protocols` are by the interface that a guest shows.
+    `name` is for logs: the script, or the module's file. `protocols` are by the interface that
+    a guest shows.
     """
 
     name: str
@@ -79,10 +84,11 @@ class Program:
         self._ready: tuple[Linked, Guest, GuestProtocol] | None = None
 
     def guest(self, wait: float) -> tuple[Linked, Guest, GuestProtocol]:
-        """The module, the guest and how to speak to it, made anew when the module's file has changed.
+        """The module, the guest and how to speak to it, made anew when the module's
+        file has changed.
 
-        Raises ModuleError, also where the route takes no guest of this kind; Unavailable where the module is not
-        compiled after `wait` seconds.
+        Raises ModuleError, also where the route takes no guest of this kind; Unavailable where the
+        module is not compiled after `wait` seconds.
         """
         linked = self.module.get(wait)
         ready = self._ready
@@ -102,8 +108,9 @@ class Program:
 
 
 class ProgramMatch(NamedTuple):
-    """The program that a request is for, and what its path means to it: `script_name` and `path_info` are WSGI strings,
-    `script_filename` is where the guest sees the script. `parameters` are what the path gives for placeholders."""
+    """The program that a request is for, and what its path means to it: `script_name` and
+    `path_info` are WSGI strings, `script_filename` is where the guest sees the script. `parameters`
+    are what the path gives for placeholders."""
 
     program: Program
     script_name: str

@@ -17,10 +17,11 @@ _ID_LENGTH = 128
 
 @dataclass(slots=True)
 class Request:
-    """What a handler gets. `script_name` and `path_info` are WSGI strings that add up to the mount, route and rest.
+    """What a handler gets. `script_name` and `path_info` are WSGI strings that add up to the mount,
+    route and rest.
 
-    `environ` is what the guest learns from; a local redirect has its own. `exchange` is the record of the whole chain.
-    `head_only` stays true through a local redirect, whose own method is GET.
+    `environ` is what the guest learns from; a local redirect has its own. `exchange` is the record
+    of the whole chain. `head_only` stays true through a local redirect, whose own method is GET.
     """
 
     environ: Environ
@@ -63,7 +64,8 @@ class LocalRedirect:
 
 
 def request_identity(environ: Environ) -> str:
-    """The front server's id for this request (mod_unique_id's, mod_wsgi's), else a new one of 64 random bits."""
+    """The front server's id for this request (mod_unique_id's, mod_wsgi's), else a new one of
+    64 random bits."""
     identity = environ.get("UNIQUE_ID") or environ.get("mod_wsgi.request_id")
     if identity and len(identity) <= _ID_LENGTH and identity.isascii() and identity.isprintable():
         return str(identity)

@@ -1,4 +1,5 @@
-"""From host and path to a route: exact and prefix paths on segment boundaries, the longest first, by virtual host."""
+"""From host and path to a route: exact and prefix paths on segment boundaries, the longest first,
+by virtual host."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ T = TypeVar("T")
 
 
 class Match(NamedTuple, Generic[T]):
-    """What a path matched. `script_name` is the route's path and `path_info` the rest, as WSGI strings (PEP 3333)."""
+    """What a path matched. `script_name` is the route's path and `path_info` the rest, as WSGI
+    strings (PEP 3333)."""
 
     target: T
     script_name: str
@@ -17,7 +19,8 @@ class Match(NamedTuple, Generic[T]):
 
 
 class Entry(NamedTuple, Generic[T]):
-    """A route for the table: its decoded path, whether it takes no path info, and what it leads to."""
+    """A route for the table: its decoded path, whether it takes no path info, and what
+    it leads to."""
 
     path: str
     exact: bool
@@ -25,7 +28,8 @@ class Entry(NamedTuple, Generic[T]):
 
 
 class RouteTable(Generic[T]):
-    """The routes of one host. Cost of a lookup depends on the depth of the deepest route, never on their number."""
+    """The routes of one host. Cost of a lookup depends on the depth of the deepest route, never
+    on their number."""
 
     def __init__(self, entries: Iterable[Entry[T]]) -> None:
         self._entries: dict[str, Entry[T]] = {}
@@ -46,7 +50,8 @@ class RouteTable(Generic[T]):
         return None
 
     def _boundaries(self, path_info: str) -> list[int]:
-        """Where a route's path can end in `path_info`. As deep as the deepest route: the path itself is hostile."""
+        """Where a route's path can end in `path_info`. As deep as the deepest route: the path
+        itself is hostile."""
         ends, position = [], -1
         for _ in range(self._depth + 1):
             position = path_info.find("/", position + 1)
@@ -57,7 +62,8 @@ class RouteTable(Generic[T]):
 
 
 class Router(Generic[T]):
-    """Route tables by virtual host. A known host never falls through to the table of unknown ones."""
+    """Route tables by virtual host. A known host never falls through to the table
+    of unknown ones."""
 
     def __init__(self, default: RouteTable[T], hosts: Mapping[str, RouteTable[T]]) -> None:
         self._default = default
@@ -87,7 +93,8 @@ class Router(Generic[T]):
 
 
 def normal_host(host: str) -> str:
-    """A Host field's value as it is compared: lower case, without port (RFC 9110 7.2) and without the final dot."""
+    """A Host field's value as it is compared: lower case, without port (RFC 9110 7.2) and without
+    the final dot."""
     if host.startswith("["):
         return host.partition("]")[0].lower() + "]"
     return host.partition(":")[0].lower().rstrip(".")

@@ -1,6 +1,7 @@
 """From path info to a file in a directory route, the way that ScriptAlias does it.
 
-Everything that is not plainly a file of the tree is NotFound: a stranger learns nothing of what lies there.
+Everything that is not plainly a file of the tree is NotFound: a stranger learns nothing of
+what lies there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from wsgi_wasm.messages import escaped, quote
 
 
 class Script(NamedTuple):
-    """A file found: where it is, its path below the directory (with a leading slash), and the path info after it."""
+    """A file found: where it is, its path below the directory (with a leading slash), and the path
+    info after it."""
 
     file: Path
     name: str
@@ -32,8 +34,9 @@ class Script(NamedTuple):
 def find_script(directory: Path, path_info: str, index: Sequence[str], suffixes: Collection[str]) -> Script:
     """The first segment of `path_info` that is a file is the script. Raises NotFound.
 
-    `directory` must be a real path. `suffixes` are those that may be served. Segments were decoded once, by the
-    server; dot files, empty segments, backslashes and symbolic links that leave the tree are not found.
+    `directory` must be a real path. `suffixes` are those that may be served. Segments were decoded
+    once, by the server; dot files, empty segments, backslashes and symbolic links that leave the
+    tree are not found.
     """
     segments = path_info.encode("latin-1").split(b"/")[1:]
     name = ""

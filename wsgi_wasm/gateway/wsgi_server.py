@@ -1,4 +1,5 @@
-"""What the WSGI server around us can do beyond PEP 3333: show its socket, be told by an exception to hang up."""
+"""What the WSGI server around us can do beyond PEP 3333: show its socket, be told by an exception
+to hang up."""
 
 from __future__ import annotations
 
@@ -33,11 +34,13 @@ class ClientConnection:
     def __init__(self, environ: Environ) -> None:
         self._socket = environ.get("gunicorn.socket")
         self._poll: select.poll | None = None
-        # mod_wsgi would append its own error page to what was sent; every other server closes the connection.
+        # mod_wsgi would append its own error page to what was sent; every other server closes
+        # the connection.
         self.raises = "mod_wsgi.version" not in environ
 
     def gone(self) -> bool:
-        """True once the client has closed its side. FIN counts: a half-closed connection looks the same."""
+        """True once the client has closed its side. FIN counts: a half-closed connection
+        looks the same."""
         if self._socket is None:
             return False
         if self._poll is None:
@@ -71,7 +74,8 @@ class ClientConnection:
 
 
 def refuse_gevent() -> None:
-    """Raises EngineError where threads are greenlets: a switch inside a guest's call corrupts Wasmtime's stack."""
+    """Raises EngineError where threads are greenlets: a switch inside a guest's call
+    corrupts Wasmtime's stack."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         raise EngineError(

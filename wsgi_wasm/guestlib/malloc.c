@@ -1,13 +1,15 @@
 /* malloc for guests: first uses what is left of the memory that a module starts with.
  *
- * A CGI guest lives for one request, and each memory.grow costs the host two system calls which disturb every thread of
- * the server. The allocator of zig's libc grows at the first allocation of every size class. This one starts with a
- * small pool of its own and with what lies between __heap_base and the end of the initial memory, and grows only when
- * these are used up, so that a small program never grows at all.
+ * A CGI guest lives for one request, and each memory.grow costs the host two system calls which
+ * disturb every thread of the server. The allocator of zig's libc grows at the first allocation of
+ * every size class. This one starts with a small pool of its own and with what lies between
+ * __heap_base and the end of the initial memory, and grows only when these are used up, so that a
+ * small program never grows at all.
  *
- * Chunks carry their own size and that of their left neighbour, so free neighbours merge at once. Free chunks lie in
- * bins: exact ones up to 512 bytes, above that four for each power of two. A chunk from a bin above the one that a
- * request belongs to always fits, so allocation takes constant time. Not thread-safe: these guests have one thread.
+ * Chunks carry their own size and that of their left neighbour, so free neighbours merge at once.
+ * Free chunks lie in bins: exact ones up to 512 bytes, above that four for each power of two. A
+ * chunk from a bin above the one that a request belongs to always fits, so allocation takes
+ * constant time. Not thread-safe: these guests have one thread.
  *
  * With -DMALLOC_TEST it compiles natively under other names, for the randomized test.
  */
@@ -42,11 +44,13 @@ static uintptr_t grow_memory(size_t bytes)
 #define EXACT_LIMIT ((size_t)512)
 #define EXACT_BINS 32
 #define BINS 128
-#define ASSURED 32768 /* bytes to start with, however little the data of a program leaves of its last page */
+/* bytes to start with, however little the data of a program leaves of its last page */
+#define ASSURED 32768
 #define MAX_REQUEST ((size_t)0x7ff00000)
 
-/* `left` is the size of the chunk before this one in its segment, 0 for the first. Payloads are aligned to ALIGN, so
- * headers lie HEADER before such an address. `next` and `prev` exist only while the chunk is free. */
+/* `left` is the size of the chunk before this one in its segment, 0 for the first. Payloads are
+ * aligned to ALIGN, so headers lie HEADER before such an address. `next` and `prev` exist only
+ * while the chunk is free. */
 struct chunk {
     size_t left;
     size_t size; /* with the header; bit 0: in use */
@@ -182,7 +186,8 @@ static int more_memory(size_t want)
 static struct chunk *find(size_t want)
 {
     unsigned bin = bin_of(want);
-    /* In its own bin chunks may be too small; look at a few, so that a freed block is found again by an equal request. */
+    /* In its own bin chunks may be too small; look at a few, so that a freed block is found again
+     * by an equal request. */
     struct chunk *c = bins[bin];
     for (int looks = 0; c && looks < 8; looks++, c = c->next)
         if (size_of(c) >= want)

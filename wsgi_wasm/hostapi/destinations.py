@@ -1,7 +1,9 @@
-"""Where a guest's HTTP requests may go: by scheme, host and port before a name is resolved, by address after.
+"""Where a guest's HTTP requests may go: by scheme, host and port before a name is resolved,
+by address after.
 
-Both are asked, as a name of the outside may lead inside: whoever owns it decides what it resolves to. So an address
-that is not of the public internet must be named itself, whatever the name that led to it.
+Both are asked, as a name of the outside may lead inside: whoever owns it decides what it resolves
+to. So an address that is not of the public internet must be named itself, whatever the name that
+led to it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from wsgi_wasm.config.model import AllowedHost
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-OWN = "self.alt"  # the host of a request to the guest's own application, for SDKs that need one to name
+# the host of a request to the guest's own application, for SDKs that need one to name
+OWN = "self.alt"
 
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]*)(?::([0-9]{1,5}))?")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -31,9 +34,11 @@ class Destination(NamedTuple):
 
 
 def destination(scheme: str, authority: str) -> Destination | None:
-    """Where a request goes; None for what is no http or https URL (with a user name in it, for one).
+    """Where a request goes; None for what is no http or https URL (with a user name in
+    it, for one).
 
-    A relative URL, which has no authority or nothing but a port in it, goes to the guest's own application.
+    A relative URL, which has no authority or nothing but a port in it, goes to the
+    guest's own application.
     """
     found = _AUTHORITY.fullmatch(authority)
     if found is None or scheme not in ("http", "https"):
@@ -66,7 +71,8 @@ class Destinations:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet: neither private nor local, nor for many at once."""
+    """Whether an address belongs to the public internet: neither private nor local, nor for
+    many at once."""
     address = _plain(address)
     if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
         return False
@@ -105,7 +111,8 @@ def _names(entry: AllowedHost, host: str) -> bool:
 
 
 def _names_address(entry: AllowedHost, address: Address) -> bool:
-    """Whether the entry is this address, a network that holds it, or `localhost` for what that stands for."""
+    """Whether the entry is this address, a network that holds it, or `localhost` for what
+    that stands for."""
     if entry.host == "localhost":
         return address.is_loopback
     try:

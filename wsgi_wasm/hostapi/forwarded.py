@@ -1,4 +1,5 @@
-"""The head of a request on its way through the forwarder: from Wasmtime's client, and to the server."""
+"""The head of a request on its way through the forwarder: from Wasmtime's client, and
+to the server."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from wsgi_wasm.config.allowed_hosts import WELL_KNOWN_PORTS
 from wsgi_wasm.hostapi.destinations import Destination
 
-# Fields of a request that are the forwarder's to write; the connection to it says nothing of the one that it makes.
+# Fields of a request that are the forwarder's to write; the connection to it says nothing of the
+# one that it makes.
 _OWN_FIELDS = (b"host", b"connection", b"keep-alive", b"proxy-connection", b"upgrade")
 
 
@@ -16,9 +18,11 @@ _CHUNKED = b"transfer-encoding:"
 
 
 def parsed(head: bytes) -> tuple[bytes, str, bytes, list[bytes]]:
-    """Method, the ticket's word, the target without it, and the lines of the fields. Raises ValueError.
+    """Method, the ticket's word, the target without it, and the lines of the
+    fields. Raises ValueError.
 
-    A full stop behind the word says that the method is GET; it comes with a body, which is an empty one.
+    A full stop behind the word says that the method is GET; it comes with a body, which is
+    an empty one.
     """
     line, *fields = head[:-4].split(b"\r\n")
     method, target, _ = line.split(b" ")
@@ -30,7 +34,8 @@ def parsed(head: bytes) -> tuple[bytes, str, bytes, list[bytes]]:
 
 
 def without_length(method: bytes, fields: Sequence[bytes]) -> tuple[list[bytes], int | None]:
-    """The lines without the one in which the adapter gives the body's length, and that; None where it gives none.
+    """The lines without the one in which the adapter gives the body's length, and that; None where
+    it gives none.
 
     A GET without it has no body, as Wasmtime's client would have it. Raises ValueError.
     """

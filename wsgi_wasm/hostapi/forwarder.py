@@ -1,9 +1,9 @@
-"""Passes guests' HTTP requests on: a server on the loopback address that Wasmtime's client connects to.
+"""Passes guests' HTTP requests on: a loopback server that Wasmtime's client connects to.
 
-That client has no place where a connection could be judged, so it gets no other one to connect to. A request names its
-ticket before the path; the forwarder resolves the destination's name, looks at each address, connects, with TLS where
-that is asked for, and passes bytes on in both directions. What goes wrong before there is an answer is answered with
-the status 599, the ticket's word and the number of a case of `error-code` (wasi:http/types).
+That client cannot check the address that it connects to, so this is the only one that it gets. A
+request names its ticket before the path; the forwarder resolves the name, checks each address,
+connects, with TLS if requested, and passes bytes on in both directions. A failure before the answer
+gives status 599, the ticket's word and the number of an `error-code` (wasi:http/types).
 
 One thread with an event loop per process, begun by the first request that needs it.
 """
@@ -73,7 +73,7 @@ class Forwarder:
                 self._loop.call_soon_threadsafe(_cancel, ticket)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection from Wasmtime's client; other processes may connect too, and know no word."""
+        """One connection from Wasmtime's client; other processes have no ticket."""
         ticket = None
         try:
             async with asyncio.timeout(_CONNECT):
@@ -119,7 +119,7 @@ class Forwarder:
                         if not first:
                             raise _Failed(TERMINATED, "the server closed the connection without an answer")
                         if length is not None:
-                            # As in `_discard`; a guest that streams both ways does not know the length.
+                            # As in `_discard`; if the guest streams both ways, there is no length.
                             await asyncio.wait([sending], timeout=_PATIENCE)
                         answered = True
                         writer.write(first)
@@ -211,7 +211,7 @@ async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, m
 
 
 async def _chunks(source: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """A body that comes in chunks (RFC 9112 7.1). Raises ConnectionAbortedError where it breaks off."""
+    """A body in chunks (RFC 9112 7.1). Raises ConnectionAbortedError if it is cut off."""
     try:
         while size := int((await source.readuntil(b"\r\n")).partition(b";")[0], 16):
             while size:
@@ -239,8 +239,8 @@ async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWrite
 
 
 async def _discard(source: asyncio.StreamReader) -> None:
-    """Take a body that goes nowhere, if it is small and comes soon: an answer in the middle of it would close the
-    stream that the guest writes to, and guests look there before they look for an answer."""
+    """Take a body that goes nowhere, if it is small and comes soon: an answer in the middle of it
+    would close the stream that the guest writes to, which guests notice before the answer."""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(_PATIENCE):
             taken = 0

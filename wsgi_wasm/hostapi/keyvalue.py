@@ -1,7 +1,8 @@
 """Key-value stores: `fermyon:spin/key-value` and `wasi:keyvalue`, one API under two names.
 
-Interfaces: spinframework/spin, wit/deps/spin@2.0.0/key-value.wit; WebAssembly/wasi-keyvalue, wit/*.wit, 0.2.0-draft2.
-A label that the route does not grant is `access-denied`, whether such a store exists or not.
+Interfaces: spinframework/spin, wit/deps/spin@2.0.0/key-value.wit; WebAssembly/wasi-keyvalue,
+wit/*.wit, 0.2.0-draft2. A label that the route does not grant is `access-denied`, whether such a
+store exists or not.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def stores(granted: Mapping[str, KeyValueStore]) -> Stores:
 
 
 class KeyValue:
-    """The API in one run: at most one connection to each store, however many handles the guest has."""
+    """The API in one run: at most one connection to each store for all handles of the guest."""
 
     def __init__(self, host: HostState, granted: Stores) -> None:
         self.host_state = host
@@ -189,7 +190,7 @@ def _swap(api: KeyValue, cas: Cas, value: bytes) -> None:
         raise HostError("cas-failed", Cas(cas.bucket, cas.key, latest))
 
 
-# --- the interfaces ----------------------------------------------------------------------------------------------
+# --- the interfaces -------------------------------------------------------------------------------
 
 STORE, BUCKET, CAS = wit.Resource("store"), wit.Resource("bucket"), wit.Resource("cas")
 
@@ -208,7 +209,8 @@ def _open_bucket(api: KeyValue, name: str) -> Bucket:
 
 
 def _of(handle: wit.Type, error: wit.Type) -> Callable[..., Function[KeyValue]]:
-    """Declares a function of an open store: its parameters after the handle, the ok type and what does it."""
+    """Declares a function of an open store: parameters after the handle, ok type, and
+    what does it."""
 
     def declare(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function[KeyValue]:
         return Function((handle, *parameters), wit.ResultOf(ok, error), call)

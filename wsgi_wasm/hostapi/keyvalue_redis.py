@@ -62,7 +62,8 @@ class RedisStore:
         return name[len(self._prefix) :].decode("utf-8", "replace")
 
     def _pages(self) -> Iterator[list[bytes]]:
-        """The names of all keys, with the prefix; of what changes meanwhile there may be some, once at most."""
+        """The names of all keys, with the prefix; of what changes meanwhile there may be some,
+        once at most."""
         pattern = b"".join(b"\\" + bytes([byte]) if byte in b"*?[]\\" else bytes([byte]) for byte in self._prefix)
         seen: set[bytes] = set()  # SCAN may name a key twice
         cursor = b"0"
@@ -115,7 +116,8 @@ class RedisStore:
         return self._transaction([[b"SET", name, new]])
 
     def _transaction(self, commands: Iterable[Sequence[Any]]) -> bool:
-        """All commands or none; False where something that is watched has changed. Raises RespError, ServerError."""
+        """All commands or none; False where something that is watched has changed.
+        Raises RespError, ServerError."""
         try:
             self._call(b"MULTI")
             for command in commands:

@@ -1,4 +1,5 @@
-"""Key-value stores in a SQLite file, in the table that Spin keeps them in, so that its files can be taken over."""
+"""Key-value stores in a SQLite file, in the table that Spin keeps them in, so that its files
+can be taken over."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _PAIRS = "SELECT key, value FROM spin_key_value WHERE store = ?"
 
 
 class SqliteStore:
-    """One store, on one connection. Numbers are kept as Spin keeps them: eight bytes, the lowest first."""
+    """One store, on one connection. Numbers are kept as Spin keeps them: eight bytes,
+    the lowest first."""
 
     Error: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 
@@ -33,7 +35,8 @@ class SqliteStore:
         self._name = store.name
         self._file = SqliteConnection(store.path, store.max_size)
         self._file.raw.execute(_TABLE)
-        # Whatever has been put there by other hands comes out as bytes, and none of it without limit.
+        # Whatever has been put there by other hands comes out as bytes, and none of it
+        # without limit.
         self._file.raw.text_factory = bytes
         self._file.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_RESULT + MAX_KEY)
         self.usable = True
@@ -86,7 +89,8 @@ class SqliteStore:
         self._atomically(write)
 
     def increment(self, key: str, delta: int) -> int:
-        """Raises ValueError where the value is not a number, OverflowError where the sum is none of 64 bits."""
+        """Raises ValueError where the value is not a number, OverflowError where the sum is
+        none of 64 bits."""
 
         def add() -> int:
             value = self.get(key) or bytes(8)

@@ -12,7 +12,8 @@ from wsgi_wasm.hostapi.keyvalue_sqlite import SqliteStore
 
 
 class Store(Protocol):
-    """A connection to one store. Its methods raise one of `Error`, ValueError, OverflowError or TooLarge."""
+    """A connection to one store. Its methods raise one of `Error`, ValueError,
+    OverflowError or TooLarge."""
 
     Error: tuple[type[Exception], ...]
 

@@ -21,9 +21,10 @@ class TooLarge(Exception):
 class ResultSize:
     """Counts what one answer costs while it is gathered, and raises TooLarge.
 
-    Wasmtime's interface takes 80 bytes of the host's memory for each byte of a list while it is handed over, so that
-    3 MiB of them cost 240 MiB for a moment; that is what is bounded here. Text takes a small part of that, and each
-    value by itself as much as a few bytes. What a guest can pass in one call is bounded by Wasmtime, at 2.6 MiB.
+    Wasmtime's interface takes 80 bytes of the host's memory for each byte of a list while it is
+    handed over, so that 3 MiB of them cost 240 MiB for a moment; that is what is bounded here. Text
+    takes a small part of that, and each value by itself as much as a few bytes. What a guest can
+    pass in one call is bounded by Wasmtime, at 2.6 MiB.
     """
 
     __slots__ = ("left",)

@@ -1,8 +1,8 @@
 """HTTP requests that a guest makes: the gateway's word on each, before it goes to the forwarder.
 
-The adapter asks here (`guestlib/adapter/outbound.c`): it gives scheme and authority, and gets the forwarder's address
-and a word that stands for the destination. What is not allowed gets the number of a case of `error-code`
-(wasi:http/types).
+The adapter asks here (`guestlib/adapter/outbound.c`): it gives scheme and authority, and gets the
+forwarder's address and a word that stands for the destination. What is not allowed gets the number
+of a case of `error-code` (wasi:http/types).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def _elsewhere(wanted: Destination) -> None:
 class Policy:
     """What a route grants, and how many of its requests are under way in this process.
 
-    `within` gives what serves a destination in this process, None for one elsewhere; LookupError denies it.
+    `within` gives what serves a destination in this process, None for one elsewhere;
+    LookupError denies it.
     """
 
     def __init__(self, outbound: Outbound, within: Within = _elsewhere) -> None:
@@ -113,7 +114,8 @@ class Requests:
     def _deadline(self) -> float:
         """When a request that begins now must be over, on the monotonic clock.
 
-        A run that ends takes its requests along; the second is so that its end is what ends it, and no answer of ours.
+        A run that ends takes its requests along; the second is so that its end is what ends it, and
+        no answer of ours.
         """
         return time.monotonic() + min(self._policy.limits.timeout, max(0.0, self._host_state.remaining()) + 1.0)
 

@@ -1,4 +1,5 @@
-"""Connections of one process that outlive a request: taken for one, given back after it, never carried over a fork."""
+"""Connections of one process that outlive a request: taken for one, given back after it, never
+carried over a fork."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ _KEPT = 8  # idle connections of one pool
 class ConnectionPool(Generic[C]):
     """Connections to one server; at most a few stay open while none is in use.
 
-    How many are in use at a time is bounded by the guests that run: each takes one of each pool at most.
+    How many are in use at a time is bounded by the guests that run: each takes one of each
+    pool at most.
     """
 
     def __init__(self) -> None:
@@ -35,7 +37,8 @@ class ConnectionPool(Generic[C]):
         _pools.add(self)
 
     def take(self, connect: Callable[[], C]) -> C:
-        """A connection for one thread alone: an idle one, or what `connect` makes. Raises what `connect` raises."""
+        """A connection for one thread alone: an idle one, or what `connect` makes. Raises
+        what `connect` raises."""
         while (idle := self._pop()) is not None:
             if not idle.is_stale():
                 return idle
@@ -50,7 +53,8 @@ class ConnectionPool(Generic[C]):
             return self._idle.pop() if self._idle else None
 
     def give_back(self, connection: C, usable: bool = True) -> None:
-        """Keep the connection for the next request, or close it where enough are kept or it is no longer usable."""
+        """Keep the connection for the next request, or close it where enough are kept or it is
+        no longer usable."""
         with self._lock:
             if connection not in self._open:
                 return
@@ -69,7 +73,8 @@ class ConnectionPool(Generic[C]):
             connection.close()
 
     def __del__(self) -> None:
-        # A configuration that is no longer served; in a child of its process there is nothing left to close.
+        # A configuration that is no longer served; in a child of its process there is nothing left
+        # to close.
         self.close()
 
     def _forget(self) -> None:
@@ -80,8 +85,9 @@ class ConnectionPool(Generic[C]):
 
 _pools: weakref.WeakSet[ConnectionPool[Any]] = weakref.WeakSet()
 
-# Connections of the parent process, which a child must neither use nor close: closing one of SQLite could take away
-# the parent's write-ahead log, and closing one of a server would say good-bye in the parent's name.
+# Connections of the parent process, which a child must neither use nor close: closing one of SQLite
+# could take away the parent's write-ahead log, and closing one of a server would say good-bye in
+# the parent's name.
 _inherited: list[PooledConnection] = []
 
 

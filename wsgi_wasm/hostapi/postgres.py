@@ -1,8 +1,8 @@
 """PostgreSQL servers that a guest connects to itself: `spin:postgres` and `fermyon:spin/postgres`.
 
 Interfaces: spinframework/spin, wit/deps/spin-postgres@3.0.0/postgres.wit, the same of 4.0.0, and
-wit/deps/spin@2.0.0/postgres.wit. An address that the route does not allow is `connection-failed`, which is what Spin
-answers. The client library is imported when a guest first connects.
+wit/deps/spin@2.0.0/postgres.wit. An address that the route does not allow is `connection-failed`,
+which is what Spin answers. The client library is imported when a guest first connects.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _KEPT_ADDRESSES = 16  # of which idle connections are kept
 
 
 class Servers:
-    """What a route grants: the servers that it allows, and idle connections, by all that a guest has said of them."""
+    """What a route grants: the servers that it allows, and idle connections, by all that a guest
+    has said of them."""
 
     def __init__(self, entries: Sequence[Endpoint | AllowedHost]) -> None:
         self._allowed = AllowedServers(entries)
@@ -41,7 +42,8 @@ class Servers:
         self._changing = threading.Lock()
 
     def placed(self, options: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The options with the address to connect to, where that is not up to the name. Raises NotAllowed, OSError."""
+        """The options with the address to connect to, where that is not up to the name.
+        Raises NotAllowed, OSError."""
         addresses = self._allowed.addresses(options["host"], options["port"], seconds)
         return options if addresses is None else {**options, "hostaddr": addresses[0]}
 
@@ -70,7 +72,8 @@ def client() -> Any:
 
 
 class Lease:
-    """A connection while a guest has its handle. Afterwards it is reset and kept for the next, or closed."""
+    """A connection while a guest has its handle. Afterwards it is reset and kept for the
+    next, or closed."""
 
     def __init__(self, pool: ConnectionPool[Any], connection: Any) -> None:
         self._pool = pool
@@ -130,8 +133,8 @@ class Postgres:
 
 @contextmanager
 def _errors(case: str, failed: Callable[[Exception], Any] = str) -> Iterator[None]:
-    """What the connection raises, as the interface's own error; `case` is for what the server has to say, and `failed`
-    makes what belongs to it."""
+    """What the connection raises, as the interface's own error; `case` is for what the server has
+    to say, and `failed` makes what belongs to it."""
     connections = client()
     try:
         yield
@@ -180,7 +183,7 @@ def _count(value: Any, cost: ResultSize) -> None:
     cost.add(value)
 
 
-# --- the interfaces ----------------------------------------------------------------------------------------------
+# --- the interfaces -------------------------------------------------------------------------------
 
 CONNECTION, CONNECTION_2, CONNECTION_4 = _CONNECTIONS = tuple(wit.Resource("connection") for _ in range(3))
 

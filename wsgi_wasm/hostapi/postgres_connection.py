@@ -1,4 +1,5 @@
-"""A connection to a PostgreSQL server whose every wait, and every answer, has a bound. Needs the `psycopg` package."""
+"""A connection to a PostgreSQL server whose every wait, and every answer, has a bound. Needs
+the `psycopg` package."""
 
 from __future__ import annotations
 
@@ -19,13 +20,16 @@ from wsgi_wasm.hostapi.postgres_values_4 import prepare
 
 _CONNECT = 5.0  # seconds at most
 _RESET = 2.0  # seconds at most, between two runs
-_MAX_RECEIVED = 32 << 20  # bytes of one answer, which the client library gathers before anybody can look at it
+# bytes of one answer, which the client library gathers before anybody can look at it
+_MAX_RECEIVED = 32 << 20
 _INTERVAL = 0.1  # seconds between two looks at the clock while a server is silent
 
-# What a guest may say of a connection. Nothing that names files of the host, or another address than `host`.
+# What a guest may say of a connection. Nothing that names files of the host, or another address
+# than `host`.
 _OPTIONS = frozenset({"host", "port", "user", "password", "dbname", "sslmode", "application_name", "connect_timeout"})
 
-# The server's own files and tickets are not the guest's: whatever else libpq would look for by itself.
+# The server's own files and tickets are not the guest's: whatever else libpq would look for
+# by itself.
 _OURS = {
     "passfile": "/nonexistent",
     "sslcert": "/nonexistent",
@@ -41,11 +45,13 @@ _BYTES_RECEIVED = struct.Struct("=Q")  # in `struct tcp_info` of Linux, at 128
 
 
 class TooLate(Exception):
-    """The run's time is up, or an answer is larger than allowed; the connection is of no use any more."""
+    """The run's time is up, or an answer is larger than allowed; the connection is of no
+    use any more."""
 
 
 def options(address: str) -> dict[str, Any]:
-    """What a guest's address says, a URL or `name=value` pairs. Raises ValueError in words that are for the guest."""
+    """What a guest's address says, a URL or `name=value` pairs. Raises ValueError in words that are
+    for the guest."""
     try:
         found = conninfo.conninfo_to_dict(address)
     except psycopg.Error as error:
@@ -92,7 +98,8 @@ def received_by(descriptor: int) -> int:
 
 
 class PostgresConnection:
-    """One run's connection at a time. Each statement is a transaction, unless the guest begins one itself."""
+    """One run's connection at a time. Each statement is a transaction, unless the guest
+    begins one itself."""
 
     def __init__(self, options: dict[str, Any], host: HostState) -> None:
         """Connects. Raises psycopg.Error, TooLate."""
@@ -107,11 +114,13 @@ class PostgresConnection:
     def serve(self, host: HostState) -> None:
         """From now on statements end when this run must end. Raises psycopg.Error, TooLate."""
         self._host_state = host
-        # The server would otherwise go on for nobody. A guest that undoes this is stopped by the clock here.
+        # The server would otherwise go on for nobody. A guest that undoes this is stopped by the
+        # clock here.
         self.run(f"SET statement_timeout = {max(1, int(host.remaining() * 1000))}", ())
 
     def run(self, statement: str, parameters: Sequence[Any], *, binary: bool = False) -> psycopg.Cursor[Any]:
-        """The cursor after one statement; `binary` is the form of its results. Raises psycopg.Error, TooLate."""
+        """The cursor after one statement; `binary` is the form of its results.
+        Raises psycopg.Error, TooLate."""
         assert self._host_state is not None
         remaining = self._host_state.remaining()
         if remaining <= 0:
@@ -136,7 +145,8 @@ class PostgresConnection:
             raise
 
     def reset(self) -> bool:
-        """Leave nothing of a run for the next: settings, temporary tables, locks. False where that fails."""
+        """Leave nothing of a run for the next: settings, temporary tables, locks. False
+        where that fails."""
         self._host_state = None
         try:
             if self._raw.pgconn.transaction_status != pq.TransactionStatus.IDLE:

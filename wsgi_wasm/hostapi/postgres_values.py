@@ -1,4 +1,5 @@
-"""PostgreSQL's values as guests have them: the types of `spin:postgres@3` and of `fermyon:spin/rdbms-types@2`."""
+"""PostgreSQL's values as guests have them: the types of `spin:postgres@3`
+and of `fermyon:spin/rdbms-types@2`."""
 
 from __future__ import annotations
 
@@ -59,8 +60,8 @@ _NUMBERS = {
 
 
 def parameters(values: list[tuple[str, Any]], first: int = 1) -> list[Any]:
-    """Values for the client library. Raises HostError for what PostgreSQL has not, such as a 30th of February; `first`
-    is the number of the first one."""
+    """Values for the client library. Raises HostError for what PostgreSQL has not, such as a 30th
+    of February; `first` is the number of the first one."""
     from psycopg.types import numeric
 
     converted = []
@@ -103,8 +104,8 @@ class Values:
         return parameters(values)
 
     def value_of(self, kind: str, value: Any, raw: Callable[[], bytes | None]) -> tuple[str, Any]:
-        """What the client library gives for a column of this kind, for the guest; `raw` gives it as the server sent
-        it. Raises HostError."""
+        """What the client library gives for a column of this kind, for the guest; `raw` gives it as
+        the server sent it. Raises HostError."""
         if value is None:
             return "db-null", None
         if kind == "other":

@@ -1,8 +1,8 @@
-"""PostgreSQL's values as guests have them in `spin:postgres@4`: those of version 3, and UUIDs, JSON, exact numbers,
-ranges, arrays and intervals.
+"""PostgreSQL's values as guests have them in `spin:postgres@4`: those of version 3, and UUIDs,
+JSON, exact numbers, ranges, arrays and intervals.
 
-Parameters of the new kinds go as text with their type's number. Results come in PostgreSQL's binary form, as that is
-what a value without a kind is handed on as.
+Parameters of the new kinds go as text with their type's number. Results come in PostgreSQL's binary
+form, as that is what a value without a kind is handed on as.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ _DB_ERROR = wit.record(
     }
 )
 
-# PostgreSQL's own numbers of the types (pg_type.dat); those of parameters, and what else comes as the same kind.
+# PostgreSQL's own numbers of the types (pg_type.dat); those of parameters, and what else comes as
+# the same kind.
 _NUMBERS = {
     "uuid": 2950, "jsonb": 3802, "decimal": 1700, "range-int32": 3904, "range-int64": 3926, "range-decimal": 3906,
     "array-int32": 1007, "array-int64": 1016, "array-decimal": 1231, "array-str": 1009, "interval": 1186,
@@ -120,7 +121,8 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
 
 
 class Literal:
-    """A parameter as text. A subclass for each kind, as the client library tells types by classes."""
+    """A parameter as text. A subclass for each kind, as the client library tells
+    types by classes."""
 
     oid: int
 
@@ -134,7 +136,8 @@ _LITERALS: dict[str, type[Literal]] = {
 
 
 def prepare(adapters: Any) -> None:
-    """Tell a connection of the client library about these parameters, and to leave some results as they come."""
+    """Tell a connection of the client library about these parameters, and to leave some results
+    as they come."""
     from psycopg.adapt import Dumper, Loader
     from psycopg.pq import Format
 
@@ -247,7 +250,8 @@ class Values4(Values):
         return kind, convert(value)
 
     def failed(self, error: Exception) -> Any:
-        """What the interface says of a query that the server refused, or that went wrong on the way."""
+        """What the interface says of a query that the server refused, or that went
+        wrong on the way."""
         found = getattr(error, "diag", None)
         if found is None or found.sqlstate is None:
             return "text", str(error)

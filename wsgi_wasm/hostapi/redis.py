@@ -1,7 +1,7 @@
 """Redis servers that a guest connects to itself: `fermyon:spin/redis`.
 
-Interface: spinframework/spin, wit/deps/spin@2.0.0/redis.wit. An address that the route does not allow is
-`invalid-address`.
+Interface: spinframework/spin, wit/deps/spin@2.0.0/redis.wit. An address that the route does not
+allow is `invalid-address`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
 
 class Redis:
-    """The API in one run. A connection is the guest's own, and goes with its handle or with the run."""
+    """The API in one run. A connection is the guest's own, and goes with its handle or
+    with the run."""
 
     def __init__(self, host: HostState, allowed: AllowedServers) -> None:
         self._host_state = host
@@ -112,7 +113,7 @@ def _append(answer: Any, results: list[tuple[str, Any]], cost: ResultSize) -> No
         results.append(("int64" if isinstance(answer, int) else "binary", answer))
 
 
-# --- the interface -----------------------------------------------------------------------------------------------
+# --- the interface --------------------------------------------------------------------------------
 
 CONNECTION = wit.Resource("connection")
 

@@ -1,7 +1,9 @@
-"""A connection to a Redis or Valkey server: RESP2 over a socket, with a bound on every wait and every answer.
+"""A connection to a Redis or Valkey server: RESP2 over a socket, with a bound on every wait
+and every answer.
 
-Written out because the bounds are the point: an answer's size is known before it is read, a whole answer has one
-deadline however slowly it comes, and a status is told from a value. https://redis.io/docs/latest/develop/reference/protocol-spec
+Written out because the bounds are the point: an answer's size is known before it is
+read, a whole answer has one deadline however slowly it comes, and a status is told from
+a value. https://redis.io/docs/latest/develop/reference/protocol-spec
 """
 
 from __future__ import annotations
@@ -74,7 +76,8 @@ class RespConnection:
         )
 
     def go_to(self, addresses: Sequence[str] | None) -> None:
-        """Connect to one of these addresses, tried in turn, whatever the name resolves to by then; None undoes it."""
+        """Connect to one of these addresses, tried in turn, whatever the name resolves to by then;
+        None undoes it."""
         self._addresses = addresses or (self._name,)
 
     def serve(self, host: HostState | None) -> None:
@@ -92,7 +95,8 @@ class RespConnection:
             self._open()
 
     def call(self, *command: Any) -> Answer:
-        """The answer to one command, whose parts are bytes, text or numbers. Raises RespError, ServerError."""
+        """The answer to one command, whose parts are bytes, text or numbers.
+        Raises RespError, ServerError."""
         self._begin()
         if self._socket is None:
             self._open()

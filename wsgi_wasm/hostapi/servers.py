@@ -1,7 +1,9 @@
-"""Which servers a guest's own connections may lead to: those that are named one by one, and those that patterns allow.
+"""Which servers a guest's own connections may lead to: those that are named one by one, and those
+that patterns allow.
 
-A server that is named is trusted whatever its name resolves to. For the others the rules of HTTP requests hold
-(`destinations.py`): the name is resolved once, each address is looked at, and the connection goes to that address.
+A server that is named is trusted whatever its name resolves to. For the others the rules of HTTP
+requests hold (`destinations.py`): the name is resolved once, each address is looked at, and the
+connection goes to that address.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from wsgi_wasm.config.model import AllowedHost, Endpoint
 from wsgi_wasm.hostapi.destinations import Destination, Destinations
 from wsgi_wasm.hostapi.log import guest_log
 
-_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")  # nothing that client libraries take for a file or for two names
+# nothing that client libraries take for a file or for two names
+_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 class NotAllowed(Exception):
@@ -41,10 +44,11 @@ class AllowedServers:
         self._patterns = Destinations(patterns)
 
     def addresses(self, host: str, port: int, seconds: float) -> tuple[str, ...] | None:
-        """Where a connection to this server may go: addresses, the preferred ones first; None for wherever its name
-        leads. Takes `seconds` at most.
+        """Where a connection to this server may go: addresses, the preferred ones first; None for
+        wherever its name leads. Takes `seconds` at most.
 
-        Raises NotAllowed, in words that are for the guest, and OSError for a name that is not resolved.
+        Raises NotAllowed, in words that are for the guest, and OSError for a name that
+        is not resolved.
         """
         host = host.lower().rstrip(".")
         if (host, port) in self._endpoints:
@@ -62,7 +66,8 @@ class AllowedServers:
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[str]:
-    """Every address, once. On a thread of its own, as a resolver can take longer than anybody waits. Raises OSError."""
+    """Every address, once. On a thread of its own, as a resolver can take longer than anybody
+    waits. Raises OSError."""
     found: SimpleQueue[list[Any] | OSError] = SimpleQueue()
 
     def resolve() -> None:

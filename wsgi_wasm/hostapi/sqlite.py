@@ -1,7 +1,8 @@
 """SQL databases in SQLite files: `fermyon:spin/sqlite` and `spin:sqlite`.
 
-Interfaces: spinframework/spin, wit/deps/spin@2.0.0/sqlite.wit and wit/deps/spin-sqlite@3.0.0/sqlite.wit.
-A label that the route does not grant is `access-denied`, whether such a database exists or not.
+Interfaces: spinframework/spin, wit/deps/spin@2.0.0/sqlite.wit and
+wit/deps/spin-sqlite@3.0.0/sqlite.wit. A label that the route does not grant is `access-denied`,
+whether such a database exists or not.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from wsgi_wasm.hostapi.sqlite_guard import guard
 
 
 class Sqlite:
-    """The API in one run: at most one connection to each database, however many handles the guest has.
+    """The API in one run: at most one connection to each database, however many handles
+    the guest has.
 
-    A connection ends with its run, and with it what belongs to it alone: an open transaction, temporary tables,
-    pragmas. Otherwise the next request would find them.
+    A connection ends with its run, and with it what belongs to it alone: an open transaction,
+    temporary tables, pragmas. Otherwise the next request would find them.
     """
 
     def __init__(self, host: HostState, databases: Mapping[str, Database]) -> None:
@@ -137,7 +139,7 @@ _OURS = frozenset(
     }
 )
 
-# --- the interfaces ----------------------------------------------------------------------------------------------
+# --- the interfaces -------------------------------------------------------------------------------
 
 CONNECTION, SPIN_3_CONNECTION = wit.Resource("connection"), wit.Resource("connection")
 

@@ -19,7 +19,8 @@ class SqliteConnection:
     """A connection that no statement holds up for longer than the run that uses it may last."""
 
     def __init__(self, path: Path, max_size: int, cached_statements: int = 32) -> None:
-        """Makes the file where there is none, readable by this user alone. Raises sqlite3.Error, OSError."""
+        """Makes the file where there is none, readable by this user alone.
+        Raises sqlite3.Error, OSError."""
         _make(path)
         self._path = path
         self._opened = _identity(path)
@@ -64,7 +65,8 @@ class SqliteConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, with the file locked for writing from the beginning: what is read stays true."""
+        """All or nothing, with the file locked for writing from the beginning: what is
+        read stays true."""
         self.raw.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -98,14 +100,15 @@ def _identity(path: Path) -> tuple[int, int]:
 def _make(path: Path) -> None:
     # The directory may hold other guests' data: it is nobody else's to look into.
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Never opened where it is there: closing a descriptor of it would drop the locks that this process's other
-    # connections hold (fcntl(2), and sqlite.org/howtocorrupt.html 2.2).
+    # Never opened where it is there: closing a descriptor of it would drop the locks that this
+    # process's other connections hold (fcntl(2), and sqlite.org/howtocorrupt.html 2.2).
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _with_patience(connection: sqlite3.Connection, statement: str) -> None:
-    """Run a statement that SQLite refuses at once, without waiting, while others open the same new file."""
+    """Run a statement that SQLite refuses at once, without waiting, while others open the
+    same new file."""
     until = time.monotonic() + _BUSY
     while True:
         try:

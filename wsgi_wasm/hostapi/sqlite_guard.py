@@ -1,7 +1,9 @@
-"""What a guest's SQL must not do: reach other files, change how the file is shared, or keep a thread for good.
+"""What a guest's SQL must not do: reach other files, change how the file is shared, or keep a
+thread for good.
 
-SQLite looks at the clock between the steps of its machine. A step that is one call of a function can take minutes all
-the same, for some of its own functions compare every place of one argument with all of another: those are replaced.
+SQLite looks at the clock between the steps of its machine. A step that is one call of a function
+can take minutes all the same, for some of its own functions compare every place of one argument
+with all of another: those are replaced.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 
 Value: TypeAlias = str | bytes | int | float | None
 
-_HEAP = 256 << 20  # bytes, of all SQLite in the process: temporary tables and what is sorted are kept in memory
+# bytes, of all SQLite in the process: temporary tables and what is sorted are kept in memory
+_HEAP = 256 << 20
 
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: MAX_RESULT,  # of a value
@@ -28,8 +31,8 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 
-# Pragmas that only tell something, and those that do so of a table or index. `database_list` would tell paths of the
-# host, and a check of the whole file does not look at the clock.
+# Pragmas that only tell something, and those that do so of a table or index. `database_list` would
+# tell paths of the host, and a check of the whole file does not look at the clock.
 _TELLING = frozenset(
     {"collation_list", "compile_options", "data_version", "encoding", "freelist_count", "function_list", "page_count"}
     | {"page_size", "table_list"}
@@ -64,8 +67,8 @@ def _allow(action: int, first: str | None, second: str | None, _database: str | 
 
 
 def guard(file: SqliteConnection) -> None:
-    """Before the first statement of a guest. The connection must not keep compiled statements, as one that the host has
-    used would pass the authorizer."""
+    """Before the first statement of a guest. The connection must not keep compiled statements, as
+    one that the host has used would pass the authorizer."""
     connection = file.raw
     # The limit holds for the process, and a pragma can only lower it.
     connection.execute(f"PRAGMA hard_heap_limit = {_HEAP}")
@@ -80,7 +83,7 @@ def guard(file: SqliteConnection) -> None:
     connection.set_authorizer(lambda *action: sqlite3.SQLITE_OK if file.by_host else _allow(*action))
 
 
-# --- functions with a bound, as https://www.sqlite.org/lang_corefunc.html has them -------------------------------
+# --- functions with a bound, as https://www.sqlite.org/lang_corefunc.html has them ----------------
 
 
 def _text(value: Value) -> str:

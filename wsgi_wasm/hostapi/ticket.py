@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request that may be made, once. `admit_address` judges what the name resolves to; `deadline` is on the
-    monotonic clock; `end` is called when it is over, or will never be. `within` serves it in this process, on a socket
-    and a thread of its own; None is for a server elsewhere. `about` says in the log who makes the request."""
+    """One request that may be made, once.
+
+    `admit_address` checks what the name resolves to. `deadline` is on the monotonic clock. `end` is
+    called when the request is over, or will never be. `within` serves it in this process, on its
+    own socket and thread; None is for other servers. `about` says in the log who makes it.
+    """
 
     destination: Destination
     admit_address: Callable[[Destination, str], bool]

@@ -1,7 +1,7 @@
 """Variables: `fermyon:spin/variables` and `wasi:config/store`.
 
-Interfaces: spinframework/spin, wit/deps/spin@2.0.0/variables.wit; WebAssembly/wasi-config, wit/store.wit.
-A name that the route does not grant is undefined.
+Interfaces: spinframework/spin, wit/deps/spin@2.0.0/variables.wit; WebAssembly/wasi-config,
+wit/store.wit. A name that the route does not grant is undefined.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def _spin_get(api: Variables, name: str) -> str:
     except Unreadable as error:
         raise HostError("provider", str(error)) from None
     if value is None:
-        # A route may grant names that Spin does not know; of others it says first that they are none.
+        # A route may grant names that Spin does not know; of others it says first that they
+        # are none.
         raise HostError("undefined" if _SPIN_NAME.fullmatch(name) else "invalid-name", name[:200])
     return value
 

@@ -1,12 +1,13 @@
-"""Configuration of other systems, rewritten as a site's YAML: one module for each, listed in `FORMATS`.
+"""Configuration of other systems, rewritten as a site's YAML: one module for each,
+listed in `FORMATS`.
 
 Contract of a module:
 
     convert(file: Path, base: Path) -> str     the YAML, for a file in the directory `base`
 
-What an importer cannot carry over it says in a comment, beside what it stands for. It raises ConfigError for a file
-with mistakes, and never guesses: the result loads, and does not grant more than the original did without a comment that
-says so.
+What an importer cannot carry over it says in a comment, beside what it stands for. It raises
+ConfigError for a file with mistakes, and never guesses: the result loads, and does not grant more
+than the original did without a comment that says so.
 """
 
 from __future__ import annotations

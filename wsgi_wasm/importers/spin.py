@@ -1,5 +1,5 @@
-"""A Spin application as routes of its own. `spin: spin.toml` runs it as it is; this is for those who want to go on
-without the manifest."""
+"""A Spin application as routes of its own. `spin: spin.toml` runs it as it is; this is for those
+who want to go on without the manifest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _HEAD = (
 )
 
 
-# Keys of the site and of its routes, of a manifest's component, and Spin's file for what has no definition.
+# Keys of the site and of its routes, of a manifest's component, and Spin's file for what
+# has no definition.
 _STORES = (("key_value", "key_value_stores", KEY_VALUE_FILE), ("sqlite", "sqlite_databases", SQLITE_FILE))
 
 
@@ -49,7 +50,8 @@ def convert(file: Path, base: Path) -> str:
 
 
 def _in_order(manifest: Manifest) -> Iterator[Trigger]:
-    """The triggers, the ones that go before others first: of two that become one path, the first is kept."""
+    """The triggers, the ones that go before others first: of two that become one path, the
+    first is kept."""
     routed = [trigger for trigger in manifest.triggers if trigger.route is not None]
     shadowed = [
         lost
@@ -172,7 +174,8 @@ def _keys(
 
 
 def _expanded(component: Component, manifest: Manifest) -> dict[str, str]:
-    """The component's variables, with the site's way to name the server's environment. Raises ConfigError."""
+    """The component's variables, with the site's way to name the server's
+    environment. Raises ConfigError."""
     values = {
         name: f"\0{PREFIX}_{name.upper()}\0" if one.default is None else one.default
         for name, one in manifest.variables.items()

@@ -1,5 +1,6 @@
-"""A project folder of Wasm Workers Server as a route that serves it in place: `interface: wws` reads the folder as it
-is, and what has to be said here is what its workers may keep, and which variables of the server they get."""
+"""A project folder of Wasm Workers Server as a route that serves it in place: `interface: wws`
+reads the folder as it is, and what has to be said here is what its workers may keep, and which
+variables of the server they get."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def _files(root: Path) -> Iterator[str]:
 
 
 class _Environ(dict[str, str]):
-    """Has every variable, and remembers which were asked for: they need not be set where a site is written."""
+    """Has every variable, and remembers which were asked for: they need not be set where a
+    site is written."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -70,7 +72,8 @@ class _Environ(dict[str, str]):
 
 
 def _sidecars(root: Path, workers: list[str], environ: _Environ) -> dict[str, Sidecar]:
-    """What the `.toml` files beside workers say, by worker. Raises ConfigError with the mistakes of all of them."""
+    """What the `.toml` files beside workers say, by worker. Raises ConfigError with the mistakes of
+    all of them."""
     found, problems = {}, []
     for worker in workers:
         beside = (root / worker).with_suffix(".toml")

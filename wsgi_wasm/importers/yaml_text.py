@@ -1,4 +1,5 @@
-"""Writes YAML that a person would keep: block style, comments, quotes only where they are needed."""
+"""Writes YAML that a person would keep: block style, comments, quotes only where
+they are needed."""
 
 from __future__ import annotations
 

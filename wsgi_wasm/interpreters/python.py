@@ -74,7 +74,8 @@ class PythonVariables:
 
     def build(self, environ: Mapping[str, Any], **request: Any) -> list[bytes]:
         """As `Environment.build`."""
-        variables = list(self._variables.build(environ, **request))  # a list that every request may share
+        # a list that every request may share
+        variables = list(self._variables.build(environ, **request))
         carried = [_quoted(variable) for variable in variables if not _is_text(variable)]
         if carried:
             variables.append(BYTES + b"=" + b"&".join(carried))

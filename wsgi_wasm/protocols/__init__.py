@@ -15,7 +15,8 @@ from wsgi_wasm.protocols.raw import Raw
 
 
 def request_fields(route: Route, env: Mapping[str, str]) -> RequestFields:
-    """The rules of a route for what its guests are given of a request; `env` are variables that they always have."""
+    """The rules of a route for what its guests are given of a request; `env` are variables that
+    they always have."""
     return RequestFields(
         env=env,
         pass_env=route.pass_env,
@@ -26,8 +27,8 @@ def request_fields(route: Route, env: Mapping[str, str]) -> RequestFields:
 
 
 def protocols_of(route: Route) -> ProtocolFactory:
-    """The protocols of a route, other than those of workers. A guest shows by itself which of the two it is, and so
-    `auto` has both."""
+    """The protocols of a route, other than those of workers. A guest shows by itself which of the
+    two it is, and so `auto` has both."""
 
     def protocols(env: Mapping[str, str], wrap: Wrap | None) -> Mapping[str, GuestProtocol]:
         if route.interface == "raw":

@@ -32,7 +32,8 @@ class Cgi:
     streams = True
 
     def __init__(self, route: Route, variables: Environment, arguments: Arguments | None = None) -> None:
-        """`arguments` are the program's own unless said, and with `query_args` the words of an indexed query."""
+        """`arguments` are the program's own unless said, and with `query_args` the words of
+        an indexed query."""
         self._variables = variables
         self._arguments = arguments or (with_search_words if route.query_args else None)
         self._new_head = partial(HeadParser, route.limits.max_head, frozenset(route.response_fields))

@@ -1,8 +1,8 @@
 """The head of a component's answer, which may come behind a part of the body.
 
-A component that takes its body's stream before it gives its response away may still change that response, and what it
-writes meanwhile goes past the adapter (`guestlib/adapter/response.c`). So the adapter writes a mark first, and with the
-response another one before the head.
+A component that takes its body's stream before it gives its response away may still change that
+response, and what it writes meanwhile goes past the adapter (`guestlib/adapter/response.c`). So the
+adapter writes a mark first, and with the response another one before the head.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Components that export `wasi:http/incoming-handler`: the request as the adapter takes it, the answer as from a CGI
-program.
+"""Components that export `wasi:http/incoming-handler`: the request as the adapter takes it, the
+answer as from a CGI program.
 
-What a guest is given of a request is what a CGI program is given: header fields that are kept back there are kept back
-here. Its environment holds the route's own variables.
+What a guest is given of a request is what a CGI program is given: header fields that are kept back
+there are kept back here. Its environment holds the route's own variables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Programs that know nothing of HTTP: what they print is the body (mod_wasm with `WasmEnableCGI Off`).
+"""Programs that know nothing of HTTP: what they print is the body (mod_wasm
+with `WasmEnableCGI Off`).
 
 They get no request: no body, and of the environment the route's `env` alone.
 """

@@ -1,7 +1,9 @@
-"""Workers of Wasm Workers Server: a request as JSON on standard input, the answer as JSON on standard output.
+"""Workers of Wasm Workers Server: a request as JSON on standard input, the answer as JSON
+on standard output.
 
-A namespace of keys and values travels whole in both directions. What the answer changes of what the request had is
-written, and nothing else, so that requests at the same time lose nothing to each other unless they write the same key.
+A namespace of keys and values travels whole in both directions. What the answer changes of what the
+request had is written, and nothing else, so that requests at the same time lose nothing to each
+other unless they write the same key.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ Pairs = Mapping[str, str]
 
 
 class Namespaces:
-    """The stores of keys and values that a route grants to its workers, by the names of their namespaces."""
+    """The stores of keys and values that a route grants to its workers, by the
+    names of their namespaces."""
 
     def __init__(self, route: Route) -> None:
         self._stores: dict[str, tuple[KeyValueStore, ConnectionPool[Store]]] = {
@@ -42,7 +45,8 @@ class Namespaces:
 
     @contextmanager
     def _store(self, namespace: str) -> Iterator[Store]:
-        """A connection to a namespace that the route grants. Raises RequestError for whatever goes wrong with it."""
+        """A connection to a namespace that the route grants. Raises RequestError for whatever goes
+        wrong with it."""
         granted, pool = self._stores[namespace]
         store: Store | None = None
         try:
@@ -57,7 +61,8 @@ class Namespaces:
                 pool.give_back(store, store.usable)
 
     def read(self, namespace: str) -> Pairs:
-        """All of a namespace. Raises RequestError, also where it holds more than a worker can be given."""
+        """All of a namespace. Raises RequestError, also where it holds more than a worker
+        can be given."""
         if namespace not in self._stores:
             return {}
         pairs: dict[str, str] = {}
@@ -74,7 +79,10 @@ class Namespaces:
         return pairs
 
     def write(self, namespace: str, before: Pairs, after: Pairs) -> bool:
-        """Keep what a worker has changed; False where the route grants no such namespace. Raises RequestError."""
+        """Store what a worker has changed; False if the route grants no such namespace.
+
+        Raises RequestError.
+        """
         changed = [(key, value.encode()) for key, value in after.items() if before.get(key) != value]
         gone = [key for key in before if key not in after]
         if not changed and not gone:
@@ -140,7 +148,8 @@ def worker_finder(
 
 
 class AnswerReader:
-    """Gathers a worker's output, and makes of it a head and a body at its end. `keep` is given its key-value pairs."""
+    """Gathers a worker's output, and makes of it a head and a body at its end. `keep` is given
+    its key-value pairs."""
 
     def __init__(self, new_parser: Callable[[], HeadParser], keep: Callable[[Pairs], None]) -> None:
         self.body = b""

@@ -30,9 +30,9 @@ PAGE = 1 << 16  # bytes of WebAssembly memory
 class Application:
     """One application, ready for a handler.
 
-    `routes` are by component and executor, None for that of HTTP; `compose` is as in `Config`. `remarks` are sentences
-    about what it asks for and does not get, or gets in another way. `snapshots` are the copies of files that `routes`
-    mount, which stay as long as this object.
+    `routes` are by component and executor, None for that of HTTP; `compose` is as in `Config`.
+    `remarks` are sentences about what it asks for and does not get, or gets in another way.
+    `snapshots` are the copies of files that `routes` mount, which stay as long as this object.
     """
 
     manifest: Manifest
@@ -46,10 +46,11 @@ class Application:
 def load_applications(
     config: Config, cache_directory: Path | None, mistakes: list[Problem] | None = None
 ) -> dict[str, Application]:
-    """Every application of a site, by the name of its route; `cache_directory` as in `load_application`.
+    """Every application of a site, by the name of its route; `cache_directory`
+    as in `load_application`.
 
-    Raises ConfigError with the mistakes of all of them; or puts them into `mistakes`, and leaves out the applications
-    that have some.
+    Raises ConfigError with the mistakes of all of them; or puts them into `mistakes`, and leaves
+    out the applications that have some.
     """
     problems: list[Problem] = [] if mistakes is None else mistakes
     applications = {}

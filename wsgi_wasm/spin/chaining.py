@@ -1,7 +1,9 @@
-"""Requests of one component to another of the same application: the server's end of a connection within this process.
+"""Requests of one component to another of the same application: the server's end of a connection
+within this process.
 
-The caller's end is Wasmtime's client and the forwarder (`hostapi/forwarder.py`), which write HTTP/1.1 and know no
-difference. One request per connection; an answer that breaks off ends the connection before its last chunk.
+The caller's end is Wasmtime's client and the forwarder (`hostapi/forwarder.py`), which write
+HTTP/1.1 and know no difference. One request per connection; an answer that breaks off ends the
+connection before its last chunk.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ _BODYLESS = frozenset({204, 205, 304})
 
 
 def serve(connection: socket.socket, application: WSGIApplication) -> None:
-    """Answer the one request that comes, and close. Raises nothing: a broken connection is what the caller sees."""
+    """Answer the one request that comes, and close. Raises nothing: a broken connection is what
+    the caller sees."""
     try:
         with connection, connection.makefile("rb") as source:
             environ = _environ(source, connection)

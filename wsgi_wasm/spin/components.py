@@ -21,7 +21,8 @@ _ENVIRONMENT = re.compile(r"[^=\0]+")
 
 
 def read_component(identity: str, table: TomlTable, profile: str | None, remarks: list[str]) -> Component:
-    """One component, with the overrides of `profile` applied. Mistakes are reported; `remarks` gathers the rest."""
+    """One component, with the overrides of `profile` applied. Mistakes are reported; `remarks`
+    gathers the rest."""
     if not KEBAB.fullmatch(identity):
         table.report("", f"{quote(identity)} is not a valid component id; use letters, digits and single '-'")
     table = _overridden(table, profile)

@@ -114,7 +114,8 @@ def _overlap(one: InterfaceName, other: InterfaceName) -> bool:
 
 
 def with_siblings(components: Mapping[str, Component], reading: ManifestReading) -> dict[str, Component]:
-    """The components with files in the place of the ids that dependencies name. Ids that there are not are reported."""
+    """The components with files in the place of the ids that dependencies name. Ids that there are
+    not are reported."""
     found = {}
     for identity, component in components.items():
         plugs = dict(component.dependencies)

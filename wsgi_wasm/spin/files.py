@@ -1,4 +1,5 @@
-"""The files of a component: which of the application's it may read. `snapshots.py` copies exactly these.
+"""The files of a component: which of the application's it may read. `snapshots.py`
+copies exactly these.
 
 Links are followed only to what lies in the application's own directory.
 """
@@ -86,8 +87,8 @@ def _placed(source: str, destination: str, root: Path, excluded: tuple[str, ...]
 
 
 def _below(root: Path, folder: str, excluded: tuple[str, ...]) -> Iterator[str]:
-    """Files below a directory of the application, by their paths from its root. What the gateway keeps there itself
-    is left out, and so are links to somewhere else."""
+    """Files below a directory of the application, by their paths from its root. What the gateway
+    keeps there itself is left out, and so are links to somewhere else."""
     patterns = [compiled(pattern, across=True) for pattern in excluded]
     for here, folders, files in os.walk(root / folder):
         folders[:] = sorted(name for name in folders if Path(here, name) != root / ".spin")
@@ -102,7 +103,8 @@ def _below(root: Path, folder: str, excluded: tuple[str, ...]) -> Iterator[str]:
 
 
 def _real(root: Path, name: str) -> Path:
-    """The file without links. Raises ValueError where it is missing, or outside the application's directory."""
+    """The file without links. Raises ValueError where it is missing, or outside
+    the application's directory."""
     try:
         return real_beneath(root, name)
     except Outside:

@@ -1,5 +1,5 @@
-"""Glob patterns as Spin reads them: `*` and `?` within one name, `[abc]`, `[!abc]`, and `**` for any number of
-directories."""
+"""Glob patterns as Spin reads them: `*` and `?` within one name, `[abc]`, `[!abc]`, and `**` for
+any number of directories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def is_glob(pattern: str) -> bool:
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str, *, across: bool = False) -> re.Pattern[str]:
-    """An expression for whole relative paths. With `across`, `*` and `?` match slashes too, as in `exclude_files`."""
+    """An expression for whole relative paths. With `across`, `*` and `?` match slashes too,
+    as in `exclude_files`."""
     segments = pattern.split("/")
     parts: list[str] = []
     for position, segment in enumerate(segments):

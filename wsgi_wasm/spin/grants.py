@@ -30,8 +30,8 @@ def component_grants(
     values: Mapping[str, str],
     reading: ManifestReading,
 ) -> Grants:
-    """Labels lead to the stores of the runtime configuration, templates are expanded with `values`. Mistakes are
-    reported."""
+    """Labels lead to the stores of the runtime configuration, templates are expanded with `values`.
+    Mistakes are reported."""
     key_path = f"component.{component.id}"
     stores = _labelled(component.key_value_stores, runtime.key_value, f"{key_path}.key_value_stores", reading)
     databases = _labelled(component.sqlite_databases, runtime.sqlite, f"{key_path}.sqlite_databases", reading)

@@ -1,4 +1,5 @@
-"""Spin applications: the manifest's triggers choose a component, and its own handler serves the request."""
+"""Spin applications: the manifest's triggers choose a component, and its own handler
+serves the request."""
 
 from __future__ import annotations
 
@@ -39,8 +40,9 @@ _BODYLESS = frozenset({204, 205, 304})
 def wagi(route: Route, argv: str | None) -> ProtocolFactory:
     """For a component that is a CGI program, as Spin's Wagi executor runs them.
 
-    Spin hands every query over as arguments, also one with `=`, which lets a client set options of programs such as PHP
-    (CVE-2012-1823). Here that is done only where the manifest has an `argv` of its own; otherwise RFC 3875 4.4 decides.
+    Spin hands every query over as arguments, also one with `=`, which lets a client set options of
+    programs such as PHP (CVE-2012-1823). Here that is done only where the manifest has an `argv` of
+    its own; otherwise RFC 3875 4.4 decides.
     """
 
     def arguments(request: Request, _own: Sequence[bytes]) -> Sequence[bytes]:
@@ -54,8 +56,9 @@ def wagi(route: Route, argv: str | None) -> ProtocolFactory:
 
 
 class Neighbours:
-    """The components of an application as servers for each other: `http://<component>.spin.internal`, which leads to
-    private endpoints too, and relative URLs, which lead to the application's routes. It stays within this process."""
+    """The components of an application as servers for each other:
+    `http://<component>.spin.internal`, which leads to private endpoints too, and relative URLs,
+    which lead to the application's routes. It stays within this process."""
 
     def __init__(
         self,
@@ -70,7 +73,8 @@ class Neighbours:
         self._dispatcher = Dispatcher(Router(RouteTable(()), {}), not_found)
 
     def of(self, allowed: Iterable[AllowedHost]) -> Within:
-        """What a component may reach whose manifest allows these hosts: those that it names, and no wider pattern."""
+        """What a component may reach whose manifest allows these hosts: those that it names,
+        and no wider pattern."""
         destinations = Destinations(entry for entry in allowed if entry.host.endswith(INTERNAL))
 
         def within(wanted: Destination) -> Callable[[socket], None] | None:
@@ -117,7 +121,8 @@ class Neighbour:
 
 
 class SpinHandler:
-    """Serves the route that an application answers. All of its components count towards the route's `concurrency`."""
+    """Serves the route that an application answers. All of its components count towards
+    the route's `concurrency`."""
 
     def __init__(
         self, route: Route, application: Application, modules: ModuleStore, admission: Admission | None
@@ -176,7 +181,8 @@ def as_component(request: Request, target: Target, found: RouteMatch[Trigger]) -
 
 
 def as_program(request: Request, target: Target, found: RouteMatch[Trigger]) -> Request:
-    """The request as a CGI program gets it: what `/...` stands for is its path info (RFC 3875 4.1.5)."""
+    """The request as a CGI program gets it: what `/...` stands for is its path info
+    (RFC 3875 4.1.5)."""
     environ = with_variables(request.environ, target, found)
     script_name, path_info = target.split(found.rest)
     return replace(request, environ=environ, script_name=script_name, path_info=path_info)

@@ -1,4 +1,5 @@
-"""The first version of the manifest (`spin_version = "1"`), turned into the second, as Spin does when it loads one."""
+"""The first version of the manifest (`spin_version = "1"`), turned into the second, as Spin does
+when it loads one."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from wsgi_wasm.spin.tables import TomlTable
 
 _DATABASES = ("redis://*:*", "mysql://*:*", "postgres://*:*")
 
-# Keys of the first version and what they are called in the second, for the mistakes that are found afterwards.
+# Keys of the first version and what they are called in the second, for the mistakes that are
+# found afterwards.
 _COMPONENT = {"config": "variables"}
 
 

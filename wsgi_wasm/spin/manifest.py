@@ -21,7 +21,8 @@ _STATUSES = range(200, 600)
 
 
 def read_manifest(path: Path, profile: str | None = None) -> Manifest:
-    """The manifest at `path`, with the overrides of `profile`. Raises ConfigError with every mistake in it."""
+    """The manifest at `path`, with the overrides of `profile`. Raises ConfigError with every
+    mistake in it."""
     top, base = read_toml(path), ""
     if is_first_version(top):
         top, base = converted(top)

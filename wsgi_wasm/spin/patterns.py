@@ -1,9 +1,9 @@
 """Spin's route patterns: `/shop`, `/users/:id`, `/assets/...`.
 
-A pattern matches the path as the client wrote it, undecoded and segment by segment: a word matches itself, `:name`
-exactly one segment, `/...` (or `/*`) at the end whatever is left, nothing included. One slash at the end of a path does
-not count. Of several patterns that match, the first difference decides, segment by segment: a word goes before `:name`,
-and `:name` before `/...`.
+A pattern matches the path as the client wrote it, undecoded and segment by segment: a word matches
+itself, `:name` exactly one segment, `/...` (or `/*`) at the end whatever is left, nothing included.
+One slash at the end of a path does not count. Of several patterns that match, the first difference
+decides, segment by segment: a word goes before `:name`, and `:name` before `/...`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from wsgi_wasm.messages import quote
 T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_WORD = re.compile(r"[\x21-\x22\x24-\x29\x2b-\x2e\x30-\x3e\x40-\x7e]+")  # no '#', '*', '/', '?', space
+# no '#', '*', '/', '?', space
+_WORD = re.compile(r"[\x21-\x22\x24-\x29\x2b-\x2e\x30-\x3e\x40-\x7e]+")
 
 WELL_KNOWN = "/.well-known/spin/"
 
 
 class RoutePattern(NamedTuple):
-    """A route as written, the same behind the application's `base`, with a slash before and none at the end, and its
-    parts. `segments` hold `:` before names."""
+    """A route as written, the same behind the application's `base`, with a slash before and none at
+    the end, and its parts. `segments` hold `:` before names."""
 
     raw: str
     clean: str
@@ -50,7 +51,8 @@ class RoutePattern(NamedTuple):
 
 
 class RouteMatch(NamedTuple, Generic[T]):
-    """What a path matched: the pattern and its target, what each `:name` stood for, and the rest for `/...`."""
+    """What a path matched: the pattern and its target, what each `:name` stood for, and the
+    rest for `/...`."""
 
     pattern: RoutePattern
     target: T
@@ -59,7 +61,8 @@ class RouteMatch(NamedTuple, Generic[T]):
 
 
 def parse_base(text: str) -> str:
-    """The path before every route, "" for none. Raises ValueError, worded to follow the quoted text."""
+    """The path before every route, "" for none. Raises ValueError, worded to follow
+    the quoted text."""
     pattern = parse_pattern(text)
     if pattern.wild or any(segment.startswith(":") for segment in pattern.segments):
         raise ValueError("is not a plain path")
@@ -87,8 +90,8 @@ def parse_pattern(text: str, base: str = "") -> RoutePattern:
 
 
 class PatternTable(Generic[T]):
-    """The patterns of one application. `shadowed` are targets that the same pattern takes away, each with its taker:
-    of two equal routes the last one counts."""
+    """The patterns of one application. `shadowed` are targets that the same pattern takes away,
+    each with its taker: of two equal routes the last one counts."""
 
     def __init__(self, entries: Iterable[tuple[str, T]], base: str = "") -> None:
         taken: dict[tuple[str, ...], tuple[RoutePattern, T]] = {}

@@ -1,8 +1,9 @@
-"""What Spin tells a component of its request beside the request itself: the `spin-*` headers, and for the Wagi executor
-variables that say the same.
+"""What Spin tells a component of its request beside the request itself: the `spin-*` headers, and
+for the Wagi executor variables that say the same.
 
-The gateway can serve an application below a path, which Spin cannot: the component then sees its own path, as if the
-application were alone, and learns the path before it from `spin-base-path` and `spin-full-url`.
+The gateway can serve an application below a path, which Spin cannot: the component then sees
+its own path, as if the application were alone, and learns the path before it from
+`spin-base-path` and `spin-full-url`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ WAGI_VARIABLES = (
 
 
 class Target(NamedTuple):
-    """The request target as the client wrote it, cut where the application begins. `path` begins with a slash."""
+    """The request target as the client wrote it, cut where the application begins. `path` begins
+    with a slash."""
 
     mount: str
     path: str
@@ -57,8 +59,8 @@ class Target(NamedTuple):
 def target_of(environ: Mapping[str, Any], script_name: str, path_info: str) -> Target:
     """The raw target of a request whose decoded path is `script_name`, the mount, and `path_info`.
 
-    Servers give the raw target beside the decoded path. Where the two do not say the same, as after a rewrite or a
-    local redirect, the decoded path counts, encoded anew.
+    Servers give the raw target beside the decoded path. Where the two do not say the same, as after
+    a rewrite or a local redirect, the decoded path counts, encoded anew.
     """
     query = environ.get("QUERY_STRING") or ""
     raw = _raw_path(environ)
@@ -77,7 +79,8 @@ def _raw_path(environ: Mapping[str, Any]) -> str:
 
 
 def _mount_of(raw: str, script_name: str, path_info: str) -> str | None:
-    """The part of the raw path that decodes to `script_name`, if the rest decodes to `path_info`."""
+    """The part of the raw path that decodes to `script_name`, if the rest
+    decodes to `path_info`."""
     end = 0
     for _ in range(script_name.count("/")):
         end = raw.find("/", end + 1)
@@ -97,7 +100,8 @@ def _encoded(path: str) -> str:
 
 
 def facts(environ: Mapping[str, Any], target: Target, found: RouteMatch[Trigger]) -> Iterator[tuple[str, str]]:
-    """Name and value of everything that Spin tells, names in capitals and without `SPIN_` or `X_`."""
+    """Name and value of everything that Spin tells, names in capitals and without
+    `SPIN_` or `X_`."""
     pattern = found.pattern
     yield "PATH_INFO", found.rest
     yield "FULL_URL", f"{_origin(environ)}{target.mount}{target.path_and_query}"
@@ -122,8 +126,8 @@ def _client(environ: Mapping[str, Any]) -> str:
 
 
 def with_headers(environ: Mapping[str, Any], target: Target, found: RouteMatch[Trigger]) -> dict[str, Any]:
-    """The environ for the HTTP executor: the application's own target, and the `spin-*` headers in place of any that
-    the client sent."""
+    """The environ for the HTTP executor: the application's own target, and the `spin-*` headers in
+    place of any that the client sent."""
     variables = {key: value for key, value in environ.items() if not key.startswith(HEADER_PREFIX)}
     variables.update((f"{HEADER_PREFIX}{name}", value) for name, value in facts(environ, target, found))
     variables["REQUEST_URI"] = variables["RAW_URI"] = target.path_and_query
@@ -140,7 +144,7 @@ def with_variables(environ: Mapping[str, Any], target: Target, found: RouteMatch
 
 
 def wagi_arguments(template: str, path: str, query: str) -> list[str]:
-    """All arguments, the program's name among them, from the manifest's own `argv`, for a raw path and query. Nothing
-    is decoded."""
+    """All arguments, the program's name among them, from the manifest's own `argv`, for a raw path
+    and query. Nothing is decoded."""
     text = template.replace("${SCRIPT_NAME}", path).replace("${ARGS}", query.replace("&", " "))
     return [word for word in text.split(" ") if word]

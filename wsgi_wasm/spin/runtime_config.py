@@ -1,4 +1,5 @@
-"""Spin's runtime configuration: where stores and databases are kept, and where variables come from."""
+"""Spin's runtime configuration: where stores and databases are kept, and where
+variables come from."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ _DOTENV = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*?)\s*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeConfig:
-    """Stores by label: the path of a SQLite file, or `redis://...`. `max_memory` is in bytes, None for the route's."""
+    """Stores by label: the path of a SQLite file, or `redis://...`. `max_memory` is in bytes, None
+    for the route's."""
 
     key_value: Mapping[str, Path | str] = field(repr=False)  # a URL may hold a password
     sqlite: Mapping[str, Path]
@@ -56,7 +58,8 @@ def default_runtime_config(base: Path, state_dir: Path | None, environ: Mapping[
 def read_runtime_config(
     path: Path, base: Path, state_dir: Path | None, environ: Mapping[str, str], profile: str | None = None
 ) -> RuntimeConfig:
-    """The file at `path`, over the defaults. `state_dir` goes before the file's. Raises ConfigError."""
+    """The file at `path`, over the defaults. `state_dir` goes before the
+    file's. Raises ConfigError."""
     top = read_toml(path)
     written = top.text("state_dir")
     defaults = default_runtime_config(base, state_dir or (base / written if written else None), environ)
@@ -121,7 +124,7 @@ def _memory(top: TomlTable) -> int | None:
     return None
 
 
-# Where variables come from -------------------------------------------------------------------------------------------
+# Where variables come from ------------------------------------------------------------------------
 
 
 def _providers(top: TomlTable, base: Path, environ: Mapping[str, str]) -> Iterator[Provider]:

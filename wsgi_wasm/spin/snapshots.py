@@ -1,8 +1,10 @@
-"""Copies of components' files to mount: directories in the cache that hold what `files` names and nothing else.
+"""Copies of components' files to mount: directories in the cache that hold what `files` names
+and nothing else.
 
-So what lies beside those files cannot be reached, and what is changed later reaches a component with the next load.
-A copy is made once for all processes and restarts. Whoever uses one holds a lock on its directory, and what nobody has
-loaded for a month and nobody holds is removed when another copy is made, or by `wsgi-wasm cache prune`.
+So what lies beside those files cannot be reached, and what is changed later reaches a component
+with the next load. A copy is made once for all processes and restarts. Whoever uses one holds a
+lock on its directory, and what nobody has loaded for a month and nobody holds is removed when
+another copy is made, or by `wsgi-wasm cache prune`.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class Snapshot:
 def snapshot(files: Files, cache_directory: Path) -> Snapshot:
     """A directory with copies of these files, made once for as long as they stay what they are.
 
-    It lies in the cache. Where the cache cannot be used it is a temporary directory of this process. Raises OSError.
+    It lies in the cache. Where the cache cannot be used it is a temporary directory of this
+    process. Raises OSError.
     """
     seal = _seal(files)
     try:
@@ -107,7 +110,7 @@ def _made(files: Files, directory: Path) -> Snapshot | None:
     return Snapshot(directory, lock)
 
 
-# What is no longer used ----------------------------------------------------------------------------------------------
+# What is no longer used ---------------------------------------------------------------------------
 
 
 def is_used(directory: Path) -> bool:
@@ -128,8 +131,8 @@ def copies(home: TrustedDirectory) -> Iterator[tuple[Path, float]]:
 
 
 def prune(home: TrustedDirectory, before: float) -> list[Path]:
-    """Remove the copies that were last loaded before this time and that nobody holds, and what is left of copies that
-    were never finished; the copies that went."""
+    """Remove the copies that were last loaded before this time and that nobody holds, and what is
+    left of copies that were never finished; the copies that went."""
     removed = []
     for directory, loaded in copies(home):
         if loaded < before and _removed(directory):
@@ -154,7 +157,7 @@ def _removed(directory: Path) -> bool:
     return True
 
 
-# The copy ------------------------------------------------------------------------------------------------------------
+# The copy -----------------------------------------------------------------------------------------
 
 
 _temporaries: dict[str, Path] = {}
@@ -178,7 +181,8 @@ def _seal(files: Files) -> str:
 
 
 def _copy(files: Files, target: Path, mode: int) -> None:
-    """`mode` is that of the directory above: who may look in there may read the copies, whatever the umask says."""
+    """`mode` is that of the directory above: who may look in there may read the copies, whatever
+    the umask says."""
     for name, path in files.items():
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)

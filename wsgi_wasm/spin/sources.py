@@ -1,5 +1,5 @@
-"""Where a component's binary is. The gateway fetches nothing: what a manifest names by URL must be there already, and
-is known by its digest."""
+"""Where a component's binary is. The gateway fetches nothing: what a manifest names by URL must be
+there already, and is known by its digest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MISSING = Path("missing.wasm")  # stands in for a source that was reported
 
 
 def read_source(table: TomlTable, name: str) -> Path:
-    """The file that the key `name` means: a path, or `{url, digest}`. Reports what cannot be found without fetching."""
+    """The file that the key `name` means: a path, or `{url, digest}`. Reports what cannot be
+    found without fetching."""
     value = table.value(name)
     if isinstance(value, str):
         return table.reading.base / value
@@ -69,7 +70,8 @@ def _registry(source: TomlTable) -> Path:
 
 
 def local_copies(digest: str, base: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Where a component of this SHA-256 may lie: beside the manifest, and in the cache of Spin's own command."""
+    """Where a component of this SHA-256 may lie: beside the manifest, and in the cache of
+    Spin's own command."""
     yield base / ".spin" / "wasm" / f"{digest}.wasm"
     cache = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME") or "/nonexistent", ".cache")
     yield Path(cache) / "spin" / "registry" / "wasm" / f"sha256:{digest}"

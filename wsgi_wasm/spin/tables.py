@@ -1,4 +1,5 @@
-"""Reading TOML tables strictly: each key is asked for by name and kind, and what nobody asked for is a mistake.
+"""Reading TOML tables strictly: each key is asked for by name and kind, and what nobody asked for
+is a mistake.
 
 TOML's parser keeps no places, so a mistake is named by the file and the path of its key.
 """
@@ -20,7 +21,8 @@ MAX_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class ManifestReading:
-    """One run over one file, and the problems found so far. `base` is where the file's paths start."""
+    """One run over one file, and the problems found so far. `base` is where the
+    file's paths start."""
 
     file: str
     base: Path

@@ -22,9 +22,11 @@ def from_environment(environ: Mapping[str, str], prefix: str = PREFIX) -> Provid
 def resolve(
     manifest: Manifest, given: Mapping[str, str], providers: Sequence[Provider], reading: ManifestReading
 ) -> dict[str, str]:
-    """The value of each variable: what is `given`, then the first provider that has one, then the manifest's default.
+    """The value of each variable: what is `given`, then the first provider that has one, then
+    the manifest's default.
 
-    Reports names in `given` that the manifest does not have, and variables that have no value at all.
+    Reports names in `given` that the manifest does not have, and variables that have no
+    value at all.
     """
     for name in given:
         if name not in manifest.variables:

@@ -1,7 +1,8 @@
-"""Builds the adapter's code, which lies in the package ready to use: `python -m wsgi_wasm.toolchain.adapter`.
+"""Builds the adapter's code, which lies in the package ready to use:
+`python -m wsgi_wasm.toolchain.adapter`.
 
-For those who change `guestlib/adapter/*.c`. The result is the same byte for byte with the same compiler, and a test
-holds that what lies there is what the sources make.
+For those who change `guestlib/adapter/*.c`. The result is the same byte for byte with the same
+compiler, and a test holds that what lies there is what the sources make.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """C and C++ CGI sources to `.wasm`, through the compiler that the `ziglang` package carries.
 
-Three choices make the result cheap to run. The stack is small, because it comes first in memory and what lies behind
-it should be within the part that the engine keeps resident. `guestlib/malloc.c` replaces libc's allocator, which grows
-memory at its first use, at the price of system calls in each request. And `guestlib/stdout.c` has standard output
-gathered from its first line on, as it is for a native CGI program.
+Three choices make the result cheap to run. The stack is small, because it comes first in memory and
+what lies behind it should be within the part that the engine keeps resident. `guestlib/malloc.c`
+replaces libc's allocator, which grows memory at its first use, at the price of system calls in each
+request. And `guestlib/stdout.c` has standard output gathered from its first line on, as it is for a
+native CGI program.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ def build(
     stack_size: int = STACK_SIZE,
     allocator: bool = True,
 ) -> None:
-    """Compile and link `sources` (C, C++, objects) into `output`, which is replaced only by a whole new module.
+    """Compile and link `sources` (C, C++, objects) into `output`, which is replaced only by a
+    whole new module.
 
-    `flags` go to the compiler after ours, so they win. `optimize` is what follows `-O`. `stack_size` is in bytes; a
-    guest that needs more traps. `allocator=False` leaves libc's own malloc in, for programs which bring one.
-    C++ is compiled without exceptions, which the engine has switched off and zig's C++ library does not offer.
-    Raises BuildError with the compiler's own words. Warnings are logged.
+    `flags` go to the compiler after ours, so they win. `optimize` is what follows `-O`.
+    `stack_size` is in bytes; a guest that needs more traps. `allocator=False` leaves libc's own
+    malloc in, for programs which bring one. C++ is compiled without exceptions, which the engine
+    has switched off and zig's C++ library does not offer. Raises BuildError with the compiler's own
+    words. Warnings are logged.
     """
     if not sources:
         raise BuildError("nothing to build: no source files given")
@@ -74,9 +77,9 @@ def build(
 
 
 def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = ()) -> None:
-    """Compile C without any library into the core module of a component that is written as text (see
-    `binary.embed`). It imports its memory, of which its stack and data take the beginning. `exports` are symbols of
-    the linker's that it exports too. Raises BuildError.
+    """Compile C without any library into the core module of a component that is written as text
+    (see `binary.embed`). It imports its memory, of which its stack and data take the beginning.
+    `exports` are symbols of the linker's that it exports too. Raises BuildError.
     """
     target = ["--target=wasm32-freestanding", "-mcpu=mvp+bulk_memory+sign_ext+mutable_globals"]
     language = ["-std=c11", "-Oz", "-flto", "-ffreestanding", "-fno-builtin", "-nostdlib"]
@@ -103,16 +106,19 @@ def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = (
 
 
 def compiler_version() -> str:
-    """What a build depends on besides its sources: the compiler's release. Raises BuildError when there is none."""
+    """What a build depends on besides its sources: the compiler's release. Raises BuildError when
+    there is none."""
     _compiler()
     return f"ziglang {version('ziglang')}"
 
 
 def cached(directory: Path, name: str, inputs: Iterable[Path | str], make: Callable[[Path], None]) -> Path:
-    """The file that `make(path)` writes, from `directory` if it was made from the same inputs before.
+    """The file that `make(path)` writes, from `directory` if it was made from the
+    same inputs before.
 
-    `inputs` are files, of which the content counts, and words such as flags and compiler versions. The file's name
-    holds their digest, so nothing in the directory ever changes, and processes that race only do the work twice.
+    `inputs` are files, of which the content counts, and words such as flags and compiler versions.
+    The file's name holds their digest, so nothing in the directory ever changes, and processes that
+    race only do the work twice.
     """
     digest = hashlib.sha256()
     for item in inputs:
@@ -132,8 +138,9 @@ def cached(directory: Path, name: str, inputs: Iterable[Path | str], make: Calla
 def build_cached(
     sources: Sequence[Path], directory: Path, *, depends: Sequence[Path] = (), flags: Sequence[str] = ()
 ) -> Path:
-    """Like `build`, but into `directory` under a name that tells sources, flags and compiler apart, and only if it is
-    not there. The first source names the module; `depends` are headers. Raises BuildError."""
+    """Like `build`, but into `directory` under a name that tells sources, flags and compiler
+    apart, and only if it is not there. The first source names the module; `depends` are
+    headers. Raises BuildError."""
     inputs: list[Path | str] = [
         compiler_version(),
         " ".join(flags),
@@ -147,13 +154,14 @@ def build_cached(
 
 
 def _language_flags(sources: Sequence[Path]) -> list[str]:
-    """One driver serves both languages, by suffix; only C++ wants its library and has exceptions to leave out."""
+    """One driver serves both languages, by suffix; only C++ wants its library and has
+    exceptions to leave out."""
     return ["-fno-exceptions", "-lc++"] if any(source.suffix in CXX_SUFFIXES for source in sources) else []
 
 
 def _object(source: Path, directory: Path) -> Path:
-    """A file of `guestlib/` compiled by itself: `-fno-builtin` keeps the compiler from turning the allocator's calloc
-    into a call of calloc, and belongs to no source of the user's."""
+    """A file of `guestlib/` compiled by itself: `-fno-builtin` keeps the compiler from turning the
+    allocator's calloc into a call of calloc, and belongs to no source of the user's."""
     compiled = directory / f"{source.stem}.o"
     _zig(["cc", f"--target={TARGET}", "-Os", "-fno-builtin", "-c", str(source), "-o", str(compiled)])
     return compiled
@@ -167,7 +175,8 @@ def _compiler() -> Path:
 
 
 def _zig(arguments: Sequence[str]) -> str:
-    """Run the compiler and give back what it said. Raises BuildError with the same words when it failed."""
+    """Run the compiler and give back what it said. Raises BuildError with the same words
+    when it failed."""
     compiler = _compiler()
     try:
         done = subprocess.run([compiler, *arguments], capture_output=True, text=True, errors="replace", check=False)
@@ -180,8 +189,8 @@ def _zig(arguments: Sequence[str]) -> str:
 
 
 def _own(said: str) -> str:
-    """The diagnostics about the user's files. The first build with C++ compiles zig's library too, and some releases
-    have thousands of warnings for it."""
+    """The diagnostics about the user's files. The first build with C++ compiles zig's library too,
+    and some releases have thousands of warnings for it."""
     library = f"{os.sep}ziglang{os.sep}lib{os.sep}"
     kept: list[str] = []
     keep = True

@@ -1,1 +1,2 @@
-"""Wasm Workers Server's protocol and project layout. Pure: text and bytes in, values out; no files, no engine."""
+"""Wasm Workers Server's protocol and project layout. Pure: text and bytes in, values out; no
+files, no engine."""

@@ -1,7 +1,7 @@
 """What a worker prints: one JSON object with `data`, `headers`, `status`, `kv` and `base64`.
 
-The bytes come from a stranger, so they are read against this one shape, with bounds on everything, and never become
-text or a tree as a whole: that could take ten or a hundred times their memory.
+The bytes come from a stranger, so they are read against this one shape, with bounds on everything,
+and never become text or a tree as a whole: that could take ten or a hundred times their memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _FLAG = re.compile(rb"true|false")
 
 @dataclass(frozen=True, slots=True)
 class WorkerAnswer:
-    """`fields` are checked names and values as latin-1 strings of their bytes; `kv` is None where none was given."""
+    """`fields` are checked names and values as latin-1 strings of their bytes; `kv` is None where
+    none was given."""
 
     status: int
     fields: tuple[tuple[str, str], ...]
@@ -42,7 +43,8 @@ class WorkerAnswer:
 
 
 def read_answer(output: bytes | bytearray) -> WorkerAnswer:
-    """Raises BadGateway, naming what is wrong and where. Takes at most twice the output's memory besides it."""
+    """Raises BadGateway, naming what is wrong and where. Takes at most twice the output's
+    memory besides it."""
     reader = JsonReader(output)
     draft = _AnswerDraft()
     for name in reader.names("the answer"):

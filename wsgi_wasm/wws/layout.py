@@ -1,7 +1,8 @@
 """Which file of a project folder answers which path (Wasm Workers Server 1.7, crates/router).
 
-A worker's URL is its path without the suffix; segments that are `index` fall away. `[name]` stands for one segment and
-`[...name]` for one or more. Folders and files whose name begins with `_` or a dot, and `public`, hold no workers.
+A worker's URL is its path without the suffix; segments that are `index` fall away. `[name]` stands
+for one segment and `[...name]` for one or more. Folders and files whose name begins with `_` or a
+dot, and `public`, hold no workers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class _FilePattern:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Fixed paths first, then those with parameters, a fixed segment before one, then tails, longer ones first."""
+        """Fixed paths first, then those with parameters, a fixed segment before one, then tails,
+        longer ones first."""
         kinds = tuple(_kind(segment) for segment in self.segments)
         kind = max(kinds, default=0)
         length = -len(kinds) if kind == 2 else len(kinds)
@@ -55,7 +57,8 @@ class _FilePattern:
 
 
 class Layout:
-    """The workers of one project. `files` are paths relative to it, with `/` between their parts."""
+    """The workers of one project. `files` are paths relative to it, with `/`
+    between their parts."""
 
     def __init__(self, files: Iterable[str]) -> None:
         patterns = [_FilePattern(file, _segments(file)) for file in files if is_worker(file)]
@@ -67,7 +70,8 @@ class Layout:
         self.files = [pattern.file for pattern in patterns]
 
     def find(self, path: str) -> WorkerMatch | None:
-        """The worker for a decoded path, None where there is none. A slash at its end does not matter."""
+        """The worker for a decoded path, None where there is none. A slash at its end
+        does not matter."""
         segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
         fixed = self._fixed.get(segments)
         if fixed is not None:

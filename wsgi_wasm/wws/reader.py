@@ -1,4 +1,5 @@
-"""Reads JSON in UTF-8 piece by piece, so that no more of it becomes text at a time than one piece."""
+"""Reads JSON in UTF-8 piece by piece, so that no more of it becomes text at a time
+than one piece."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _SPACE = re.compile(rb"[ \t\n\r]*")
 _TOKEN = re.compile(rb'[\[\]{}:,]|-?[0-9][0-9eE+.\-]*|true|false|null|(?=")')
 
 _DECODER = json.JSONDecoder()
-_SHORT, _LONG = 1 << 10, 1 << 16  # bytes of a string's first piece, and of the longest of those that follow
+# bytes of a string's first piece, and of the longest of those that follow
+_SHORT, _LONG = 1 << 10, 1 << 16
 _HIGH = re.compile(r"\\u[dD][89abAB]..\Z", re.DOTALL)  # the first half of a pair of surrogates
 
 
@@ -48,7 +50,8 @@ class JsonReader:
         return True
 
     def names(self, what: str, most: int = MAX_NAMES) -> Iterator[str]:
-        """The names in an object, of which repeated ones count too; the caller reads or skips each one's value."""
+        """The names in an object, of which repeated ones count too; the caller reads or skips
+        each one's value."""
         if not self.take(b"{"):
             raise self.fault(f"{what} must be an object")
         if self.take(b"}"):
@@ -86,7 +89,8 @@ class JsonReader:
         while True:
             text, last = self._ahead(size)
             try:
-                # The quote behind it ends the piece, if nothing in it does; in the last piece something has to.
+                # The quote behind it ends the piece, if nothing in it does; in the last piece
+                # something has to.
                 value, end = _DECODER.raw_decode(f'"{text}' if last else f'"{text}"')
             except json.JSONDecodeError as error:
                 self.at = self.at + len(text[: error.pos - 1].encode()) if error.pos else start
@@ -101,8 +105,8 @@ class JsonReader:
             size = min(4 * size, _LONG)
 
     def _ahead(self, size: int) -> tuple[str, bool]:
-        """The next piece of a string and what may follow it, and whether the whole text ends with that. A piece ends at
-        no place inside a character, an escape or a pair of surrogates."""
+        """The next piece of a string and what may follow it, and whether the whole text ends with
+        that. A piece ends at no place inside a character, an escape or a pair of surrogates."""
         data = self._text[self.at : self.at + size]
         last = self.at + len(data) == len(self._text)
         try:

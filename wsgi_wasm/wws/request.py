@@ -22,8 +22,8 @@ def request_stream(
 ) -> io.BytesIO:
     """The request as JSON in UTF-8, without a newline, to be read from its beginning.
 
-    A body that is not UTF-8 goes in base64, with `"base64": true` beside it as in answers; the original has no way to
-    say it, and hands over an empty body.
+    A body that is not UTF-8 goes in base64, with `"base64": true` beside it as in answers; the
+    original has no way to say it, and hands over an empty body.
     """
     stream = io.BytesIO()
     stream.write(_json({"url": url, "method": method, "headers": dict(headers)})[:-1])

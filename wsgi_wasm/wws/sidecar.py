@@ -1,4 +1,5 @@
-"""The TOML file beside a worker that says what it gets (Wasm Workers Server 1.7, crates/worker/src/config.rs)."""
+"""The TOML file beside a worker that says what it gets (Wasm Workers
+Server 1.7, crates/worker/src/config.rs)."""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ from typing import Any
 
 
 class SidecarError(ValueError):
-    """A sidecar that cannot be used. The original serves the worker without it, which is no safe thing to do."""
+    """A sidecar that cannot be used. The original serves the worker without it, which is no safe
+    thing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """`folders` are pairs of a path relative to the worker's folder and where the guest sees it. `namespace` is that of
-    key and values. `ignored` names what is asked for and not given."""
+    """`folders` are pairs of a path relative to the worker's folder and where the guest sees it.
+    `namespace` is that of key and values. `ignored` names what is asked for and not given."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     folders: tuple[tuple[str, str], ...] = ()

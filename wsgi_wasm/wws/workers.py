@@ -32,7 +32,8 @@ MOST_WORKERS = 10_000  # of one project
 
 
 WorkerProtocols = Callable[[Mapping[str, str], str], Mapping[str, GuestProtocol]]
-"""Makes the protocols of a worker with these variables, whose keys and values are those of a namespace."""
+"""Makes the protocols of a worker with these variables, whose keys and values are those
+of a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class _Known:
 
 
 class Workers:
-    """As `ProgramFinder`: the workers of one route, which are its module, or those of a project folder."""
+    """As `ProgramFinder`: the workers of one route, which are its module, or those
+    of a project folder."""
 
     def __init__(self, route: Route, modules: ModuleStore, programs: Programs, protocols: WorkerProtocols) -> None:
         self._route = route
@@ -108,9 +110,9 @@ class Workers:
 
 
 def sidecar_of(path: Path, root: Path, env: Mapping[str, str]) -> Sidecar:
-    """What a file beneath `root` says, values like `$NAME` taken from the route's `env`: who may write workers has no
-    claim to the server's own environment. Raises ModuleError, which takes down the one worker: the original would serve
-    it without.
+    """What a file beneath `root` says, values like `$NAME` taken from the route's `env`: who may
+    write workers has no claim to the server's own environment. Raises ModuleError, which takes down
+    the one worker: the original would serve it without.
     """
     try:
         sidecar = read_sidecar(read_beneath(root, str(path.relative_to(root))), env)
@@ -127,8 +129,8 @@ def sidecar_of(path: Path, root: Path, env: Mapping[str, str]) -> Sidecar:
 
 
 def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
-    """Directories of a sidecar, read-only: what a guest may write to, and what lies outside of `root`, only the site's
-    file can give. Raises ModuleError."""
+    """Directories of a sidecar, read-only: what a guest may write to, and what lies outside of
+    `root`, only the site's file can give. Raises ModuleError."""
     for source, target in sidecar.folders:
         wrong = f"{escaped(beside)}: folders: {quote(source)}"
         try:

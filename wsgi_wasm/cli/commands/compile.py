@@ -60,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
         # for it.
         os.environ["WSGI_WASM_CACHE"] = str(options.cache.absolute())
     failed = 0
-    sites = [(file, load_site(file)) for file in options.files]  # mistakes in files come before the first compilation
+    # mistakes in files come before the first compilation
+    sites = [(file, load_site(file)) for file in options.files]
     for file, config in sites:
         cache = _cache(options.cache, config)
         features = frozenset(config.engine.features) if is_yaml(file) else by_name

@@ -1,7 +1,8 @@
-"""Wasmtime's C functions for compiling, linking and running components. Declarations only; see `_capi`.
+"""Wasmtime's C functions for compiling, linking and running components. Declarations
+only; see `_capi`.
 
-A `wasmtime_component_instance_t` takes 16 bytes, a `wasmtime_component_func_t` 32; both are passed by address. Values
-are in `_component_values`.
+A `wasmtime_component_instance_t` takes 16 bytes, a `wasmtime_component_func_t` 32; both are passed
+by address. Values are in `_component_values`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Wasmtime's C functions that the engine needs, declared by hand. Declarations only.
 
-`wasmtime` the Python package is asked for its shared library and never imported: the import costs 44 ms of CPU.
-Functions that return at once keep the interpreter's lock (`_short`), which is cheaper; those that run or tear down a
-guest, or compile, release it (`_long`). A pointer is an `int`, NULL is None. The tests call each function with a
-known result, so that a declaration which drifts from the library turns red.
+`wasmtime` the Python package is asked for its shared library and never imported: the import costs
+44 ms of CPU. Functions that return at once keep the interpreter's lock (`_short`), which is
+cheaper; those that run or tear down a guest, or compile, release it (`_long`). A pointer is an
+`int`, NULL is None. The tests call each function with a known result, so that a declaration which
+drifts from the library turns red.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _library() -> Path:
     if not _numbers(SUPPORTED[0]) <= _numbers(VERSION) < _numbers(SUPPORTED[1]):
-        # Calling a function through an old declaration can grant what was never granted: refuse before the first call.
+        # Calling a function through an old declaration can grant what was never granted: refuse
+        # before the first call.
         raise EngineError(f"wasmtime {VERSION} is not supported; install wasmtime>={SUPPORTED[0]},<{SUPPORTED[1]}")
     spec = importlib.util.find_spec("wasmtime")
     folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
@@ -87,8 +89,8 @@ SIZEOF_INSTANCE = 16
 SIZEOF_VAL = 32  # wasmtime_val_t: kind at 0 (0 is i32, 1 is i64), value at OF_VAL
 OF_VAL = 8
 
-# wasm_trap_t *(*)(void *data, wasmtime_caller_t *, wasmtime_val_raw_t *arguments_and_results, size_t)
-# A raw value takes 16 bytes: argument i is at index 2 * i of the array of 64-bit integers.
+# wasm_trap_t *(*)(void *data, wasmtime_caller_t *, wasmtime_val_raw_t *arguments_and_results,
+# size_t) A raw value takes 16 bytes: argument i is at index 2 * i of the array of 64-bit integers.
 HostFunction = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, ctypes.POINTER(c_uint64), c_size_t)
 # wasmtime_error_t *(*)(wasmtime_context_t *, void *data, uint64_t *delta, uint8_t *kind)
 EpochCallback = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, ctypes.POINTER(c_uint64), ctypes.POINTER(c_uint8))
@@ -120,12 +122,14 @@ def config_switch(config: int, name: str, value: bool) -> None:
 
 
 def config_number(config: int, name: str, value: int) -> None:
-    """Set a number of the engine's configuration; each is 64 bits wide on the platforms that have a library."""
+    """Set a number of the engine's configuration; each is 64 bits wide on the platforms that
+    have a library."""
     _short(f"wasmtime_config_{name}_set", None, c_void_p, c_uint64)(config, value)
 
 
 def pooling_number(pooling: int, name: str, value: int) -> None:
-    """Set a size or count of the pooling allocator: `wasmtime_pooling_allocation_config_<name>_set`."""
+    """Set a size or count of the pooling allocator:
+    `wasmtime_pooling_allocation_config_<name>_set`."""
     _short(f"wasmtime_pooling_allocation_config_{name}_set", None, c_void_p, c_size_t)(pooling, value)
 
 
@@ -178,7 +182,8 @@ memory_data_size = _short("wasmtime_memory_data_size", c_size_t, c_void_p, c_voi
 wasi_new = _short("wasi_config_new", c_void_p)
 wasi_delete = _short("wasi_config_delete", None, c_void_p)
 wasi_argv = _short("wasi_config_set_argv", c_bool, c_void_p, c_size_t, c_void_p)
-# The last argument was a bit mask before Wasmtime 48, in which 1 meant "read": now it is a bool that grants writing.
+# The last argument was a bit mask before Wasmtime 48, in which 1 meant "read": now it is a bool
+# that grants writing.
 wasi_preopen = _short("wasi_config_preopen_dir", c_bool, c_void_p, c_char_p, c_char_p, c_bool)
 
 UINT32 = c_uint32

@@ -20,7 +20,8 @@ def _text(read: Callable[[int, object], None], pointer: int) -> str:
 
 
 def error_text(pointer: int) -> str:
-    """The message of a `wasmtime_error_t`, which is freed, as one line: its causes are set on lines of their own."""
+    """The message of a `wasmtime_error_t`, which is freed, as one line: its causes are set on lines
+    of their own."""
     try:
         return " ".join(_text(c.error_message, pointer).replace("Caused by:", "because").split())
     finally:
@@ -42,14 +43,16 @@ _TRAP_WORDS = {
 
 
 def component_trap(text: str) -> str:
-    """What ended a component, without the frames that it passed: its errors and traps come in one text."""
+    """What ended a component, without the frames that it passed: its errors and traps come
+    in one text."""
     reason = text.rpartition(" because ")[2] if "wasm backtrace" in text else text
     reason = reason.rpartition("wasm trap: ")[2]
     return _TRAP_WORDS.get(reason, reason)
 
 
 def trap_text(pointer: int) -> str:
-    """The name of a `wasm_trap_t`, which is freed: a known trap by its own name, else by its message."""
+    """The name of a `wasm_trap_t`, which is freed: a known trap by its own name, else
+    by its message."""
     code = ctypes.c_uint8()
     try:
         if c.trap_code(pointer, ctypes.byref(code)) and code.value in TRAPS:

@@ -1,22 +1,27 @@
-/* One run of a guest without the interpreter: what `guest.py` and `wasi.py` do for the common guest, in C.
+/* One run of a guest without the interpreter: what `guest.py` and `wasi.py` do for the common
+ * guest, in C.
  *
- * A guest that reads its environment and its body and writes its output needs nothing of Python while it runs. Here its
- * store is made, it is called, its output is gathered, and its store is freed, in one call.
+ * A guest that reads its environment and its body and writes its output needs nothing of Python
+ * while it runs. Here its store is made, it is called, its output is gathered, and its store is
+ * freed, in one call.
  *
- * A guest that was short the last time keeps the interpreter's lock: handing the lock over costs more than
- * such a guest. The first tick of the clock lets go of it; one that may wait for a file never has it, and neither has one
- * with much memory, as a tick comes only after what one instruction does with all of it. Who kept it past a tick all the
- * same does not get it again (gil.py).
+ * A guest that was short the last time keeps the interpreter's lock: handing the lock over
+ * costs more than such a guest. The first tick of the clock lets go of it; one that may wait
+ * for a file never has it, and neither has one with much memory, as a tick comes only after
+ * what one instruction does with all of it. Who kept it past a tick all the same does not get
+ * it again (gil.py).
  *
- * Everything else is a call into Python, to the very functions that serve where this file was not compiled: files,
- * sleeping, errors, a full buffer, each tick of the clock. Before any such call what was gathered is handed over, so
- * Python never sees an order of events that the guest did not make.
+ * Everything else is a call into Python, to the very functions that serve where this file was
+ * not compiled: files, sleeping, errors, a full buffer, each tick of the clock. Before any such
+ * call what was gathered is handed over, so Python never sees an order of events that the guest
+ * did not make.
  *
- * A plain shared library: it uses neither the interpreter's headers nor Wasmtime's. `native.py` passes the addresses of
- * Wasmtime's functions, and has the same structures; both sides compare their sizes when it is loaded.
+ * A plain shared library: it uses neither the interpreter's headers nor Wasmtime's. `native.py`
+ * passes the addresses of Wasmtime's functions, and has the same structures; both sides compare
+ * their sizes when it is loaded.
  *
- * Addresses come from a guest. Each is a 32-bit offset into its memory, and is compared with the memory's size, in 64
- * bits, before it is used. What is wrong with a call is left to Python to say.
+ * Addresses come from a guest. Each is a 32-bit offset into its memory, and is compared with the
+ * memory's size, in 64 bits, before it is used. What is wrong with a call is left to Python to say.
  */
 #include "native.h"
 
@@ -32,7 +37,8 @@ enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
 enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, MAX_ENGINES = 64 };
 enum { MANY_RANDOM = 1 << 12, MAX_RANDOM = 1 << 26 };
 enum { SMALL = 1 << 20 }; /* bytes; a larger memory takes longer to be given back */
-enum { TICK = 10000000, IDLE_TICKS = 100 }; /* nanoseconds; ticks without a run before the ticker sleeps */
+/* nanoseconds; ticks without a run before the ticker sleeps */
+enum { TICK = 10000000, IDLE_TICKS = 100 };
 
 struct functions w;
 __thread struct run *current;
@@ -72,7 +78,8 @@ static void *tick(void *unused)
         if (idle > IDLE_TICKS) {
             pthread_mutex_lock(&ticker.lock);
             ticker.asleep = 1;
-            /* A run that came before this line is seen here; one that comes after it sees `asleep`. */
+            /* A run that came before this line is seen here; one that comes after it sees
+             * `asleep`. */
             while (!ticker.running)
                 pthread_cond_wait(&ticker.wake, &ticker.lock);
             ticker.asleep = 0;
@@ -83,7 +90,8 @@ static void *tick(void *unused)
     return unused;
 }
 
-/* Adds an engine whose epoch is to be advanced, and starts the thread with the first. 0, or an errno. */
+/* Adds an engine whose epoch is to be advanced, and starts the thread with the first. 0, or an
+ * errno. */
 EXPORTED int wsgi_wasm_ticks(void *engine)
 {
     int failed = 0;
@@ -174,8 +182,8 @@ static void *on_epoch(void *context, void *python, uint64_t *delta, uint8_t *kin
 
 /* --- the guest's memory --- */
 
-/* The bytes [at, at + size) of the guest's memory, NULL where they do not all lie in it. A memory never moves: its slot
- * of the pool reserves all addresses. */
+/* The bytes [at, at + size) of the guest's memory, NULL where they do not all lie in it. A memory
+ * never moves: its slot of the pool reserves all addresses. */
 static uint8_t *guest_bytes(struct run *r, void *caller, uint32_t at, uint64_t size)
 {
     if (!r->memory) {

@@ -52,11 +52,14 @@ struct item {
     uint64_t of[3];
 };
 
-/* One run. The first part is written by Python before the call, the second by us, the third is ours alone. */
+/* One run. The first part is written by Python before the call, the second by us, the third is ours
+ * alone. */
 struct run {
     void *engine, *prepared;
-    void *wasi; /* wasi_config_t, NULL for one without directories; freed with the store, and set to NULL */
-    const uint8_t *environment, *arguments, *input; /* strings that end in NUL; `input` NULL: Python reads the body */
+    /* wasi_config_t, NULL for one without directories; freed with the store, and set to NULL */
+    void *wasi;
+    /* strings that end in NUL; `input` NULL: Python reads the body */
+    const uint8_t *environment, *arguments, *input;
     uint64_t environment_size, environment_count, arguments_size, arguments_count, input_size;
     uint64_t memory_limit, output_limit;
     uint8_t *output;
@@ -70,8 +73,10 @@ struct run {
     double wall, cpu;             /* seconds from the first instruction to the last */
     double gil_seconds;           /* of CPU time for which a run kept the interpreter's lock */
     uint32_t exited, code;
-    uint32_t python_streams; /* set by Python once descriptors 0 to 2 are no longer what they were */
-    int32_t input_file;      /* set by Python: the descriptor of the file that the body lies in, -1 for none */
+    /* set by Python once descriptors 0 to 2 are no longer what they were */
+    uint32_t python_streams;
+    /* set by Python: the descriptor of the file that the body lies in, -1 for none */
+    int32_t input_file;
     uint32_t keeps_gil; /* set by Python: the call came with the interpreter's lock */
     uint32_t inside; /* calls into Python that have not returned */
     void *thread;  /* what Python needs to get its lock again, once we have let go of it */
@@ -105,15 +110,16 @@ void *take_wasi(struct run *r);
 /* A store for a run that begins anew. The run's `context` is set. */
 void *open_store(struct run *r);
 
-/* From `enter` to `leave` the guest's code runs on this thread. `enter` returns the run around this one, NULL unless a
- * server's write() has come back to us. */
+/* From `enter` to `leave` the guest's code runs on this thread. `enter` returns the run around this
+ * one, NULL unless a server's write() has come back to us. */
 struct run *enter(struct run *r);
 void leave(struct run *r, struct run *outer);
 
 /* Lets go of the interpreter's lock, where the call came with it. */
 void let_go(struct run *r);
 
-/* Frees the store; where that takes long, without the interpreter's lock. The lock is held again afterwards. */
+/* Frees the store; where that takes long, without the interpreter's lock. The lock is held again
+ * afterwards. */
 void close_store(struct run *r, void *store, int takes_long, double *since);
 
 #pragma GCC visibility pop

@@ -1,7 +1,9 @@
-"""The compiled form of a run (`native.c`, `native_component.c`), where it was built: found, checked, made ready here.
+"""The compiled form of a run (`native.c`, `native_component.c`), where it was built: found,
+checked, made ready here.
 
-Everything works without it. With it a common guest is served by one call that runs nothing of Python in between. It is
-built by `pip install` where there is a C compiler; `WSGI_WASM_NATIVE=0` in the environment leaves it aside.
+Everything works without it. With it a common guest is served by one call that runs nothing of
+Python in between. It is built by `pip install` where there is a C compiler; `WSGI_WASM_NATIVE=0` in
+the environment leaves it aside.
 """
 
 from __future__ import annotations
@@ -28,13 +30,15 @@ _FUNCTIONS = (
     c.memory_data_size, c.trap_new, c.error_new, c.engine_increment_epoch,
 )  # fmt: skip
 
-# What native.c answers of WASI preview 1; it leaves to Python's function of the same name what it cannot.
+# What native.c answers of WASI preview 1; it leaves to Python's function of the same name what
+# it cannot.
 ANSWERED = (
     "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_read", "fd_write", "proc_exit",
     "random_get",
 )  # fmt: skip
 
-STEPS = 4  # that native.c measures of a run whose job is `profiled`: before it, instantiation, call, teardown
+# that native.c measures of a run whose job is `profiled`: before it, instantiation, call, teardown
+STEPS = 4
 
 Take = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t)
 

@@ -1,10 +1,13 @@
-/* One run of a component: what `component_guest.py` and `component_wasi.py` do where the guest needs nothing of Python.
+/* One run of a component: what `component_guest.py` and `component_wasi.py` do where the guest
+ * needs nothing of Python.
  *
- * A component's streams are Wasmtime's own. Output and errors are files in memory: what lies in them at the end is read
- * here, where it is little, and by Python where it is much or where a tick of the clock has begun to read it.
+ * A component's streams are Wasmtime's own. Output and errors are files in memory: what lies in
+ * them at the end is read here, where it is little, and by Python where it is much or where a tick
+ * of the clock has begun to read it.
  *
- * The interpreter's lock may be held, as for core modules, for a component that imports nothing in which it could stay
- * for long unnoticed. Where it waits, the adapter says so before, and the lock is let go of.
+ * The interpreter's lock may be held, as for core modules, for a component that imports nothing in
+ * which it could stay for long unnoticed. Where it waits, the adapter says so before, and the lock
+ * is let go of.
  */
 #include "native.h"
 
@@ -13,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum refusal { NOTHING, OUTPUT, INPUT, TEXTS }; /* what could not be given to the guest: component_wasi.py's REFUSALS */
+/* what could not be given to the guest: component_wasi.py's REFUSALS */
+enum refusal { NOTHING, OUTPUT, INPUT, TEXTS };
 
 /* Wasmtime's functions for components, in the order of native.py's _COMPONENT_FUNCTIONS. */
 struct component_functions {
@@ -33,12 +37,13 @@ struct component_functions {
 };
 static struct component_functions k;
 
-/* One run. Python writes the first part before the call. `environment` has name and value of each variable as strings of
- * their own; of `struct run`, what is only for core modules is not used. */
+/* One run. Python writes the first part before the call. `environment` has name and value of each
+ * variable as strings of their own; of `struct run`, what is only for core modules is not used. */
 struct component_run {
     struct run run;
     void *linker, *component, *run_index;
-    const char *input_path; /* the file that the body lies in, where `input` is NULL; NULL: Python has seen to it */
+    /* the file that the body lies in, where `input` is NULL; NULL: Python has seen to it */
+    const char *input_path;
     const char *output_path, *errors_path;
     int32_t output_file, errors_file; /* descriptors of these */
     int64_t core_instances, tables, memories;
@@ -46,7 +51,8 @@ struct component_run {
 
     uint32_t well; /* `run` returned ok */
     uint32_t refused;
-    uint64_t output_waiting, errors_waiting; /* bytes in the files; of the output up to `output_capacity` have been read */
+    /* bytes in the files; of the output up to `output_capacity` have been read */
+    uint64_t output_waiting, errors_waiting;
 };
 
 /* wasmtime_component_val_t of a result without payload */
@@ -59,7 +65,8 @@ struct result {
     uint64_t rest;
 };
 
-static const double SHORT = 0.001; /* seconds; one that ran for longer may have much memory to give back */
+/* seconds; one that ran for longer may have much memory to give back */
+static const double SHORT = 0.001;
 
 EXPORTED uint64_t wsgi_wasm_component_sizes(void)
 {
@@ -139,7 +146,8 @@ static void read_files(struct component_run *c)
     }
 }
 
-/* What the adapter calls before the guest waits. A function of the host, as components have them. */
+/* What the adapter calls before the guest waits. A function of the host, as components have
+ * them. */
 EXPORTED void *wsgi_wasm_waits(void *data, void *context, void *type, void *arguments, size_t arguments_count,
                                void *results, size_t results_count)
 {

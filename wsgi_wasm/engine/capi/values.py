@@ -1,15 +1,19 @@
-"""The part of Wasmtime's C API that host functions of components need: values, resources, types. Declarations only.
+"""The part of Wasmtime's C API that host functions of components need: values, resources,
+types. Declarations only.
 
-As in `_capi`, a pointer is an `int` and NULL is None. All of these return at once and keep the interpreter's lock.
+As in `_capi`, a pointer is an `int` and NULL is None. All of these return at once and keep
+the interpreter's lock.
 
-A `wasmtime_component_val_t` takes 32 bytes: its kind at 0, and from 8 on a union of at most three words. So a value is
-handled as four numbers, `(kind, a, b, c)`:
+A `wasmtime_component_val_t` takes 32 bytes: its kind at 0, and from 8 on a union of at most three
+words. So a value is handled as four numbers, `(kind, a, b, c)`:
 
     string, enum     a bytes at b                      list, tuple      a values at b
     record           a entries at b: name, value       flags            a names at b
     variant          name of a bytes at b, value at c  option           value at a, or 0
-    result           a & 1 is 1 for ok, value at b     resource         a `wasmtime_component_resource_any_t` at a
+    result           a & 1 is 1 for ok, value at b     resource         a handle at a (*)
     numbers          in a, as many bits of it as they have
+
+(*) A `wasmtime_component_resource_any_t`.
 """
 
 from __future__ import annotations
@@ -47,7 +51,8 @@ class Typed(ctypes.Structure):
 
 
 # wasmtime_error_t *(*)(void *data, wasmtime_context_t *, const wasmtime_component_func_type_t *,
-#                       wasmtime_component_val_t *args, size_t, wasmtime_component_val_t *results, size_t)
+#                       wasmtime_component_val_t *args, size_t,
+#                       wasmtime_component_val_t *results, size_t)
 HostFunction = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t)
 # wasmtime_error_t *(*)(void *data, wasmtime_context_t *, uint32_t rep)
 Destructor = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, c_uint32)

@@ -1,4 +1,5 @@
-"""The adapter's files as parts for the composer: text is turned into its binary form, and the compiled code put in."""
+"""The adapter's files as parts for the composer: text is turned into its binary form, and the
+compiled code put in."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _MEMORY = b"(core module $memory)"  # where memory.wat goes
 
 
 def adapter_parts() -> Parts:
-    """What goes around a guest. Takes some milliseconds; done only where a component is compiled."""
+    """What goes around a guest. Takes some milliseconds; done only where a
+    component is compiled."""
     from wsgi_wasm.binary.embed import with_code
     from wsgi_wasm.binary.wrap import Parts
 
@@ -42,7 +44,8 @@ def _code(name: str) -> bytes:
 
 
 def _component(name: str, outbound: bool) -> bytes:
-    """A component's binary form. What a line `;;; outbound.wat` stands for is in it only where guests make requests."""
+    """A component's binary form. What a line `;;; outbound.wat` stands for is in it only where
+    guests make requests."""
     text = (FILES / f"{name}.wat").read_bytes().replace(_MEMORY, (FILES / "memory.wat").read_bytes())
     if outbound:
         text = _INCLUDED.sub(lambda found: (FILES / f"{found[1].decode()}.wat").read_bytes(), text)

@@ -1,11 +1,13 @@
 """The directory of compiled modules, shared by all workers and by restarts.
 
-An artefact is native code that this process will run, so a file is used only if root or this process's own user owns
-it and nobody else can write to it or to its directory, and only if its digest is the one that was written down when
-it was made. Files are replaced by rename and never changed in place: another process may have one mapped.
+An artefact is native code that this process will run, so a file is used only if root or this
+process's own user owns it and nobody else can write to it or to its directory, and only if its
+digest is the one that was written down when it was made. Files are replaced by rename and never
+changed in place: another process may have one mapped.
 
-Names: `<digest of the module>-<fingerprint>.cwasm` and beside it `.json` (the artefact's digest, its stat identity
-when that digest was last checked, and the module's facts). `<identity>.source` remembers a module's digest.
+Names: `<digest of the module>-<fingerprint>.cwasm` and beside it `.json` (the artefact's digest,
+its stat identity when that digest was last checked, and the module's facts). `<identity>.source`
+remembers a module's digest.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from wsgi_wasm.files.stamp import identity
 from wsgi_wasm.files.trust import check_file, check_in_place
 from wsgi_wasm.messages import escaped, reason
 
-FORMAT = 1  # raised when the engine's settings or this layout change in a way that the fingerprint does not see
+# raised when the engine's settings or this layout change in a way that the fingerprint does not see
+FORMAT = 1
 
 
 DAY = 86400.0  # seconds
@@ -50,7 +53,8 @@ def _touch(note: Path) -> None:
 
 
 def check_ours(file: Path) -> None:
-    """Raises CacheError unless nobody but root and this user can change a file or put another in its place; OSError."""
+    """Raises CacheError unless nobody but root and this user can change a file or put another in
+    its place; OSError."""
     with _untrusted_is_cache_error():
         check_in_place(file)
 
@@ -73,7 +77,8 @@ class Cache(TrustedDirectory):
     # --- digests of modules ---
 
     def digest(self, source: ModuleSource) -> str:
-        """SHA-256 of what a module is made of; a file is read only if it is not the one that was read before.
+        """SHA-256 of what a module is made of; a file is read only if it is not the one that
+        was read before.
 
         Raises OSError.
         """
@@ -99,10 +104,11 @@ class Cache(TrustedDirectory):
         return self.directory / f"{digest}-{fingerprint(features)}.cwasm"
 
     def find(self, artefact: Path) -> Facts | None:
-        """The facts of the module whose artefact is there, whole and ours; None where it has to be made.
+        """The facts of the module whose artefact is there, whole and ours; None where it
+        has to be made.
 
-        Raises CacheError for a foreign or loose file, which would otherwise be run as native code, and for one that
-        this process may not read.
+        Raises CacheError for a foreign or loose file, which would otherwise be run as native code,
+        and for one that this process may not read.
         """
         note = artefact.with_suffix(".json")
         try:
@@ -137,8 +143,8 @@ class Cache(TrustedDirectory):
             _touch(self.artefact(self.digest(source), features).with_suffix(".json"))
 
     def store(self, artefact: Path, code: bytes, facts: Facts, module: str) -> None:
-        """Put an artefact in place; `module` says to people what it was made of. Raises CacheError where it cannot be
-        written."""
+        """Put an artefact in place; `module` says to people what it was made of. Raises CacheError
+        where it cannot be written."""
         try:
             self.replace(artefact, code)
             self._note(artefact, hashlib.sha256(code).hexdigest(), artefact.stat(), facts, module)
@@ -146,13 +152,15 @@ class Cache(TrustedDirectory):
             raise CacheError(f"{escaped(artefact)} cannot be written: {reason(error)}") from None
 
     def forget(self, artefact: Path) -> None:
-        """Have an artefact made anew: it was whole, and yet Wasmtime refused it (made for another processor, say)."""
+        """Have an artefact made anew: it was whole, and yet Wasmtime refused it (made for
+        another processor, say)."""
         with contextlib.suppress(OSError):
             artefact.with_suffix(".json").unlink()
 
     @contextlib.contextmanager
     def lock(self, artefact: Path) -> Iterator[None]:
-        """Held by the one process of this machine that makes the artefact; the kernel frees it if that one dies."""
+        """Held by the one process of this machine that makes the artefact; the kernel frees it if
+        that one dies."""
         with locked_file(artefact.with_suffix(".lock")):
             yield
 

@@ -1,8 +1,9 @@
 """Compiles one module in a process of its own: `python -m wsgi_wasm.engine.code.compiler`.
 
-Compiling a hostile module is outside Wasmtime's promises, so it happens where it can only hurt itself: with limits on
-memory and CPU time, and a time-out held by the parent. The artefact goes into the cache, or to standard output where
-there is no cache. A failure is one line on standard error and exit status 1.
+Compiling a hostile module is outside Wasmtime's promises, so it happens where it can only hurt
+itself: with limits on memory and CPU time, and a time-out held by the parent. The artefact goes
+into the cache, or to standard output where there is no cache. A failure is one line on standard
+error and exit status 1.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def _python() -> str:
 
 
 class CompilerEnded(ModuleError):
-    """The child was ended from outside (no memory, out of time), which says nothing final about the module."""
+    """The child was ended from outside (no memory, out of time), which says nothing final
+    about the module."""
 
 
 def compile_in_child(
@@ -54,7 +56,8 @@ def compile_in_child(
     cache_directory: Path | None,
     waiting: Callable[[float], None] = lambda seconds: None,
 ) -> Compiled | None:
-    """Compile `source`; the artefact is in the cache afterwards, or returned where `cache_directory` is None.
+    """Compile `source`; the artefact is in the cache afterwards, or returned where
+    `cache_directory` is None.
 
     `waiting` is called about once a second with the seconds that have passed. Raises ModuleError,
     with what to do about a refusal of Wasmtime's.
@@ -103,7 +106,8 @@ class Compiled:
 
 
 def compile_source(source: ModuleSource, features: frozenset[str], read: Callable[[Path], bytes]) -> Compiled:
-    """Compile in this process what `read` gives of a source's files. Raises ModuleError with Wasmtime's words."""
+    """Compile in this process what `read` gives of a source's files. Raises ModuleError
+    with Wasmtime's words."""
 
     def binary_of(path: Path) -> bytes:
         return wat_to_wasm(read(path)) if path.suffix == ".wat" else read(path)

@@ -1,6 +1,8 @@
-"""What of a cache directory nobody uses any more: artefacts by when they were last loaded, and what was left behind.
+"""What of a cache directory nobody uses any more: artefacts by when they were last loaded, and what
+was left behind.
 
-An artefact may be removed while a process has it mapped, and one that looks for it has it made anew.
+An artefact may be removed while a process has it mapped, and one that looks for it has
+it made anew.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ _LEFT_BEHIND = re.compile(rf"{re.escape(MAKING)}.*")  # by a process that ended 
 
 @dataclass(frozen=True, slots=True)
 class CachedModule:
-    """A compiled module: its files, their bytes, when it was last loaded (seconds since the epoch), and the file that
-    it was made of, "" where that is not known."""
+    """A compiled module: its files, their bytes, when it was last loaded (seconds since the epoch),
+    and the file that it was made of, "" where that is not known."""
 
     path: Path
     size: int
@@ -59,7 +61,8 @@ def _artefact(path: Path) -> CachedModule:
 
 
 def prune_artefacts(cache: Cache, before: float) -> list[CachedModule]:
-    """Remove what was last loaded before this time, unless it is being made right now; what went."""
+    """Remove what was last loaded before this time, unless it is being made right
+    now; what went."""
     removed = []
     for one in artefacts(cache):
         if one.loaded < before and _removed(one.path, (one.note, one.path)):
@@ -68,7 +71,8 @@ def prune_artefacts(cache: Cache, before: float) -> list[CachedModule]:
 
 
 def _removed(artefact: Path, files: tuple[Path, ...]) -> bool:
-    """Remove files and the lock of an artefact. Who waits for that lock makes the artefact once more than needed."""
+    """Remove files and the lock of an artefact. Who waits for that lock makes the artefact once
+    more than needed."""
     lock = artefact.with_suffix(".lock")
     try:
         with locked_file(lock, wait=False):
@@ -80,8 +84,8 @@ def _removed(artefact: Path, files: tuple[Path, ...]) -> bool:
 
 
 def built_modules(cache: Cache, names: Iterable[str]) -> Iterator[tuple[Path, float]]:
-    """Every module that was built into the cache under one of these names (`NAME-DIGEST.wasm`), and when it was last
-    loaded."""
+    """Every module that was built into the cache under one of these names (`NAME-DIGEST.wasm`), and
+    when it was last loaded."""
     for path in (path for name in names for path in cache.directory.glob(f"{name}-*.wasm")):
         if _DIGEST.fullmatch(path.stem.rpartition("-")[2]):
             with contextlib.suppress(OSError):
@@ -106,8 +110,8 @@ def prune_built_modules(
 
 
 def prune_rest(cache: Cache, before: float) -> int:
-    """Remove what takes no room by itself (remembered digests, locks of artefacts that are gone) and what processes
-    left behind that ended while they wrote; the number of what went."""
+    """Remove what takes no room by itself (remembered digests, locks of artefacts that are gone)
+    and what processes left behind that ended while they wrote; the number of what went."""
     count = 0
     for path in list(cache.directory.iterdir()):
         with contextlib.suppress(OSError):

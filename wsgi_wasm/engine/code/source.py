@@ -12,12 +12,14 @@ from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.files.stamp import identity
 
 Compositions = Mapping[Path, Mapping[str, Path]]
-"""Plugs by the file that they are plugged into, and by the import: `compose` of the configuration."""
+"""Plugs by the file that they are plugged into, and by the import:
+`compose` of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleSource:
-    """A module's file, and what is plugged into its imports, each of which may have plugs of its own."""
+    """A module's file, and what is plugged into its imports, each of which may have plugs
+    of its own."""
 
     path: Path
     plugs: tuple[tuple[str, ModuleSource], ...] = ()
@@ -41,7 +43,8 @@ class ModuleSource:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def binary(self, read: Callable[[Path], bytes]) -> bytes:
-        """The module in binary form, composed. `read` gives a file in binary form. Raises ModuleError."""
+        """The module in binary form, composed. `read` gives a file in binary
+        form. Raises ModuleError."""
         own = read(self.path)
         if not self.plugs:
             return own

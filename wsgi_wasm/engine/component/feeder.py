@@ -1,7 +1,8 @@
 """Feeds a component the request's body while the client sends it (`stream_request`).
 
-A component's standard input is a stream of Wasmtime's, which reads a file: here a pipe, that a thread fills. While the
-guest waits for the client its clock stands still, as it does for core modules.
+A component's standard input is a stream of Wasmtime's, which reads a file: here a pipe,
+that a thread fills. While the guest waits for the client its clock stands still, as it does
+for core modules.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Feeder:
         self._thread.start()
 
     def guest_waits(self) -> bool:
-        """Whether there is nothing for the guest to read, because the client has not sent it yet."""
+        """Whether there is nothing for the guest to read, because the client has not
+        sent it yet."""
         if not self._waiting:
             return False
         unread = array.array("i", [0])

@@ -1,9 +1,9 @@
 """One run of a component: on the request's thread, in a store of its own.
 
-Standard output is a file in memory, which the epoch callback reads while the guest runs, on the guest's own thread: it
-hands on what is new and looks at the limits, as for core modules. Standard input is the request's body as bytes, or
-the file that the body lies in. A guest that waits does so in slices (guestlib/adapter/wait.c), so the callback comes to
-its turn there too.
+Standard output is a file in memory, which the epoch callback reads while the guest runs, on the
+guest's own thread: it hands on what is new and looks at the limits, as for core modules. Standard
+input is the request's body as bytes, or the file that the body lies in. A guest that waits does so
+in slices (guestlib/adapter/wait.c), so the callback comes to its turn there too.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class ComponentCode(Linked, Protocol):
 
 
 class ComponentGuest:
-    """As `engine.guest.Guest`: a linked component with the directories, host APIs and limits of one route."""
+    """As `engine.guest.Guest`: a linked component with the directories, host APIs and
+    limits of one route."""
 
     def __init__(
         self, linked: ComponentCode, limits: RunLimits, preopens: Sequence[Preopen], bindings: Bindings
@@ -67,7 +68,8 @@ class ComponentGuest:
         self.linked = linked
         self.interface = linked.facts.interface
         self._outbound = linked.facts.outbound
-        # What is imported beside WASI is functions of the host; so is what lets the adapter make requests.
+        # What is imported beside WASI is functions of the host; so is what lets the adapter
+        # make requests.
         calls_host = self._outbound or not all(one.is_wasi for one in linked.facts.imports)
         self.limits = limits
         self.preopens = tuple(preopens)
@@ -121,7 +123,8 @@ class ComponentGuest:
         return outcome
 
     def _run_native(self, native: Native, slot: ComponentSlot, invocation: Invocation) -> Outcome:
-        """`run` by way of native_component.c. A `ComponentRun` is made only where it takes Python."""
+        """`run` by way of native_component.c. A `ComponentRun` is made only where
+        it takes Python."""
         job = self._filled(slot, invocation)
         limits, access = self.limits, self._access
         current.begin = lambda: ComponentRun(slot, limits, invocation, access, job)
@@ -160,7 +163,8 @@ class ComponentGuest:
 
     def _grant_by_hand(self, job: ComponentJob, invocation: Invocation) -> None:
         job.wall_start, job.cpu_start = time.monotonic(), time.thread_time()
-        # Made before the guest runs, since those who share directories are counted (ComponentRun.tick).
+        # Made before the guest runs, since those who share directories are
+        # counted (ComponentRun.tick).
         job.wasi = grant_by_hand(_current_run(), invocation.stdin, self.preopens)
 
     def _filled(self, slot: ComponentSlot, invocation: Invocation) -> ComponentJob:
@@ -230,7 +234,8 @@ class ComponentGuest:
         else:
             outcome = Outcome(End.RETURNED if well else End.EXITED, code=0 if well else 1)
         if run.failure is None and run.feeder is not None:
-            run.failure = run.feeder.failure  # the guest has taken a body that broke off for a whole one
+            # the guest has taken a body that broke off for a whole one
+            run.failure = run.feeder.failure
         if isinstance(run.failure, Stop):
             outcome = Outcome(run.failure.end, detail=run.failure.detail)
         elif run.failure is not None:
@@ -251,11 +256,12 @@ def _current_run() -> ComponentRun:
 
 
 def memory_each(facts: ComponentFacts, allowed: int) -> int:
-    """What each memory may grow to, in bytes, so that all together stay within `allowed`. Raises ModuleError.
+    """What each memory may grow to, in bytes, so that all together stay within
+    `allowed`. Raises ModuleError.
 
-    The engine's limit is for each memory by itself. Memories that can only be small by their own declaration count
-    with that; what is left is shared evenly among the others. The adapter's own memory is not the guest's: the same
-    limit and its declaration bound it.
+    The engine's limit is for each memory by itself. Memories that can only be small by their own
+    declaration count with that; what is left is shared evenly among the others. The adapter's own
+    memory is not the guest's: the same limit and its declaration bound it.
     """
     if facts.memory_minimum > allowed:
         raise ModuleError(too_little_memory(facts.memory_minimum, allowed))

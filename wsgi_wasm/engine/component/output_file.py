@@ -1,8 +1,8 @@
 """Files in memory that a component's standard output and errors go to, read while it runs.
 
-Wasmtime writes to a file on the calling thread, at once; its other ways lead through a second thread, which cannot stop
-the guest. A slot of the pool keeps a pair of files: opening one by its path truncates it, so nothing of an earlier run
-is left.
+Wasmtime writes to a file on the calling thread, at once; its other ways lead through a second
+thread, which cannot stop the guest. A slot of the pool keeps a pair of files: opening one by its
+path truncates it, so nothing of an earlier run is left.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class OutputFile:
 
     def __init__(self, name: str) -> None:
         self.descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-        self.path = f"/proc/{os.getpid()}/fd/{self.descriptor}".encode()  # `self` would be one link more to follow
+        # `self` would be one link more to follow
+        self.path = f"/proc/{os.getpid()}/fd/{self.descriptor}".encode()
         self.taken = 0  # bytes that have been read
         self._punched = 0
 
@@ -43,7 +44,8 @@ class OutputFile:
         data = os.pread(self.descriptor, size, self.taken)
         self.taken += len(data)
         if self.taken - self._punched > _PUNCHED:
-            # The writer's own position stays where it is, so the file keeps its size and loses its pages.
+            # The writer's own position stays where it is, so the file keeps its size and loses
+            # its pages.
             _libc.fallocate(self.descriptor, _KEEP_SIZE | _PUNCH_HOLE, self._punched, self.taken - self._punched)
             self._punched = self.taken
         return data

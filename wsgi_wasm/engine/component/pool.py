@@ -31,8 +31,8 @@ def _rounded(count: int, least: int) -> int:
 
 
 class ComponentSlot:
-    """What a running component writes to, and the job of a native run. A slot is taken from its pool for a run, so no
-    other thread sees it."""
+    """What a running component writes to, and the job of a native run. A slot is taken from its
+    pool for a run, so no other thread sees it."""
 
     __slots__ = ("errors", "gathered", "guest", "job", "output")
 
@@ -96,7 +96,8 @@ class ComponentEngine(Pool[ComponentSlot]):
 
 
 def component_engine(features: frozenset[str], facts: ComponentFacts, instances: int) -> ComponentEngine:
-    """The engine of this process for a component. Raises EngineError where its pool finds no place."""
+    """The engine of this process for a component. Raises EngineError where its pool
+    finds no place."""
     key = ComponentEngineKey(
         features,
         facts.memory_minimum <= SMALL_MEMORY,

@@ -1,4 +1,5 @@
-"""State of one run of a component. What it writes lies in the slot's files until a tick, which hands it on."""
+"""State of one run of a component. What it writes lies in the slot's files until a tick, which
+hands it on."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ from wsgi_wasm.engine.runtime import runtime
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the runs of one guest may use of the host: what its route grants to host APIs, and directories. Runs of one
-    route have the same tuple of directories. `calls_host` is false where a guest imports nothing of the host."""
+    """What the runs of one guest may use of the host: what its route grants to host APIs, and
+    directories. Runs of one route have the same tuple of directories. `calls_host` is false where a
+    guest imports nothing of the host."""
 
     bindings: Bindings
     directories: tuple[str, ...]
@@ -59,7 +61,8 @@ class ComponentRun(Run):
         super().tick()
 
     def _look_at_files(self) -> None:
-        """Raises Stop where the guest, or all guests of its route together, hold more than their share."""
+        """Raises Stop where the guest, or all guests of its route together, hold more
+        than their share."""
         sharing = sum(run.directories is self.directories for run in list(runtime().ticker.running))
         if open_below(self.directories, MAX_FILES) > MAX_FILES * sharing:
             raise Stop(End.STOPPED, f"has more than {MAX_FILES} files open")

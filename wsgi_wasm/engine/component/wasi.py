@@ -1,4 +1,5 @@
-"""What a run of a component is given through WASI: arguments, environment, its three streams, directories."""
+"""What a run of a component is given through WASI: arguments, environment, its
+three streams, directories."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def grant_wasi(
     invocation: Invocation,
     preopens: Sequence[Preopen],
 ) -> None:
-    """Give all of it to a store. Raises Unavailable where a directory or a file cannot be opened."""
+    """Give all of it to a store. Raises Unavailable where a directory or a file
+    cannot be opened."""
     stdin = invocation.stdin
     config = grant_by_hand(run, stdin, preopens)
     try:
@@ -46,8 +48,8 @@ def grant_wasi(
 
 
 def grant_by_hand(run: ComponentRun, stdin: Input | None, preopens: Sequence[Preopen]) -> int:
-    """A `wasi_config_t` with what takes Python in every case: directories, and a body that is still coming, which comes
-    through a pipe. Raises Unavailable."""
+    """A `wasi_config_t` with what takes Python in every case: directories, and a body that is still
+    coming, which comes through a pipe. Raises Unavailable."""
     config = int(c.wasi_new())
     try:
         for preopen in preopens:
@@ -82,7 +84,8 @@ def input_of(stdin: Input) -> tuple[bytes | None, bytes | None]:
 
 
 def utf8(data: bytes) -> bytes:
-    """Text of the Component Model is UTF-8: bytes that are not become U+FFFD, which names nothing by accident."""
+    """Text of the Component Model is UTF-8: bytes that are not become U+FFFD, which names
+    nothing by accident."""
     return data if data.isascii() else data.decode("utf-8", "replace").encode()
 
 

@@ -1,1 +1,2 @@
-"""Functions of the host that components import: their types, values in both directions, refusals."""
+"""Functions of the host that components import: their types, values in
+both directions, refusals."""

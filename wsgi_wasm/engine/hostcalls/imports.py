@@ -1,4 +1,5 @@
-"""What a component imports, with its types, read through Wasmtime's C API; and whether the host's interfaces fit."""
+"""What a component imports, with its types, read through Wasmtime's C API; and whether the
+host's interfaces fit."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class Instance:
 
 
 class NoForm(ModuleError):
-    """A type that the host has no values for: the C API ends the process over streams and futures."""
+    """A type that the host has no values for: the C API ends the process over
+    streams and futures."""
 
 
 class _TypeReader:
@@ -67,7 +69,8 @@ class _TypeReader:
         return FunctionType(tuple(parameters), result, v.function_async(pointer))
 
     def _resource(self, pointer: int, name: str = "resource") -> wit.Resource:
-        """The one for a `wasmtime_component_resource_type_t`, which is kept to compare others with."""
+        """The one for a `wasmtime_component_resource_type_t`, which is kept to
+        compare others with."""
         for known, resource in self._resources:
             if v.resource_type_equal(known, pointer):
                 v.resource_type_delete(pointer)
@@ -154,7 +157,8 @@ def _item(nth_of: Any, pointer: int, engine: int, nth: int) -> tuple[str, v.Type
 
 
 def imports(engine: int, component: int, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Instance]:
-    """The interfaces that a `wasmtime_component_t` imports and whose names are `wanted`. Raises NoForm."""
+    """The interfaces that a `wasmtime_component_t` imports and whose names are
+    `wanted`. Raises NoForm."""
     found = {}
     kind = v.component_type(component)
     reader = _TypeReader(engine)
@@ -174,13 +178,15 @@ def imports(engine: int, component: int, wanted: Callable[[str], bool] = lambda 
     return found
 
 
-# --- comparing ---------------------------------------------------------------------------------------------------
+# --- comparing ------------------------------------------------------------------------------------
 
 
 def difference(interface: AnyInterface, instance: Instance) -> str | None:
-    """What a component imports otherwise than the host declares it, in words; None where all of it fits.
+    """What a component imports otherwise than the host declares it, in words; None where
+    all of it fits.
 
-    Values of another type are found out when they come (`lifting.Mismatch`); this finds them before.
+    Values of another type are found out when they come (`lifting.Mismatch`); this
+    finds them before.
     """
     for name, wanted in instance.functions.items():
         declared = interface.functions.get(name)
@@ -192,7 +198,8 @@ def difference(interface: AnyInterface, instance: Instance) -> str | None:
 
 
 def _same(declared: Any, wanted: Any) -> bool:
-    """Whether two types, or parts of types, are the same but for their resources, which are so by name."""
+    """Whether two types, or parts of types, are the same but for their resources, which are
+    so by name."""
     if isinstance(declared, wit.Resource):
         return isinstance(wanted, wit.Resource)
     if isinstance(declared, tuple):

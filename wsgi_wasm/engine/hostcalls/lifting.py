@@ -1,8 +1,10 @@
-"""From `wasmtime_component_val_t` to Python: what a guest passes to the host. A lifter is made once for each type.
+"""From `wasmtime_component_val_t` to Python: what a guest passes to the host. A lifter is made once
+for each type.
 
-A value in C is four numbers, `(kind, a, b, c)`: see `_component_values`. A lifter looks at the kind of everything that
-it reads, because Wasmtime lets a component import a function of the host with whatever type it likes, and a number that
-is taken for an address would read the host's memory. A list's elements are of one type: the first one speaks for all.
+A value in C is four numbers, `(kind, a, b, c)`: see `_component_values`. A lifter looks at the kind
+of everything that it reads, because Wasmtime lets a component import a function of the host with
+whatever type it likes, and a number that is taken for an address would read the host's memory. A
+list's elements are of one type: the first one speaks for all.
 """
 
 from __future__ import annotations
@@ -48,8 +50,9 @@ def _wrong(kind: int) -> Mismatch:
     return Mismatch(f"a value of kind {kind} where the interface has another")
 
 
-# A byte of a list takes a whole value, 32 bytes. Slicing with a stride is the fastest way that Python has from one to
-# the other; a few thousand at a time, so that the copies stay in the processor's cache.
+# A byte of a list takes a whole value, 32 bytes. Slicing with a stride is the fastest way that
+# Python has from one to the other; a few thousand at a time, so that the copies stay in the
+# processor's cache.
 PIECE = 2048
 
 

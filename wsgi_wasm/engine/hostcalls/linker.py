@@ -23,7 +23,7 @@ from wsgi_wasm.engine.hostcalls.lifting import Lifter, Mismatch, lifter
 from wsgi_wasm.engine.hostcalls.lowering import Lowerer, lowerer, pack
 from wsgi_wasm.engine.run import current
 
-# --- entering Python ---------------------------------------------------------------------------------------------
+# --- entering Python ------------------------------------------------------------------------------
 
 _STOPPED = b"stopped by the host"
 
@@ -33,7 +33,8 @@ def fail(failure: BaseException) -> int:
     traps."""
     run = current.run
     if run is None and current.begin is not None:
-        with contextlib.suppress(BaseException):  # where there is no memory, for one: then it is a trap alone
+        # where there is no memory, for one: then it is a trap alone
+        with contextlib.suppress(BaseException):
             run = current.the_run()
     if run is not None and run.failure is None:
         run.failure = failure
@@ -100,7 +101,7 @@ def _on_drop(_data: int | None, _context: int, number: int) -> int:
 
 ON_DROP = v.Destructor(_on_drop)
 
-# --- defining ----------------------------------------------------------------------------------------------------
+# --- defining -------------------------------------------------------------------------------------
 
 # Callbacks live as long as the process: a linker only points to them.
 _entries: dict[tuple[AnyApi, AnyInterface], Mapping[str, Any]] = {}

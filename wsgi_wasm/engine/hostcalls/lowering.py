@@ -1,8 +1,9 @@
-"""From Python to `wasmtime_component_val_t`: what the host gives to a guest. A lowerer is made once for each type.
+"""From Python to `wasmtime_component_val_t`: what the host gives to a guest. A lowerer is made once
+for each type.
 
-Wasmtime itself compares a result with the type that the component imports. What it does not survive is text that is not
-UTF-8, so that lone surrogates become question marks here. Values that the host gets wrong (a number out of its range)
-raise, and leak what was made before them.
+Wasmtime itself compares a result with the type that the component imports. What it does not survive
+is text that is not UTF-8, so that lone surrogates become question marks here. Values that the host
+gets wrong (a number out of its range) raise, and leak what was made before them.
 """
 
 from __future__ import annotations
@@ -225,7 +226,8 @@ def _handle_lowerer(resource: wit.Resource) -> Lowerer:
 
 
 def lowerer(kind: wit.Type) -> Lowerer:
-    """What makes values of this type. A value of another type raises TypeError, ValueError or KeyError."""
+    """What makes values of this type. A value of another type raises TypeError,
+    ValueError or KeyError."""
     match kind:
         case wit.Primitive("string"):
             return _lower_string

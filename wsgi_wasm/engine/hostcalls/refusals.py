@@ -22,8 +22,8 @@ from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.errors import ModuleError
 
-# Cases of an error that say what has happened, the fittest first; the second kind takes a text, the third is better
-# than none.
+# Cases of an error that say what has happened, the fittest first; the second kind takes a text, the
+# third is better than none.
 _PLAIN = ("access-denied", "denied", "not-permitted", "unauthorized")
 _WITH_TEXT = ("access-denied", "connection-failed", "runtime-error", "provider", "upstream", "other", "io")
 _VAGUE = ("invalid-address",)
@@ -76,7 +76,8 @@ def _refusing(name: str, result: wit.Type | None) -> Any:
 
     def enter(_data: Any, _context: int, _type: int, _arguments: int, _n: int, results: int, n_results: int) -> int:
         try:
-            # Linkers are shared by components that import the same names, and a hostile one may mean something else.
+            # Linkers are shared by components that import the same names, and a hostile one may
+            # mean something else.
             if lower is None or n_results != 1:
                 raise Stop(End.STOPPED, f"called {name}, which is not supported")
             handles: NewHandles = _NoHandles()

@@ -1,11 +1,13 @@
-"""The types of the component model, as values: what functions of the host take and give. Pure; a leaf of the engine.
+"""The types of the component model, as values: what functions of the host take and give. Pure; a
+leaf of the engine.
 
 What a value of each type is in Python:
 
     bool, numbers         bool, int, float            char, string     str
     list of u8            bytes                       other lists      list
     tuple, record         tuple, a record's in the order of its fields
-    variant, result       (case, value), where a case without a value has None; a result's cases are "ok" and "err"
+    variant, result       (case, value), where a case without a value has None; a result's cases
+                          are "ok" and "err"
     enum                  the case's name             flags            a frozenset of names
     option                None or the value           own, borrow      the host's own object
 

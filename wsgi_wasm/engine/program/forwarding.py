@@ -1,8 +1,9 @@
 """Calls of Wasmtime's own WASI in a guest's name, for the descriptors that are files.
 
-Wasmtime's implementation finds the guest's memory through the instance that calls it, so a function that the gateway
-has overridden cannot call it directly. A small module (`FORWARDER`) can: it is instantiated beside the guest when first
-needed, is given the guest's memory, and passes its arguments on.
+Wasmtime's implementation finds the guest's memory through the instance that calls it, so a
+function that the gateway has overridden cannot call it directly. A small module (`FORWARDER`)
+can: it is instantiated beside the guest when first needed, is given the guest's memory, and
+passes its arguments on.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def _instantiated(forwarding: Forwarding, run: ProgramRun, caller: int) -> dict[
 
 
 def forwarding_of(engine: Engine) -> Forwarding:
-    """The engine's own, made when the first guest with directories is linked. Raises ModuleError."""
+    """The engine's own, made when the first guest with directories is
+    linked. Raises ModuleError."""
     if engine.forwarding is None:
         binary = wat_to_wasm(FORWARDER.encode())
         module = ctypes.c_void_p()
@@ -92,7 +94,8 @@ class Value(ctypes.Structure):
 
 
 def forward(run: ProgramRun, caller: int, name: str, args: Arguments, count: int) -> int:
-    """Call Wasmtime's own `name` in the guest's name and return its errno. Raises Stop when that call trapped."""
+    """Call Wasmtime's own `name` in the guest's name and return its errno. Raises Stop when
+    that call trapped."""
     forwarding = run.slot.forwarding
     if forwarding is None:
         # Without a directory there is no descriptor that Wasmtime could know and we do not.

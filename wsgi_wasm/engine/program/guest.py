@@ -1,4 +1,5 @@
-"""A module ready to run in a process: linked once, then run any number of times, each in a store of its own."""
+"""A module ready to run in a process: linked once, then run any number of times, each in a
+store of its own."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class LinkedProgram:
         return ProgramGuest(self, limits, preopens)
 
     def __del__(self) -> None:
-        # After a fork the child owns none of it; at exit of the interpreter the functions may be gone already.
+        # After a fork the child owns none of it; at exit of the interpreter the functions may be
+        # gone already.
         if c is not None and os.getpid() == self._pid:
             if self.prepared:
                 c.instance_pre_delete(self.prepared)
@@ -56,7 +58,8 @@ class LinkedProgram:
 
 
 def _functype(parameters: Sequence[str], returns: bool) -> int:
-    """A function type with these parameters and, if it returns, an i32; the linker copies it, the caller frees it."""
+    """A function type with these parameters and, if it returns, an i32; the linker copies it, the
+    caller frees it."""
     vectors = []
     for names in (parameters, ("i32",) if returns else ()):
         kinds = (ctypes.c_void_p * len(names))(*(c.valtype_new(_KINDS[name]) for name in names))
@@ -66,7 +69,8 @@ def _functype(parameters: Sequence[str], returns: bool) -> int:
 
 
 def _linker(engine: Engine) -> int:
-    """The engine's linker, with Wasmtime's WASI and our own functions over it; made once, and then only read."""
+    """The engine's linker, with Wasmtime's WASI and our own functions over it; made once, and
+    then only read."""
     if engine.linker:
         return engine.linker
     linker = int(c.linker_new(engine.pointer))
@@ -154,8 +158,8 @@ class ProgramGuest:
         finally:
             current.run = None
             del ticker.running[run]
-            # Giving back a small memory takes a few microseconds, less than letting go of the interpreter's lock and
-            # waiting for it again.
+            # Giving back a small memory takes a few microseconds, less than letting go of the
+            # interpreter's lock and waiting for it again.
             (c.store_delete_short if run.has_small_memory() else c.store_delete)(store)
         outcome.cpu, outcome.wall = time.thread_time() - cpu, time.monotonic() - wall
         return outcome
@@ -184,7 +188,8 @@ class ProgramGuest:
         return outcome
 
     def _filled(self, slot: Slot, invocation: Invocation) -> Job:
-        """The slot's job with all that the run is given. Raises Unavailable for a directory that cannot be opened."""
+        """The slot's job with all that the run is given. Raises Unavailable for a directory that
+        cannot be opened."""
         arguments, environment, stdin, _, _ = invocation
         job = slot.job or self._job(slot)
         if slot.guest != self._number:
@@ -240,7 +245,8 @@ class ProgramGuest:
 
 
 def _outcome(error: int | None, trap: int | None, failure: BaseException | None, rest: bytes) -> Outcome:
-    """How the call ended, with the output that was not handed on yet; frees the error or the trap."""
+    """How the call ended, with the output that was not handed on yet; frees the error
+    or the trap."""
     if failure is None:
         if error:
             return Outcome(End.TRAPPED, detail=error_text(error), rest=rest)

@@ -20,15 +20,16 @@ from wsgi_wasm.engine.runtime import (
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """What an engine keeps to make forwarders (see `forwarding`): the compiled module, and a linker with Wasmtime's own
-    WASI."""
+    """What an engine keeps to make forwarders (see `forwarding`): the compiled module, and a linker
+    with Wasmtime's own WASI."""
 
     module: int
     linker: int
 
 
 class Slot:
-    """Buffers of one running guest. A slot is taken from its pool for a run, so no other thread sees it."""
+    """Buffers of one running guest. A slot is taken from its pool for a run, so no other
+    thread sees it."""
 
     __slots__ = (
         "arguments", "extern", "extern_at", "forwarding", "func_at", "guest", "instance", "instance_at", "job",
@@ -47,15 +48,16 @@ class Slot:
         self.trap_at = ctypes.addressof(self.trap)
         self.job: Job | None = None  # and the output that it gathers: made by the first native run
         self.output: ctypes.Array[ctypes.c_char] | None = None
-        self.guest = 0  # the number of the guest that the job was last made ready for, and its arguments
+        # the number of the guest that the job was last made ready for, and its arguments
+        self.guest = 0
         self.arguments: Sequence[bytes] = ()
         self.forwarding: Forwarding | None = None  # while the guest has directories
 
 
 @dataclass(frozen=True, slots=True)
 class EngineKey:
-    """What distinguishes engines: optional features, whether memories are small enough to be kept resident, and the
-    number of guests at once."""
+    """What distinguishes engines: optional features, whether memories are small enough to be kept
+    resident, and the number of guests at once."""
 
     features: frozenset[str]
     small: bool
@@ -63,7 +65,8 @@ class EngineKey:
 
 
 class Engine(Pool[Slot]):
-    """A `wasm_engine_t` with its pool. Never freed: a process makes few, and each reserves address space for good."""
+    """A `wasm_engine_t` with its pool. Never freed: a process makes few, and each reserves address
+    space for good."""
 
     def __init__(self, key: EngineKey) -> None:
         instances = key.instances
@@ -73,7 +76,8 @@ class Engine(Pool[Slot]):
             instances,
             key.small,
             {
-                # A guest that writes to files gets a second instance, which has no memory of its own (see `wasi`).
+                # A guest that writes to files gets a second instance, which has no memory of its
+                # own (see `wasi`).
                 "total_core_instances": 2 * instances,
                 "total_memories": instances,
                 "total_tables": 4 * instances,
@@ -88,5 +92,6 @@ class Engine(Pool[Slot]):
 
 
 def program_engine(features: frozenset[str], memory_minimum: int, instances: int) -> Engine:
-    """The engine of this process for modules with these features and this much initial memory (bytes)."""
+    """The engine of this process for modules with these features and this much
+    initial memory (bytes)."""
     return runtime().made(EngineKey(features, memory_minimum <= SMALL_MEMORY, instances), Engine)

@@ -1,4 +1,5 @@
-"""One run of a program: its memory, its streams, and what it has written that was not handed on yet."""
+"""One run of a program: its memory, its streams, and what it has written that was not
+handed on yet."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from wsgi_wasm.engine.program.pool import Slot
 from wsgi_wasm.engine.run import MAX_FILES, Current, Run, Stop
 from wsgi_wasm.engine.runtime import SMALL_MEMORY, runtime
 
-FLUSH_SIZE = 65536  # bytes of output that are gathered before they are sent without waiting for a tick
+# bytes of output that are gathered before they are sent without waiting for a tick
+FLUSH_SIZE = 65536
 
 
 class Exited(Exception):
@@ -47,12 +49,14 @@ class ProgramRun(Run):
         self.streams = {0: 0, 1: 1, 2: 2}  # by the guest's descriptor
         self.pending: list[bytes] = []
         self.pending_size = self.total = 0
-        self.base = self.size = 0  # the guest's memory; it never moves while the run lasts (see `memory`)
+        # the guest's memory; it never moves while the run lasts (see `memory`)
+        self.base = self.size = 0
         self.context = 0
         self.forwarder: dict[str, ctypes.Array[ctypes.c_char]] | None = None
 
     def memory(self, caller: int) -> int:
-        """Address of the guest's memory. Slots of the pool reserve the whole 4 GiB, so it is looked up once."""
+        """Address of the guest's memory. Slots of the pool reserve the whole 4 GiB, so it is
+        looked up once."""
         base = self.base
         if not base:
             if not c.caller_export_get(caller, b"memory", 6, self.slot.memory_at - c.OF_EXTERN):
@@ -63,18 +67,21 @@ class ProgramRun(Run):
         return base
 
     def has_small_memory(self) -> bool:
-        """Whether the guest's memory is known and small; it may have grown since it was looked up."""
+        """Whether the guest's memory is known and small; it may have grown since it
+        was looked up."""
         return self.base != 0 and c.memory_data_size(self.context, self.slot.memory_at) <= SMALL_MEMORY
 
     def check(self, address: int, length: int) -> None:
-        """Raises Fault unless [address, address + length) lies in the guest's memory, which may have grown."""
+        """Raises Fault unless [address, address + length) lies in the guest's memory, which
+        may have grown."""
         if address + length > self.size:
             self.size = int(c.memory_data_size(self.context, self.slot.memory_at))
             if address + length > self.size:
                 raise Fault
 
     def change_streams(self) -> None:
-        """From here on a standard descriptor may be something else, and a native run asks Python about each."""
+        """From here on a standard descriptor may be something else, and a native run asks
+        Python about each."""
         job = self.job
         if job is not None and not job.python_streams:
             job.python_streams = 1
@@ -82,7 +89,8 @@ class ProgramRun(Run):
                 self.stdin.seek(job.input_at)
 
     def may_open(self) -> bool:
-        """Whether the guest may open one more file: its own share, and what all guests together leave to the host."""
+        """Whether the guest may open one more file: its own share, and what all guests together
+        leave to the host."""
         if self.files >= MAX_FILES:
             return False
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -92,7 +100,8 @@ class ProgramRun(Run):
         return opened < limit // 2
 
     def write(self, stream: int, data: bytes) -> None:
-        """Take what the guest writes to standard output (1) or error (2); a limit reached raises Stop."""
+        """Take what the guest writes to standard output (1) or error (2); a limit
+        reached raises Stop."""
         if stream == 2:
             self.client.error_output(data)
             return
@@ -117,7 +126,8 @@ class ProgramRun(Run):
             self.deadline += time.monotonic() - before
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes of the request body; waiting for the client does not count against `timeout` either."""
+        """Up to `size` bytes of the request body; waiting for the client does not count
+        against `timeout` either."""
         if self.stdin is None:
             return b""
         before = time.monotonic()

@@ -1,14 +1,15 @@
-"""The functions of `wasi_snapshot_preview1` that the gateway itself answers; Wasmtime answers the others.
+"""The functions of `wasi_snapshot_preview1` that the gateway itself answers; Wasmtime
+answers the others.
 
-Why these: a guest's standard output is the response, so what it writes goes from its memory to the client with no
-file or second thread in between, and the write is where limits bind. A Wasmtime host call cannot be interrupted, so
-sleeping (`poll_oneoff`) is done here in slices. The environment is handed over as bytes: Wasmtime's own setter takes
-UTF-8 only, and header values need not be.
+Why these: a guest's standard output is the response, so what it writes goes from its memory to the
+client with no file or second thread in between, and the write is where limits bind. A Wasmtime host
+call cannot be interrupted, so sleeping (`poll_oneoff`) is done here in slices. The environment is
+handed over as bytes: Wasmtime's own setter takes UTF-8 only, and header values need not be.
 
 Descriptors other than the three standard streams belong to Wasmtime: see `forwarding`.
 
-Each function gets the run, the caller and its arguments as 64-bit integers at even indexes, and returns an errno.
-Specification: WebAssembly/WASI, legacy/preview1/docs.md.
+Each function gets the run, the caller and its arguments as 64-bit integers at even indexes, and
+returns an errno. Specification: WebAssembly/WASI, legacy/preview1/docs.md.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def fd_read(run: ProgramRun, caller: int, args: Arguments) -> int:
 
 
 def fd_close(run: ProgramRun, caller: int, args: Arguments) -> int:
-    # A closed standard descriptor is free again: the next file that the guest opens may get its number.
+    # A closed standard descriptor is free again: the next file that the guest opens may get
+    # its number.
     descriptor = args[0] & _U32
     run.change_streams()
     if run.slot.forwarding is None:
@@ -98,8 +100,8 @@ def fd_close(run: ProgramRun, caller: int, args: Arguments) -> int:
 
 
 def path_open(run: ProgramRun, caller: int, args: Arguments) -> int:
-    # Each open file is a descriptor of this process, and one guest could take them all from every other request.
-    # Wasmtime has no limit of its own here, nor does it count what a guest closes.
+    # Each open file is a descriptor of this process, and one guest could take them all from every
+    # other request. Wasmtime has no limit of its own here, nor does it count what a guest closes.
     if not run.may_open():
         return MFILE
     errno = forward(run, caller, "path_open", args, 9)
@@ -157,8 +159,9 @@ def environ_get(run: ProgramRun, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-# subscription: u64 userdata, u8 tag, then from 16: clock {u32 id, u64 timeout at 24, u64 precision, u16 flags at 40}
-# or fd {u32 descriptor}; 48 bytes. event: u64 userdata, u16 errno, u8 type, u64 bytes at 16, u16 flags; 32 bytes.
+# subscription: u64 userdata, u8 tag, then from 16: clock {u32 id, u64 timeout at 24, u64 precision,
+# u16 flags at 40} or fd {u32 descriptor}; 48 bytes. event: u64 userdata, u16 errno, u8 type, u64
+# bytes at 16, u16 flags; 32 bytes.
 _subscriptions = struct.Struct("<QB7xI4xQQH6x").iter_unpack
 _event = struct.Struct("<QHB5xQH6x").pack
 _REALTIME, _MONOTONIC = 0, 1
@@ -179,7 +182,8 @@ def poll_oneoff(run: ProgramRun, caller: int, args: Arguments) -> int:
     events: list[bytes] = []
     for userdata, tag, identity, timeout, _precision, flags in asked:
         if tag != 0:
-            # Files and the request body never make a guest wait in poll: the next read or write does, if need be.
+            # Files and the request body never make a guest wait in poll: the next read or write
+            # does, if need be.
             events.append(_event(userdata, SUCCESS, tag, 1, 0))
         elif identity not in (_REALTIME, _MONOTONIC):
             events.append(_event(userdata, INVAL, 0, 0, 0))
@@ -206,7 +210,8 @@ def _moment(run: ProgramRun, caller: int, identity: int, timeout: int, flags: in
 
 
 def _guest_monotonic(run: ProgramRun, caller: int) -> int:
-    """The guest's monotonic clock in nanoseconds; Wasmtime starts it with each store, so only Wasmtime knows it."""
+    """The guest's monotonic clock in nanoseconds; Wasmtime starts it with each store, so only
+    Wasmtime knows it."""
     # The time is written into the guest's memory, so a place of its own is borrowed and given back.
     run.check(0, 8)
     saved = string_at(run.base, 8)
@@ -218,11 +223,12 @@ def _guest_monotonic(run: ProgramRun, caller: int) -> int:
         memmove(run.base, saved, 8)
 
 
-# --- entering Python -------------------------------------------------------------------------------------------
+# --- entering Python ------------------------------------------------------------------------------
 
 
 def _entry(function: Callable[[ProgramRun, int, Arguments], int]) -> Any:
-    """The C side of one function. Nothing that Python raises may cross into Wasmtime, whatever it is."""
+    """The C side of one function. Nothing that Python raises may cross into Wasmtime,
+    whatever it is."""
 
     def enter(_data: int | None, caller: int, args: Arguments, _count: int) -> int:
         try:

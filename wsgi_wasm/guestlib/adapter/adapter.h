@@ -1,12 +1,14 @@
 /* The adapter: `wasi:http/types` for one request, on top of what a CGI program has.
  *
- * A guest that exports `wasi:http/incoming-handler` is given this component's exports (adapter.wat). The request comes
- * as arguments, the response's head goes to standard output as a CGI program writes it, and the bodies are the host's
- * own streams: the guest reads standard input and writes standard output itself, and no byte of a body passes here.
+ * A guest that exports `wasi:http/incoming-handler` is given this component's exports
+ * (adapter.wat). The request comes as arguments, the response's head goes to standard output as a
+ * CGI program writes it, and the bodies are the host's own streams: the guest reads standard input
+ * and writes standard output itself, and no byte of a body passes here.
  *
- * Exports and imports are those of the canonical ABI (Component Model, CanonicalABI.md): a string or list is an address
- * and a length; what does not fit into one number is returned through memory, laid out as its type is. An instance
- * serves one request, so nothing is freed by itself. A call that keeps nothing in memory gives back what it took.
+ * Exports and imports are those of the canonical ABI (Component Model, CanonicalABI.md): a string
+ * or list is an address and a length; what does not fit into one number is returned through memory,
+ * laid out as its type is. An instance serves one request, so nothing is freed by itself. A call
+ * that keeps nothing in memory gives back what it took.
  */
 #pragma once
 
@@ -103,7 +105,8 @@ struct Response;
 /* An `outgoing-body` or `incoming-body`. */
 typedef struct {
     struct Response *response; /* that it belongs to, if it is the one to the client */
-    Handle native;             /* the host's own body, if it belongs to a request of the guest's own */
+    /* the host's own body, if it belongs to a request of the guest's own */
+    Handle native;
     bool outbound;             /* whether it does */
     bool taken;                /* its stream has been handed out */
 } Body;

@@ -1,4 +1,5 @@
-/* `wasi:cli/environment` as a guest of the adapter sees it: the arguments are the request, and none of its own. */
+/* `wasi:cli/environment` as a guest of the adapter sees it: the arguments are the request, and none
+ * of its own. */
 #include "adapter.h"
 
 IMPORT("host", "environment") void host_environment(Text *list);

@@ -1,4 +1,5 @@
-/* The resource `fields`: headers and trailers, in the order and spelling in which they were added. */
+/* The resource `fields`: headers and trailers, in the order and spelling in which they were
+ * added. */
 #include "adapter.h"
 
 IMPORT("resource", "new-fields") Handle new_fields(Fields *fields);
@@ -6,7 +7,8 @@ IMPORT("resource", "rep-fields") Fields *fields_rep(Handle handle);
 
 enum { OK = -1, INVALID_SYNTAX = 0, FORBIDDEN = 1, IMMUTABLE = 2 }; /* header-error */
 
-/* Fields that belong to the connection or are the server's, as Wasmtime's own implementation has them. */
+/* Fields that belong to the connection or are the server's, as Wasmtime's own implementation has
+ * them. */
 static const Text forbidden[] = {
     WORD("connection"),          WORD("host"),             WORD("http2-settings"),    WORD("keep-alive"),
     WORD("proxy-authenticate"),  WORD("proxy-authorization"), WORD("proxy-connection"), WORD("transfer-encoding"),

@@ -1,10 +1,12 @@
-/* `outgoing-handler` for guests that make requests: Wasmtime's own client, which connects to the gateway alone.
+/* `outgoing-handler` for guests that make requests: Wasmtime's own client, which connects to the
+ * gateway alone.
  *
- * Each request is put to the gateway first (`admit`), with where it is to go. The answer is the gateway's own address and
- * a word that stands for the destination; the word goes before the path, and the request to that address. There the
- * gateway resolves the name, looks at what it resolves to, connects and passes the bytes on. Bodies are the host's own
- * streams in both directions. What goes wrong before there is an answer comes as one with the status 599 and the same
- * word in a field, which no server outside has seen.
+ * Each request is put to the gateway first (`admit`), with where it is to go. The answer is the
+ * gateway's own address and a word that stands for the destination; the word goes before the path,
+ * and the request to that address. There the gateway resolves the name, looks at what it resolves
+ * to, connects and passes the bytes on. Bodies are the host's own streams in both directions. What
+ * goes wrong before there is an answer comes as one with the status 599 and the same word in a
+ * field, which no server outside has seen.
  */
 #include "outgoing.h"
 
@@ -61,8 +63,9 @@ static const Text error_field = WORD("wsgi-wasm-error"), length_field = WORD("ws
 
 /* --- making the host's own request --- */
 
-/* The length of a body goes under another name, so that the host's client takes it for one of unknown length: of others
- * it drops its end as soon as they are whole, and guests that look at the stream once more find it closed. */
+/* The length of a body goes under another name, so that the host's client takes it for one of
+ * unknown length: of others it drops its end as soon as they are whole, and guests that look at the
+ * stream once more find it closed. */
 static Handle request_of(Outgoing *request) {
     if (request->native)
         return request->native;
@@ -121,8 +124,8 @@ static uint32_t prepare(Outgoing *request, Future *future) {
     Text address = {(uint8_t *)admitted.words[1], admitted.words[2]};
     future->word = (Text){(uint8_t *)admitted.words[3], admitted.words[4]};
     Text target = request->has_target && request->target.size ? request->target : WORD("/");
-    /* A GET has no body for the host's client, which drops its end of one at once: see above. A full stop behind the word
-     * tells the forwarder what the request really is. */
+    /* A GET has no body for the host's client, which drops its end of one at once: see above. A
+     * full stop behind the word tells the forwarder what the request really is. */
     bool gets = request->method.which == METHOD_GET && request->has_body;
     Text word = gets ? joined(future->word, WORD("."), WORD("")) : future->word;
     Text path = joined(WORD("/"), word, target.at[0] == '/' ? target : joined(WORD("/"), target, WORD("")));
@@ -196,7 +199,8 @@ static int32_t gateway_error(const Fields *fields, Text word) {
     return -1;
 }
 
-/* option<result<result<incoming-response, error-code>>>: some at 0, the results at 8 and 16, what they hold at 24. */
+/* option<result<result<incoming-response, error-code>>>: some at 0, the results at 8 and 16, what
+ * they hold at 24. */
 static Result *got_error(uint32_t code) {
     zeroed()->bytes[0] = 1;
     result.bytes[16] = 1;

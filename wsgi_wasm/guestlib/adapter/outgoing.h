@@ -1,4 +1,5 @@
-/* What the guest's own requests consist of: filled in by outgoing.c, sent by outbound.c, or refused by refuse.c. */
+/* What the guest's own requests consist of: filled in by outgoing.c, sent by outbound.c, or refused
+ * by refuse.c. */
 #pragma once
 
 #include "adapter.h"

@@ -1,4 +1,5 @@
-/* `outgoing-handler` for guests that have no business outside: every request is denied. A guest may still make them. */
+/* `outgoing-handler` for guests that have no business outside: every request is denied. A guest may
+ * still make them. */
 #include "outgoing.h"
 
 Handle outbound_body(Outgoing *request) {

@@ -1,7 +1,8 @@
 /* The request: `incoming-request`, `incoming-body`, `future-trailers`.
  *
- * It comes as arguments: method, path and query, scheme, authority, then name and value of each header field. Values
- * are bytes, which the host could not hand over as text: byte N came as character N, and is one byte again here.
+ * It comes as arguments: method, path and query, scheme, authority, then name and value of each
+ * header field. Values are bytes, which the host could not hand over as text: byte N came as
+ * character N, and is one byte again here.
  */
 #include "adapter.h"
 
@@ -123,8 +124,8 @@ EXPORT("future-trailers.subscribe") Handle trailers_subscribe(const Trailers *tr
 }
 
 EXPORT("future-trailers.get") Result *trailers_get(Trailers *trailers) {
-    /* option<result<result<option<trailers>, error-code>>>, each layer aligned to 8: some, then ok and ok and none, or
-     * an error where they have been taken. */
+    /* option<result<result<option<trailers>, error-code>>>, each layer aligned to 8: some, then ok
+     * and ok and none, or an error where they have been taken. */
     if (trailers->native)
         return outbound_trailers_get(trailers->native);
     zeroed()->bytes[0] = 1;

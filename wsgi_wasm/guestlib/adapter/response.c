@@ -1,9 +1,10 @@
 /* The response: `outgoing-response`, `outgoing-body`, `response-outparam`, and how the guest ended.
  *
- * The head goes out when the guest gives its response away, and says what the response is then. A guest that takes the
- * body's stream before may write to it at once, and its bytes are not seen here; then a mark goes out first, and another
- * one before the head, and the gateway puts the bytes between them behind it (protocols/component_head.py). A response
- * is whole once its body is finished.
+ * The head goes out when the guest gives its response away, and says what the response is then.
+ * A guest that takes the body's stream before may write to it at once, and its bytes are not
+ * seen here; then a mark goes out first, and another one before the head, and the gateway puts
+ * the bytes between them behind it (protocols/component_head.py). A response is whole once its
+ * body is finished.
  */
 #include "adapter.h"
 
@@ -50,7 +51,8 @@ static uint8_t *copied(uint8_t *to, const void *from, uint32_t size) {
     return to + size;
 }
 
-/* `Status` is how a CGI program says its status: a field of that name is not the client's to see. */
+/* `Status` is how a CGI program says its status: a field of that name is not the client's to
+ * see. */
 static bool is_status(Text name) {
     return same_name(name, WORD("status"));
 }
@@ -151,8 +153,9 @@ EXPORT("outgoing-body.finish") Result *body_done(Handle handle, int32_t has_trai
     return zeroed();
 }
 
-/* The second argument is result<outgoing-response, error-code>: its case, then the handle or the number of the error,
- * then what belongs to the error; only internal-error's option<string> is looked at. */
+/* The second argument is result<outgoing-response, error-code>: its case, then the handle or the
+ * number of the error, then what belongs to the error; only internal-error's option<string> is
+ * looked at. */
 EXPORT("response-outparam.set")
 void outparam_set(Handle outparam, int32_t is_error, int32_t value, int32_t some, uint64_t at, int32_t size, int32_t d,
                   int32_t e, int32_t f) {

@@ -1,8 +1,9 @@
 /* `wasi:io/poll`, waiting in slices.
  *
- * A call of the host cannot be interrupted: a guest that waits an hour would hold its thread for an hour, past every
- * limit, and what it has written would not be sent. The loop below comes back to WebAssembly, where the host looks at
- * the limits and sends what there is. Slices begin at the gateway's own tick, so that output is not late, and grow.
+ * A call of the host cannot be interrupted: a guest that waits an hour would hold its thread for an
+ * hour, past every limit, and what it has written would not be sent. The loop below comes back to
+ * WebAssembly, where the host looks at the limits and sends what there is. Slices begin at the
+ * gateway's own tick, so that output is not late, and grow.
  */
 #include "adapter.h"
 
@@ -18,8 +19,9 @@ static bool any_ready(const Handle *pollables, uint32_t count) {
     return false;
 }
 
-/* Wait until one of `count` pollables is ready; the list has room for one more. Which ones, goes to `ready`. The host is
- * told before: what it holds for guests that are short is not held while one waits. */
+/* Wait until one of `count` pollables is ready; the list has room for one more. Which ones, goes to
+ * `ready`. The host is told before: what it holds for guests that are short is not held while one
+ * waits. */
 static Text wait(Handle *pollables, uint32_t count) {
     uint64_t slice = FIRST_SLICE;
     Text ready;
@@ -50,8 +52,9 @@ EXPORT("block") void block(Handle pollable) {
     release();
 }
 
-/* `input-stream.blocking-read`, which waits too: for a client that sends its body slowly, or a server that answers so.
- * result<list<u8>, stream-error>: its case, then the list, or the error with its handle. */
+/* `input-stream.blocking-read`, which waits too: for a client that sends its body slowly, or a
+ * server that answers so. result<list<u8>, stream-error>: its case, then the list, or the error
+ * with its handle. */
 EXPORT("blocking-read") uint32_t *blocking_read(Handle stream, uint64_t size) {
     static uint32_t got[3];
     for (;;) {

@@ -1,5 +1,5 @@
-"""What to do about errors that a script meets here and not under its old server: a line for the log, behind the
-traceback. Scripts see the same exceptions as without it.
+"""What to do about errors that a script meets here and not under its old server: a line for the
+log, behind the traceback. Scripts see the same exceptions as without it.
 """
 
 import linecache

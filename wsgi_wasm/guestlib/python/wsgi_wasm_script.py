@@ -1,6 +1,8 @@
-"""A CGI script as the native interpreter would run it, in an interpreter that was started when the component was built.
+"""A CGI script as the native interpreter would run it, in an interpreter that was started when the
+component was built.
 
-Everything here that is not plain execution undoes what the snapshot has frozen: environment, streams, random state.
+Everything here that is not plain execution undoes what the snapshot has frozen: environment,
+streams, random state.
 """
 
 import atexit
@@ -28,13 +30,14 @@ from wit_world.imports.types import Descriptor, DescriptorFlags, OpenFlags, Path
 
 USAGE = 2  # exit status, as the native interpreter's
 
-# Variables of the gateway's own (interpreters/python.py): values that are not UTF-8, and names beside the
-# script that hide modules.
+# Variables of the gateway's own (interpreters/python.py): values that are not UTF-8, and names
+# beside the script that hide modules.
 BYTES, BESIDE = b"WSGI_WASM_BYTES", b"WSGI_WASM_BESIDE"
 
 WITHOUT_EFFECT = {"-B", "-q", "-s"}  # what they ask for is so in any case, or cannot be
 
-# Loaded before a native interpreter looks at its path, so that no file beside the script can take their place.
+# Loaded before a native interpreter looks at its path, so that no file beside the script can take
+# their place.
 EARLY = frozenset(sys.builtin_module_names) | {
     "__main__", "_collections_abc", "_sitebuiltins", "abc", "codecs", "encodings", "genericpath", "io", "os",
     "posixpath", "site", "stat", "zipimport",
@@ -45,7 +48,8 @@ class Run(exports.Run):
     """The component's one export, `wasi:cli/run`."""
 
     def run(self) -> None:
-        """Runs the script that the arguments name. Raises Err for every exit status but 0: there is no other here."""
+        """Runs the script that the arguments name. Raises Err for every exit status but 0: there is
+        no other here."""
         _set_environment(environment.get_environment())
         status = _run(environment.get_arguments()[1:])
         if status:
@@ -71,7 +75,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _set_environment(variables: list[tuple[str, str]]) -> None:
-    # Not by `update`, which tells the C library of each one: a third of a short script's time, and nothing there asks.
+    # Not by `update`, which tells the C library of each one: a third of a short script's time, and
+    # nothing there asks.
     encode = os.environ.encodekey
     data = os.environ._data
     data.update({encode(name): encode(value) for name, value in variables})
@@ -83,7 +88,8 @@ def _set_environment(variables: list[tuple[str, str]]) -> None:
 
 
 def _open_streams() -> None:
-    """The three streams as a native interpreter has them in the C locale, which servers start CGI programs in."""
+    """The three streams as a native interpreter has them in the C locale, which servers start
+    CGI programs in."""
     encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
     encoding, errors = encoding or "utf-8", errors or "surrogateescape"
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
@@ -105,7 +111,8 @@ def _wake() -> None:
 
 
 def _options(arguments: list[str]) -> list[str]:
-    """Obeys the interpreter's own options, those that mean something here, and gives the script with its arguments."""
+    """Obeys the interpreter's own options, those that mean something here, and gives the script
+    with its arguments."""
     rest = list(arguments)
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
@@ -141,7 +148,8 @@ def _names_in(directories: list[str]) -> set[str]:
     """The names, without suffixes, of what lies in these directories."""
     roots = preopens.get_directories()
     names = {name.partition(".")[0] for directory in directories for name in _names(roots, os.path.abspath(directory))}
-    # The handles of directories have registered themselves; a script's own finalizers come after its exit handlers.
+    # The handles of directories have registered themselves; a script's own finalizers come after
+    # its exit handlers.
     del roots
     atexit.unregister(weakref.finalize._exitfunc)
     weakref.finalize._registered_with_atexit = False
@@ -149,7 +157,8 @@ def _names_in(directories: list[str]) -> set[str]:
 
 
 def _names(roots: list[tuple[Descriptor, str]], directory: str) -> Iterator[str]:
-    """The names in a directory, none where it cannot be read. `os.listdir` would ask the host about each of them."""
+    """The names in a directory, none where it cannot be read. `os.listdir` would ask the host about
+    each of them."""
     under = [(at, root) for root, at in roots if f"{directory}/".startswith(f"{at.rstrip('/')}/")]
     if not under:
         return
@@ -178,7 +187,8 @@ def _execute(script: str) -> None:
 
 
 def _status(act) -> int:
-    """The exit status that `act` leads to, its traceback being printed as the native interpreter would."""
+    """The exit status that `act` leads to, its traceback being printed as the
+    native interpreter would."""
     try:
         act()
     except SystemExit as end:
@@ -208,8 +218,8 @@ def _advise(error: BaseException) -> None:
 
 
 def _close() -> None:
-    """Ends the script's objects, of which some act on it. Files that it has left open are flushed before that: those
-    in a reference cycle would lose what they hold."""
+    """Ends the script's objects, of which some act on it. Files that it has left open are flushed
+    before that: those in a reference cycle would lose what they hold."""
     for file in [thing for thing in gc.get_objects() if isinstance(thing, io.TextIOWrapper | io.BufferedWriter)]:
         with contextlib.suppress(Exception):
             file.flush()

@@ -1,6 +1,8 @@
-"""Runs while the component is built: imports what scripts may import, for at run time no module has a file any more.
+"""Runs while the component is built: imports what scripts may import, for at run time no module has
+a file any more.
 
-Imported modules cost a request nothing until it touches them: the snapshot's pages are shared until written to.
+Imported modules cost a request nothing until it touches them: the snapshot's pages are shared
+until written to.
 """
 
 import atexit
@@ -23,11 +25,13 @@ LEFT_OUT = {
     "ensurepip", "idlelib", "nturl2path", "pip", "profile", "pty", "site-packages", "this",
     "tkinter", "tty", "turtle", "turtledemo", "venv",
 }  # fmt: skip
-PACKAGES = ("cgi", "cgitb")  # gone from the standard library since Python 3.13; from the package legacy-cgi
+# gone from the standard library since Python 3.13; from the package legacy-cgi
+PACKAGES = ("cgi", "cgitb")
 
 
 def import_everything() -> list[str]:
-    """Imports all modules of the standard library, and gives those that this platform cannot have."""
+    """Imports all modules of the standard library, and gives those that this
+    platform cannot have."""
     missing = []
 
     def failed(name: str) -> None:

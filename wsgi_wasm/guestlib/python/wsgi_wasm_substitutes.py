@@ -1,5 +1,5 @@
-"""What the standard library takes from its machine and a guest has not: time zones, random numbers of SQLite, temporary
-files. Runs while the component is built."""
+"""What the standard library takes from its machine and a guest has not: time zones, random numbers
+of SQLite, temporary files. Runs while the component is built."""
 
 import functools
 import io
@@ -46,7 +46,8 @@ def keep_time_zones(zones: dict[str, bytes]) -> None:
 
 
 class Connection(sqlite3.Connection):
-    """Whose random numbers are the host's. SQLite finds no /dev/urandom here, and its own are always the same."""
+    """Whose random numbers are the host's. SQLite finds no /dev/urandom here, and its own are
+    always the same."""
 
     def __init__(self, *arguments, **named) -> None:
         super().__init__(*arguments, **named)
@@ -56,7 +57,8 @@ class Connection(sqlite3.Connection):
 
 def _random() -> int:
     number = int.from_bytes(os.urandom(8))
-    rest = number & (1 << 63) - 1  # never the smallest of all, for which SQLite's abs() has no answer
+    # never the smallest of all, for which SQLite's abs() has no answer
+    rest = number & (1 << 63) - 1
     return -rest if number >> 63 else rest
 
 
@@ -69,7 +71,8 @@ def _random_blob(size: int | float | str | bytes | None) -> bytes:
 
 
 def connect_with_random_numbers() -> None:
-    """Has `sqlite3.connect` make connections of the class above, and scripts derive theirs from it."""
+    """Has `sqlite3.connect` make connections of the class above, and scripts derive
+    theirs from it."""
     original = sqlite3.connect
 
     @functools.wraps(original)
@@ -84,7 +87,8 @@ def connect_with_random_numbers() -> None:
 
 
 def keep_temporary_files() -> None:
-    """Has files without a name lie in memory where there is no directory for them: `cgi` puts uploads into such."""
+    """Has files without a name lie in memory where there is no directory for them: `cgi` puts
+    uploads into such."""
     original = tempfile.TemporaryFile
 
     @functools.wraps(original)
