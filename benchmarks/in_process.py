@@ -15,12 +15,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from benchmarks import PROJECT
 from benchmarks.results import Figure
 from benchmarks.testbed import Testbed
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.program.guest import ProgramGuest
 
 REQUESTS = 3000  # of one measurement
 ROUNDS = 7
@@ -134,7 +137,7 @@ def answer(gateway: Any) -> None:
     assert body == b"hello name=world\n"
 
 
-def bare_loop(guest: Any, variables: list[bytes]) -> Callable[[], None]:
+def bare_loop(guest: ProgramGuest, variables: list[bytes]) -> Callable[[], None]:
     """The least that a fresh sandbox takes through the C API by ctypes: store, limits, WASI with its environment,
     standard output to a memory file, instantiation, call, reading, deletion."""
     from wsgi_wasm.engine.capi import core as c
@@ -148,7 +151,7 @@ def bare_loop(guest: Any, variables: list[bytes]) -> Callable[[], None]:
     linker, prepared = c.linker_new(engine.pointer), ctypes.c_void_p()
     errors.taken(c.linker_define_wasi(linker))
     errors.taken(c.linker_instantiate_pre(linker, guest.linked._pointer, ctypes.byref(prepared)))
-    slot = engine.take_slot(1)
+    slot, _ = engine.take_slot(1)
     output = os.memfd_create("output")
     path = f"/proc/self/fd/{output}".encode()
     pairs = [variable.partition(b"=") for variable in variables]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from servers.process import closed_port
+from wsgi_wasm.toolchain.build import build
 
 pytestmark = pytest.mark.usefixtures("untraced")
 
@@ -50,6 +51,21 @@ def test_a_wrong_answer_is_shown_and_fails_the_run(tmp_path: Path) -> None:
         done = suite("--no-install", *which, *options)
     assert done.returncode == 1
     assert "FAILED: no answer" in done.stdout
+
+
+@pytest.mark.parametrize("native", ["1", "0"])
+def test_the_way_in_process(native: str, tmp_path: Path) -> None:
+    build([PROJECT / "benchmarks" / "guests" / "hello.c"], tmp_path / "hello.wasm")
+    site = tmp_path / "site.yaml"
+    site.write_text("routes: {/hello: {module: hello.wasm, queue_timeout: 1h}}", encoding="utf-8")
+    command = [sys.executable, "-m", "benchmarks.in_process", str(site), "1"]
+    environ = {**os.environ, "WSGI_WASM_NATIVE": native}
+    done = subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    ways = {"the engine's run", "the whole gateway"} | (set() if found["native"] else {"bare loop over the C API"})
+    assert native == "1" or not found["native"]
+    assert {name for name, values in found.items() if name != "native" and values[0] > 0} == ways
 
 
 def test_every_figure_has_a_name() -> None:
