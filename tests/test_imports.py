@@ -109,6 +109,7 @@ ENGINE_LAYERS = [
     {"component"},
     {"program", "hostcalls"},
     {"code"},
+    {"pooled_guest"},
     {"run", "gil"},
     {"runtime", "guest"},
     {"capi"},

@@ -14,11 +14,9 @@ from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
-from wsgi_wasm.engine.code.advice import too_little_memory
-from wsgi_wasm.engine.component.guest import memory_each
 from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
-from wsgi_wasm.engine.hostcalls.host_api import interfaces_of
+from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.errors import CacheError, ModuleError
@@ -120,11 +118,16 @@ def _examine_module(found: Examined, path: Path, name: str, modules: Modules) ->
         found.not_compiled = True
     elif isinstance(linked, str):
         found.errors.append(f"{name}: {linked}")
-    elif isinstance(linked.facts, ComponentFacts):
-        found.plugs |= modules.plugs(path)
-        _examine_component(found, linked.facts, name)
     else:
-        _examine_facts(found, linked.facts, name)
+        if isinstance(linked.facts, ComponentFacts):
+            found.plugs |= modules.plugs(path)
+            _examine_component(found, linked.facts, name)
+        else:
+            _examine_facts(found, linked.facts, name)
+        try:
+            linked.guest(found.route.limits, (), lambda: NO_BINDINGS)
+        except ModuleError as error:
+            found.errors.append(f"{name}: {error}")
 
 
 def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
@@ -132,9 +135,6 @@ def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
     found.memory = max(found.memory, facts.memory_minimum)
     if found.route.interface == "http":
         found.errors.append(f"{name}: `interface` is http, but this is a core module, which is a CGI program")
-    allowed = found.route.limits.memory
-    if facts.memory_minimum > allowed:
-        found.errors.append(f"{name}: {too_little_memory(facts.memory_minimum, allowed)}")
 
 
 def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> None:
@@ -152,10 +152,6 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
     if refused:
         listed = ", ".join(one.name for one in refused)
         found.warnings.append(f"{name}: has unsupported imports, and calls to them are refused: {listed}")
-    try:
-        memory_each(facts, found.route.limits.memory)
-    except ModuleError as error:
-        found.errors.append(f"{name}: {error}")
 
 
 def _scripts(found: Examined, target: DirectoryTarget) -> Iterable[Path]:

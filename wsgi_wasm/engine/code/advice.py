@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from wsgi_wasm.errors import ModuleError
+
 # What Wasmtime writes when a proposal is switched off, and the engine feature that switches it on.
 NEEDS = (
     ("exceptions proposal not enabled", "exceptions"),
@@ -52,10 +54,12 @@ def with_advice(text: str, features: Collection[str]) -> str:
     return f"needs a feature that is not supported: {never} ({text})" if never is not None else text
 
 
-def too_little_memory(needed: int, allowed: int) -> str:
-    """Why a module cannot run that begins with more memory than its route allows (in bytes)."""
-    enough = -(-needed // (1 << 20))
-    return (
-        f"starts with {needed >> 10} KiB of memory, but `memory` allows only {allowed >> 10} KiB: "
-        f"set `memory: {enough}MiB` or more"
-    )
+def check_memory(needed: int, allowed: int) -> None:
+    """Raises ModuleError for a module that begins with more memory than its route
+    allows (in bytes)."""
+    if needed > allowed:
+        enough = -(-needed // (1 << 20))
+        raise ModuleError(
+            f"starts with {needed >> 10} KiB of memory, but `memory` allows only {allowed >> 10} KiB: "
+            f"set `memory: {enough}MiB` or more"
+        )

@@ -20,14 +20,14 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.capi.errors import component_trap, error_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, ComponentJob, Native, address_of, native
-from wsgi_wasm.engine.code.advice import too_little_memory
+from wsgi_wasm.engine.code.advice import check_memory
 from wsgi_wasm.engine.component.pool import ComponentEngine, ComponentSlot
 from wsgi_wasm.engine.component.run import Access, ComponentRun
 from wsgi_wasm.engine.component.wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
-from wsgi_wasm.engine.gil import GilPolicy
-from wsgi_wasm.engine.guest import Invocation, Linked, Preopen, RunLimits, numbers
+from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
 from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.engine.pooled_guest import PooledCode, PooledGuest
 from wsgi_wasm.engine.run import Stop, current, epoch_callback
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
@@ -47,7 +47,7 @@ if native is not None:
     )  # fmt: skip
 
 
-class ComponentCode(Linked, Protocol):
+class ComponentCode(PooledCode[ComponentSlot], Protocol):
     """What a guest needs of `LinkedComponent`. The numbers are pointers of Wasmtime's."""
 
     runtime: Runtime
@@ -58,41 +58,25 @@ class ComponentCode(Linked, Protocol):
     run_index: int
 
 
-class ComponentGuest:
+class ComponentGuest(PooledGuest[ComponentSlot]):
     """As `engine.guest.Guest`: a linked component with the directories, host APIs and
     limits of one route."""
+
+    linked: ComponentCode
 
     def __init__(
         self, linked: ComponentCode, limits: RunLimits, preopens: Sequence[Preopen], bindings: Bindings
     ) -> None:
-        self.linked = linked
         self.interface = linked.facts.interface
         self._outbound = linked.facts.outbound
         # What is imported beside WASI is functions of the host; so is what lets the adapter
         # make requests.
         calls_host = self._outbound or not all(one.is_wasi for one in linked.facts.imports)
-        self.limits = limits
-        self.preopens = tuple(preopens)
+        super().__init__(linked, limits, preopens, bool(preopens) or calls_host or linked.facts.waits)
+        self._begins_threads = True
         directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
         self._access = Access(bindings, directories, calls_host)
         self.memory = memory_each(linked.facts, limits.memory)
-        self._number = next(numbers)
-        self._gil = GilPolicy(limits.memory, may_wait=bool(preopens) or calls_host or linked.facts.waits)
-
-    def run(self, invocation: Invocation) -> Outcome:
-        """As `Guest.run`."""
-        engine = self.linked.engine
-        slot, queued = engine.take_slot(self.limits.queue_timeout)
-        try:
-            self.linked.runtime.has_threads = True
-            if native is not None:
-                outcome = self._run_native(native, slot, invocation)
-            else:
-                outcome = self._run_in_python(slot, invocation)
-        finally:
-            engine.slots.give(slot)
-        outcome.queued = queued
-        return outcome
 
     def _run_in_python(self, slot: ComponentSlot, invocation: Invocation) -> Outcome:
         run = ComponentRun(slot, self.limits, invocation, self._access)
@@ -263,8 +247,7 @@ def memory_each(facts: ComponentFacts, allowed: int) -> int:
     declaration count with that; what is left is shared evenly among the others. The adapter's own
     memory is not the guest's: the same limit and its declaration bound it.
     """
-    if facts.memory_minimum > allowed:
-        raise ModuleError(too_little_memory(facts.memory_minimum, allowed))
+    check_memory(facts.memory_minimum, allowed)
     left = max(0, allowed - facts.memory_bounded)
     each = left // max(1, facts.memories_unbounded) // PAGE * PAGE
     needed = max(facts.memory_largest, ADAPTER_MINIMUM)

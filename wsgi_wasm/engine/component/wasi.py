@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import io
-import os
 from collections.abc import Sequence
 from typing import cast
 
@@ -17,6 +16,7 @@ from wsgi_wasm.engine.component.feeder import BodySource, Feeder
 from wsgi_wasm.engine.component.output_file import PIECE
 from wsgi_wasm.engine.component.run import ComponentRun
 from wsgi_wasm.engine.guest import Input, Invocation, Preopen
+from wsgi_wasm.engine.pooled_guest import wasi_config
 from wsgi_wasm.errors import Unavailable
 
 # Why a run could not begin, by `refused` of native_component.c.
@@ -50,14 +50,8 @@ def grant_wasi(
 def grant_by_hand(run: ComponentRun, stdin: Input | None, preopens: Sequence[Preopen]) -> int:
     """A `wasi_config_t` with what takes Python in every case: directories, and a body that is still
     coming, which comes through a pipe. Raises Unavailable."""
-    config = int(c.wasi_new())
+    config = wasi_config(preopens)
     try:
-        for preopen in preopens:
-            if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
-                raise Unavailable(
-                    f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
-                    "cannot be opened"
-                )
         if is_coming(stdin):
             run.feeder = Feeder(cast("BodySource", stdin))
             if not cc.wasi_stdin_file(config, run.feeder.path):

@@ -14,17 +14,17 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, Job, Native, address_of, native
-from wsgi_wasm.engine.code.advice import too_little_memory
-from wsgi_wasm.engine.gil import GilPolicy
-from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits, numbers
+from wsgi_wasm.engine.code.advice import check_memory
+from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
 from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.engine.pooled_guest import PooledGuest, wasi_config
 from wsgi_wasm.engine.program import wasi
 from wsgi_wasm.engine.program.forwarding import MODULE, forwarding_of
 from wsgi_wasm.engine.program.pool import Engine, Slot
 from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
 from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
-from wsgi_wasm.errors import ModuleError, Unavailable
+from wsgi_wasm.errors import Unavailable
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
@@ -96,42 +96,18 @@ def _prepare(engine: Engine, module: int) -> int:
     return int(prepared.value or 0)
 
 
-class ProgramGuest:
+class ProgramGuest(PooledGuest[Slot]):
     """As `engine.guest.Guest`: a linked program with the directories and limits of one route."""
 
     interface = "cgi"
+    linked: LinkedProgram
 
     def __init__(self, linked: LinkedProgram, limits: RunLimits, preopens: Sequence[Preopen]) -> None:
-        self.linked = linked
-        self.limits = limits
-        self.preopens = tuple(preopens)
-        self._check_memory()
-        self._forwarding = forwarding_of(linked.engine) if self.preopens else None
-        self._number = next(numbers)  # slots remember it: what a run needs of its guest is set once
         # With directories it may wait for a file, and nobody else should wait with it.
-        self._gil = GilPolicy(limits.memory, may_wait=bool(preopens))
+        super().__init__(linked, limits, preopens, may_wait=bool(preopens))
+        check_memory(linked.facts.memory_minimum, limits.memory)
+        self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._constant = linked.prepared, limits.memory, limits.max_output
-
-    def _check_memory(self) -> None:
-        needed = self.linked.facts.memory_minimum
-        if needed > self.limits.memory:
-            raise ModuleError(too_little_memory(needed, self.limits.memory))
-
-    def run(self, invocation: Invocation) -> Outcome:
-        """As `Guest.run`."""
-        engine = self.linked.engine
-        slot, queued = engine.take_slot(self.limits.queue_timeout)
-        try:
-            if self.preopens:
-                self.linked.runtime.has_threads = True
-            if native is not None:
-                outcome = self._run_native(native, slot, invocation)
-            else:
-                outcome = self._run_in_python(slot, invocation)
-        finally:
-            engine.slots.give(slot)
-        outcome.queued = queued
-        return outcome
 
     def _run_in_python(self, slot: Slot, invocation: Invocation) -> Outcome:
         run = current.run = ProgramRun(slot, self.limits, invocation)
@@ -211,7 +187,7 @@ class ProgramGuest:
             job.input = None
             job.input_file = stdin.fileno() if isinstance(stdin, io.FileIO) else -1
         if self.preopens:
-            job.wasi = self._directories()
+            job.wasi = wasi_config(self.preopens)
         return job
 
     def _job(self, slot: Slot) -> Job:
@@ -224,24 +200,12 @@ class ProgramGuest:
         return job
 
     def _grant(self, context: int, arguments: Sequence[bytes]) -> None:
-        config = self._directories()
+        config = wasi_config(self.preopens)
         values = (ctypes.c_char_p * len(arguments))(*arguments)
         if not c.wasi_argv(config, len(arguments), values):
             c.wasi_delete(config)
             raise Unavailable("an argument of the guest is not UTF-8")
         taken(c.set_wasi(context, config))
-
-    def _directories(self) -> int:
-        """A `wasi_config_t` with what the guest sees of the disk. Raises Unavailable."""
-        config = int(c.wasi_new())
-        for preopen in self.preopens:
-            if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
-                c.wasi_delete(config)
-                raise Unavailable(
-                    f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
-                    "cannot be opened"
-                )
-        return config
 
 
 def _outcome(error: int | None, trap: int | None, failure: BaseException | None, rest: bytes) -> Outcome:
