@@ -24,12 +24,12 @@ from types import ModuleType
 
 from wsgi_wasm import Gateway, create_app
 from wsgi_wasm.config import parse_config
+from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 from wsgi_wasm.messages import escaped, quote, reason
 
 DEFAULT_CONFIG = Path("/etc/wsgi-wasm/site.yaml")
-SUFFIXES = (".wasm", ".wat")
 
 # These can lose or cut request bodies: WSGIScriptReloading Off with queue-timeout=0 (release notes
 # of 6.0.5).
@@ -217,8 +217,8 @@ def script_path(environ: Environ) -> Path:
         raise NotFound(f"SCRIPT_FILENAME is not an absolute path: {quote(str(path), 200)}")
     if path.name.startswith("."):
         raise NotFound(f"{escaped(path)}: a hidden file")
-    if path.suffix not in SUFFIXES:
-        raise NotFound(f"{escaped(path)}: neither {' nor '.join(SUFFIXES)}")
+    if path.suffix not in MODULE_SUFFIXES:
+        raise NotFound(f"{escaped(path)}: neither {' nor '.join(MODULE_SUFFIXES)}")
     try:
         own = path.lstat()
         target = path.stat() if stat.S_ISLNK(own.st_mode) else own

@@ -12,8 +12,8 @@ from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
-from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
+from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of

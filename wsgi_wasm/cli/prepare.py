@@ -11,8 +11,8 @@ from pathlib import Path
 
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
-from wsgi_wasm.cli.source import MODULE_SUFFIXES
 from wsgi_wasm.config import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
+from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child
 from wsgi_wasm.engine.code.source import ModuleSource

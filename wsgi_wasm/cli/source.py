@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsgi_wasm.config import Config, load_config
+from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.errors import ConfigError, Problem, WsgiWasmError
 from wsgi_wasm.spin import load_applications, with_compositions
 
-MODULE_SUFFIXES = (".wasm", ".wat")
 MANIFEST_SUFFIX = ".toml"
 
 _MODULE_SITE = "routes: {/: {module: module.wasm}}"

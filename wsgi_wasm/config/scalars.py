@@ -32,6 +32,9 @@ VARIABLE = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
 REDIS_URL = r"rediss?://(?:.|\n)+"
 ENDPOINT = r"(?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?"
 
+# What a directory serves without an interpreter: modules as binary and as text.
+MODULE_SUFFIXES = (".wasm", ".wat")
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {
     "B": 1,
@@ -160,7 +163,7 @@ def file_name(text: str) -> str:
 def suffix(text: str) -> str:
     """The end of a script's name, such as `.py`."""
     if re.fullmatch(SUFFIX, text):
-        if text in (".wasm", ".wat"):
+        if text in MODULE_SUFFIXES:
             raise ValueError("runs without an interpreter")
         return text
     if re.fullmatch(SUFFIX, "." + text.lstrip("*.")):

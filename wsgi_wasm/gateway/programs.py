@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
+from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import NotFound
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
     from wsgi_wasm.hostapi.outbound import Within
 
-MODULE_SUFFIXES = (".wasm", ".wat")
 _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
 
 

@@ -10,13 +10,12 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from wsgi_wasm.config.scalars import LABEL, variable
+from wsgi_wasm.config.scalars import LABEL, MODULE_SUFFIXES, variable
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.importers.yaml_text import comment, host_path, scalar, value
 from wsgi_wasm.wws.layout import Layout, is_worker
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
 
-_MODULES = (".wasm", ".wat")
 _SCRIPTS = (".js", ".py", ".rb")  # what its published runtimes run
 _DEFAULT = "default"  # the namespace of workers that name none
 
@@ -33,7 +32,7 @@ def convert(file: Path, base: Path) -> str:
         raise ConfigError([Problem(str(file), 0, 0, "is not a directory")])
     files = sorted(_files(root))
     environ = _Environ()
-    sidecars = _sidecars(root, Layout(name for name in files if name.endswith(_MODULES)).files, environ)
+    sidecars = _sidecars(root, Layout(name for name in files if name.endswith(MODULE_SUFFIXES)).files, environ)
     kept = sorted({sidecar.namespace or _DEFAULT for sidecar in sidecars.values()})
     labels = [name for name in kept if re.fullmatch(LABEL, name)]
     lines = comment(f"from {file}")

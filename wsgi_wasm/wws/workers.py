@@ -14,12 +14,13 @@ from pathlib import Path
 from wsgi_wasm.cgi import abnf
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.model import Dir, DirectoryTarget, ModuleTarget, Route
+from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
 from wsgi_wasm.files.beneath import Outside, is_file_beneath, read_beneath, real_beneath
 from wsgi_wasm.files.stamp import identity, stamp
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
-from wsgi_wasm.gateway.programs import MODULE_SUFFIXES, Programs
+from wsgi_wasm.gateway.programs import Programs
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.messages import escaped, listed, quote, reason
 from wsgi_wasm.wws.layout import Layout, is_worker
