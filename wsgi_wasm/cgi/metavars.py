@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wsgi_wasm.cgi import abnf, names
+from wsgi_wasm.cgi.environment import own_variables
 from wsgi_wasm.errors import BadRequest
 
 # What RFC 3986 3.3 allows in a path besides letters and digits, and `quote` would escape.
@@ -55,7 +56,7 @@ class MetaVariables:
         document_root: str | None = None,
         software: str = "wsgi_wasm",
     ) -> None:
-        self._env = [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in env.items()]
+        self._env = own_variables(env)
         headers = {name.upper().replace("-", "_") for name in pass_headers}
         if pass_authorization:
             headers.add("AUTHORIZATION")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from wsgi_wasm.hostapi.outbound import Within
 
 _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remembered
+
+
+def of_script(
+    interpreter: Interpreter, directory: Path, script: str, dirs: Iterable[Dir]
+) -> tuple[list[str], tuple[Dir, ...]]:
+    """Arguments and directories for a script below `directory`, whose name there begins
+    with a slash."""
+    arguments = [argument.replace("{script}", script) for argument in interpreter.args]
+    # The scripts are what an interpreter reads, so it sees them as the root of its file system.
+    return arguments, (Dir(guest="/", host=directory, writable=False), *dirs, *interpreter.dirs)
 
 
 def _nothing(request: Request) -> ProgramMatch:
@@ -91,9 +101,7 @@ class Programs:
         return Program(self._modules.module(file), route, settings, self.bindings)
 
     def _interpreted(self, interpreter: Interpreter, directory: Path, script: str) -> Program:
-        arguments = [argument.replace("{script}", script) for argument in interpreter.args]
-        # The scripts are what an interpreter reads, so it sees them as the root of its file system.
-        dirs = (Dir(guest="/", host=directory, writable=False), *self._route.dirs, *interpreter.dirs)
+        arguments, dirs = of_script(interpreter, directory, script, self._route.dirs)
         folder = Path(f"{directory}{script}").parent
         protocols = self._make_protocols(
             {**self._route.env, **interpreter.env},

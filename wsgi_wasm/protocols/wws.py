@@ -16,7 +16,7 @@ from functools import partial
 from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.cgi.message import Head
-from wsgi_wasm.config.model import KeyValueStore, Route
+from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.guest import Input
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import RequestError
@@ -24,8 +24,8 @@ from wsgi_wasm.gateway.body import Body
 from wsgi_wasm.gateway.program import GuestCall, GuestProtocol, ProgramFinder, ProgramMatch
 from wsgi_wasm.gateway.programs import Programs
 from wsgi_wasm.gateway.request import Request
+from wsgi_wasm.hostapi.keyvalue import stores
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
-from wsgi_wasm.hostapi.pool import ConnectionPool
 from wsgi_wasm.messages import quote
 from wsgi_wasm.wws.answer import MAX_NAMESPACE, MAX_PAIRS, read_answer
 from wsgi_wasm.wws.request import request_stream
@@ -39,9 +39,7 @@ class Namespaces:
     names of their namespaces."""
 
     def __init__(self, route: Route) -> None:
-        self._stores: dict[str, tuple[KeyValueStore, ConnectionPool[Store]]] = {
-            label: (store, ConnectionPool()) for label, store in route.grants.key_value.items()
-        }
+        self._stores = stores(route.grants.key_value)
 
     @contextmanager
     def _store(self, namespace: str) -> Iterator[Store]:

@@ -20,7 +20,7 @@ from wsgi_wasm.errors import ModuleError, NotFound
 from wsgi_wasm.files.beneath import Outside, is_file_beneath, read_beneath, real_beneath
 from wsgi_wasm.files.stamp import identity, stamp
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
-from wsgi_wasm.gateway.programs import Programs
+from wsgi_wasm.gateway.programs import Programs, of_script
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.messages import escaped, listed, quote, reason
 from wsgi_wasm.wws.layout import Layout, is_worker
@@ -66,7 +66,7 @@ class Workers:
             return self._in_project(request, self._project)
         if isinstance(self._route.target, ModuleTarget):
             return self.dropped_in(request, self._route.target.path)
-        raise NotFound("the route only lends its settings to files that the front server chooses")
+        return self._programs.find(request)
 
     def _in_project(self, request: Request, project: Project) -> ProgramMatch:
         path = request.path_info.encode("latin-1").decode("utf-8", "replace")
@@ -102,8 +102,7 @@ class Workers:
         dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
         arguments, env, module = list(route.args), {**sidecar.variables, **route.env}, file
         if project is not None and (interpreter := project.interpreters.get(file.suffix)) is not None:
-            arguments = [argument.replace("{script}", script) for argument in interpreter.args]
-            dirs = (Dir(guest="/", host=project.directory, writable=False), *dirs, *interpreter.dirs)
+            arguments, dirs = of_script(interpreter, project.directory, script, dirs)
             env, module = {**env, **interpreter.env}, interpreter.module
         protocols = self._make_protocols(env, sidecar.namespace or "default")
         settings = ProgramSettings(script or file.name, arguments, dirs, protocols)
