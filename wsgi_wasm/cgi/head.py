@@ -13,13 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from http import HTTPStatus
 
 from wsgi_wasm.cgi import abnf, names
-from wsgi_wasm.cgi.message import Head
+from wsgi_wasm.cgi.message import REASONS, Head
 from wsgi_wasm.errors import BadGateway
-
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 # Heads repeat, so short ones are kept parsed: at most 256 of them, 256 KiB.
 _REMEMBERED_HEADS = 256
@@ -153,11 +150,11 @@ def _decide(draft: _HeadDraft, lines: int) -> Head:
         # A local redirect stands alone (RFC 3875 6.2.2). With anything beside it, or where the path
         # is not one that we could serve, the client goes there by itself, which is always right.
         if lines == 1 and abnf.LOCAL_PATH_QUERY.fullmatch(location):
-            return Head(302, _PHRASES[302], (), None, location)
+            return Head(302, REASONS[302], (), None, location)
         status = 302
     if status is None:
         status = 200
-    return Head(status, reason or _PHRASES.get(status, "Unknown"), fields, draft.content_length)
+    return Head(status, reason or REASONS.get(status, "Unknown"), fields, draft.content_length)
 
 
 def _take_status_line(text: str, draft: _HeadDraft) -> str:

@@ -1,8 +1,14 @@
-"""What travels between the parts: the head of an answer. A leaf: imports nothing of the package."""
+"""What travels between the parts: the head of an answer, and what its status means. A leaf: imports
+nothing of the package."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+
+REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
+BODYLESS = frozenset({204, 205, 304})  # statuses without a body, whatever is written (RFC 9110 15)
 
 
 @dataclass(frozen=True, slots=True)

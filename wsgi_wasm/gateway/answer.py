@@ -13,14 +13,13 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from wsgi_wasm.cgi.message import Head
+from wsgi_wasm.cgi.message import BODYLESS, Head
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, GatewayTimeout
 from wsgi_wasm.gateway.error_log import ErrorLog
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, Request
 from wsgi_wasm.gateway.wsgi_server import ClientConnection
 
-_BODYLESS = frozenset({204, 205, 304})
 _NOT_IN_304 = frozenset({"content-type", "content-encoding", "content-language", "content-range"})
 
 
@@ -118,7 +117,7 @@ class Answer:
             head = Head(304, "Not Modified", fields)
         self.head = head
         self._left = head.content_length
-        self._silent = self._request.head_only or head.status in _BODYLESS or head.local_redirect is not None
+        self._silent = self._request.head_only or head.status in BODYLESS or head.local_redirect is not None
 
     def _fields(self, head: Head, length: int | None = None) -> list[tuple[str, str]]:
         fields = [*head.fields, (REQUEST_ID_FIELD, self._request.exchange.identity)]
@@ -189,7 +188,7 @@ class Answer:
         """An answer that is in hand before anything was sent."""
         if head.local_redirect is not None:
             return []
-        if head.status in _BODYLESS:
+        if head.status in BODYLESS:
             self._start(self._fields(head))
             return []
         if self._silent:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
+from wsgi_wasm.cgi.message import REASONS
 from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError, Unavailable
 from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
@@ -18,8 +18,6 @@ from wsgi_wasm.gateway.routing import Match, Router
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication
 
 MAX_LOCAL_REDIRECTS = 10
-
-_REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Handler(Protocol):
@@ -30,7 +28,7 @@ class Handler(Protocol):
     local_redirects: frozenset[str]
 
     def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
-        """Answer through `request.start_response` and return the body, or ask for a local redirect.
+        """Answer through `request.respond` and return the body, or ask for a local redirect.
 
         Raises RequestError before the answer has started, Cut after.
         """
@@ -129,22 +127,14 @@ def redirected(request: Request, redirect: LocalRedirect, match: Match[Handler])
 
 def _plain(request: Request, status: int, fields: Iterable[tuple[str, str]]) -> Iterable[bytes]:
     """An answer of the gateway's own: status and request id, nothing of the inside."""
-    reason = _REASONS.get(status, "Error")
+    reason = REASONS.get(status, "Error")
     body = f"{status} {reason}\nRequest ID: {request.identity}\n".encode("latin-1")
-    request.respond(
-        status,
-        reason,
-        [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            (REQUEST_ID_FIELD, request.identity),
-            *fields,
-        ],
-    )
-    if request.head_only:
-        return []
-    request.exchange.sent = len(body)
-    return [body]
+    own = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        (REQUEST_ID_FIELD, request.identity),
+    ]
+    return request.respond_whole(status, reason, [*own, *fields], body)
 
 
 def redirect_response(request: Request, location: str) -> Iterable[bytes]:

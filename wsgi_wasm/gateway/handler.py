@@ -20,14 +20,21 @@ from wsgi_wasm.gateway.request import LocalRedirect, Request
 from wsgi_wasm.gateway.wsgi_server import ClientConnection
 
 
-class GuestHandler:
+class RouteHandler:
+    """What the handlers of a route have in common for the dispatcher."""
+
+    def __init__(self, route: Route) -> None:
+        self.name = route.name
+        self.methods = frozenset(route.methods) if route.methods is not None else None
+        self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
+
+
+class GuestHandler(RouteHandler):
     """The one handler of a route, whatever its guests speak and however a request
     has reached it."""
 
     def __init__(self, route: Route, programs: ProgramFinder, admission: Admission | None) -> None:
-        self.name = route.name
-        self.methods = frozenset(route.methods) if route.methods is not None else None
-        self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
+        super().__init__(route)
         self._streams = route.stream_request
         self._limits = route.limits
         self._programs = programs
@@ -49,7 +56,7 @@ class GuestHandler:
     def _run(self, request: Request, found: ProgramMatch) -> Iterable[bytes] | LocalRedirect:
         program, limits, exchange = found.program, self._limits, request.exchange
         exchange.runs(self.name, program.name, program.label)
-        _, guest, protocol = program.guest(limits.queue_timeout)
+        guest, protocol = program.guest(limits.queue_timeout)
         body = read_body(request.environ, limits.max_body, limits.body_timeout, self._streams and protocol.streams)
         errors = ErrorLog(program.label, exchange.identity, limits.max_stderr)
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.config.model import Dir, Route
-from wsgi_wasm.engine.guest import Guest, Input, Linked, Preopen
+from wsgi_wasm.engine.guest import Guest, Input, Preopen
 from wsgi_wasm.engine.modules import Module
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.answer import HeadReader
@@ -81,20 +81,19 @@ class Program:
         self._limits = route.limits
         self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in settings.dirs)
         self._bindings = bindings
-        self._ready: tuple[Linked, Guest, GuestProtocol] | None = None
+        self._ready: tuple[Guest, GuestProtocol] | None = None
 
-    def guest(self, wait: float) -> tuple[Linked, Guest, GuestProtocol]:
-        """The module, the guest and how to speak to it, made anew when the module's
-        file has changed.
+    def guest(self, wait: float) -> tuple[Guest, GuestProtocol]:
+        """The guest and how to speak to it, made anew when the module's file has changed.
 
         Raises ModuleError, also where the route takes no guest of this kind; Unavailable where the
         module is not compiled after `wait` seconds.
         """
         linked = self.module.get(wait)
         ready = self._ready
-        if ready is None or ready[0] is not linked:
+        if ready is None or ready[0].linked is not linked:
             guest = linked.guest(self._limits, self._preopens, self._bindings)
-            ready = self._ready = linked, guest, self._protocol(guest)
+            ready = self._ready = guest, self._protocol(guest)
         return ready
 
     def _protocol(self, guest: Guest) -> GuestProtocol:

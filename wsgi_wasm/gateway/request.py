@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -51,6 +51,14 @@ class Request:
         self.exchange.status = status
         write: Callable[[bytes], Any] = self.start_response(f"{status} {reason}", fields)
         return write
+
+    def respond_whole(self, status: int, reason: str, fields: list[tuple[str, str]], body: bytes) -> Iterable[bytes]:
+        """The whole of an answer, as a handler returns it; without the body if HEAD was asked."""
+        self.respond(status, reason, fields)
+        if self.head_only:
+            return []
+        self.exchange.sent = len(body)
+        return [body]
 
 
 @dataclass(frozen=True, slots=True)

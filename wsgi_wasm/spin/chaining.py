@@ -15,13 +15,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from wsgi_wasm.cgi.message import BODYLESS
 from wsgi_wasm.gateway.wsgi_server import Environ, WSGIApplication
 
 log = logging.getLogger("wsgi_wasm.gateway")
 
 _MOST_LINES = 1000
 _LONGEST_LINE = 1 << 17  # bytes; the forwarder takes no longer head
-_BODYLESS = frozenset({204, 205, 304})
 
 
 def serve(connection: socket.socket, application: WSGIApplication) -> None:
@@ -127,7 +127,7 @@ class _ResponseWriter:
 
     def start_response(self, status: str, fields: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], None]:
         """PEP 3333."""
-        self._silent = self._method == "HEAD" or int(status[:3]) in _BODYLESS
+        self._silent = self._method == "HEAD" or int(status[:3]) in BODYLESS
         self._chunked = not self._silent and not any(name.lower() == "content-length" for name, _ in fields)
         own = [("Connection", "close"), *([("Transfer-Encoding", "chunked")] if self._chunked else [])]
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in [*fields, *own]), "", ""]

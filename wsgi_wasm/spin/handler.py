@@ -7,17 +7,17 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from socket import socket
 from urllib.parse import unquote_to_bytes
 
+from wsgi_wasm.cgi.message import BODYLESS, REASONS
 from wsgi_wasm.config.model import AllowedHost, Route
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import NotFound
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
-from wsgi_wasm.gateway.handler import GuestHandler
+from wsgi_wasm.gateway.handler import GuestHandler, RouteHandler
 from wsgi_wasm.gateway.program import ProtocolFactory
 from wsgi_wasm.gateway.programs import Programs
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
@@ -34,7 +34,6 @@ from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, RouteMatch
 from wsgi_wasm.spin.request import Target, target_of, wagi_arguments, with_headers, with_variables
 
 INTERNAL = ".spin.internal"  # the end of a component's name as a host
-_BODYLESS = frozenset({204, 205, 304})
 
 
 def wagi(route: Route, argv: str | None) -> ProtocolFactory:
@@ -91,22 +90,21 @@ class Neighbours:
 
     def _answer_own(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333. As any request to the application, as if that were alone."""
-        path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
-        return self._dispatcher.answer(
-            self._whole, Request.arrived(environ, start_response, self._whole.name, "", path_info)
-        )
+        return self._dispatcher.answer(self._whole, self._arrived(environ, start_response))
 
     def _answer(self, trigger: Trigger, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333. The component sees a route of `/...`, whatever its own are."""
-        path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
-        request = Request.arrived(environ, start_response, self._whole.name, "", path_info)
-        target = target_of(environ, "", path_info)
+        request = self._arrived(environ, start_response)
+        target = target_of(environ, "", request.path_info)
         found = PatternTable([("/...", trigger)]).match(target.path)
         assert found is not None
         assert trigger.component is not None
-        environ_of = as_program if trigger.wagi is not None else as_component
         handler = self._handlers[trigger.component, trigger.wagi]
-        return self._dispatcher.answer(Neighbour(handler), environ_of(request, target, found))
+        return self._dispatcher.answer(Neighbour(handler), for_trigger(request, target, found))
+
+    def _arrived(self, environ: Environ, start_response: StartResponse) -> Request:
+        path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
+        return Request.arrived(environ, start_response, self._whole.name, "", path_info)
 
 
 class Neighbour:
@@ -120,16 +118,14 @@ class Neighbour:
         self.serve = handler.serve
 
 
-class SpinHandler:
+class SpinHandler(RouteHandler):
     """Serves the route that an application answers. All of its components count towards
     the route's `concurrency`."""
 
     def __init__(
         self, route: Route, application: Application, modules: ModuleStore, admission: Admission | None
     ) -> None:
-        self.name = route.name
-        self.methods = frozenset(route.methods) if route.methods is not None else None
-        self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
+        super().__init__(route)
         self._application = application
         self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {}
         neighbours = Neighbours(application, self._handlers, self)
@@ -158,8 +154,7 @@ class SpinHandler:
             return answer(request, trigger.response)
         assert trigger.component is not None
         handler = self._handlers[trigger.component, trigger.wagi]
-        environ_of = as_program if trigger.wagi is not None else as_component
-        return handler.serve(environ_of(request, target, found))
+        return handler.serve(for_trigger(request, target, found))
 
     def _about(self, request: Request, name: str) -> Iterable[bytes]:
         """What Spin itself answers for every application."""
@@ -172,6 +167,11 @@ class SpinHandler:
         else:
             raise NotFound(f"nothing at {WELL_KNOWN}{name}")
         return answer(request, response)
+
+
+def for_trigger(request: Request, target: Target, found: RouteMatch[Trigger]) -> Request:
+    """The request as the component of the trigger gets it that was found."""
+    return (as_component if found.target.wagi is None else as_program)(request, target, found)
 
 
 def as_component(request: Request, target: Target, found: RouteMatch[Trigger]) -> Request:
@@ -192,13 +192,9 @@ def answer(request: Request, response: StaticResponse) -> Iterable[bytes]:
     """An answer that no component has to give."""
     request.exchange.outcome = "static"
     status = response.status
-    reason = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Status"
+    reason = REASONS.get(status, "Status")
     fields = [*response.fields, (REQUEST_ID_FIELD, request.identity)]
-    if status in _BODYLESS:
+    if status in BODYLESS:
         request.respond(status, reason, fields)
         return []
-    request.respond(status, reason, [*fields, ("Content-Length", str(len(response.body)))])
-    if request.head_only:
-        return []
-    request.exchange.sent = len(response.body)
-    return [response.body]
+    return request.respond_whole(status, reason, [*fields, ("Content-Length", str(len(response.body)))], response.body)
