@@ -41,6 +41,11 @@ def load_site(file: Path) -> Config:
     return with_compositions(config, load_applications(config, None))
 
 
+def named_site(file: Path | None) -> Config | None:
+    """The same for a FILE that may be left out."""
+    return load_site(file) if file is not None else None
+
+
 def _small_site(file: Path) -> Config:
     if not file.exists():
         raise ConfigError([Problem(str(file), 0, 0, "cannot be read: No such file or directory")])

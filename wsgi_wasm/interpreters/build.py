@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
+from wsgi_wasm.files.replace import MAKING
 from wsgi_wasm.interpreters.model import BuiltinInterpreter, Waiting
+from wsgi_wasm.messages import reason
 
 
 def build(
@@ -36,13 +38,13 @@ def build(
     try:
         cache.mkdir(parents=True, exist_ok=True)
         # A name that `wsgi-wasm cache prune` knows, for a build that was killed.
-        with tempfile.TemporaryDirectory(prefix=f".making-{interpreter.name}-", dir=cache) as work:
+        with tempfile.TemporaryDirectory(prefix=f"{MAKING}{interpreter.name}-", dir=cache) as work:
             made = Path(work) / output.name
             interpreter.make(Path(work), made, waiting)
             made.chmod(0o644)
             made.replace(output)
     except OSError as error:
-        raise BuildError(f"{error.filename or cache}: {error.strerror}") from None
+        raise BuildError(f"{error.filename or cache}: {reason(error)}") from None
     return output
 
 

@@ -13,18 +13,17 @@ WSGI_WASM_CACHE is set, the cache is chosen from the environment (see `wsgi-wasm
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgi_wasm.cli.source import UserError, load_site
+from wsgi_wasm.cli.cache_directory import cache_directory
+from wsgi_wasm.cli.source import UserError, named_site
 from wsgi_wasm.cli.terminal import say, table
 from wsgi_wasm.engine.code.cache import DAY, Cache
 from wsgi_wasm.engine.code.pruning import artefacts, built_modules, prune_artefacts, prune_built_modules, prune_rest
 from wsgi_wasm.files.directory import TrustedDirectory
-from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.interpreters import NAMES, interpreter_at
 from wsgi_wasm.messages import size_text
 from wsgi_wasm.spin.snapshots import copies, is_used, snapshots_home
@@ -115,8 +114,7 @@ def _pruned(cache: Cache, before: float) -> set[Path]:
 
 
 def _cache(options: argparse.Namespace) -> Cache:
-    config = load_site(options.file) if options.file is not None else None
-    directory = options.cache or default_directory(config.cache_dir if config else None, os.environ)
+    directory = cache_directory(options.cache, named_site(options.file))
     if not directory.is_dir():
         raise UserError(f"cache directory {directory} does not exist")
     return Cache(directory)

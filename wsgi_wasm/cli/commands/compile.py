@@ -15,12 +15,11 @@ import os
 import sys
 from pathlib import Path
 
+from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.prepare import Prepared, prepare, sources_of_site
 from wsgi_wasm.cli.source import UserError, is_yaml, load_site
 from wsgi_wasm.cli.terminal import Style, plural, say, shown
-from wsgi_wasm.config import FEATURES, Config
-from wsgi_wasm.engine.code.cache import Cache
-from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.config import FEATURES
 from wsgi_wasm.messages import size_text
 from wsgi_wasm.spin import load_applications
 
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     # mistakes in files come before the first compilation
     sites = [(file, load_site(file)) for file in options.files]
     for file, config in sites:
-        cache = _cache(options.cache, config)
+        cache = writable_cache(cache_directory(options.cache, config))
         features = frozenset(config.engine.features) if is_yaml(file) else by_name
         sources = sources_of_site(config)
         if not sources:
@@ -75,16 +74,6 @@ def run(options: argparse.Namespace) -> int:
     if failed:
         say(f"wsgi-wasm: {plural(failed, 'module')} could not be compiled")
     return 1 if failed else 0
-
-
-def _cache(wanted: Path | None, config: Config) -> Cache:
-    cache = Cache(wanted or default_directory(config.cache_dir, os.environ))
-    if not cache.writable:
-        raise UserError(
-            f"cache directory {cache.directory} is not writable: run this command as its owner, or "
-            "choose another directory with --cache"
-        )
-    return cache
 
 
 def _show(result: Prepared) -> None:

@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.prepare import prepare
 from wsgi_wasm.cli.progress import Progress
-from wsgi_wasm.cli.source import UserError, load_site
+from wsgi_wasm.cli.source import UserError, named_site
 from wsgi_wasm.cli.terminal import say, shown, table
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.code.cache import Cache, check_ours
 from wsgi_wasm.engine.code.pruning import built_modules
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError
-from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.interpreters import NAMES, SUFFIXES, build_command, interpreter
 from wsgi_wasm.interpreters.build import build
 from wsgi_wasm.messages import did_you_mean, size_text
@@ -77,13 +76,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    config = _site(options)
-    cache = Cache(_directory(options, config))
-    if not cache.writable:
-        raise UserError(
-            f"cache directory {cache.directory} is not writable: run this command as its owner, or "
-            "choose another directory with --cache"
-        )
+    config = named_site(options.file)
+    cache = writable_cache(cache_directory(options.cache, config))
     started = time.monotonic()
     progress = Progress(1)
     with progress.compiling("the interpreter"):
@@ -119,8 +113,8 @@ class _State:
 
 
 def _list(options: argparse.Namespace) -> int:
-    config = _site(options)
-    directory = _directory(options, config)
+    config = named_site(options.file)
+    directory = cache_directory(options.cache, config)
     states = [_state(name, directory, _features(config)) for name in NAMES]
     if options.json:
         print(json.dumps(_as_json(states, directory, options), indent=2))
@@ -183,15 +177,6 @@ def _command(one: _State, directory: Path, options: argparse.Namespace) -> str:
     words = ["wsgi-wasm", "interpreter", "build", one.name, str(options.file)]
     words += ["--cache", str(options.cache)] if options.cache is not None else []
     return shlex.join(words)
-
-
-def _site(options: argparse.Namespace) -> Config | None:
-    return load_site(options.file) if options.file is not None else None
-
-
-def _directory(options: argparse.Namespace, config: Config | None) -> Path:
-    directory: Path = options.cache or default_directory(config.cache_dir if config else None, os.environ)
-    return directory
 
 
 def _features(config: Config | None) -> frozenset[str]:
