@@ -71,11 +71,6 @@ class Row:
         """Requests a second, the median of the rounds."""
         return statistics.median(each.requests / each.seconds for each in self.rounds)
 
-    @property
-    def unanswered(self) -> float:
-        """How large the part of the load can be that used CPU time and was not answered when the load ended."""
-        return max(self.clients / each.requests for each in self.rounds)
-
 
 @dataclass(slots=True)
 class Figure:

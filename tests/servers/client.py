@@ -223,17 +223,6 @@ class Connection:
             status=head.status, reason=head.reason, fields=head.fields, body=bytes(body), raw_head=head.raw_head
         )
 
-    def read_slowly(self, total: int, *, step: int, pause: float) -> bytes:
-        """At most `total` raw bytes, `step` at a time with `pause` seconds between; shorter at the connection's end."""
-        data = bytearray()
-        while len(data) < total:
-            piece = self.read_some(min(step, total - len(data)))
-            if not piece:
-                break
-            data += piece
-            time.sleep(pause)
-        return bytes(data)
-
     def ended(self) -> bool:
         """Whether the server closes the connection (a reset counts) before it sends anything more; waits for either."""
         try:
@@ -242,10 +231,6 @@ class Connection:
             return True
         self._pending = data + self._pending
         return not data
-
-    def half_close(self) -> None:
-        """No more from us; we still read."""
-        self.socket.shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
         """Close by a reset, as a killed client does."""

@@ -53,7 +53,6 @@ class Answer:
         self._errors = errors
         self.head: Head | None = None
         self.started = False
-        self.truncated = False
         self._request = request
         self._parser = parser
         self._connection = connection
@@ -105,9 +104,7 @@ class Answer:
     def _counted(self, data: bytes) -> bytes:
         self.length += len(data)
         if self._left is not None:
-            if len(data) > self._left:
-                self.truncated = True
-                data = data[: self._left]
+            data = data[: self._left]
             self._left -= len(data)
         return data
 

@@ -66,8 +66,7 @@ def _in_order(manifest: Manifest) -> Iterator[Trigger]:
 
 
 def _plainness(pattern: RoutePattern) -> tuple[bool, bool]:
-    named = any(segment.startswith(":") for segment in pattern.segments)
-    return named, not pattern.wild
+    return pattern.has_names, not pattern.wild
 
 
 def _variables(manifest: Manifest) -> list[str]:
@@ -127,7 +126,7 @@ def _route(trigger: Trigger, manifest: Manifest, base: Path, taken: dict[str, st
     assert trigger.component is not None
     component = manifest.components[trigger.component]
     lines = [f"  {scalar(path)}:"]
-    if any(segment.startswith(":") for segment in pattern.segments):
+    if pattern.has_names:
         lines += comment(f"was {trigger.route}: the component must read the values of the names from the path", "    ")
     keys = dict(_keys(trigger, pattern, component, manifest, base))
     dirs, remarks = _dirs(component, manifest.path.parent, base)
@@ -153,7 +152,7 @@ def _keys(
 ) -> Iterator[tuple[str, Value]]:
     yield "module", host_path(component.source, base)
     yield "interface", "http" if trigger.wagi is None else "cgi"
-    if not pattern.wild and not any(segment.startswith(":") for segment in pattern.segments):
+    if not pattern.wild and not pattern.has_names:
         yield "exact", True
     if trigger.wagi is None:
         yield "pass_authorization", True

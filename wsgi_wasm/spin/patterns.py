@@ -45,9 +45,9 @@ class RoutePattern(NamedTuple):
         return self.raw.removesuffix("/...")
 
     @property
-    def clean_prefix(self) -> str:
-        """The same of the tidied route; the empty text for `/...`."""
-        return re.sub(r"/(?:\.\.\.|\*)$", "", self.clean)
+    def has_names(self) -> bool:
+        """Whether a part of it stands for any word."""
+        return any(segment.startswith(":") for segment in self.segments)
 
 
 class RouteMatch(NamedTuple, Generic[T]):
@@ -64,7 +64,7 @@ def parse_base(text: str) -> str:
     """The path before every route, "" for none. Raises ValueError, worded to follow
     the quoted text."""
     pattern = parse_pattern(text)
-    if pattern.wild or any(segment.startswith(":") for segment in pattern.segments):
+    if pattern.wild or pattern.has_names:
         raise ValueError("is not a plain path")
     return pattern.clean
 

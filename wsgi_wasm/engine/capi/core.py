@@ -121,12 +121,6 @@ def config_switch(config: int, name: str, value: bool) -> None:
     _short(f"wasmtime_config_{name}_set", None, c_void_p, c_bool)(config, value)
 
 
-def config_number(config: int, name: str, value: int) -> None:
-    """Set a number of the engine's configuration; each is 64 bits wide on the platforms that
-    have a library."""
-    _short(f"wasmtime_config_{name}_set", None, c_void_p, c_uint64)(config, value)
-
-
 def pooling_number(pooling: int, name: str, value: int) -> None:
     """Set a size or count of the pooling allocator:
     `wasmtime_pooling_allocation_config_<name>_set`."""

@@ -109,21 +109,15 @@ def prune_built_modules(
     return removed
 
 
-def prune_rest(cache: Cache, before: float) -> int:
+def prune_rest(cache: Cache, before: float) -> None:
     """Remove what takes no room by itself (remembered digests, locks of artefacts that are gone)
-    and what processes left behind that ended while they wrote; the number of what went."""
-    count = 0
+    and what processes left behind that ended while they wrote."""
     for path in list(cache.directory.iterdir()):
         with contextlib.suppress(OSError):
             changed = path.lstat().st_mtime
             if path.suffix == ".source" and changed < before:
                 path.unlink()
             elif path.suffix == ".lock" and changed < before and not path.with_suffix(".cwasm").exists():
-                if not _removed(path, ()):
-                    continue
+                _removed(path, ())
             elif _LEFT_BEHIND.fullmatch(path.name) and changed < time.time() - DAY:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-            else:
-                continue
-            count += 1
-    return count
