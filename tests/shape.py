@@ -16,7 +16,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,10 +127,10 @@ def late_imports(sources: Sequence[Source]) -> Iterator[str]:
             yield source.place(node.lineno, ast.unparse(node))
 
 
-def imports(source: Source, names: set[str]) -> set[str]:
-    """Which of these modules it imports, wherever in the file. Relative imports, which there are none of, are an
-    error."""
-    wanted = set()
+def imports(source: Source, names: Collection[str]) -> set[str]:
+    """What it imports, wherever in the file: what is taken from a package is named itself where it is one of these
+    modules. Relative imports, which there are none of, are an error."""
+    wanted: set[str] = set()
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             wanted |= {alias.name for alias in node.names}
@@ -139,13 +139,15 @@ def imports(source: Source, names: set[str]) -> set[str]:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
                 wanted.add(whole if whole in names else str(node.module))
-    return wanted & names
+    return wanted
 
 
 def cycles(sources: Sequence[Source]) -> Iterator[str]:
     names = {source.name for source in sources}
     graph = {
-        source.name: {other for other in imports(source, names) if not f"{source.name}.".startswith(f"{other}.")}
+        source.name: {
+            other for other in imports(source, names) & names if not f"{source.name}.".startswith(f"{other}.")
+        }
         for source in sources
     }
     reached = {name: reachable(graph, name) for name in graph}

@@ -4,13 +4,9 @@ held by `test_shape.py`."""
 from __future__ import annotations
 
 import ast
-import functools
 from functools import cache
-from pathlib import Path
 
-import wsgi_wasm
-
-ROOT = Path(wsgi_wasm.__file__).parent
+from shape import PACKAGE, Source, imports, read
 
 # from the top; a module may import what stands below it, and what is in its own package
 LAYERS = [
@@ -38,17 +34,10 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FORBIDDEN = {("engine", "cgi"), ("config", "binary")}
 
 
-@functools.cache
 @cache
-def modules() -> dict[str, Path]:
-    found = {}
-    for path in ROOT.rglob("*.py"):
-        if path.is_relative_to(ROOT / "guestlib"):
-            continue  # runs in guests
-        parts = path.relative_to(ROOT.parent).with_suffix("").parts
-        name = ".".join(parts)
-        found[name.removesuffix(".__init__") if name != "wsgi_wasm.__init__" else name] = path
-    return found
+def modules() -> dict[str, Source]:
+    """By name, without what runs in guests."""
+    return {source.name: source for source in read(PACKAGE) if "guestlib" not in source.path.parts}
 
 
 def room(name: str) -> str:
@@ -56,29 +45,14 @@ def room(name: str) -> str:
     return parts[1] if len(parts) > 1 else "__init__"
 
 
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+def imported(source: Source) -> set[str]:
+    return {name for name in imports(source, modules()) if name.split(".")[0] == PACKAGE.name}
 
 
-@cache
-def imports(path: Path) -> set[str]:
-    wanted = set()
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            wanted |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                wanted.add(whole if whole in modules() else str(node.module))
-    return {name for name in wanted if name.split(".")[0] == "wsgi_wasm"}
-
-
-def type_checking_only(path: Path) -> set[str]:
+def type_checking_only(source: Source) -> set[str]:
     """Imports under `if TYPE_CHECKING:`; they order nothing at run time."""
     wanted = set()
-    for node in ast.walk(parsed(path)):
+    for node in ast.walk(source.tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             for inner in ast.walk(node):
                 if isinstance(inner, ast.ImportFrom):
@@ -92,8 +66,8 @@ def test_every_room_has_a_layer() -> None:
 
 def test_imports_point_downwards() -> None:
     wrong = []
-    for name, path in modules().items():
-        for other in imports(path) - type_checking_only(path):
+    for name, source in modules().items():
+        for other in imported(source) - type_checking_only(source):
             here, there = room(name), room(other)
             if here == there:
                 continue
@@ -123,7 +97,7 @@ def test_imports_point_downwards_in_the_engine() -> None:
     assert set(inside.values()) == set(level)
     wrong = []
     for name, here in inside.items():
-        for other in imports(modules()[name]) - type_checking_only(modules()[name]):
+        for other in imported(modules()[name]) - type_checking_only(modules()[name]):
             there = inside.get(other)
             if there is not None and there != here and level[there] <= level[here]:
                 wrong.append(f"{name} imports {other}")
@@ -131,8 +105,8 @@ def test_imports_point_downwards_in_the_engine() -> None:
 
 
 def test_only_the_engine_knows_wasmtime() -> None:
-    for name, path in modules().items():
-        for node in ast.walk(parsed(path)):
+    for name, source in modules().items():
+        for node in ast.walk(source.tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [str(node.module)]
@@ -144,12 +118,12 @@ IMPURE = {"ctypes", "io", "os", "pathlib", "socket", "subprocess", "sys", "tempf
 
 def test_the_pure_part_is_pure() -> None:
     """`cgi`, `binary` and `messages` are functions of strings and bytes: no files, no engine, no server."""
-    for name, path in modules().items():
+    for name, source in modules().items():
         if room(name) in ("cgi", "binary", "messages"):
-            tree = ast.walk(parsed(path))
+            tree = ast.walk(source.tree)
             names = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
-            tree = ast.walk(parsed(path))
+            tree = ast.walk(source.tree)
             names |= {str(node.module) for node in tree if isinstance(node, ast.ImportFrom)}
             assert not names & IMPURE, name
-            calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+            calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
             assert not any(isinstance(call.func, ast.Name) and call.func.id == "open" for call in calls), name

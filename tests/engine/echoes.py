@@ -18,7 +18,7 @@ from wasmtime import component
 
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings, HostApi, HostState
-from wsgi_wasm.engine.hostcalls.interface import Function, Interface
+from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Function, Interface
 from wsgi_wasm.engine.hostcalls.linker import define
 from wsgi_wasm.engine.run import current
 
@@ -92,6 +92,17 @@ class Written:
         params = " ".join(f'(param "{one}" {self.name(kind)})' for one, kind in zip(names, parameters, strict=False))
         returns = "" if result is None else f"(result {self.name(result)})"
         return f'(export "{name}" (func {params} {returns}))'
+
+
+def imported(interface: AnyInterface, instance: str, known: dict[wit.Resource, str]) -> list[str]:
+    """The import of an interface, and its resources as types, by whose names in `known` later ones refer to them."""
+    types = Written(foreign=dict(known))
+    lines = [types.function(name, one.parameters, one.result) for name, one in interface.functions.items()]
+    parts = [f'(import "{interface.name}" (instance {instance} {" ".join([*types.lines, *lines])}))']
+    for resource in interface.resources:
+        known[resource] = f"$resource{len(known)}"
+        parts.append(f'(alias export {instance} "{resource.name}" (type {known[resource]}))')
+    return parts
 
 
 def quoted(name: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 from wasmtime import component
 
-from engine.echoes import ENGINE, MEMORY, Run, Written, address, api_of, function_of, load
+from engine.echoes import ENGINE, MEMORY, Run, Written, address, api_of, function_of, imported, load
 from engine.test_host_resources import DESKS, OFFICE
 from engine.test_hostcalls import COLOUR, VALUES, caller_text
 from wsgi_wasm import hostapi
@@ -176,14 +176,9 @@ def test_a_refused_resource_can_be_imported() -> None:
 def test_the_hosts_interfaces_are_what_a_component_declares() -> None:
     """A component that imports all interfaces as they are declared finds them, and finds no difference."""
     known: dict[wit.Resource, str] = {}
-    parts = []
+    parts: list[str] = []
     for number, interface in enumerate(interfaces_of(hostapi.APIS).values()):
-        types = Written(foreign=dict(known))
-        lines = [types.function(name, one.parameters, one.result) for name, one in interface.functions.items()]
-        parts.append(f'(import "{interface.name}" (instance $i{number} {" ".join([*types.lines, *lines])}))')
-        for resource in interface.resources:
-            known[resource] = f"$x{len(known)}"
-            parts.append(f'(alias export $i{number} "{resource.name}" (type {known[resource]}))')
+        parts += imported(interface, f"$i{number}", known)
     loaded, linker = linked(f"(component {' '.join(parts)} {MEMORY})", *hostapi.APIS)
     linker.instantiate(wasmtime.Store(ENGINE), loaded)
     linker.close()

@@ -13,7 +13,7 @@ from typing import Any, Generic
 import wasmtime
 from wasmtime import component
 
-from engine.echoes import ENGINE, MEMORY, PADDING, Run, Written, address, function_of, load
+from engine.echoes import ENGINE, MEMORY, PADDING, Run, Written, address, function_of, imported, load
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Binding, Bindings, HostApi
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Function, Interface
@@ -131,12 +131,8 @@ def driver_text(interfaces: Sequence[AnyInterface]) -> tuple[str, dict[str, _Cal
     drive = Written()
     pairs = []
     for i, interface in enumerate(interfaces):
-        types = Written(foreign=dict(known))
-        lines = [types.function(name, one.parameters, one.result) for name, one in interface.functions.items()]
-        imports.append(f'(import "{interface.name}" (instance $i{i} {" ".join([*types.lines, *lines])}))')
+        imports += imported(interface, f"$i{i}", known)
         for resource in interface.resources:
-            known[resource] = f"$resource{len(known)}"
-            imports.append(f'(alias export $i{i} "{resource.name}" (type {known[resource]}))')
             drop = function_of((wit.U32,), None, lambda *_: None)
             calls[f"[drop]{resource.name}"] = call = _Call(len(calls), drop)
             lowered.append(f"(core func $f{call.number} (canon resource.drop {known[resource]}))")

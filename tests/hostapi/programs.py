@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.echoes import MEMORY, Written
+from engine.echoes import MEMORY, imported
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 
 # What a program needs to print (WASI 0.2). Memory below 8192 is the program's own, for data and results.
@@ -27,8 +27,6 @@ _WASI = """
 def program(interface: AnyInterface, texts: dict[int, str], code: str) -> str:
     """The component. `code` calls the interface's functions by their short names (`$open`, `$get`) and prints with
     `$say`, which takes address and length; `texts` lie in memory at their addresses, and 256 is free for results."""
-    types = Written()
-    lines = [types.function(name, one.parameters, one.result) for name, one in interface.functions.items()]
     short = {name.rpartition(".")[2]: name for name in interface.functions}
     lowered = [
         f'(core func ${one} (canon lower (func $api "{name}") (memory $memory) (realloc $realloc)))'
@@ -38,7 +36,7 @@ def program(interface: AnyInterface, texts: dict[int, str], code: str) -> str:
     data = [f'(data (i32.const {at}) "{text}")' for at, text in texts.items()]
     newline = "\n  "
     return f"""(component {_WASI}
- (import "{interface.name}" (instance $api {newline.join([*types.lines, *lines])}))
+ {newline.join(imported(interface, "$api", {}))}
  {MEMORY}
  {newline.join(lowered)}
  (core func $get-stdout (canon lower (func $stdout "get-stdout")))

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from conftest import SiteMaker
+from guests.build import component_text
 from wsgi_wasm import hostapi
 from wsgi_wasm.config.model import Grants
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Bindings
@@ -20,19 +21,7 @@ from wsgi_wasm.engine.hostcalls.interface import Function, Interface
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.outbound import Within
 
-CALLER = """
-(component
-  (import "test:call/f" (instance $i (export "f" (func))))
-  (core func $f (canon lower (func $i "f")))
-  (core instance $given (export "f" (func $f)))
-  (core module $m
-    (import "given" "f" (func $f))
-    (func (export "run") (result i32) (call $f) (i32.const 0)))
-  (core instance $c (instantiate $m (with "given" (instance $given))))
-  (func $run (result (result)) (canon lift (core func $c "run")))
-  (instance $out (export "run" (func $run)))
-  (export "wasi:cli/run@0.2.0" (instance $out)))
-"""
+CALLER = component_text("caller")
 
 PROGRAM = """(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
