@@ -171,19 +171,53 @@ def test_run_says_it(name: str, wsgi_wasm: Command, refused: Path) -> None:
     assert f"{name}.wat: {ADVICE[name][1]}" in done.err
 
 
+def instances(count: int, definitions: str) -> str:
+    """A component that instantiates a core module with these definitions so many times."""
+    return component(f"(core module $x {definitions})" + "(core instance (instantiate $x))" * count)
+
+
+MANY_TABLES = "(table 1 funcref)" * 100
+STATE = "bytes of Wasmtime's own for each instance (functions, globals, imports); at most 4194304 are allowed"
+
 UNSUITABLE = {
-    # what is refused when it is linked, and when it is loaded
     "imports": (
         importing("fd_sing", "fd_write", "fd_dance"),
         f"has unsupported imports: {PREVIEW1}.fd_dance, {PREVIEW1}.fd_sing",
     ),
-    "table": (program("", "(table 100001 funcref)"), "cannot be loaded: "),
+    # What no pool has room for, in programs and in components.
+    "elements": (program("", "(table 100001 funcref)"), "has a table of 100001 elements; at most 100000 are allowed"),
+    "elements-behind-values": (
+        program("", "(table 9 funcref (ref.null func)) (table 100002 funcref)"),
+        "has a table of 100002 elements; at most 100000 are allowed",
+    ),
+    "tables": (program("", "(table 1 funcref)" * 5), "has 5 tables; at most 4 are allowed"),
+    "globals": (program("", "(global i64 (i64.const 0))" * 270_000), STATE),
+    "c-elements": (
+        instances(1, "(table 100001 100009 funcref)"),
+        "has a table of 100001 elements; at most 100000 are allowed",
+    ),
+    "c-tables": (instances(3, MANY_TABLES), "tables; at most 256 are allowed"),
+    "c-memories": (instances(40, "(memory 0)"), "memories; at most 32 are allowed"),
+    "c-core-instances": (instances(1200, ""), "core instances; at most 1000 are allowed"),
+    "c-instances": (
+        component("(component $x)" + "(instance (instantiate $x))" * 501),
+        "instances of components inside it; at most 500 are allowed",
+    ),
+    "c-globals": (instances(1, "(global i64 (i64.const 0))" * 270_000), STATE),
+    "c-globals-together": (
+        instances(90, "(global i64 (i64.const 0))" * 3000),
+        "bytes of Wasmtime's own for each instance",
+    ),
+}
+MEMORY64 = {
+    "memory": program("", '(memory (export "memory") i64 65537)'),
+    "c-memory": component("(core module $x (memory i64 65537)) (core instance (instantiate $x))"),
 }
 
 
 @pytest.mark.parametrize("name", UNSUITABLE)
 @pytest.mark.parametrize("cached", [True, False])
-def test_what_is_refused_after_it_was_compiled(name: str, cached: bool, wsgi_wasm: Command, tmp_path: Path) -> None:
+def test_what_no_guest_may_be(name: str, cached: bool, wsgi_wasm: Command, tmp_path: Path) -> None:
     text, said = UNSUITABLE[name]
     (tmp_path / "x.wat").write_text(text)
     cache = tmp_path / "cache"
@@ -194,6 +228,28 @@ def test_what_is_refused_after_it_was_compiled(name: str, cached: bool, wsgi_was
         done = wsgi_wasm(command, "x.wat", cache=cache)
         assert said in done.text + done.err
         assert "changed while it was compiled" not in done.text + done.err
+
+
+def test_what_no_guest_may_be_is_said_by_compile_and_not_stored(wsgi_wasm: Command, tmp_path: Path) -> None:
+    folder, cache = tmp_path / "unsuitable", tmp_path / "cache"
+    folder.mkdir()
+    cache.mkdir(mode=0o700)
+    for name, (text, _) in UNSUITABLE.items():
+        (folder / f"{name}.wat").write_text(text)
+    done = wsgi_wasm("compile", folder.name, cache=cache)
+    assert done.status == 1
+    for name, (_, said) in UNSUITABLE.items():
+        line = next(line for line in done.text.splitlines() if f"/{name}.wat: failed: " in line)
+        assert said in line
+    stored = {json.loads(note.read_text())["module"] for note in cache.glob("*.json")}
+    assert stored <= {str(folder / "imports.wat")}, "an artefact that nobody can use"
+
+
+@pytest.mark.parametrize("name", MEMORY64)
+def test_a_memory_of_more_than_all_addresses(name: str, wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(MEMORY64[name])
+    site("{engine: {features: [memory64]}, routes: {/: {module: x.wat, memory: 4GiB}}}")
+    assert "has a memory of 4096 MiB" in wsgi_wasm("check", "site.yaml").text
 
 
 def test_too_little_memory(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:

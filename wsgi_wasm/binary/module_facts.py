@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wsgi_wasm.binary import limits
 from wsgi_wasm.binary.component_facts import ComponentFacts, component_from_json, component_to_json
+from wsgi_wasm.binary.tables import read_tables
 from wsgi_wasm.errors import ModuleError
 
 PAGE = 65536
@@ -35,8 +37,8 @@ class Import:
 
 @dataclass(slots=True)
 class ModuleFacts:
-    """Imports, exports by name and kind, the first memory's limits in bytes, and the
-    signature of `_start`."""
+    """Imports, exports by name and kind, the memory's limits in bytes, the signature of `_start`,
+    the number of tables, and the most elements that one begins with."""
 
     imports: list[Import] = field(default_factory=list)
     exports: dict[str, str] = field(default_factory=dict)
@@ -44,9 +46,18 @@ class ModuleFacts:
     memory_maximum: int | None = None
     memory_imported: bool = False
     start_signature: str | None = None
+    tables: int = 0
+    table_largest: int = 0
 
 
 Facts = ModuleFacts | ComponentFacts
+
+
+def check_limits(facts: ModuleFacts) -> None:
+    """Raises ModuleError for a module that no pool of the engine has room for."""
+    limits.check_count(facts.tables, limits.MODULE_TABLES, "tables")
+    limits.check_table_elements(facts.table_largest)
+    limits.check_memory_size(facts.memory_minimum)
 
 
 def to_json(facts: Facts) -> dict[str, Any]:
@@ -86,6 +97,8 @@ class _SectionReader:
             shift += 7
             if shift > 63:
                 raise ModuleError("contains a number that is too long")
+
+    wide_number = number
 
     def take(self, size: int) -> bytes:
         if size > self.end - self.position:
@@ -207,6 +220,10 @@ def _memories(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> 
         _memory(reader, facts)
 
 
+def _tables(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    facts.tables, facts.table_largest = read_tables(reader)
+
+
 def _exports(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
     for _ in range(reader.count()):
         name, kind, index = reader.name(), reader.byte(), reader.number()
@@ -219,6 +236,7 @@ _SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = 
     1: _types,
     2: _imports,
     3: _functions,
+    4: _tables,
     5: _memories,
     7: _exports,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from wsgi_wasm.binary import limits
 from wsgi_wasm.binary.component_types import TypeCopier, extern_name, skip_parts
 from wsgi_wasm.binary.reader import (
     ALIAS,
@@ -25,12 +26,11 @@ from wsgi_wasm.binary.reader import (
     malformed,
     sections,
 )
+from wsgi_wasm.binary.tables import read_tables
 from wsgi_wasm.errors import ModuleError
 
 PAGE = 65536
 MAX_DEPTH = 32  # of components inside each other
-MAX_CORE_INSTANCES = 1000
-MAX_MEMORIES = 32
 SMALL_BOUND = 1 << 20  # bytes; a memory that can never grow past this counts with its own limit
 
 _CORE_MODULE_SORT = 0x11
@@ -39,7 +39,8 @@ _CORE_MODULE_SORT = 0x11
 class Needs(NamedTuple):
     """What one instance takes; `component_instances` are those inside it. `minimum` is what its
     memories begin with, in bytes, and `largest` the most that one of them does; `bounded` is what
-    the small ones can grow to, and `unbounded` the number of the others."""
+    the small ones can grow to, and `unbounded` the number of the others. `table_largest` is the
+    most elements that a table begins with."""
 
     component_instances: int = 0
     core_instances: int = 0
@@ -49,11 +50,14 @@ class Needs(NamedTuple):
     bounded: int = 0
     unbounded: int = 0
     largest: int = 0
+    table_largest: int = 0
 
     def plus(self, other: Needs) -> Needs:
         """Both together."""
         sums = Needs._make(one + two for one, two in zip(self, other, strict=True))
-        return sums._replace(largest=max(self.largest, other.largest))
+        return sums._replace(
+            largest=max(self.largest, other.largest), table_largest=max(self.table_largest, other.table_largest)
+        )
 
 
 @dataclass(slots=True)
@@ -76,11 +80,12 @@ def needs(source: bytes) -> Needs:
     """What an instance of a component takes. Raises ModuleError for more than the
     engine should hold."""
     found = _component(source, 0, len(source), None, 0)
-    if found.core_instances > MAX_CORE_INSTANCES or found.memories > MAX_MEMORIES:
-        raise ModuleError(
-            f"has {found.core_instances} core instances with {found.memories} memories; at most "
-            f"{MAX_CORE_INSTANCES} and {MAX_MEMORIES} are allowed"
-        )
+    limits.check_count(found.core_instances, limits.CORE_INSTANCES, "core instances")
+    limits.check_count(found.component_instances, limits.COMPONENT_INSTANCES, "instances of components inside it")
+    limits.check_count(found.memories, limits.MEMORIES, "memories")
+    limits.check_count(found.tables, limits.TABLES, "tables")
+    limits.check_table_elements(found.table_largest)
+    limits.check_memory_size(found.largest)
     return found
 
 
@@ -189,7 +194,8 @@ def _core_module(source: bytes, start: int, end: int) -> Needs:
             for _ in range(section.count()):
                 found = found.plus(_memory(section))
         elif number == 4:
-            found = found.plus(Needs(tables=section.count()))
+            count, largest = read_tables(section)
+            found = found.plus(Needs(tables=count, table_largest=largest))
         reader.position += size
     return found
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from wsgi_wasm.binary import limits
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.capi.native import native
@@ -25,8 +26,7 @@ TICK = 0.01
 # bytes; a memory up to this size is reset by writing over it, a larger one by giving it back
 SMALL_MEMORY = 1 << 20
 # bytes of address space for each memory, so that no access needs a bounds check
-SLOT_RESERVATION = 4 << 30
-TABLE_ELEMENTS = 100_000
+SLOT_RESERVATION = limits.MEMORY
 
 # Most of the engine's advisories of the last years lie in proposals that CGI programs do not need.
 # Off unless named.
@@ -87,9 +87,12 @@ def engine_with_pool(config: int, instances: int, small: bool, numbers: Mapping[
     pooling = c.pooling_new()
     for name, value in {
         **numbers,
-        "table_elements": TABLE_ELEMENTS,
+        "table_elements": limits.TABLE_ELEMENTS,
         "table_keep_resident": 65536,
-        "max_core_instance_size": 4 << 20,
+        "max_core_instance_size": limits.INSTANCE_STATE,
+        "max_component_instance_size": limits.INSTANCE_STATE,
+        # of asynchronous calls, which are not made: each would be two mappings of the process
+        "total_stacks": 0,
         "max_memory_size": SLOT_RESERVATION,  # a route's own limit is set on its store
         "linear_memory_keep_resident": SMALL_MEMORY if small else 0,
         "max_unused_warm_slots": instances,
@@ -244,8 +247,23 @@ os.register_at_fork(before=_before_fork, after_in_child=_forget)
 
 
 def compile_engine(features: frozenset[str], components: bool = False) -> int:
-    """An engine without a pool, for a process that compiles and then ends."""
-    return int(c.engine_new(new_config(features, components)))
+    """An engine for a process that compiles and then ends: it has the limits of the pools, so that
+    what would not fit into one is refused, and room for nothing."""
+    tables = limits.TABLES if components else limits.MODULE_TABLES
+    memories = limits.MEMORIES if components else 1
+    numbers = {
+        "max_core_instances_per_component": limits.CORE_INSTANCES + 2 * limits.COMPONENT_INSTANCES,
+        "max_memories_per_component": memories,
+        "max_tables_per_component": tables,
+        "max_memories_per_module": memories,
+        "max_tables_per_module": tables,
+        # more than none, or no module could have any
+        "total_tables": tables,
+        "total_memories": 0,
+        "total_core_instances": 0,
+        "total_component_instances": 0,
+    }
+    return engine_with_pool(new_config(features, components), 0, False, numbers)
 
 
 def wat_to_wasm(text: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from wsgi_wasm.errors import ModuleError
@@ -42,6 +43,9 @@ NEVER = (
     ("component model map feature", "maps in a component's types"),
 )
 
+# What an instance takes besides memories and tables, which are counted before.
+_STATE = re.compile(r"instance size does not fit .* requires (\d+) bytes .* maximum of (\d+) bytes")
+
 
 def with_advice(text: str, features: Collection[str]) -> str:
     """Why Wasmtime refuses a module with these features of the engine on. Where it is known what to
@@ -50,6 +54,12 @@ def with_advice(text: str, features: Collection[str]) -> str:
     needed = next((feature for words, feature in NEEDS if words in said), None)
     if needed is not None and needed not in features:
         return f"needs the feature '{needed}', which is disabled: set `engine: {{features: [{needed}]}}` ({text})"
+    size = _STATE.search(said)
+    if size is not None:
+        return (
+            f"needs {size[1]} bytes of Wasmtime's own for each instance (functions, globals, imports); at most "
+            f"{size[2]} are allowed ({text})"
+        )
     never = next((what for words, what in NEVER if words in said), None)
     return f"needs a feature that is not supported: {never} ({text})" if never is not None else text
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgi_wasm.binary.module_facts import Facts, from_json, read_facts, to_json
+from wsgi_wasm.binary.module_facts import Facts, check_limits, from_json, read_facts, to_json
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.code.advice import with_advice
@@ -120,6 +120,7 @@ def compile_source(source: ModuleSource, features: frozenset[str], read: Callabl
     if is_component(binary):
         return Compiled(*compile_component(features, binary))
     facts = read_facts(binary)
+    check_limits(facts)
     engine = compile_engine(features)
     module, vector = ctypes.c_void_p(), c.ByteVec()
     taken(c.module_new(engine, binary, len(binary), ctypes.byref(module)))

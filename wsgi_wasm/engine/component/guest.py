@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
+from wsgi_wasm.binary.limits import TABLE_ELEMENTS
 from wsgi_wasm.engine.capi import component as cc
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi import values as v
@@ -29,7 +30,7 @@ from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.pooled_guest import PooledCode, PooledGuest
 from wsgi_wasm.engine.run import Stop, current, epoch_callback
-from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
+from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 PAGE = 65536

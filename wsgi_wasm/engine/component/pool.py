@@ -79,7 +79,6 @@ class ComponentEngine(Pool[ComponentSlot]):
             key.small,
             {
                 "total_component_instances": instances,
-                "max_component_instance_size": 4 << 20,
                 "max_core_instances_per_component": key.core_instances,
                 "max_memories_per_component": key.memories,
                 "max_tables_per_component": key.tables,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wsgi_wasm.binary.module_facts import ModuleFacts
+from wsgi_wasm.binary.module_facts import ModuleFacts, check_limits
 from wsgi_wasm.engine.program.preview1 import PREVIEW1, PREVIEW1_FUNCTIONS
 from wsgi_wasm.errors import ModuleError
 
@@ -43,3 +43,4 @@ def check_program(facts: ModuleFacts) -> None:
         wrong.append("exports no memory under the name 'memory'")
     if wrong:
         raise ModuleError("; ".join(wrong))
+    check_limits(facts)

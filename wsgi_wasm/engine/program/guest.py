@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from wsgi_wasm.binary.limits import TABLE_ELEMENTS
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
@@ -23,7 +24,7 @@ from wsgi_wasm.engine.program.forwarding import MODULE, forwarding_of
 from wsgi_wasm.engine.program.pool import Engine, Slot
 from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
 from wsgi_wasm.engine.run import Stop
-from wsgi_wasm.engine.runtime import TABLE_ELEMENTS, Runtime
+from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import Unavailable
 
 if TYPE_CHECKING:
