@@ -14,6 +14,7 @@ import pytest
 
 from wsgi_wasm.files import beneath
 from wsgi_wasm.files.beneath import (
+    Folder,
     Outside,
     is_file_beneath,
     open_beneath,
@@ -148,14 +149,51 @@ def test_names_that_are_not_text(root: Path) -> None:
     assert read_beneath(root, name) == b"coffee"
 
 
-def test_the_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "current").symlink_to("root")
-    assert read_beneath(tmp_path / "current", "sub/file") == b"sub/file"
-    assert read_beneath(tmp_path / "current", "around") == b"file"
-    with pytest.raises(Outside):
-        read_beneath(tmp_path / "current", "out")
+def test_a_root_that_has_become_a_link(root: Path, tmp_path: Path) -> None:
+    """It was resolved when somebody chose it; whoever has put a link in its place since was somebody else."""
+    root.rename(tmp_path / "moved")
+    root.symlink_to("moved")
+    for name in (".", "sub/file", "around"):
+        with pytest.raises(OSError) as caught:  # noqa: PT011
+            read_beneath(root, name)
+        assert caught.value.errno == errno.ELOOP
     with pytest.raises(NotADirectoryError):
-        read_beneath(root / "file", "x")
+        read_beneath(tmp_path / "moved" / "file", "x")
+
+
+def inode(folder: Folder) -> int:
+    descriptor = folder.open()
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
+
+
+def test_a_folder_is_what_its_path_led_to(root: Path, tmp_path: Path) -> None:
+    current = tmp_path / "current"
+    current.symlink_to("root")
+    folder = Folder.at(current / "folder")
+    assert inode(folder) == (root / "sub").stat().st_ino
+    current.unlink()
+    current.symlink_to("secret")
+    assert inode(folder) == (root / "sub").stat().st_ino, "only who reads the path again follows another link"
+    swap(root)
+    with pytest.raises(OSError, match="symbolic link"):
+        folder.open()
+    with pytest.raises(NotADirectoryError):
+        Folder.at(root / "file").open()
+    with pytest.raises(FileNotFoundError):
+        Folder.at(root / "nothing").open()
+
+
+def test_a_folder_whose_links_may_change(root: Path) -> None:
+    folder = Folder(root, "folder/deep")
+    assert inode(folder) == (root / "sub" / "deep").stat().st_ino
+    (root / "folder").unlink()
+    (root / "folder").symlink_to("../secret")
+    (root.parent / "secret" / "deep").mkdir()
+    with pytest.raises(Outside):
+        folder.open()
 
 
 def test_a_directory_is_opened(root: Path) -> None:

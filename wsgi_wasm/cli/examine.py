@@ -100,7 +100,8 @@ def examine(route: Route, modules: Modules) -> Examined:
         case ModuleTarget(path=path):
             _examine_module(found, path, path.name, modules)
             if route.interface == "wws":
-                _examine_sidecar(found, path.with_suffix(".toml"), path.parent)
+                folder = Path(os.path.realpath(path.parent))
+                _examine_sidecar(found, folder / f"{path.stem}.toml", folder)
         case DirectoryTarget() as target:
             for suffix, interpreter in target.interpreters.items():
                 name = f"interpreter of {suffix}: {interpreter.module.name}"

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wsgi_wasm.files.beneath import Folder
+
 # Engine features that a site may switch on; each widens what a hostile module can reach, so nothing
 # else is offered.
 FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
@@ -18,10 +20,11 @@ INTERFACES = ("auto", "cgi", "http", "wws", "raw")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dir:
     """A host directory that a guest sees as `guest`, an absolute path without `.`, `..` or a slash
-    at its end."""
+    at its end. `host` is its path as it was given, `folder` is what that led to then."""
 
     guest: str
     host: Path
+    folder: Folder
     writable: bool
 
 

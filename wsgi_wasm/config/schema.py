@@ -236,7 +236,8 @@ _key(ANY_ROUTE, "send_timeout", Limits, v.LIFETIME, "60s", "30s",
 # Entries ------------------------------------------------------------------------------------------
 
 _key("dir", "path", (Dir, "host"), v.HOST_PATH, NO_DEFAULT, "./out",
-     "The host directory. If this is the only key, you can write just the path.")
+     "The host directory. If this is the only key, you can write just the path. Links in it are followed when the file "
+     "is read; after that, the directory that they led to is used.")
 _key("dir", "writable", Dir, v.FLAG, False, "true",
      "Whether guests may change files in the directory.")
 

@@ -13,6 +13,7 @@ from wsgi_wasm.config.model import Dir
 from wsgi_wasm.config.nodes import Reading, ScalarNode, written
 from wsgi_wasm.config.schema import TABLE
 from wsgi_wasm.config.section import NO_DEFAULT, Key
+from wsgi_wasm.files.beneath import Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def dirs_of(settings: Settings) -> tuple[PlacedDir, ...]:
     placed = []
     for guest, setting in settings["dirs"].value.items():
         entry = merged(defaults_of("dir"), setting.value)
-        if value_of(entry, "path") is not None:
-            placed.append(PlacedDir(Dir(guest=guest, **fields_of(Dir, entry)), setting))
+        path = value_of(entry, "path")
+        if path is not None:
+            placed.append(PlacedDir(Dir(guest=guest, folder=Folder.at(path), **fields_of(Dir, entry)), setting))
     return tuple(placed)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.outcome import Outcome
+from wsgi_wasm.files.beneath import Folder
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
@@ -61,11 +62,11 @@ class RunLimits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Preopen:
-    """A directory that the guest may use: its path in the guest, its path on the host, and whether
-    it may write."""
+    """A directory that the guest may use: its path in the guest, where it is on the host, and
+    whether it may write."""
 
     guest: bytes
-    host: bytes
+    folder: Folder
     writable: bool
 
 

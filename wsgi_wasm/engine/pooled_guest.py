@@ -14,6 +14,8 @@ from wsgi_wasm.engine.guest import Invocation, Linked, Preopen, RunLimits, numbe
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.engine.runtime import Pool, Runtime
 from wsgi_wasm.errors import Unavailable
+from wsgi_wasm.files.by_path import with_path_of
+from wsgi_wasm.messages import escaped, quote, reason
 
 SlotT = TypeVar("SlotT")
 
@@ -69,10 +71,26 @@ def wasi_config(preopens: Sequence[Preopen]) -> int:
     """A new `wasi_config_t` with what a guest sees of the disk. Raises Unavailable."""
     config = int(c.wasi_new())
     for preopen in preopens:
-        if not c.wasi_preopen(config, preopen.host, preopen.guest, preopen.writable):
+        try:
+            opened = _give(config, preopen)
+        except OSError as error:
             c.wasi_delete(config)
-            raise Unavailable(
-                f"directory {os.fsdecode(preopen.host)!r} (in the guest {os.fsdecode(preopen.guest)!r}) "
-                "cannot be opened"
-            )
+            raise _not_opened(preopen, f": {reason(error)}") from None
+        if not opened:
+            c.wasi_delete(config)
+            raise _not_opened(preopen, "")
     return config
+
+
+def _give(config: int, preopen: Preopen) -> bool:
+    # Wasmtime takes a path and follows what links it has by then, so the directory is opened here.
+    directory = preopen.folder.open()
+    try:
+        return bool(with_path_of(directory, lambda path: c.wasi_preopen(config, path, preopen.guest, preopen.writable)))
+    finally:
+        os.close(directory)
+
+
+def _not_opened(preopen: Preopen, why: str) -> Unavailable:
+    guest = quote(os.fsdecode(preopen.guest))
+    return Unavailable(f"directory {escaped(preopen.folder.path)} (in the guest {guest}) cannot be opened{why}")

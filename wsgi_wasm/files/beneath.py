@@ -13,13 +13,16 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Self
 
 from wsgi_wasm.messages import escaped
 
 _OPENAT2 = 437  # the number of the system call, on every processor that Wasmtime knows
+_HERE = -100  # AT_FDCWD
 _RESOLVE_NO_SYMLINKS, _RESOLVE_BENEATH = 0x04, 0x08
 
 
@@ -28,6 +31,34 @@ class Outside(OSError):
 
     def __init__(self, root: Path, name: str) -> None:
         super().__init__(errno.EXDEV, f"{escaped(name)} is outside {escaped(root)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A directory that is opened anew for each use, and never another one in its place.
+
+    `root` is a path without links: whoever grants the directory chose it, so it was resolved when
+    that was read, and a link that stands in it now was put there by somebody else. `name` is below
+    it, and may have links as long as they come back.
+    """
+
+    root: Path
+    name: str = "."
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """The directory that a path leads to now."""
+        return cls(Path(os.path.realpath(path)))
+
+    @property
+    def path(self) -> Path:
+        """Where it is, for messages and comparisons."""
+        return self.root / self.name
+
+    def open(self) -> int:
+        """A descriptor (O_PATH) of the directory. Raises Outside, OSError."""
+        flags = os.O_PATH | os.O_DIRECTORY
+        return open_real(self.root, flags) if self.name == "." else open_beneath(self.root, self.name, flags)
 
 
 class _OpenHow(ctypes.Structure):
@@ -40,21 +71,24 @@ def open_beneath(root: Path, name: str, flags: int) -> int:
     """A descriptor of what `name` leads to from the directory `root`, with the flags of open(2),
     O_CREAT excepted.
 
-    `root` is taken as it is, and may be a link; `name` may be `.`, and may have links and `..` as
-    long as they come back. Raises Outside, OSError; ValueError for a name with a NUL.
+    `root` is a path without links; `name` may be `.`, and may have links and `..` as long as they
+    come back. Raises Outside, OSError; ValueError for a name with a NUL.
     """
-    with _opened(root) as directory:
+    directory = open_real(root, os.O_PATH | os.O_DIRECTORY)
+    try:
         if _is_plain(name):
             with suppress(_HasLinks):
                 return _open_plain(directory, name, flags)
-        real = real_beneath(root, name).relative_to(os.path.realpath(root))
+        real = real_beneath(root, name).relative_to(root)
         return _open_plain(directory, str(real), flags)
+    finally:
+        os.close(directory)
 
 
 def open_real(path: Path, flags: int) -> int:
-    """A descriptor of a path that was resolved before. Raises OSError if it has a link by now."""
-    with _opened(Path("/")) as directory:
-        return _open_plain(directory, str(path).lstrip("/"), flags)
+    """A descriptor of an absolute path that was resolved before. Raises OSError if it has a link by
+    now."""
+    return _open_plain(_HERE, str(path), flags)
 
 
 def stat_beneath(root: Path, name: str) -> os.stat_result:
@@ -90,7 +124,7 @@ def real_beneath(root: Path, name: str) -> Path:
     """Where `name` leads to: a path without links, for those who cannot take a descriptor. Raises
     as `open_beneath`."""
     real = Path(os.path.realpath(root / name, strict=True))
-    if not real.is_relative_to(os.path.realpath(root)):
+    if not real.is_relative_to(root):
         raise Outside(root, name)
     return real
 
@@ -99,7 +133,7 @@ class _HasLinks(OSError):
     """A part of a name is a symbolic link."""
 
     def __init__(self) -> None:
-        super().__init__(errno.ELOOP, os.strerror(errno.ELOOP))
+        super().__init__(errno.ELOOP, "a symbolic link has been put in its place, or in that of a folder above it")
 
 
 def _is_plain(name: str) -> bool:
@@ -108,37 +142,49 @@ def _is_plain(name: str) -> bool:
 
 
 def _open_plain(directory: int, name: str, flags: int) -> int:
-    """Open a plain name from a directory. Raises _HasLinks, OSError."""
-    raw = os.fsencode(name)
-    if b"\0" in raw:
-        raise ValueError("embedded null byte")  # as from `open`; to C the name would end there
-    parts = [part for part in raw.split(b"/") if part not in (b"", b".")] or [b"."]
+    """Open a plain name from a directory, or a path. Raises _HasLinks, OSError."""
+    plain = _plain(name)
     try:
-        return _openat2(directory, b"/".join(parts), flags | os.O_CLOEXEC)
+        return _openat2(directory, plain, flags | os.O_CLOEXEC)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _HasLinks from None
         # The kernel is older, or a filter of system calls (seccomp) does not know it.
         if error.errno not in (errno.ENOSYS, errno.EPERM):
             raise OSError(error.errno, error.strerror, name) from None
-    return _walk(directory, parts, flags | os.O_CLOEXEC)
+    return _walk(directory, plain.split(b"/"), flags | os.O_CLOEXEC)
+
+
+@lru_cache(1024)
+def _plain(name: str) -> bytes:
+    """A name as the system takes it, without empty parts. Raises ValueError."""
+    raw = os.fsencode(name)
+    if b"\0" in raw:
+        raise ValueError("embedded null byte")  # as from `open`; to C the name would end there
+    parts = [part for part in raw.split(b"/") if part not in (b"", b".")] or [b"."]
+    return (b"/" if raw.startswith(b"/") else b"") + b"/".join(parts)
 
 
 def _openat2(directory: int, name: bytes, flags: int) -> int:
-    how = _OpenHow(flags=flags, resolve=_RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS)
-    arguments = ctypes.c_int(directory), ctypes.c_char_p(name), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
-    descriptor = int(_libc.syscall(ctypes.c_long(_OPENAT2), *arguments))
+    descriptor = int(_syscall(_OPENAT2, directory, name, _how(flags, name.startswith(b"/")), ctypes.sizeof(_OpenHow)))
     if descriptor < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return descriptor
 
 
+@cache
+def _how(flags: int, absolute: bool) -> ctypes.Array[ctypes.c_char]:
+    resolve = _RESOLVE_NO_SYMLINKS if absolute else _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS
+    return ctypes.create_string_buffer(bytes(_OpenHow(flags=flags, resolve=resolve)))
+
+
 def _walk(directory: int, parts: list[bytes], flags: int) -> int:
     """The same, name by name."""
-    here = os.dup(directory)
+    # The first part of a path is nothing.
+    here = os.dup(directory) if parts[0] else os.open("/", os.O_PATH | os.O_CLOEXEC)
     try:
-        for part in parts[:-1]:
+        for part in filter(None, parts[:-1]):
             below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
             os.close(here)
             here = below
@@ -161,14 +207,6 @@ def _refuse_link(info: os.stat_result) -> None:
         raise _HasLinks
 
 
-@contextmanager
-def _opened(root: Path) -> Iterator[int]:
-    descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
+_syscall.argtypes = ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t
+_syscall.restype = ctypes.c_long

@@ -79,7 +79,7 @@ class Program:
         self._protocols = settings.protocols
         self._interface = route.interface
         self._limits = route.limits
-        self._preopens = tuple(Preopen(os.fsencode(d.guest), os.fsencode(d.host), d.writable) for d in settings.dirs)
+        self._preopens = tuple(Preopen(os.fsencode(d.guest), d.folder, d.writable) for d in settings.dirs)
         self._bindings = bindings
         self._ready: tuple[Guest, GuestProtocol] | None = None
 

@@ -14,6 +14,7 @@ from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarg
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import NotFound
+from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
@@ -29,11 +30,15 @@ _KEPT_PROGRAMS = 1024  # programs of a directory route whose linking is remember
 def of_script(
     interpreter: Interpreter, directory: Path, script: str, dirs: Iterable[Dir]
 ) -> tuple[list[str], tuple[Dir, ...]]:
-    """Arguments and directories for a script below `directory`, whose name there begins
-    with a slash."""
+    """Arguments and directories for a script below `directory` (a path without links), whose name
+    there begins with a slash."""
     arguments = [argument.replace("{script}", script) for argument in interpreter.args]
     # The scripts are what an interpreter reads, so it sees them as the root of its file system.
-    return arguments, (Dir(guest="/", host=directory, writable=False), *dirs, *interpreter.dirs)
+    return arguments, (
+        Dir(guest="/", host=directory, folder=Folder(directory), writable=False),
+        *dirs,
+        *interpreter.dirs,
+    )
 
 
 def _nothing(request: Request) -> ProgramMatch:

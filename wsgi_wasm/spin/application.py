@@ -11,6 +11,7 @@ from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config import Config, Dir, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.config.compose import needs_itself
 from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.messages import reason
 from wsgi_wasm.spin.files import Files, select
 from wsgi_wasm.spin.grants import component_grants
@@ -100,7 +101,7 @@ def load_application(
         if files and not reading.problems:
             copies = _copied(files, cache_directory, reading)
             snapshots += copies
-            mounted = (Dir(guest="/", host=copy.path, writable=False) for copy in copies)
+            mounted = (Dir(guest="/", host=copy.path, folder=Folder.at(copy.path), writable=False) for copy in copies)
             made = replace(made, dirs=(*mounted, *made.dirs))
         routes[component.id, wagi] = made
     compose = _compositions(manifest, reading)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from wsgi_wasm.cgi import abnf
 from wsgi_wasm.cgi.names import is_reserved
@@ -17,7 +18,7 @@ from wsgi_wasm.config.model import Dir, DirectoryTarget, ModuleTarget, Route
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ModuleError, NotFound
-from wsgi_wasm.files.beneath import Outside, is_file_beneath, read_beneath, real_beneath
+from wsgi_wasm.files.beneath import Folder, Outside, is_file_beneath, read_beneath
 from wsgi_wasm.files.stamp import identity, stamp
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
 from wsgi_wasm.gateway.programs import Programs, of_script
@@ -35,6 +36,17 @@ MOST_WORKERS = 10_000  # of one project
 WorkerProtocols = Callable[[Mapping[str, str], str], Mapping[str, GuestProtocol]]
 """Makes the protocols of a worker with these variables, whose keys and values are those
 of a namespace."""
+
+
+class _Place(NamedTuple):
+    """Where a worker is: its file, which module has its code, its path in the project (with a slash
+    before; "" for one that is in none), and the folder (a path without links) beneath which is
+    what its sidecar names."""
+
+    root: Path
+    file: Path
+    module: Path
+    script: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,7 @@ class Workers:
         self._known: dict[Path, _Known] = {}
         self._changing = threading.Lock()
         self._project = Project(route.target) if isinstance(route.target, DirectoryTarget) else None
+        self._beside = _real_folder(route.target.path) if isinstance(route.target, ModuleTarget) else None
 
     def files(self) -> list[Path]:
         """As `ProgramFinder.files`."""
@@ -64,8 +77,9 @@ class Workers:
         """As `ProgramFinder.find`. Raises ModuleError for a sidecar with mistakes."""
         if self._project is not None:
             return self._in_project(request, self._project)
-        if isinstance(self._route.target, ModuleTarget):
-            return self.dropped_in(request, self._route.target.path)
+        if isinstance(self._route.target, ModuleTarget) and self._beside is not None:
+            file = self._route.target.path
+            return self._alone(request, self._beside / file.name, file)
         return self._programs.find(request)
 
     def _in_project(self, request: Request, project: Project) -> ProgramMatch:
@@ -73,34 +87,42 @@ class Workers:
         found = project.layout().find(path)
         if found is None:
             raise NotFound(f"no worker for {quote(path, 200)}")
-        program = self._worker(project.directory / found.file, f"/{found.file}")
+        file = project.directory / found.file
+        program = self._worker(_Place(project.directory, file, file, f"/{found.file}"))
         name = os.fsencode(path.rstrip("/")).decode("latin-1")
         return ProgramMatch(program, request.script_name + name, "", None, found.params)
 
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """As `ProgramFinder.dropped_in`."""
-        return ProgramMatch(self._worker(file, ""), request.script_name, request.path_info, None)
+        # Its owner may move the folder at any time: file and sidecar are those of one folder.
+        real = _real_folder(file) / file.name
+        return self._alone(request, real, real)
 
-    def _worker(self, file: Path, script: str) -> Program:
-        beside = file.with_suffix(".toml")
+    def _alone(self, request: Request, file: Path, module: Path) -> ProgramMatch:
+        """A worker that is no part of a project."""
+        program = self._worker(_Place(file.parent, file, module, ""))
+        return ProgramMatch(program, request.script_name, request.path_info, None)
+
+    def _worker(self, place: _Place) -> Program:
+        beside = place.file.with_suffix(".toml")
         current = stamp(beside)
-        known = self._known.get(file)
+        known = self._known.get(place.file)
         if known is None or known.stamp != current:
             with self._changing:
-                known = self._known[file] = self._make(file, script, beside, current)
+                known = self._known[place.file] = self._make(place, beside, current)
                 if len(self._known) > MOST_WORKERS:
                     del self._known[next(iter(self._known))]
         return known.program
 
-    def _make(self, file: Path, script: str, beside: Path, current: str) -> _Known:
-        root = self._project.directory if self._project is not None else file.parent
+    def _make(self, place: _Place, beside: Path, current: str) -> _Known:
+        root, file, module, script = place
         sidecar = sidecar_of(beside, root, self._route.env) if current else Sidecar()
         if sidecar.ignored:
             log.warning("%s: not supported: %s", escaped(beside), listed(sidecar.ignored))
         route, project = self._route, self._project
         taken = {d.guest for d in route.dirs}
         dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
-        arguments, env, module = list(route.args), {**sidecar.variables, **route.env}, file
+        arguments, env = list(route.args), {**sidecar.variables, **route.env}
         if project is not None and (interpreter := project.interpreters.get(file.suffix)) is not None:
             arguments, dirs = of_script(interpreter, project.directory, script, dirs)
             env, module = {**env, **interpreter.env}, interpreter.module
@@ -109,10 +131,14 @@ class Workers:
         return _Known(Program(self._modules.module(module), route, settings, self._programs.bindings), current)
 
 
+def _real_folder(file: Path) -> Path:
+    return Path(os.path.realpath(file.parent))
+
+
 def sidecar_of(path: Path, root: Path, env: Mapping[str, str]) -> Sidecar:
-    """What a file beneath `root` says, values like `$NAME` taken from the route's `env`: who may
-    write workers has no claim to the server's own environment. Raises ModuleError, which takes down
-    the one worker: the original would serve it without.
+    """What a file beneath `root` (a path without links) says, values like `$NAME` taken from the
+    route's `env`: who may write workers has no claim to the server's own environment. Raises
+    ModuleError, which takes down the one worker: the original would serve it without.
     """
     try:
         sidecar = read_sidecar(read_beneath(root, str(path.relative_to(root))), env)
@@ -133,15 +159,14 @@ def folders_of(sidecar: Sidecar, beside: Path, root: Path) -> Iterator[Dir]:
     `root`, only the site's file can give. Raises ModuleError."""
     for source, target in sidecar.folders:
         wrong = f"{escaped(beside)}: folders: {quote(source)}"
+        folder = Folder(root, os.path.join(beside.parent.relative_to(root), source))
         try:
-            host = real_beneath(root, os.path.join(beside.parent.relative_to(root), source))
+            os.close(folder.open())
         except Outside:
             raise ModuleError(f"{wrong} is outside {escaped(root)}: list it in the route's dirs") from None
         except OSError:
             raise ModuleError(f"{wrong} is not a directory") from None
-        if not host.is_dir():
-            raise ModuleError(f"{wrong} is not a directory")
-        yield Dir(guest=os.path.normpath(target), host=host, writable=False)
+        yield Dir(guest=os.path.normpath(target), host=folder.path, folder=folder, writable=False)
 
 
 class Project:

@@ -75,7 +75,7 @@ class ComponentGuest(PooledGuest[ComponentSlot]):
         calls_host = self._outbound or not all(one.is_wasi for one in linked.facts.imports)
         super().__init__(linked, limits, preopens, bool(preopens) or calls_host or linked.facts.waits)
         self._begins_threads = True
-        directories = tuple(os.path.realpath(os.fsdecode(preopen.host)) for preopen in preopens)
+        directories = tuple(os.path.realpath(preopen.folder.path) for preopen in preopens)
         self._access = Access(bindings, directories, calls_host)
         self.memory = memory_each(linked.facts, limits.memory)
 
