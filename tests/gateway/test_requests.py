@@ -211,9 +211,9 @@ HOSTS = {
     "a.b.cdn.example": "cdn",
     "cdn.example": "wrapped",
     "other.example": "top",
-    "": "top",
+    "": "400",
     "[::1]:80": "top",
-    "shop.example@evil": "top",
+    "shop.example@evil": "400",
     "evil.shop.example": "top",
 }
 

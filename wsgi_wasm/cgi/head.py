@@ -29,9 +29,9 @@ _LENGTH_LIMIT = 2**63
 class HeadParser:
     """Takes a guest's output piece by piece until the head is whole. One object per answer.
 
-    `limit` is in bytes, line ends and the closing empty line included. `allowed` names, in lower
-    case, the server-control fields (`X-Sendfile`) that may pass. `max_fields` counts header lines
-    of every kind.
+    `limit` is in bytes, line ends and the closing empty line included. `allowed` names, as
+    `names.dashed` gives them, the server-control fields (`X-Sendfile`) that may pass. `max_fields`
+    counts header lines of every kind.
     """
 
     __slots__ = ("_allowed", "_buffer", "_limit", "_max_fields", "_whole", "body")
@@ -117,12 +117,12 @@ def _parse(raw: bytes, allowed: frozenset[str], max_fields: int) -> Head:
     if len(pairs) != lines:
         raise BadGateway(_first_fault(text))
     for name, value in pairs:
-        lower = name.lower()
-        handle = _HANDLERS.get(lower)
+        known = names.dashed(name)
+        handle = _HANDLERS.get(known)
         value = value.strip(" \t")
         if handle is not None:
             handle(draft, name, value)
-        elif lower in allowed or not names.is_server_control(lower):
+        elif known in allowed or not names.is_server_control(known):
             draft.fields.append((name, value))
     return _decide(draft, len(pairs))
 
@@ -138,7 +138,7 @@ def _decide(draft: _HeadDraft, lines: int) -> Head:
     fields = tuple(draft.fields)
     if draft.connection:
         # RFC 9110 7.6.1: the fields that Connection names belong to the connection, too.
-        fields = tuple(pair for pair in fields if pair[0].lower() not in draft.connection)
+        fields = tuple(pair for pair in fields if names.dashed(pair[0]) not in draft.connection)
     status, reason = draft.status, draft.reason
     if draft.first_line is not None:
         first, phrase = draft.first_line
@@ -218,7 +218,7 @@ def _content_type(draft: _HeadDraft, name: str, value: str) -> None:
     if draft.content_type is not None:
         raise BadGateway("Content-Type appears twice")
     draft.content_type = value
-    draft.fields.append((name, value))
+    draft.fields.append((name.replace("_", "-"), value))
 
 
 def _location(draft: _HeadDraft, name: str, value: str) -> None:
@@ -231,7 +231,7 @@ def _location(draft: _HeadDraft, name: str, value: str) -> None:
 
 
 def _connection(draft: _HeadDraft, name: str, value: str) -> None:
-    draft.connection += [option.strip(" \t").lower() for option in value.split(",")]
+    draft.connection += [names.dashed(option.strip(" \t")) for option in value.split(",")]
 
 
 def _transfer_encoding(draft: _HeadDraft, name: str, value: str) -> None:

@@ -14,12 +14,11 @@ from urllib.parse import quote
 
 from wsgi_wasm.cgi import abnf, names
 from wsgi_wasm.cgi.environment import own_variables
+from wsgi_wasm.cgi.target import DEFAULT_PORTS, raw_target, split_target
 from wsgi_wasm.errors import BadRequest
 
 # What RFC 3986 3.3 allows in a path besides letters and digits, and `quote` would escape.
 _PATH_SAFE = "/!$&'()*+,;=:@~"
-
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 # Variables that a server sets where it knows them; they keep their names. Servers set empty ones
 # where they do not.
@@ -226,19 +225,18 @@ def server_port(environ: Mapping[str, Any]) -> str:
     if port.isascii() and port.isdigit():
         return port
     # Under a Unix socket a server takes this from `Host`, or has none.
-    return _DEFAULT_PORTS.get(environ.get("wsgi.url_scheme") or "http", "80")
+    return DEFAULT_PORTS.get(environ.get("wsgi.url_scheme") or "http", "80")
 
 
 def request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -> str:
     """The request target as the client wrote it, in origin-form, where the server tells; else
     put together again."""
-    target: str = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
+    target = raw_target(environ)
     if target.startswith("/") or target == "*":
         return target
-    absolute = abnf.SCHEME_AND_AUTHORITY.match(target)
-    if absolute:
-        rest = target[absolute.end() :]
-        return rest if rest.startswith("/") else "/" + rest
+    scheme, _, rest = split_target(target)
+    if scheme:
+        return rest
     path = quote(as_bytes(script_name + path_info), safe=_PATH_SAFE) or "/"
     query = environ.get("QUERY_STRING")
     return f"{path}?{query}" if query else path

@@ -7,6 +7,8 @@ environ, without `HTTP_`: upper-case, with underscores.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 # Meta-variables -----------------------------------------------------------------------------------
 
 # What one request decides. A configured value would override the server's word (CVE-2025-65082 was
@@ -44,6 +46,22 @@ def is_reserved(name: str) -> bool:
     names when it is applied.
     """
     return name in RESERVED_VARIABLES or name.startswith(RESERVED_PREFIXES)
+
+
+# Request methods ----------------------------------------------------------------------------------
+
+# What no guest is asked to answer: a tunnel is no response (RFC 9110 9.3.6), and an echo of the
+# request shows credentials to scripts (RFC 9110 9.3.8; `TRACK` is IIS's word for it).
+REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
+
+# What `Allow` says where a route takes every method: the other registered ones of RFC 9110 9.3 and
+# RFC 5789.
+USUAL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+def is_refused(method: str) -> bool:
+    """Whether no guest gets requests of this method. Programs compare without case, too."""
+    return method not in USUAL_METHODS and method.upper() in REFUSED_METHODS
 
 
 # Request headers ----------------------------------------------------------------------------------
@@ -114,7 +132,25 @@ SERVER_CONTROL_FIELDS = frozenset({"x-sendfile", "x-sendfile2", "x-sendfile-temp
 SERVER_CONTROL_PREFIXES = ("x-accel-", "x-reproxy-", "x-lighttpd-", "x-litespeed-", "x-envoy-")
 
 
+def dashed(field: str) -> str:
+    """The name that a response field is judged by: lower-case, and with dashes.
+
+    What reads it behind us may take `X_Sendfile` for `X-Sendfile`, as whatever turns names into
+    variables does. So a guest gains nothing by the other spelling.
+    """
+    return field.lower().replace("_", "-")
+
+
+def passes(field: str, allowed: Container[str]) -> bool:
+    """Whether a field of an answer may go to the server: neither the connection's nor the server's
+    own, and no order to the front server but those in `allowed` (as `dashed` gives them)."""
+    known = dashed(field)
+    if known in HOP_BY_HOP_FIELDS or known in FRONT_SERVER_FIELDS:
+        return False
+    return known in allowed or not is_server_control(known)
+
+
 def is_server_control(field: str) -> bool:
-    """Whether a front server may obey the response field `field` (lower-case) instead
+    """Whether a front server may obey the response field `field` (as `dashed` gives it) instead
     of forwarding it."""
     return field in SERVER_CONTROL_FIELDS or field.startswith(SERVER_CONTROL_PREFIXES)

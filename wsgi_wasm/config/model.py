@@ -188,8 +188,8 @@ class Route:
 
     `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `target` is
     None where a `selectable` route only lends its settings, and for `handler`. `methods` None
-    means any. `response_fields` are lower-case. `line` is where the file has the route, 0 where
-    it has not.
+    means any. `response_fields` are lower-case, with dashes. `line` is where the file has the
+    route, 0 where it has not.
     """
 
     name: str

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from wsgi_wasm.cgi.names import BODY_HEADERS, HOP_BY_HOP_FIELDS, PROXY_HEADERS, is_reserved
+from wsgi_wasm.cgi.names import BODY_HEADERS, HOP_BY_HOP_FIELDS, PROXY_HEADERS, dashed, is_refused, is_reserved
 from wsgi_wasm.messages import did_you_mean, quote
 
 # For the JSON Schema too, so without anything that ECMA's expressions lack. `TOKEN` is RFC
@@ -228,6 +228,8 @@ def endpoint(text: str, port: int) -> tuple[str, int]:
 def method(text: str) -> str:
     """A request method (RFC 9110 9.1), which is case-sensitive; the registered
     ones are upper-case."""
+    if is_refused(text):
+        raise ValueError("is never given to a guest: it gets 405")
     if re.fullmatch(METHOD, text):
         return text
     if re.fullmatch(TOKEN, text):
@@ -264,10 +266,10 @@ def request_header(text: str) -> str:
 
 
 def response_field(text: str) -> str:
-    """A response field's name, in lower case."""
+    """A response field's name, as fields are judged by it: in lower case, with dashes."""
     _token(text)
-    name = text.lower()
-    if name in HOP_BY_HOP_FIELDS or name in ("transfer-encoding", "content-length"):
+    name = dashed(text)
+    if name in HOP_BY_HOP_FIELDS or name in ("transfer-encoding", "content-length", "status"):
         raise ValueError("belongs to the connection, which only the server controls")
     return name
 

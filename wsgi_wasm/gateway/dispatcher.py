@@ -11,6 +11,8 @@ from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from wsgi_wasm.cgi.message import REASONS
+from wsgi_wasm.cgi.names import USUAL_METHODS, is_refused
+from wsgi_wasm.cgi.target import host_asked, host_variables, raw_target, split_target
 from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError, Unavailable
 from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
@@ -18,6 +20,7 @@ from wsgi_wasm.gateway.routing import Match, Router
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication
 
 MAX_LOCAL_REDIRECTS = 10
+SERVER_AS_A_WHOLE = "*"  # asterisk-form
 
 
 class Handler(Protocol):
@@ -46,7 +49,7 @@ class Dispatcher:
         self._observers = observers
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        match = self._router.match(environ.get("HTTP_HOST", ""), environ.get("PATH_INFO", ""))
+        match = self._router.match(*_asked(environ))
         if match is None:
             return self._fallback(environ, start_response)
         handler = match.target
@@ -73,6 +76,12 @@ class Dispatcher:
 
     def _served(self, handler: Handler, request: Request) -> Iterable[bytes]:
         """Raises as `Handler.serve`."""
+        if is_refused(request.method):
+            allowed = sorted(handler.methods or USUAL_METHODS)
+            raise MethodNotAllowed(f"{request.method} is never given to a guest", allowed)
+        host = host_variables(request.environ)
+        if host:
+            request.environ.update(host)
         for _ in range(MAX_LOCAL_REDIRECTS + 1):
             if handler.methods is not None and request.method not in handler.methods:
                 raise MethodNotAllowed(f"{request.method} is not in methods", sorted(handler.methods))
@@ -99,6 +108,16 @@ class Dispatcher:
         if match is None or match.target.name not in handler.local_redirects:
             return None
         return match
+
+
+def _asked(environ: Environ) -> tuple[str, str]:
+    """Host and path that are asked for. A target in absolute-form has both, and its path may be
+    empty (RFC 9112 3.2.4)."""
+    host, path = host_asked(environ), environ.get("PATH_INFO", "")
+    if path or environ.get("SCRIPT_NAME") or not split_target(raw_target(environ))[0]:
+        return host, path
+    whole = environ["REQUEST_METHOD"] == "OPTIONS" and not environ.get("QUERY_STRING")
+    return host, SERVER_AS_A_WHOLE if whole else "/"
 
 
 def _decoded_path(location: str) -> str:
@@ -154,6 +173,14 @@ def error_response(error: RequestError, request: Request) -> Iterable[bytes]:
 
 def not_found(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """What stands in for a wrapped application where there is none."""
-    body = b"404 Not Found\n"
-    start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
-    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
+    status, fields = 404, []
+    method = environ["REQUEST_METHOD"]
+    if is_refused(method):
+        status, fields = 405, [("Allow", ", ".join(USUAL_METHODS))]
+    elif method == "OPTIONS" and _asked(environ)[1] == SERVER_AS_A_WHOLE:
+        start_response("200 OK", [("Allow", ", ".join(USUAL_METHODS)), ("Content-Length", "0")])
+        return []
+    line = f"{status} {REASONS[status]}"
+    body = f"{line}\n".encode()
+    start_response(line, [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), *fields])
+    return [] if method == "HEAD" else [body]

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from wsgi_wasm.cgi.target import normal_host
+
 T = TypeVar("T")
 
 
@@ -90,14 +92,6 @@ class Router(Generic[T]):
     def match(self, host: str, path_info: str) -> Match[T] | None:
         """The route for a request."""
         return self.table(host).match(path_info)
-
-
-def normal_host(host: str) -> str:
-    """A Host field's value as it is compared: lower case, without port (RFC 9110 7.2) and without
-    the final dot."""
-    if host.startswith("["):
-        return host.partition("]")[0].lower() + "]"
-    return host.partition(":")[0].lower().rstrip(".")
 
 
 def _wsgi_string(path: str) -> str:

@@ -4,13 +4,14 @@ serves the request."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from socket import socket
 from urllib.parse import unquote_to_bytes
 
+from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.message import BODYLESS, REASONS
 from wsgi_wasm.config.model import AllowedHost, Route
 from wsgi_wasm.engine.modules import ModuleStore
@@ -127,6 +128,7 @@ class SpinHandler(RouteHandler):
     ) -> None:
         super().__init__(route)
         self._application = application
+        self._response_fields = frozenset(route.response_fields)
         self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {}
         neighbours = Neighbours(application, self._handlers, self)
         for (component, executor), made in application.routes.items():
@@ -151,7 +153,7 @@ class SpinHandler(RouteHandler):
             raise NotFound(f"no route of the application matches {target.path}")
         trigger = found.target
         if trigger.response is not None:
-            return answer(request, trigger.response)
+            return answer(request, trigger.response, self._response_fields)
         assert trigger.component is not None
         handler = self._handlers[trigger.component, trigger.wagi]
         return handler.serve(for_trigger(request, target, found))
@@ -188,12 +190,14 @@ def as_program(request: Request, target: Target, found: RouteMatch[Trigger]) -> 
     return replace(request, environ=environ, script_name=script_name, path_info=path_info)
 
 
-def answer(request: Request, response: StaticResponse) -> Iterable[bytes]:
-    """An answer that no component has to give."""
+def answer(request: Request, response: StaticResponse, allowed: Container[str] = ()) -> Iterable[bytes]:
+    """An answer that no component has to give. Of its fields those pass that would pass
+    from a guest."""
     request.exchange.outcome = "static"
     status = response.status
     reason = REASONS.get(status, "Status")
-    fields = [*response.fields, (REQUEST_ID_FIELD, request.identity)]
+    passed = (pair for pair in response.fields if names.passes(pair[0], allowed))
+    fields = [*passed, (REQUEST_ID_FIELD, request.identity)]
     if status in BODYLESS:
         request.respond(status, reason, fields)
         return []

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from wsgi_wasm.cgi.target import raw_target, split_target
 from wsgi_wasm.spin.model import Trigger
 from wsgi_wasm.spin.patterns import RouteMatch
 
@@ -72,10 +73,7 @@ def target_of(environ: Mapping[str, Any], script_name: str, path_info: str) -> T
 
 
 def _raw_path(environ: Mapping[str, Any]) -> str:
-    target: str = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
-    if "://" in target[:8]:
-        target = "/" + target.split("://", 1)[1].partition("/")[2]
-    return target.partition("?")[0]
+    return split_target(raw_target(environ))[2].partition("?")[0]
 
 
 def _mount_of(raw: str, script_name: str, path_info: str) -> str | None:
