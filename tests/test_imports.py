@@ -25,6 +25,7 @@ LAYERS = [
     {"interpreters"},
     {"toolchain"},
     {"cgi", "binary"},
+    {"walls"},
     {"files"},
     {"errors", "interrupts", "messages", "version"},
 ]

@@ -43,6 +43,10 @@ class EngineError(WsgiWasmError):
     space, an unsuitable server."""
 
 
+class WallError(WsgiWasmError):
+    """A process could not be confined as it was asked to be; the text says by what, and why."""
+
+
 class UntrustedFile(WsgiWasmError):
     """A file or directory of the server's own that others could have changed; the text says
     what mends it."""
