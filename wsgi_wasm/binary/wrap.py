@@ -20,10 +20,13 @@ from typing import NamedTuple
 from wsgi_wasm.binary.outline import Outline, copy_imports
 from wsgi_wasm.binary.reader import FUNC_SORT, INSTANCE_SORT, TYPE_SORT
 from wsgi_wasm.binary.versions import parse
-from wsgi_wasm.binary.writer import Item, Writer
+from wsgi_wasm.binary.writer import Item, Writer, plain_name
 from wsgi_wasm.errors import ModuleError
 
 RUN = "wasi:cli/run@0.2.0"
+
+# (instance (type (result)) (type (func (result 0))) (export "run" (func (type 1))))
+_RUN_TYPE = b"".join((b"\x42\x03", b"\x01\x6a\0\0", b"\x01\x40\0\0\0", b"\x04", plain_name("run"), b"\x01\x01"))
 
 OUTGOING = "wasi:http/outgoing-handler"
 STREAMS = "wasi:io/streams"
@@ -188,7 +191,7 @@ class _Wrapping:
                 ("handle", writer.alias(FUNC_SORT, writer.alias(INSTANCE_SORT, instance, exported), "handle")),
             ],
         )
-        writer.export(RUN, writer.bundle([("run", writer.alias(FUNC_SORT, driver, "run"))]))
+        self._export(writer.bundle([("run", writer.alias(FUNC_SORT, driver, "run"))]))
         return Wrapped(writer.whole(), "http", outline)
 
     def program(self, guest: bytes, exported: str, client: bool) -> Wrapped:
@@ -201,8 +204,11 @@ class _Wrapping:
             wait = writer.instantiate(writer.add_component(self._parts.wait), self._from_world(_WAIT_NEEDS))
             given = {"wasi:io/poll": wait}
         outline, instance = self._guest(guest, {**self._world, **given, STREAMS: self._waiting_streams(wait)})
-        writer.export(RUN, writer.alias(INSTANCE_SORT, instance, exported))
+        self._export(writer.alias(INSTANCE_SORT, instance, exported))
         return Wrapped(writer.whole(), "cgi", outline)
+
+    def _export(self, run: Item) -> None:
+        self._writer.export(RUN, run, self._writer.add_type(_RUN_TYPE))
 
     def _adapter(self) -> Item:
         code = self._parts.adapter_outbound if self._outbound else self._parts.adapter

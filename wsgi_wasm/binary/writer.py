@@ -112,7 +112,9 @@ class Writer:
         self._section(INSTANCE, b"\1\1" + unsigned(len(exports)) + given)
         return self._next(INSTANCE_SORT)
 
-    def export(self, name: str, item: Item) -> None:
-        """An export, which takes an index of its own."""
-        self._section(EXPORT, b"\1" + plain_name(name) + bytes([item.sort]) + unsigned(item.index) + b"\0")
+    def export(self, name: str, item: Item, kind: Item | None = None) -> None:
+        """An export, which takes an index of its own. `kind` is a type that it must have, which
+        Wasmtime checks before it compiles."""
+        ascribed = b"\0" if kind is None else b"\1" + bytes([item.sort]) + unsigned(kind.index)
+        self._section(EXPORT, b"\1" + plain_name(name) + bytes([item.sort]) + unsigned(item.index) + ascribed)
         self._next(item.sort)

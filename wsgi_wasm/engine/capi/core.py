@@ -69,7 +69,7 @@ def _long(name: str, result: Any, *arguments: Any) -> Function:
 
 
 class ByteVec(ctypes.Structure):
-    """`wasm_byte_vec_t`."""
+    """`wasm_byte_vec_t`, and the other vectors: of frames, of exports."""
 
     _fields_ = (("size", c_size_t), ("data", c_void_p))
     size: int
@@ -85,6 +85,7 @@ class ValueTypes(ctypes.Structure):
 # sizes and offsets of structs that are passed by address
 SIZEOF_EXTERN = 32  # wasmtime_extern_t: kind at 0, the union at OF_EXTERN
 OF_EXTERN = 8
+EXTERN_FUNCTION, EXTERN_MEMORY = b"\0", b"\3"  # kinds
 SIZEOF_INSTANCE = 16
 SIZEOF_VAL = 32  # wasmtime_val_t: kind at 0 (0 is i32, 1 is i64), value at OF_VAL
 OF_VAL = 8
@@ -105,6 +106,14 @@ trap_new = _short("wasmtime_trap_new", c_void_p, c_char_p, c_size_t)
 trap_delete = _short("wasm_trap_delete", None, c_void_p)
 trap_code = _short("wasmtime_trap_code", c_bool, c_void_p, c_void_p)
 trap_message = _short("wasm_trap_message", None, c_void_p, c_void_p)
+
+# the functions that a trap passed through, the innermost first
+trap_frames = _short("wasm_trap_trace", None, c_void_p, c_void_p)
+error_frames = _short("wasmtime_error_wasm_trace", None, c_void_p, c_void_p)
+frames_delete = _short("wasm_frame_vec_delete", None, c_void_p)
+frame_function = _short("wasm_frame_func_index", c_uint32, c_void_p)
+frame_offset = _short("wasm_frame_module_offset", c_size_t, c_void_p)
+frame_name = _short("wasmtime_frame_func_name", c_void_p, c_void_p)
 
 # configuration and engine; the setters are looked up by name in `runtime`
 config_new = _short("wasm_config_new", c_void_p)
@@ -135,12 +144,21 @@ module_serialize = _long("wasmtime_module_serialize", c_void_p, c_void_p, c_void
 module_deserialize = _long("wasmtime_module_deserialize", c_void_p, c_void_p, c_char_p, c_size_t, c_void_p)
 module_deserialize_file = _long("wasmtime_module_deserialize_file", c_void_p, c_void_p, c_char_p, c_void_p)
 
+module_exports = _short("wasmtime_module_exports", None, c_void_p, c_void_p)
+exports_delete = _short("wasm_exporttype_vec_delete", None, c_void_p)
+export_name = _short("wasm_exporttype_name", c_void_p, c_void_p)
+export_type = _short("wasm_exporttype_type", c_void_p, c_void_p)
+type_as_function = _short("wasm_externtype_as_functype_const", c_void_p, c_void_p)
+function_parameters = _short("wasm_functype_params", c_void_p, c_void_p)
+function_results = _short("wasm_functype_results", c_void_p, c_void_p)
+
 # linking
 functype_new = _short("wasm_functype_new", c_void_p, c_void_p, c_void_p)
 functype_delete = _short("wasm_functype_delete", None, c_void_p)
 valtype_new = _short("wasm_valtype_new", c_void_p, c_uint8)
 valtype_vec_new = _short("wasm_valtype_vec_new", None, c_void_p, c_size_t, c_void_p)
 linker_new = _short("wasmtime_linker_new", c_void_p, c_void_p)
+linker_delete = _short("wasmtime_linker_delete", None, c_void_p)
 linker_allow_shadowing = _short("wasmtime_linker_allow_shadowing", None, c_void_p, c_bool)
 linker_define_wasi = _short("wasmtime_linker_define_wasi", c_void_p, c_void_p)
 linker_define_func = _short(

@@ -8,6 +8,11 @@ from collections.abc import Callable
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.outcome import TRAPS
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import escaped
+
+MOST_FRAMES = 8  # functions that are named of those that a trap passed through
+_MOST_NAME = 100  # characters
+_NO_OFFSET = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
 
 
 def _text(read: Callable[[int, object], None], pointer: int) -> str:
@@ -23,9 +28,13 @@ def error_text(pointer: int) -> str:
     """The message of a `wasmtime_error_t`, which is freed, as one line: its causes are set on lines
     of their own."""
     try:
-        return " ".join(_text(c.error_message, pointer).replace("Caused by:", "because").split())
+        return _line(_text(c.error_message, pointer))
     finally:
         c.error_delete(pointer)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.replace("Caused by:", "because").split())
 
 
 # How Wasmtime words a trap inside an error, and the names in TRAPS, which logs should always use.
@@ -42,9 +51,14 @@ _TRAP_WORDS = {
 }
 
 
-def component_trap(text: str) -> str:
-    """What ended a component, without the frames that it passed: its errors and traps come
-    in one text."""
+def error_trap(pointer: int) -> str:
+    """What ended a guest with a `wasmtime_error_t`, which is freed: its reason, by its own name
+    where it is a known trap, and the functions that it passed through."""
+    frames = _frames(c.error_frames, pointer)
+    return _reason(error_text(pointer)) + frames
+
+
+def _reason(text: str) -> str:
     reason = text.rpartition(" because ")[2] if "wasm backtrace" in text else text
     reason = reason.rpartition("wasm trap: ")[2]
     return _TRAP_WORDS.get(reason, reason)
@@ -52,14 +66,43 @@ def component_trap(text: str) -> str:
 
 def trap_text(pointer: int) -> str:
     """The name of a `wasm_trap_t`, which is freed: a known trap by its own name, else
-    by its message."""
+    by its message. Then the functions that it passed through."""
     code = ctypes.c_uint8()
     try:
-        if c.trap_code(pointer, ctypes.byref(code)) and code.value in TRAPS:
-            return TRAPS[code.value]
-        return _text(c.trap_message, pointer)
+        known = c.trap_code(pointer, ctypes.byref(code)) and code.value in TRAPS
+        reason = TRAPS[code.value] if known else _reason(_line(_text(c.trap_message, pointer)))
+        return reason + _frames(c.trap_frames, pointer)
     finally:
         c.trap_delete(pointer)
+
+
+def _frames(read: Callable[[int, object], None], pointer: int) -> str:
+    """` in a, called from b, c`, or nothing where no function is known."""
+    vector = c.ByteVec()
+    read(pointer, ctypes.byref(vector))
+    try:
+        count = vector.size
+        frames = (ctypes.c_void_p * count).from_address(vector.data) if vector.data else ()
+        names = [_frame(frame) for frame in frames[:MOST_FRAMES] if frame]
+    finally:
+        c.frames_delete(ctypes.byref(vector))
+    if not names:
+        return ""
+    callers = ", ".join(names[1:])
+    more = f" and {count - MOST_FRAMES} more" if count > MOST_FRAMES else ""
+    return f" in {names[0]}" + (f", called from {callers}{more}" if callers else "")
+
+
+def _frame(pointer: int) -> str:
+    """A function's name as the module has it, else its index and where in the module it was."""
+    name = c.frame_name(pointer)
+    if name:
+        vector = c.ByteVec.from_address(name)
+        text = ctypes.string_at(vector.data or 0, vector.size).decode("utf-8", "replace")
+        if text:
+            return escaped(text, _MOST_NAME)
+    offset = c.frame_offset(pointer)
+    return f"function {c.frame_function(pointer)}" + ("" if offset == _NO_OFFSET else f" at 0x{offset:x}")
 
 
 def taken(pointer: int | None) -> None:

@@ -33,6 +33,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+enum { FUNCTION = 0, MEMORY = 3 }; /* WASMTIME_EXTERN_FUNC and _MEMORY */
 enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
 enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, MAX_ENGINES = 64 };
 enum { MANY_RANDOM = 1 << 12, MAX_RANDOM = 1 << 26 };
@@ -43,6 +44,7 @@ enum { TICK = 10000000, IDLE_TICKS = 100 };
 struct functions w;
 __thread struct run *current;
 static const char ENDS[] = "the run ends";
+static const char NO_START[] = "exports no function _start";
 static const char NO_RANDOM[] = "random bytes past the end of the memory, or more than 64 MiB at once";
 
 EXPORTED uint64_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct functions); }
@@ -187,7 +189,7 @@ static void *on_epoch(void *context, void *python, uint64_t *delta, uint8_t *kin
 static uint8_t *guest_bytes(struct run *r, void *caller, uint32_t at, uint64_t size)
 {
     if (!r->memory) {
-        if (!w.caller_export_get(caller, "memory", 6, &r->memory_item))
+        if (!w.caller_export_get(caller, "memory", 6, &r->memory_item) || r->memory_item.kind != MEMORY)
             return NULL;
         r->memory = w.memory_data(r->context, r->memory_item.of);
     }
@@ -443,8 +445,12 @@ static void instantiate_and_call(struct run *r, double *since)
 {
     r->error = w.instantiate(r->prepared, r->context, r->instance, &r->trap);
     ended(r, INSTANTIATE, since);
-    if (r->error || r->trap || !w.export_get(r->context, r->instance, "_start", 6, &r->start))
+    if (r->error || r->trap)
         return;
+    if (!w.export_get(r->context, r->instance, "_start", 6, &r->start) || r->start.kind != FUNCTION) {
+        r->error = w.error_new(NO_START);
+        return;
+    }
     r->error = w.call(r->context, r->start.of, NULL, 0, NULL, 0, &r->trap);
     ended(r, CALL, since);
 }

@@ -131,7 +131,7 @@ class _Functions(ctypes.Structure):
     )
 
 
-COMPONENT_FUNCTIONS = 12  # that `struct component_functions` has
+COMPONENT_FUNCTIONS = 13  # that `struct component_functions` has
 
 
 class Native:

@@ -34,6 +34,7 @@ struct component_functions {
     _Bool (*instance_func)(void *instance, void *context, void *index, void *function);
     void *(*call)(void *function, void *context, void *arguments, size_t arguments_count, void *results,
                   size_t results_count);
+    void (*val_delete)(void *value);
 };
 static struct component_functions k;
 
@@ -64,6 +65,9 @@ struct result {
     } of;
     uint64_t rest;
 };
+
+enum { RESULT = 19 }; /* WASMTIME_COMPONENT_RESULT */
+static const char NO_RUN[] = "exports no function run";
 
 /* seconds; one that ran for longer may have much memory to give back */
 static const double SHORT = 0.001;
@@ -122,17 +126,23 @@ static void instantiate_and_call(struct component_run *c, double *since)
     struct result result = {0};
     r->error = k.instantiate(c->linker, r->context, c->component, r->instance);
     ended(r, INSTANTIATE, since);
-    if (r->error || !k.instance_func(r->instance, r->context, c->run_index, function))
+    if (r->error)
         return;
+    if (!k.instance_func(r->instance, r->context, c->run_index, function)) {
+        r->error = w.error_new(NO_RUN);
+        return;
+    }
     r->error = k.call(function, r->context, NULL, 0, &result, 1);
-    c->well = !r->error && result.of.is_ok;
+    c->well = !r->error && result.kind == RESULT && result.of.is_ok;
+    k.val_delete(&result); /* the type was looked at: this one owns nothing */
     ended(r, CALL, since);
 }
 
+/* More than any buffer holds where that cannot be told: then Python looks. */
 static uint64_t waiting_in(int file)
 {
     struct stat status;
-    return fstat(file, &status) ? 0 : (uint64_t)status.st_size;
+    return fstat(file, &status) ? UINT64_MAX : (uint64_t)status.st_size;
 }
 
 static void read_files(struct component_run *c)

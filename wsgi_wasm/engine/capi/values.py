@@ -94,12 +94,18 @@ add_resource = _short(
 )
 instance_delete = _short("wasmtime_component_linker_instance_delete", None, c_void_p)
 
-# what a component imports
+# what a component imports and exports
 component_type = _short("wasmtime_component_type", c_void_p, c_void_p)
 component_type_delete = _short("wasmtime_component_type_delete", None, c_void_p)
 import_count = _short("wasmtime_component_type_import_count", c_size_t, c_void_p, c_void_p)
 import_nth = _short(
     "wasmtime_component_type_import_nth", c_bool, c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p
+)
+component_export = _short(
+    "wasmtime_component_type_export_get", c_bool, c_void_p, c_void_p, c_char_p, c_size_t, c_void_p
+)
+instance_export = _short(
+    "wasmtime_component_instance_type_export_get", c_bool, c_void_p, c_void_p, c_char_p, c_size_t, c_void_p
 )
 extern_type = _short("wasmtime_component_extern_type", None, c_void_p, c_void_p)
 extern_delete = _short("wasmtime_component_extern_delete", None, c_void_p)

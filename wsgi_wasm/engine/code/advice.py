@@ -42,6 +42,19 @@ NEVER = (
     ("component model fixed-length lists feature", "lists of fixed length in a component's types"),
     ("component model map feature", "maps in a component's types"),
 )
+WRONG_RUN = "its wasi:cli/run is not that of WASI 0.2, `run: func() -> result`"
+_WRONG_HANDLER = (
+    "its wasi:http/incoming-handler is not that of WASI 0.2, "
+    "`handle: func(request: incoming-request, response-out: response-outparam)`"
+)
+
+# What it writes of a guest that exports an interface otherwise than it must be (`binary.wrap`).
+WRONG_EXPORTS = (
+    ("ascribed type of export is not compatible", WRONG_RUN),
+    ("export `handle` for instance", _WRONG_HANDLER),
+    ("has no export named `handle`", _WRONG_HANDLER),
+    ("type mismatch for import `handle`", _WRONG_HANDLER),
+)
 
 # What an instance takes besides memories and tables, which are counted before.
 _STATE = re.compile(r"instance size does not fit .* requires (\d+) bytes .* maximum of (\d+) bytes")
@@ -54,6 +67,9 @@ def with_advice(text: str, features: Collection[str]) -> str:
     needed = next((feature for words, feature in NEEDS if words in said), None)
     if needed is not None and needed not in features:
         return f"needs the feature '{needed}', which is disabled: set `engine: {{features: [{needed}]}}` ({text})"
+    export = next((what for words, what in WRONG_EXPORTS if words in said), None)
+    if export is not None:
+        return f"{export} ({text})"
     size = _STATE.search(said)
     if size is not None:
         return (

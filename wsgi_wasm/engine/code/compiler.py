@@ -27,6 +27,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.code.advice import with_advice
 from wsgi_wasm.engine.code.cache import Cache
+from wsgi_wasm.engine.code.signatures import signature
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
 from wsgi_wasm.errors import ModuleError, WsgiWasmError
@@ -124,6 +125,8 @@ def compile_source(source: ModuleSource, features: frozenset[str], read: Callabl
     engine = compile_engine(features)
     module, vector = ctypes.c_void_p(), c.ByteVec()
     taken(c.module_new(engine, binary, len(binary), ctypes.byref(module)))
+    if facts.start_signature == "unknown":
+        facts.start_signature = signature(module, b"_start")
     taken(c.module_serialize(module, ctypes.byref(vector)))
     return Compiled(ctypes.string_at(vector.data or 0, vector.size), facts)
 

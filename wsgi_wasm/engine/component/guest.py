@@ -19,7 +19,7 @@ from wsgi_wasm.binary.limits import TABLE_ELEMENTS
 from wsgi_wasm.engine.capi import component as cc
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi import values as v
-from wsgi_wasm.engine.capi.errors import component_trap, error_text
+from wsgi_wasm.engine.capi.errors import error_trap
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, ComponentJob, Native, address_of, native
 from wsgi_wasm.engine.code.advice import check_memory
 from wsgi_wasm.engine.component.pool import ComponentEngine, ComponentSlot
@@ -34,6 +34,7 @@ from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 
 PAGE = 65536
+NO_RUN = b"exports no function run"  # as in native_component.c
 ADAPTER_MINIMUM = PAGE  # memory.wat
 
 ON_EPOCH = epoch_callback(current)
@@ -44,6 +45,7 @@ if native is not None:
         (
             c.wasi_delete, c.wasi_argv, cc.wasi_env, cc.wasi_stdin_bytes, cc.wasi_stdin_file, cc.wasi_stdout_file,
             cc.wasi_stderr_file, v.byte_vec_new, cc.set_http, cc.instantiate, cc.instance_func, cc.call,
+            v.val_delete,
         )
     )  # fmt: skip
 
@@ -199,10 +201,13 @@ class ComponentGuest(PooledGuest[ComponentSlot]):
         if error:
             return error, False
         function = ctypes.create_string_buffer(cc.SIZEOF_FUNC)
-        cc.instance_func(instance, context, self.linked.run_index, function)
+        if not cc.instance_func(instance, context, self.linked.run_index, function):
+            return c.error_new(NO_RUN), False
         result = ctypes.create_string_buffer(v.VAL.size)
         error = cc.call(function, context, None, 0, result, 1)
-        return error, bool(v.VAL.unpack(result.raw)[1] & 1)
+        kind, is_ok, _, _ = v.VAL.unpack(result.raw)
+        v.val_delete(result)
+        return error, not error and kind == v.RESULT and bool(is_ok & 1)
 
     def _outcome(self, run: ComponentRun, error: int | None, well: bool) -> Outcome:
         """How the call ended, with the output that was not handed on yet; frees the error."""
@@ -213,7 +218,7 @@ class ComponentGuest(PooledGuest[ComponentSlot]):
             if self.interface == "http":
                 outcome = Outcome(End.STOPPED, detail=f"exited with status {status.value} before it had finished")
         elif error:
-            outcome = Outcome(End.TRAPPED, detail=component_trap(error_text(error)))
+            outcome = Outcome(End.TRAPPED, detail=error_trap(error))
         elif self.interface == "http" and not well:
             outcome = Outcome(End.STOPPED, detail="gave no complete response")
         else:

@@ -18,15 +18,19 @@ from wsgi_wasm.engine.capi import component as cc
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.capi.native import native
+from wsgi_wasm.engine.code.advice import WRONG_RUN
 from wsgi_wasm.engine.component.guest import ComponentGuest
 from wsgi_wasm.engine.component.pool import ComponentEngine
 from wsgi_wasm.engine.guest import Preopen, RunLimits
-from wsgi_wasm.engine.hostcalls import refusals
+from wsgi_wasm.engine.hostcalls import refusals, wit
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings, interfaces_of
-from wsgi_wasm.engine.hostcalls.imports import Instance, imports
+from wsgi_wasm.engine.hostcalls.imports import FunctionType, Instance, exported_function, imports
 from wsgi_wasm.engine.hostcalls.linker import define, define_instance
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError
+
+# `run: func() -> result`
+_RUN_TYPE = FunctionType((), wit.ResultOf(None, None), is_async=False)
 
 _linking = threading.Lock()
 
@@ -59,10 +63,13 @@ class LinkedComponent:
         self.engine = engine
         self.facts = facts
         self.run_index = 0
-        self._exported = int(cc.export_index(pointer, None, *_text(RUN)))
-        self.run_index = cc.export_index(pointer, self._exported, b"run", 3) or 0
+        if exported_function(engine.pointer, pointer, RUN, "run") != _RUN_TYPE:
+            raise ModuleError(WRONG_RUN)
+        self._exported = cc.export_index(pointer, None, *_text(RUN)) or 0
+        if self._exported:
+            self.run_index = cc.export_index(pointer, self._exported, b"run", 3) or 0
         if not self.run_index:
-            raise ModuleError("exports wasi:cli/run without the function run")
+            raise ModuleError(WRONG_RUN)
         interfaces = interfaces_of(apis)
         refused = refused_imports(facts, interfaces)
         names = {*interfaces, *(one.name for one in refused)}
@@ -95,17 +102,28 @@ def _linker(
         linker = engine.linkers.get((apis, refused))
         if linker is None:
             linker = int(cc.linker_new(engine.pointer))
-            cc.linker_allow_shadowing(linker, True)
-            taken(cc.linker_add_wasi(linker))
-            taken(cc.linker_add_http(linker))  # for the adapter; no guest gets at it
-            define_instance(linker, "wsgi-wasm:gateway/waiting@1.0.0", {}, {"begin": _WAITS})
-            for api in apis:
-                for interface in api.interfaces:
-                    define(linker, api, interface)
-            for one in refused:
-                refusals.refuse(linker, one.name, imported[one.name])
+            try:
+                _define(linker, apis, refused, imported)
+            except BaseException:
+                cc.linker_delete(linker)
+                raise
             engine.linkers[apis, refused] = linker
     return linker
+
+
+def _define(
+    linker: int, apis: tuple[AnyApi, ...], refused: tuple[ComponentImport, ...], imported: Mapping[str, Instance]
+) -> None:
+    """Raises ModuleError."""
+    cc.linker_allow_shadowing(linker, True)
+    taken(cc.linker_add_wasi(linker))
+    taken(cc.linker_add_http(linker))  # for the adapter; no guest gets at it
+    define_instance(linker, "wsgi-wasm:gateway/waiting@1.0.0", {}, {"begin": _WAITS})
+    for api in apis:
+        for interface in api.interfaces:
+            define(linker, api, interface)
+    for one in refused:
+        refusals.refuse(linker, one.name, imported[one.name])
 
 
 def _text(name: str) -> tuple[bytes, int]:

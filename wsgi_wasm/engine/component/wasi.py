@@ -22,7 +22,8 @@ from wsgi_wasm.errors import Unavailable
 # Why a run could not begin, by `refused` of native_component.c.
 NO_OUTPUT = "/proc is missing, and components need it for their output"
 NO_INPUT = "the file with the request's body cannot be opened again"
-REFUSALS = {1: NO_OUTPUT, 2: NO_INPUT, 3: "the request data cannot be passed to the guest"}
+NO_TEXTS = "the request data cannot be passed to the guest"
+REFUSALS = {1: NO_OUTPUT, 2: NO_INPUT, 3: NO_TEXTS}
 
 
 def grant_wasi(
@@ -84,12 +85,14 @@ def utf8(data: bytes) -> bytes:
 
 
 def _set_texts(config: int, arguments: Sequence[bytes], environment: Sequence[bytes]) -> None:
+    """Raises Unavailable."""
     texts = [utf8(argument) for argument in arguments]
-    c.wasi_argv(config, len(texts), (ctypes.c_char_p * len(texts))(*texts))
+    given = c.wasi_argv(config, len(texts), (ctypes.c_char_p * len(texts))(*texts))
     pairs = [utf8(variable).partition(b"=") for variable in environment]
     names = (ctypes.c_char_p * len(pairs))(*(name for name, _, _ in pairs))
     values = (ctypes.c_char_p * len(pairs))(*(value for _, _, value in pairs))
-    cc.wasi_env(config, len(pairs), names, values)
+    if not (given and cc.wasi_env(config, len(pairs), names, values)):
+        raise Unavailable(NO_TEXTS)
 
 
 def _give_input(config: int, data: bytes | None, path: bytes | None) -> None:

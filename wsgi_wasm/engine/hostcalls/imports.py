@@ -1,5 +1,5 @@
-"""What a component imports, with its types, read through Wasmtime's C API; and whether the
-host's interfaces fit."""
+"""What a component imports and exports, with its types, read through Wasmtime's C API; and whether
+the host's interfaces fit."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ class _TypeReader:
         for nth in range(v.export_count(pointer, self._engine)):
             name, item = _item(v.export_nth, pointer, self._engine, nth)
             if item.kind == v.ITEM_FUNCTION:
-                found.functions[name] = self._function(int(item.of or 0))
+                found.functions[name] = self.function(int(item.of or 0))
             elif item.kind == v.ITEM_RESOURCE:
                 found.resources[name] = self._resource(int(item.of or 0), name)
                 continue  # it is kept
             v.item_delete(byref(item))
         return found
 
-    def _function(self, pointer: int) -> FunctionType:
+    def function(self, pointer: int) -> FunctionType:
         parameters = []
         for nth in range(v.parameter_count(pointer)):
             name, size, kind = ctypes.c_void_p(), ctypes.c_size_t(), v.Typed()
-            v.parameter_nth(pointer, nth, byref(name), byref(size), byref(kind))
+            _check(v.parameter_nth(pointer, nth, byref(name), byref(size), byref(kind)))
             parameters.append(self._type(kind))
         kind = v.Typed()
         result = self._type(kind) if v.function_result(pointer, byref(kind)) else None
@@ -122,19 +122,19 @@ class _TypeReader:
     def _nth_types(self, pointer: int) -> Iterator[wit.Type]:
         for nth in range(v.tuple_count(pointer)):
             kind = v.Typed()
-            v.tuple_nth(pointer, nth, byref(kind))
+            _check(v.tuple_nth(pointer, nth, byref(kind)))
             yield self._type(kind)
 
     def _fields(self, pointer: int) -> Iterator[tuple[str, wit.Type]]:
         for nth in range(v.record_count(pointer)):
             name, size, kind = ctypes.c_void_p(), ctypes.c_size_t(), v.Typed()
-            v.record_nth(pointer, nth, byref(name), byref(size), byref(kind))
+            _check(v.record_nth(pointer, nth, byref(name), byref(size), byref(kind)))
             yield string_at(name.value or 0, size.value).decode(), self._type(kind)
 
     def _cases(self, pointer: int) -> Iterator[tuple[str, wit.Type | None]]:
         for nth in range(v.variant_count(pointer)):
             name, size, has, kind = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_bool(), v.Typed()
-            v.variant_nth(pointer, nth, byref(name), byref(size), byref(has), byref(kind))
+            _check(v.variant_nth(pointer, nth, byref(name), byref(size), byref(has), byref(kind)))
             text = string_at(name.value or 0, size.value).decode()
             yield text, self._type(kind) if has.value else None
 
@@ -142,18 +142,57 @@ class _TypeReader:
 def _names(count: Any, nth_of: Any, pointer: int) -> Iterator[str]:
     for nth in range(count(pointer)):
         name, size = ctypes.c_void_p(), ctypes.c_size_t()
-        nth_of(pointer, nth, byref(name), byref(size))
+        _check(nth_of(pointer, nth, byref(name), byref(size)))
         yield string_at(name.value or 0, size.value).decode()
 
 
 def _item(nth_of: Any, pointer: int, engine: int, nth: int) -> tuple[str, v.Typed]:
     """Name and type of an import or export; the caller frees the type."""
     name, size, extern, item = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_void_p(), v.Typed()
-    nth_of(pointer, engine, nth, byref(name), byref(size), byref(extern))
+    _check(nth_of(pointer, engine, nth, byref(name), byref(size), byref(extern)))
     text = string_at(name.value or 0, size.value).decode()
     v.extern_type(extern, byref(item))
     v.extern_delete(extern)
     return text, item
+
+
+def _check(found: bool) -> None:
+    """Raises ModuleError where Wasmtime has not what it has counted."""
+    if not found:
+        raise ModuleError("has types that Wasmtime does not tell")
+
+
+def exported_function(engine: int, component: int, interface: str, name: str) -> FunctionType | None:
+    """The type of a function that an interface has which a `wasmtime_component_t` exports; None
+    where there is no such function: a type, an instance or a module may have its name. Raises
+    NoForm."""
+    kind, reader = v.component_type(component), _TypeReader(engine)
+    try:
+        instance = _export(v.component_export, kind, engine, interface)
+        function = None
+        if instance is not None:
+            if instance.kind == v.ITEM_INSTANCE:
+                function = _export(v.instance_export, int(instance.of or 0), engine, name)
+            v.item_delete(byref(instance))
+        if function is None:
+            return None
+        try:
+            return reader.function(int(function.of or 0)) if function.kind == v.ITEM_FUNCTION else None
+        finally:
+            v.item_delete(byref(function))
+    finally:
+        reader.close()
+        v.component_type_delete(kind)
+
+
+def _export(get: Any, pointer: int, engine: int, name: str) -> v.Typed | None:
+    """The type of an export by name; the caller frees it."""
+    text, extern, item = name.encode(), ctypes.c_void_p(), v.Typed()
+    if not get(pointer, engine, text, len(text), byref(extern)):
+        return None
+    v.extern_type(extern, byref(item))
+    v.extern_delete(extern)
+    return item
 
 
 def imports(engine: int, component: int, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Instance]:

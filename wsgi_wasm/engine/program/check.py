@@ -35,7 +35,7 @@ def check_program(facts: ModuleFacts) -> None:
     start = facts.exports.get("_start")
     if start is None:
         wrong.append("exports no _start: build a program (command), not a library (reactor)")
-    elif start != "function" or facts.start_signature not in ("() -> ()", "unknown"):
+    elif start != "function" or facts.start_signature != "() -> ()":
         wrong.append(f"the type of its _start is {facts.start_signature or start}, but must be () -> ()")
     if facts.memory_imported:
         wrong.append("imports its memory")

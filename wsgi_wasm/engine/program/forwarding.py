@@ -13,7 +13,7 @@ from ctypes import memmove
 from typing import Any
 
 from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
+from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.program.pool import Engine, Forwarding
 from wsgi_wasm.engine.program.run import ProgramRun
@@ -60,18 +60,25 @@ def _instantiated(forwarding: Forwarding, run: ProgramRun, caller: int) -> dict[
     memmove(at, run.slot.memory_at - c.OF_EXTERN, size)
     for i, name in enumerate(FORWARDED, 1):
         text = name.encode()
-        c.linker_get(forwarding.linker, run.context, MODULE, len(MODULE), text, len(text), at + i * size)
+        _check(c.linker_get(forwarding.linker, run.context, MODULE, len(MODULE), text, len(text), at + i * size), name)
     instance = ctypes.create_string_buffer(c.SIZEOF_INSTANCE)
     trap = ctypes.c_void_p()
     error = c.instance_new(run.context, forwarding.module, at, 1 + len(FORWARDED), instance, ctypes.byref(trap))
     if error or trap.value:
-        raise Stop(End.STOPPED, error_text(error) if error else trap_text(trap.value or 0))
+        raise Stop(End.STOPPED, error_trap(error) if error else trap_text(trap.value or 0))
     functions = {}
     for name in FORWARDED:
         text = name.encode()
         functions[name] = ctypes.create_string_buffer(size)
-        c.export_get(run.context, instance, text, len(text), functions[name])
+        found = c.export_get(run.context, instance, text, len(text), functions[name])
+        _check(found and functions[name][0] == c.EXTERN_FUNCTION, name)
     return functions
+
+
+def _check(found: bool, name: str) -> None:
+    """Raises Stop where a function of Wasmtime's own is not there: it must not be called."""
+    if not found:
+        raise Stop(End.STOPPED, f"the engine has no {name}")
 
 
 def forwarding_of(engine: Engine) -> Forwarding:
@@ -82,7 +89,12 @@ def forwarding_of(engine: Engine) -> Forwarding:
         module = ctypes.c_void_p()
         taken(c.module_new(engine.pointer, binary, len(binary), ctypes.byref(module)))
         linker = int(c.linker_new(engine.pointer))
-        taken(c.linker_define_wasi(linker))
+        try:
+            taken(c.linker_define_wasi(linker))
+        except BaseException:
+            c.linker_delete(linker)
+            c.module_delete(module)
+            raise
         engine.forwarding = Forwarding(int(module.value or 0), linker)
     return engine.forwarding
 
@@ -110,6 +122,6 @@ def forward(run: ProgramRun, caller: int, name: str, args: Arguments, count: int
     function_at = ctypes.addressof(run.forwarder[name]) + c.OF_EXTERN
     error = c.call(run.context, function_at, values, count, ctypes.byref(result), 1, ctypes.byref(trap))
     if error or trap.value:
-        text = error_text(error) if error else trap_text(trap.value or 0)
+        text = error_trap(error) if error else trap_text(trap.value or 0)
         raise run.failure or Stop(End.STOPPED, text)
     return int(result.of) & _U32

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wsgi_wasm.binary.limits import TABLE_ELEMENTS
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.capi.errors import error_text, taken, trap_text
+from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, Job, Native, address_of, native
 from wsgi_wasm.engine.code.advice import check_memory
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
@@ -30,6 +30,7 @@ from wsgi_wasm.errors import Unavailable
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
 
+NO_START = b"exports no function _start"  # as in native.c
 _KINDS = {"i32": 0, "i64": 1}
 
 
@@ -75,6 +76,17 @@ def _linker(engine: Engine) -> int:
     if engine.linker:
         return engine.linker
     linker = int(c.linker_new(engine.pointer))
+    try:
+        _define(linker)
+    except BaseException:
+        c.linker_delete(linker)
+        raise
+    engine.linker = linker
+    return linker
+
+
+def _define(linker: int) -> None:
+    """Raises ModuleError."""
     c.linker_allow_shadowing(linker, True)
     taken(c.linker_define_wasi(linker))
     for name, (entry, parameters, returns) in wasi.FUNCTIONS.items():
@@ -85,10 +97,10 @@ def _linker(engine: Engine) -> int:
         if native is not None:
             # Python's function is what the native one calls for everything that it cannot do.
             function, data = native.entries.get(name, native.in_python), function
-        taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, function, data, None))
-        c.functype_delete(signature)
-    engine.linker = linker
-    return linker
+        try:
+            taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, function, data, None))
+        finally:
+            c.functype_delete(signature)
 
 
 def _prepare(engine: Engine, module: int) -> int:
@@ -129,8 +141,11 @@ class ProgramGuest(PooledGuest[Slot]):
             c.store_epoch_callback(store, wasi.ON_EPOCH, None, None)
             error = c.instantiate(self.linked.prepared, context, slot.instance_at, slot.trap_at)
             if not error and not slot.trap.value:
-                c.export_get(context, slot.instance_at, b"_start", 6, slot.extern_at)
-                error = c.call(context, slot.func_at, None, 0, None, 0, slot.trap_at)
+                found = c.export_get(context, slot.instance_at, b"_start", 6, slot.extern_at)
+                if found and slot.extern[0] == c.EXTERN_FUNCTION:
+                    error = c.call(context, slot.func_at, None, 0, None, 0, slot.trap_at)
+                else:
+                    error = c.error_new(NO_START)
             outcome = _outcome(error, slot.trap.value, run.failure, b"".join(run.pending))
         finally:
             current.run = None
@@ -214,7 +229,7 @@ def _outcome(error: int | None, trap: int | None, failure: BaseException | None,
     or the trap."""
     if failure is None:
         if error:
-            return Outcome(End.TRAPPED, detail=error_text(error), rest=rest)
+            return Outcome(End.TRAPPED, detail=error_trap(error), rest=rest)
         if trap:
             return Outcome(End.TRAPPED, detail=trap_text(trap), rest=rest)
         return Outcome(End.RETURNED, rest=rest)

@@ -59,7 +59,9 @@ class ProgramRun(Run):
         looked up once."""
         base = self.base
         if not base:
-            if not c.caller_export_get(caller, b"memory", 6, self.slot.memory_at - c.OF_EXTERN):
+            slot = self.slot
+            found = c.caller_export_get(caller, b"memory", 6, slot.memory_at - c.OF_EXTERN)
+            if not found or slot.memory[0] != c.EXTERN_MEMORY:
                 raise Stop(End.STOPPED, "the module exports no memory")
             self.context = int(c.caller_context(caller))
             self.base = base = int(c.memory_data(self.context, self.slot.memory_at))
