@@ -85,6 +85,7 @@ class Sink:
     """A client that takes nothing."""
 
     label = "benchmark"
+    errors_left = 0
 
     def output(self, data: bytes) -> None: ...
     def error_output(self, data: bytes) -> None: ...

@@ -262,3 +262,41 @@ def test_scripts_that_appear_and_go(make_client: SiteMaker, programs: Path) -> N
     assert client.get("/cgi-bin/new.wasm").status_code == 200
     os.unlink(programs / "new.wasm")
     assert client.get("/cgi-bin/new.wasm").status_code == 404
+
+
+def test_what_takes_several_calls_is_whole(make_client: SiteMaker, tree: Path) -> None:
+    dirs = {"/data": {"path": str(tree / "data"), "writable": True}}
+    client = make_client({"/large": {"module": "large", "dirs": dirs}})
+    said = dict(line.split(": ") for line in client.get("/large").text.splitlines())
+    assert said.pop("size") == str((3 << 20) + 7 + 5)
+    assert set(said.values()) == {"ok"}, said
+    assert (tree / "data" / "large").stat().st_size == (3 << 20) + 12
+
+
+MANY = 3000
+
+
+@pytest.mark.parametrize("path", ["/data/many", "/data/many/.", "/data/sub/../many", "/data/to-many"])
+def test_a_large_directory_is_listed_once(make_client: SiteMaker, tree: Path, path: str) -> None:
+    (tree / "data" / "many").mkdir()
+    (tree / "data" / "to-many").symlink_to("many")
+    names = {f"{i}-{'n' * (i % 200)}" for i in range(MANY)}
+    for name in names:
+        (tree / "data" / "many" / name).touch()
+    listed = files(make_client, tree, writable=False).get(f"/files?op=list&path={path}").text.splitlines()
+    assert listed[-1] == "list OK"
+    assert len(listed) == MANY + 3
+    assert {line[1:-1] for line in listed[:-1]} == names | {".", ".."}
+
+
+@pytest.mark.parametrize("path", ["/data/up", "/data/etc", "/data/out"])
+def test_no_directory_outside_is_listed(make_client: SiteMaker, tree: Path, path: str) -> None:
+    answer = files(make_client, tree, writable=True).get(f"/files?op=list&path={path}").text
+    assert answer.startswith("list E"), answer
+
+
+@pytest.mark.parametrize(
+    "query", [f"op={op}&path=/data/{'x' * 5000}" for op in ("read", "stat", "mkdir", "unlink", "list", "readlink")]
+)
+def test_a_path_that_is_too_long(make_client: SiteMaker, tree: Path, query: str) -> None:
+    assert files(make_client, tree, writable=True).get(f"/files?{query}").text.endswith(" ENAMETOOLONG\n")

@@ -37,6 +37,11 @@ class Client(Protocol):
     def error_output(self, data: bytes) -> None:
         """Take bytes that the guest wrote to its standard error."""
 
+    @property
+    def errors_left(self) -> int:
+        """How many more bytes of standard error are taken; what comes after them need not be
+        handed over."""
+
     def gone(self) -> bool:
         """True once nobody waits for the answer any more."""
 

@@ -42,7 +42,18 @@ class Stop(Exception):
 class Run:
     """State of one run, reached from the callbacks through a `Current`."""
 
-    __slots__ = ("client", "cpu_end", "deadline", "directories", "failure", "files", "host_state", "job", "limits")
+    __slots__ = (
+        "began",
+        "client",
+        "cpu_end",
+        "deadline",
+        "directories",
+        "failure",
+        "files",
+        "host_state",
+        "job",
+        "limits",
+    )
 
     def __init__(self, limits: RunLimits, invocation: Invocation, job: Job | None) -> None:
         """`job` is the run's other half where it is native, and has begun before this
@@ -56,6 +67,7 @@ class Run:
         self.host_state: HostState | None = None  # of a component that calls functions of the host
         self.job = job
         wall, cpu = (time.monotonic(), time.thread_time()) if job is None else (job.wall_start, job.cpu_start)
+        self.began = wall  # when the guest's own monotonic clock begins
         self.deadline = wall + limits.timeout - invocation.spent[0]
         self.cpu_end = cpu + limits.cpu - invocation.spent[1]
 
@@ -64,15 +76,25 @@ class Run:
         to take it."""
         raise NotImplementedError
 
+    def look(self) -> None:
+        """Look at the clocks and at the client, as a call of the host does between two pieces of
+        its work. Raises Stop where the run must end."""
+        self._look_at_clocks()
+        if self.client.gone():
+            raise Stop(End.STOPPED, "the client has disconnected")
+
     def tick(self) -> None:
-        """Look at the limits and send what waits. Raises Stop where the run must end."""
+        """The same, and send what waits."""
+        self._look_at_clocks()
+        self.flush()
+        if self.client.gone():
+            raise Stop(End.STOPPED, "the client has disconnected")
+
+    def _look_at_clocks(self) -> None:
         if time.monotonic() >= self.deadline:
             raise Stop(End.TIMEOUT, f"{self.limits.timeout:g} s")
         if time.thread_time() >= self.cpu_end:
             raise Stop(End.CPU, f"{self.limits.cpu:g} s")
-        self.flush()
-        if self.client.gone():
-            raise Stop(End.STOPPED, "the client has disconnected")
 
     def close(self) -> None:
         """After the run, and after its store: let go of what belongs to the run."""

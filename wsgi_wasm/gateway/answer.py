@@ -76,6 +76,11 @@ class Answer:
         self._send(data)
 
     @property
+    def errors_left(self) -> int:
+        """As `Client.errors_left`."""
+        return self._errors.left
+
+    @property
     def label(self) -> str:
         """As `Client.label`."""
         return self._errors.label

@@ -16,12 +16,12 @@ class ErrorLog:
     """Standard error of one run; `label` is its route and program. After `limit` bytes one line
     says that the rest is dropped."""
 
-    __slots__ = ("_identity", "_label", "_left", "_partial")
+    __slots__ = ("_identity", "_label", "_partial", "left")
 
     def __init__(self, label: str, identity: str, limit: int) -> None:
         self._label = label
         self._identity = identity
-        self._left = limit
+        self.left = limit  # bytes that are still logged
         self._partial = b""
 
     @property
@@ -31,18 +31,18 @@ class ErrorLog:
 
     def write(self, data: bytes) -> None:
         """Log the lines that are whole."""
-        if self._left <= 0:
+        if self.left <= 0:
             return
-        self._left -= len(data)
-        if self._left <= 0:
-            data = data[: len(data) + self._left]
+        self.left -= len(data)
+        if self.left <= 0:
+            data = data[: len(data) + self.left]
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
             self._log(line)
         while len(self._partial) > _MAX_LINE:
             self._log(self._partial[:_MAX_LINE])
             self._partial = self._partial[_MAX_LINE:]
-        if self._left <= 0:
+        if self.left <= 0:
             self.close()
             log.warning("%s [%s] standard error exceeds max_stderr; the rest is dropped", self._label, self._identity)
 

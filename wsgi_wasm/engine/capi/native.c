@@ -36,7 +36,9 @@
 enum { FUNCTION = 0, MEMORY = 3 }; /* WASMTIME_EXTERN_FUNC and _MEMORY */
 enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
 enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, MAX_ENGINES = 64 };
-enum { MANY_RANDOM = 1 << 12, MAX_RANDOM = 1 << 26 };
+/* files.py: bytes of a path; bytes that are read or written between two looks at the clock */
+enum { MAX_PATH = 4096, MAX_PIECE = 1 << 18, MAX_PARAMETERS = 16 };
+enum { MAX_RANDOM = 1 << 12 }; /* bytes; more take their time */
 enum { SMALL = 1 << 20 }; /* bytes; a larger memory takes longer to be given back */
 /* nanoseconds; ticks without a run before the ticker sleeps */
 enum { TICK = 10000000, IDLE_TICKS = 100 };
@@ -45,7 +47,6 @@ struct functions w;
 __thread struct run *current;
 static const char ENDS[] = "the run ends";
 static const char NO_START[] = "exports no function _start";
-static const char NO_RANDOM[] = "random bytes past the end of the memory, or more than 64 MiB at once";
 
 EXPORTED uint64_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct functions); }
 
@@ -153,14 +154,14 @@ static int hand_over(struct run *r)
     return size ? w.take(r->output, size) : 0;
 }
 
-/* `python` is the host function that answers where this library is not used. */
-EXPORTED void *wsgi_wasm_in_python(void *python, void *caller, raw *arguments, size_t count)
+/* By the host function that answers where this library is not used. */
+EXPORTED void *wsgi_wasm_in_python(void *function, void *caller, raw *arguments, size_t count)
 {
     struct run *r = current;
     if (hand_over(r))
         return w.trap_new(ENDS, sizeof ENDS - 1);
     r->inside++;
-    void *trap = ((host_function *)python)(NULL, caller, arguments, count);
+    void *trap = ((struct host_function *)function)->python(NULL, caller, arguments, count);
     r->inside--;
     return trap;
 }
@@ -207,6 +208,63 @@ static void *answer(raw *arguments, int32_t error)
     return NULL;
 }
 
+/* --- files: Wasmtime's own functions, called in the guest's name (forwarding.py) --- */
+
+/* wasmtime_val_t for i32 and i64 */
+struct value {
+    uint8_t kind;
+    uint64_t of, rest[2];
+};
+
+static void *forward(struct run *r, const struct host_function *f, raw *arguments)
+{
+    struct value values[MAX_PARAMETERS] = {0}, result = {0};
+    void *trap = NULL;
+    for (uint32_t i = 0; i < f->count; i++) {
+        values[i].kind = f->wide >> i & 1;
+        values[i].of = values[i].kind ? (uint64_t)arguments[i].i64 : (uint32_t)arguments[i].i32;
+    }
+    void *error = w.call(r->context, r->forwarder[f->index].of, values, f->count, &result, 1, &trap);
+    if (error) {
+        w.failed(error);
+        return w.trap_new(ENDS, sizeof ENDS - 1);
+    }
+    return trap ? trap : answer(arguments, (int32_t)result.of);
+}
+
+/* A function that takes paths, where they are as short as paths can be. */
+EXPORTED void *wsgi_wasm_forwarded(void *function, void *caller, raw *arguments, size_t count)
+{
+    const struct host_function *f = function;
+    struct run *r = current;
+    _Bool small = r->forwarder != NULL;
+    for (uint32_t i = 0; small && i < f->count; i++)
+        small = !(f->lengths >> i & 1) || (uint32_t)arguments[i].i32 <= MAX_PATH;
+    return small ? forward(r, f, arguments) : wsgi_wasm_in_python(function, caller, arguments, count);
+}
+
+/* ciovec: address and length */
+struct vector {
+    uint32_t address, length;
+};
+
+/* Whether the first vector that is not empty, the only one that Wasmtime looks at, is of a file and
+ * short enough for one call. */
+static _Bool is_small_file_vector(struct run *r, void *caller, const raw *arguments)
+{
+    uint32_t vectors = (uint32_t)arguments[2].i32;
+    struct vector v;
+    if ((uint32_t)arguments[0].i32 <= 2 || r->python_streams || !r->forwarder || vectors > MAX_VECTORS)
+        return 0;
+    uint8_t *list = guest_bytes(r, caller, (uint32_t)arguments[1].i32, sizeof v * vectors);
+    for (uint32_t i = 0; list && i < vectors; i++) {
+        memcpy(&v, list + sizeof v * i, sizeof v);
+        if (v.length)
+            return v.length <= MAX_PIECE;
+    }
+    return list != NULL;
+}
+
 /* --- WASI preview 1 --- */
 
 static void *string_sizes(void *caller, raw *arguments, uint64_t count, uint64_t size)
@@ -243,41 +301,38 @@ static void *strings(void *caller, raw *arguments, const uint8_t *text, uint64_t
     return answer(arguments, SUCCESS);
 }
 
-EXPORTED void *wsgi_wasm_environ_sizes_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_environ_sizes_get(void *function, void *caller, raw *arguments, size_t count)
 {
     return string_sizes(caller, arguments, current->environment_count, current->environment_size);
 }
 
-EXPORTED void *wsgi_wasm_environ_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_environ_get(void *function, void *caller, raw *arguments, size_t count)
 {
     return strings(caller, arguments, current->environment, current->environment_count, current->environment_size);
 }
 
-EXPORTED void *wsgi_wasm_args_sizes_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_args_sizes_get(void *function, void *caller, raw *arguments, size_t count)
 {
     return string_sizes(caller, arguments, current->arguments_count, current->arguments_size);
 }
 
-EXPORTED void *wsgi_wasm_args_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_args_get(void *function, void *caller, raw *arguments, size_t count)
 {
     return strings(caller, arguments, current->arguments, current->arguments_count, current->arguments_size);
 }
 
-/* ciovec: address and length */
-struct vector {
-    uint32_t address, length;
-};
-
-EXPORTED void *wsgi_wasm_fd_write(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_fd_write(void *function, void *caller, raw *arguments, size_t count)
 {
     struct run *r = current;
     uint32_t vectors = (uint32_t)arguments[2].i32;
+    if (is_small_file_vector(r, caller, arguments))
+        return forward(r, function, arguments);
     if (arguments[0].i32 != 1 || r->python_streams || vectors > MAX_VECTORS)
-        return wsgi_wasm_in_python(python, caller, arguments, count);
+        return wsgi_wasm_in_python(function, caller, arguments, count);
     uint8_t *list = guest_bytes(r, caller, (uint32_t)arguments[1].i32, sizeof(struct vector) * vectors);
     uint8_t *written_at = guest_bytes(r, caller, (uint32_t)arguments[3].i32, 4);
     if (!list || !written_at)
-        return wsgi_wasm_in_python(python, caller, arguments, count);
+        return wsgi_wasm_in_python(function, caller, arguments, count);
     uint64_t total = 0;
     struct vector v;
     for (uint32_t i = 0; i < vectors; i++) {
@@ -285,7 +340,7 @@ EXPORTED void *wsgi_wasm_fd_write(void *python, void *caller, raw *arguments, si
         total += v.length;
     }
     if (total > r->output_capacity || r->handed + r->output_size + total > r->output_limit)
-        return wsgi_wasm_in_python(python, caller, arguments, count);
+        return wsgi_wasm_in_python(function, caller, arguments, count);
     if (r->output_size + total > r->output_capacity && hand_over(r))
         return w.trap_new(ENDS, sizeof ENDS - 1);
     uint64_t size = r->output_size;
@@ -293,7 +348,7 @@ EXPORTED void *wsgi_wasm_fd_write(void *python, void *caller, raw *arguments, si
         memcpy(&v, list + sizeof v * i, sizeof v);
         uint8_t *bytes = v.length ? guest_bytes(r, caller, v.address, v.length) : list;
         if (!bytes) /* Python writes what comes before the bad one, as other hosts do */
-            return wsgi_wasm_in_python(python, caller, arguments, count);
+            return wsgi_wasm_in_python(function, caller, arguments, count);
         memcpy(r->output + size, bytes, v.length);
         size += v.length;
     }
@@ -320,12 +375,14 @@ static int64_t read_input(struct run *r, uint8_t *bytes, uint32_t size)
     return got;
 }
 
-EXPORTED void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_fd_read(void *function, void *caller, raw *arguments, size_t count)
 {
     struct run *r = current;
     uint32_t vectors = (uint32_t)arguments[2].i32, total = 0;
+    if (is_small_file_vector(r, caller, arguments))
+        return forward(r, function, arguments);
     if (arguments[0].i32 != 0 || r->python_streams || !(r->input || r->input_file >= 0) || vectors > MAX_VECTORS)
-        return wsgi_wasm_in_python(python, caller, arguments, count);
+        return wsgi_wasm_in_python(function, caller, arguments, count);
     uint8_t *list = guest_bytes(r, caller, (uint32_t)arguments[1].i32, sizeof(struct vector) * vectors);
     uint8_t *read_at = guest_bytes(r, caller, (uint32_t)arguments[3].i32, 4);
     if (!list || !read_at)
@@ -333,8 +390,8 @@ EXPORTED void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, siz
     for (uint32_t i = 0; i < vectors; i++) {
         struct vector v;
         memcpy(&v, list + sizeof v * i, sizeof v);
-        uint32_t size = v.length < MAX_READ ? v.length : MAX_READ;
-        if (!size)
+        uint32_t size = v.length < MAX_READ - total ? v.length : MAX_READ - total;
+        if (!v.length)
             continue;
         uint8_t *bytes = guest_bytes(r, caller, v.address, size);
         if (!bytes)
@@ -350,15 +407,27 @@ EXPORTED void *wsgi_wasm_fd_read(void *python, void *caller, raw *arguments, siz
     return answer(arguments, SUCCESS);
 }
 
-/* As Wasmtime's own, with the same ends; many bytes take their time. */
-EXPORTED void *wsgi_wasm_random_get(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_fd_pread(void *function, void *caller, raw *arguments, size_t count)
+{
+    struct run *r = current;
+    if (is_small_file_vector(r, caller, arguments))
+        return forward(r, function, arguments);
+    return wsgi_wasm_in_python(function, caller, arguments, count);
+}
+
+EXPORTED void *wsgi_wasm_fd_pwrite(void *function, void *caller, raw *arguments, size_t count)
+{
+    return wsgi_wasm_fd_pread(function, caller, arguments, count);
+}
+
+EXPORTED void *wsgi_wasm_random_get(void *function, void *caller, raw *arguments, size_t count)
 {
     uint32_t size = (uint32_t)arguments[1].i32;
+    if (size > MAX_RANDOM)
+        return wsgi_wasm_in_python(function, caller, arguments, count);
     uint8_t *bytes = guest_bytes(current, caller, (uint32_t)arguments[0].i32, size);
-    if (!bytes || size > MAX_RANDOM)
-        return w.trap_new(NO_RANDOM, sizeof NO_RANDOM - 1);
-    if (size > MANY_RANDOM)
-        let_go(current);
+    if (!bytes)
+        return answer(arguments, FAULT);
     for (uint32_t done = 0; done < size;) {
         ssize_t got = getrandom(bytes + done, size - done, 0);
         if (got < 0 && errno != EINTR)
@@ -368,7 +437,7 @@ EXPORTED void *wsgi_wasm_random_get(void *python, void *caller, raw *arguments, 
     return answer(arguments, SUCCESS);
 }
 
-EXPORTED void *wsgi_wasm_proc_exit(void *python, void *caller, raw *arguments, size_t count)
+EXPORTED void *wsgi_wasm_proc_exit(void *function, void *caller, raw *arguments, size_t count)
 {
     current->exited = 1;
     current->code = (uint32_t)arguments[0].i32;
@@ -402,6 +471,7 @@ void *open_store(struct run *r)
     r->error = r->trap = NULL;
     r->exited = r->code = r->python_streams = r->inside = 0;
     r->thread = NULL;
+    r->forwarder = NULL;
     r->memory = NULL;
     r->memory_size = 0;
     if (r->profiled)

@@ -17,7 +17,7 @@ typedef union {
     unsigned char v128[16];
 } raw;
 
-typedef void *host_function(void *data, void *caller, raw *arguments, size_t count);
+typedef void *host_call(void *data, void *caller, raw *arguments, size_t count);
 typedef void *epoch_function(void *context, void *data, uint64_t *delta, uint8_t *kind);
 
 /* Wasmtime's functions, in the order of native.py's _FUNCTIONS, then Python's. */
@@ -44,6 +44,16 @@ struct functions {
     void *(*save_thread)(void); /* PyEval_SaveThread: lets go of the interpreter's lock */
     void (*restore_thread)(void *thread);
     int (*take)(const uint8_t *output, size_t size); /* not 0 where the run must end */
+    void (*failed)(void *error); /* keeps it as the run's failure, and frees it */
+};
+
+/* What a linker has for a function of preview 1. `index` is its place in a forwarder, `count` the
+ * number of its parameters; bits stand for those that are an i64, and those that are the length of
+ * a path. */
+struct host_function {
+    host_call *python; /* answers what is not answered here */
+    uint32_t index, count;
+    uint64_t wide, lengths;
 };
 
 /* wasmtime_extern_t; `of` begins the union at offset 8 */
@@ -80,6 +90,8 @@ struct run {
     uint32_t keeps_gil; /* set by Python: the call came with the interpreter's lock */
     uint32_t inside; /* calls into Python that have not returned */
     void *thread;  /* what Python needs to get its lock again, once we have let go of it */
+    /* set by Python once the guest's forwarder is there (forwarding.py): its functions */
+    struct item *forwarder;
 
     double steps[STEPS]; /* seconds of each step, where Python has set `profiled` */
     uint64_t profiled;

@@ -33,14 +33,15 @@ _FUNCTIONS = (
 # What native.c answers of WASI preview 1; it leaves to Python's function of the same name what
 # it cannot.
 ANSWERED = (
-    "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_read", "fd_write", "proc_exit",
-    "random_get",
+    "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_pread", "fd_pwrite", "fd_read", "fd_write",
+    "proc_exit", "random_get",
 )  # fmt: skip
 
 # that native.c measures of a run whose job is `profiled`: before it, instantiation, call, teardown
 STEPS = 4
 
 Take = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t)
+Failed = ctypes.CFUNCTYPE(None, c_void_p)
 
 
 def address_of(function: Any) -> int:
@@ -84,6 +85,7 @@ class Job(ctypes.Structure):
         ("keeps_gil", c_uint32),
         ("_inside", c_uint32),
         ("_thread", c_void_p),
+        ("forwarder", c_void_p),
         ("steps", c_double * STEPS),
         ("profiled", c_uint64),
         ("_handed", c_uint64),
@@ -128,6 +130,19 @@ class _Functions(ctypes.Structure):
         ("save_thread", c_void_p),
         ("restore_thread", c_void_p),
         ("take", c_void_p),
+        ("failed", c_void_p),
+    )
+
+
+class HostFunction(ctypes.Structure):
+    """`struct host_function` of native.h: what a linker has for a function of preview 1."""
+
+    _fields_: ClassVar[Sequence[Any]] = (
+        ("python", c_void_p),
+        ("index", c_uint32),
+        ("count", c_uint32),
+        ("wide", c_uint64),
+        ("lengths", c_uint64),
     )
 
 
@@ -151,22 +166,24 @@ class Native:
         self.ticks: Any = library.wsgi_wasm_ticks
         self.ticks.restype, self.ticks.argtypes = c_int, (c_void_p,)
         self.in_python = self._address("in_python")
+        self.forwarded = self._address("forwarded")
         self.waits = self._address("waits")
         self.entries = {name: self._address(name) for name in ANSWERED}
-        self._take: Any = None
+        self._callbacks: Any = None
 
     def _address(self, name: str) -> int:
         return address_of(self._library[f"wsgi_wasm_{name}"])
 
-    def give_functions(self, take: Any) -> None:
-        """Wasmtime's functions, and what takes the output that was gathered."""
-        self._take = take
+    def give_functions(self, take: Any, failed: Any) -> None:
+        """Wasmtime's functions, what takes the output that was gathered, and what takes the error
+        of a function that was forwarded."""
+        self._callbacks = take, failed
         functions = _Functions()
         for i, function in enumerate(_FUNCTIONS):
             functions.wasmtime[i] = address_of(function)
         functions.save_thread = address_of(ctypes.pythonapi.PyEval_SaveThread)
         functions.restore_thread = address_of(ctypes.pythonapi.PyEval_RestoreThread)
-        functions.take = address_of(take)
+        functions.take, functions.failed = address_of(take), address_of(failed)
         self._library.wsgi_wasm_functions(ctypes.byref(functions))
         os.register_at_fork(after_in_child=self._library.wsgi_wasm_forget)
 

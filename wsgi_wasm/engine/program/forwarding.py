@@ -28,13 +28,25 @@ _BADF = 8
 _U32 = 0xFFFFFFFF
 
 FORWARDED = {
-    "fd_write": ("i32", "i32", "i32", "i32"),
-    "fd_read": ("i32", "i32", "i32", "i32"),
+    "fd_advise": ("i32", "i64", "i64", "i32"),
     "fd_close": ("i32",),
+    "fd_pread": ("i32", "i32", "i32", "i64", "i32"),
+    "fd_pwrite": ("i32", "i32", "i32", "i64", "i32"),
+    "fd_read": ("i32", "i32", "i32", "i32"),
     "fd_renumber": ("i32", "i32"),
+    "fd_write": ("i32", "i32", "i32", "i32"),
+    "path_create_directory": ("i32", "i32", "i32"),
+    "path_filestat_get": ("i32", "i32", "i32", "i32", "i32"),
+    "path_filestat_set_times": ("i32", "i32", "i32", "i32", "i64", "i64", "i32"),
+    "path_link": ("i32", "i32", "i32", "i32", "i32", "i32", "i32"),
     "path_open": ("i32", "i32", "i32", "i32", "i32", "i64", "i64", "i32", "i32"),
-    "clock_time_get": ("i32", "i64", "i32"),
+    "path_readlink": ("i32", "i32", "i32", "i32", "i32", "i32"),
+    "path_remove_directory": ("i32", "i32", "i32"),
+    "path_rename": ("i32", "i32", "i32", "i32", "i32", "i32"),
+    "path_symlink": ("i32", "i32", "i32", "i32", "i32"),
+    "path_unlink_file": ("i32", "i32", "i32"),
 }
+"""By name, the parameters; each returns an errno. Their order is that of native.c's functions."""
 
 
 def _forwarder_text() -> str:
@@ -49,36 +61,37 @@ def _forwarder_text() -> str:
 
 
 FORWARDER = _forwarder_text()
+_NAMES = tuple((name.encode(), len(name)) for name in FORWARDED)
 
 
-def _instantiated(forwarding: Forwarding, run: ProgramRun, caller: int) -> dict[str, ctypes.Array[ctypes.c_char]]:
-    """A forwarder in the caller's store: its functions by name, as `wasmtime_extern_t`."""
+def _instantiated(forwarding: Forwarding, run: ProgramRun, caller: int) -> dict[str, int]:
+    """A forwarder in the caller's store: where its functions are, by name, each a
+    `wasmtime_func_t`."""
     run.memory(caller)
     size = c.SIZEOF_EXTERN
     imports = ctypes.create_string_buffer(size * (1 + len(FORWARDED)))
     at = ctypes.addressof(imports)
     memmove(at, run.slot.memory_at - c.OF_EXTERN, size)
-    for i, name in enumerate(FORWARDED, 1):
-        text = name.encode()
-        _check(c.linker_get(forwarding.linker, run.context, MODULE, len(MODULE), text, len(text), at + i * size), name)
+    for i, (name, length) in enumerate(_NAMES, 1):
+        _check(c.linker_get(forwarding.linker, run.context, MODULE, len(MODULE), name, length, at + i * size), name)
     instance = ctypes.create_string_buffer(c.SIZEOF_INSTANCE)
     trap = ctypes.c_void_p()
     error = c.instance_new(run.context, forwarding.module, at, 1 + len(FORWARDED), instance, ctypes.byref(trap))
     if error or trap.value:
         raise Stop(End.STOPPED, error_trap(error) if error else trap_text(trap.value or 0))
-    functions = {}
-    for name in FORWARDED:
-        text = name.encode()
-        functions[name] = ctypes.create_string_buffer(size)
-        found = c.export_get(run.context, instance, text, len(text), functions[name])
-        _check(found and functions[name][0] == c.EXTERN_FUNCTION, name)
-    return functions
+    for i, (name, length) in enumerate(_NAMES, 1):
+        found = c.export_get(run.context, instance, name, length, at + i * size)
+        _check(found and imports[i * size] == c.EXTERN_FUNCTION, name)
+    run.forwarder_functions = imports
+    if run.job is not None:
+        run.job.forwarder = at + size
+    return {name: at + i * size + c.OF_EXTERN for i, name in enumerate(FORWARDED, 1)}
 
 
-def _check(found: bool, name: str) -> None:
+def _check(found: bool, name: bytes) -> None:
     """Raises Stop where a function of Wasmtime's own is not there: it must not be called."""
     if not found:
-        raise Stop(End.STOPPED, f"the engine has no {name}")
+        raise Stop(End.STOPPED, f"the engine has no {name.decode()}")
 
 
 def forwarding_of(engine: Engine) -> Forwarding:
@@ -105,7 +118,7 @@ class Value(ctypes.Structure):
     _fields_ = (("kind", ctypes.c_uint8), ("of", ctypes.c_uint64), ("_rest", ctypes.c_uint64 * 2))
 
 
-def forward(run: ProgramRun, caller: int, name: str, args: Arguments, count: int) -> int:
+def forward(run: ProgramRun, caller: int, name: str, args: Arguments) -> int:
     """Call Wasmtime's own `name` in the guest's name and return its errno. Raises Stop when
     that call trapped."""
     forwarding = run.slot.forwarding
@@ -114,13 +127,14 @@ def forward(run: ProgramRun, caller: int, name: str, args: Arguments, count: int
         return _BADF
     if run.forwarder is None:
         run.forwarder = _instantiated(forwarding, run, caller)
+    kinds = FORWARDED[name]
+    count = len(kinds)
     values = (Value * count)()
-    for i, kind in enumerate(FORWARDED[name]):
+    for i, kind in enumerate(kinds):
         values[i].kind = 0 if kind == "i32" else 1
         values[i].of = args[2 * i] & (_U32 if kind == "i32" else 0xFFFFFFFFFFFFFFFF)
     result, trap = Value(), ctypes.c_void_p()
-    function_at = ctypes.addressof(run.forwarder[name]) + c.OF_EXTERN
-    error = c.call(run.context, function_at, values, count, ctypes.byref(result), 1, ctypes.byref(trap))
+    error = c.call(run.context, run.forwarder[name], values, count, ctypes.byref(result), 1, ctypes.byref(trap))
     if error or trap.value:
         text = error_trap(error) if error else trap_text(trap.value or 0)
         raise run.failure or Stop(End.STOPPED, text)

@@ -14,13 +14,14 @@ from wsgi_wasm.binary.limits import TABLE_ELEMENTS
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
-from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, Job, Native, address_of, native
+from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, HostFunction, Job, Native, address_of, native
 from wsgi_wasm.engine.code.advice import check_memory
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.pooled_guest import PooledGuest, wasi_config
 from wsgi_wasm.engine.program import wasi
-from wsgi_wasm.engine.program.forwarding import MODULE, forwarding_of
+from wsgi_wasm.engine.program.files import PATH_LENGTHS
+from wsgi_wasm.engine.program.forwarding import FORWARDED, MODULE, forwarding_of
 from wsgi_wasm.engine.program.pool import Engine, Slot
 from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
 from wsgi_wasm.engine.run import Stop
@@ -70,6 +71,25 @@ def _functype(parameters: Sequence[str], returns: bool) -> int:
     return int(c.functype_new(ctypes.byref(vectors[0]), ctypes.byref(vectors[1])))
 
 
+# By name. A linker only points to them.
+_descriptions: dict[str, HostFunction] = {}
+
+
+def _described(name: str, python: int) -> HostFunction:
+    """What a native function is given to do its work."""
+    described = _descriptions.get(name)
+    if described is None:
+        parameters = FORWARDED.get(name, ())
+        described = _descriptions[name] = HostFunction(
+            python,
+            list(FORWARDED).index(name) if parameters else 0,
+            len(parameters),
+            sum(1 << i for i, kind in enumerate(parameters) if kind == "i64"),
+            sum(1 << i for i in PATH_LENGTHS.get(name, ())),
+        )
+    return described
+
+
 def _linker(engine: Engine) -> int:
     """The engine's linker, with Wasmtime's WASI and our own functions over it; made once, and
     then only read."""
@@ -96,7 +116,9 @@ def _define(linker: int) -> None:
         function, data = 0 if entry is None else address_of(entry), 0
         if native is not None:
             # Python's function is what the native one calls for everything that it cannot do.
-            function, data = native.entries.get(name, native.in_python), function
+            data = ctypes.addressof(_described(name, function))
+            general = native.forwarded if name in PATH_LENGTHS and name != "path_open" else native.in_python
+            function = native.entries.get(name, general)
         try:
             taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, function, data, None))
         finally:
@@ -124,7 +146,7 @@ class ProgramGuest(PooledGuest[Slot]):
 
     def _run_in_python(self, slot: Slot, invocation: Invocation) -> Outcome:
         run = current.run = ProgramRun(slot, self.limits, invocation)
-        slot.forwarding = self._forwarding
+        slot.forwarding, slot.preopens = self._forwarding, self.preopens
         slot.trap.value = None
         ticker = self.linked.runtime.ticker
         engine = self.linked.engine
@@ -150,6 +172,7 @@ class ProgramGuest(PooledGuest[Slot]):
         finally:
             current.run = None
             del ticker.running[run]
+            run.close()
             # Giving back a small memory takes a few microseconds, less than letting go of the
             # interpreter's lock and waiting for it again.
             (c.store_delete_short if run.has_small_memory() else c.store_delete)(store)
@@ -175,6 +198,7 @@ class ProgramGuest(PooledGuest[Slot]):
         finally:
             if current.run is not None:
                 del self.linked.runtime.ticker.running[current.run]
+                current.run.close()
             current.run = current.begin = None
         outcome.cpu, outcome.wall = job.cpu, job.wall
         return outcome
@@ -187,7 +211,7 @@ class ProgramGuest(PooledGuest[Slot]):
         if slot.guest != self._number:
             slot.guest = self._number
             job.prepared, job.memory_limit, job.output_limit = self._constant
-            slot.forwarding = self._forwarding
+            slot.forwarding, slot.preopens = self._forwarding, self.preopens
         if slot.arguments is not arguments:
             slot.arguments = arguments
             job.arguments = block = b"\0".join((*arguments, b""))

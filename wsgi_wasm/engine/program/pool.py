@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
+from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.runtime import (
     SMALL_MEMORY,
     Pool,
@@ -33,7 +34,7 @@ class Slot:
 
     __slots__ = (
         "arguments", "extern", "extern_at", "forwarding", "func_at", "guest", "instance", "instance_at", "job",
-        "memory", "memory_at", "output", "trap", "trap_at",
+        "memory", "memory_at", "output", "preopens", "trap", "trap_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class Slot:
         self.guest = 0
         self.arguments: Sequence[bytes] = ()
         self.forwarding: Forwarding | None = None  # while the guest has directories
+        self.preopens: Sequence[Preopen] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,22 @@ import ctypes
 import io
 import resource
 import time
+from ctypes import string_at
+from pathlib import Path
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.pool import Slot
 from wsgi_wasm.engine.run import MAX_FILES, Current, Run, Stop
 from wsgi_wasm.engine.runtime import SMALL_MEMORY, runtime
 
 # bytes of output that are gathered before they are sent without waiting for a tick
 FLUSH_SIZE = 65536
+# bytes of standard error between two looks at the clock: each may be a line of the log
+ERROR_PIECE = 1024
 
 
 class Exited(Exception):
@@ -36,8 +41,8 @@ class ProgramRun(Run):
     """State of one run of a program, reached from the callbacks through `current`."""
 
     __slots__ = (
-        "base", "context", "environment", "forwarder", "pending", "pending_size", "size", "slot", "stdin", "streams",
-        "total",
+        "base", "context", "environment", "forwarder", "forwarder_functions", "listings", "pending", "pending_size",
+        "places", "size", "slot", "stdin", "streams", "total",
     )  # fmt: skip
 
     def __init__(self, slot: Slot, limits: RunLimits, invocation: Invocation, job: Job | None = None) -> None:
@@ -52,7 +57,12 @@ class ProgramRun(Run):
         # the guest's memory; it never moves while the run lasts (see `memory`)
         self.base = self.size = 0
         self.context = 0
-        self.forwarder: dict[str, ctypes.Array[ctypes.c_char]] | None = None
+        # where descriptors lead, and the directories that are being read (`directories`)
+        self.places: dict[int, tuple[Path, str]] | None = None
+        self.listings: dict[int, Listing] = {}
+        # addresses of the forwarder's functions, and what they lie in (`forwarding`)
+        self.forwarder: dict[str, int] | None = None
+        self.forwarder_functions: ctypes.Array[ctypes.c_char] | None = None
 
     def memory(self, caller: int) -> int:
         """Address of the guest's memory. Slots of the pool reserve the whole 4 GiB, so it is
@@ -101,21 +111,30 @@ class ProgramRun(Run):
         opened: int = sum(run.files for run in list(runtime().ticker.running))
         return opened < limit // 2
 
-    def write(self, stream: int, data: bytes) -> None:
-        """Take what the guest writes to standard output (1) or error (2); a limit
-        reached raises Stop."""
-        if stream == 2:
-            self.client.error_output(data)
-            return
-        size = len(data)
-        self.total += size
-        if self.total > self.limits.max_output:
-            self.pending.append(data[: size - (self.total - self.limits.max_output)])
-            raise Stop(End.OUTPUT, f"{self.limits.max_output} bytes")
-        self.pending.append(data)
-        self.pending_size += size
-        if self.pending_size >= FLUSH_SIZE:
-            self.flush()
+    def write(self, address: int, size: int) -> None:
+        """Take what the guest writes to standard output, `size` bytes at an address of the host, a
+        piece at a time. Raises Stop where a limit is reached."""
+        while size:
+            piece = min(size, FLUSH_SIZE, self.limits.max_output - self.total)
+            if not piece:
+                raise Stop(End.OUTPUT, f"{self.limits.max_output} bytes")
+            self.total += piece
+            self.pending.append(string_at(address, piece))
+            self.pending_size += piece
+            if self.pending_size >= FLUSH_SIZE:
+                self.flush()
+                self.look()
+            address += piece
+            size -= piece
+
+    def write_error(self, address: int, size: int) -> None:
+        """The same for standard error. What would be dropped is not copied."""
+        while size and (left := self.client.errors_left) > 0:
+            piece = min(size, ERROR_PIECE, left)
+            self.client.error_output(string_at(address, piece))
+            self.look()
+            address += piece
+            size -= piece
 
     def flush(self) -> None:
         """As `Run.flush`."""
@@ -136,6 +155,11 @@ class ProgramRun(Run):
         data = self.stdin.read(size)
         self.deadline += time.monotonic() - before
         return data
+
+    def close(self) -> None:
+        """As `Run.close`."""
+        for listing in self.listings.values():
+            listing.close()
 
 
 current: Current[ProgramRun] = Current()

@@ -6,7 +6,8 @@ client with no file or second thread in between, and the write is where limits b
 call cannot be interrupted, so sleeping (`poll_oneoff`) is done here in slices. The environment is
 handed over as bytes: Wasmtime's own setter takes UTF-8 only, and header values need not be.
 
-Descriptors other than the three standard streams belong to Wasmtime: see `forwarding`.
+Descriptors other than the three standard streams belong to Wasmtime: see `forwarding`, and `files`
+for what is bounded there. No call runs for longer than a tick without a look at the clock.
 
 Each function gets the run, the caller and its arguments as 64-bit integers at even indexes, and
 returns an errno. Specification: WebAssembly/WASI, legacy/preview1/docs.md.
@@ -14,7 +15,7 @@ returns an errno. Specification: WebAssembly/WASI, legacy/preview1/docs.md.
 
 from __future__ import annotations
 
-import ctypes
+import os
 import struct
 import time
 from collections.abc import Callable
@@ -22,54 +23,60 @@ from ctypes import memmove, string_at
 from typing import Any
 
 from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.capi.native import Take, native
+from wsgi_wasm.engine.capi.errors import error_trap
+from wsgi_wasm.engine.capi.native import Failed, Take, native
+from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.program.directories import closed, fd_readdir, opened, renumbered
+from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, MAX_VECTORS, VECTOR, on_path, transfer
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
 from wsgi_wasm.engine.program.run import Exited, Fault, ProgramRun, current
-from wsgi_wasm.engine.run import TRAP, epoch_callback
+from wsgi_wasm.engine.run import TRAP, Stop, epoch_callback
 
 SUCCESS, BADF, FAULT, INVAL, MFILE = 0, 8, 21, 28, 33
 
 _U32 = 0xFFFFFFFF
-_MAX_VECTORS = 1024  # IOV_MAX of Linux
-_MAX_READ = 1 << 20
+_MAX_READ = 1 << 20  # bytes of one call; a guest that wants more calls again
+_MAX_WRITE = 0x7FFFF000  # the same, as of Linux (write(2))
+_RANDOM_PIECE = 1 << 16
 _MAX_SUBSCRIPTIONS = 1024
 
 _u32_at = c.UINT32.from_address
-_vectors = struct.Struct("<2I").iter_unpack
+_vectors = VECTOR.iter_unpack
 
 
 def fd_write(run: ProgramRun, caller: int, args: Arguments) -> int:
     descriptor = args[0] & _U32
     stream = run.streams.get(descriptor)
     if stream is None:
-        return forward(run, caller, "fd_write", args, 4)
+        return transfer(run, caller, "fd_write", args)
     base = run.memory(caller)
     vectors, count, written_at = args[2] & _U32, args[4] & _U32, args[6] & _U32
     if stream == 0:
         return BADF
-    if count > _MAX_VECTORS:
+    if count > MAX_VECTORS:
         return INVAL
     run.check(vectors, 8 * count)
     run.check(written_at, 4)
+    write = run.write if stream == 1 else run.write_error
     total = 0
     for address, length in _vectors(string_at(base + vectors, 8 * count)):
-        if length:
-            run.check(address, length)
-            run.write(stream, string_at(base + address, length))
-            total += length
-    _u32_at(base + written_at).value = total & _U32
+        run.check(address, length)
+        length = min(length, _MAX_WRITE - total)
+        write(base + address, length)
+        total += length
+    _u32_at(base + written_at).value = total
     return SUCCESS
 
 
 def fd_read(run: ProgramRun, caller: int, args: Arguments) -> int:
     stream = run.streams.get(args[0] & _U32)
     if stream is None:
-        return forward(run, caller, "fd_read", args, 4)
+        return transfer(run, caller, "fd_read", args)
     base = run.memory(caller)
     vectors, count, read_at = args[2] & _U32, args[4] & _U32, args[6] & _U32
     if stream != 0:
         return BADF
-    if count > _MAX_VECTORS:
+    if count > MAX_VECTORS:
         return INVAL
     run.check(vectors, 8 * count)
     run.check(read_at, 4)
@@ -77,7 +84,7 @@ def fd_read(run: ProgramRun, caller: int, args: Arguments) -> int:
     for address, length in _vectors(string_at(base + vectors, 8 * count)):
         if length:
             run.check(address, length)
-            data = run.read(min(length, _MAX_READ))
+            data = run.read(min(length, _MAX_READ - total))
             memmove(base + address, data, len(data))
             total += len(data)
             if len(data) < length:
@@ -93,9 +100,10 @@ def fd_close(run: ProgramRun, caller: int, args: Arguments) -> int:
     run.change_streams()
     if run.slot.forwarding is None:
         return BADF if run.streams.pop(descriptor, None) is None else SUCCESS
-    errno = forward(run, caller, "fd_close", args, 1)
+    errno = forward(run, caller, "fd_close", args)
     if errno == SUCCESS and run.streams.pop(descriptor, None) is None:
         run.files -= 1
+        closed(run, descriptor)
     return errno
 
 
@@ -104,9 +112,10 @@ def path_open(run: ProgramRun, caller: int, args: Arguments) -> int:
     # other request. Wasmtime has no limit of its own here, nor does it count what a guest closes.
     if not run.may_open():
         return MFILE
-    errno = forward(run, caller, "path_open", args, 9)
+    errno = on_path(run, caller, "path_open", args)
     if errno == SUCCESS:
         run.files += 1
+        opened(run, args)
     return errno
 
 
@@ -116,13 +125,14 @@ def fd_renumber(run: ProgramRun, caller: int, args: Arguments) -> int:
     if run.slot.forwarding is None:
         errno = SUCCESS if source in run.streams and target in run.streams else BADF
     else:
-        errno = forward(run, caller, "fd_renumber", args, 2)
+        errno = forward(run, caller, "fd_renumber", args)
     if errno == SUCCESS and source != target:
         stream = run.streams.pop(source, None)
         if stream is None:
             run.streams.pop(target, None)
         else:
             run.streams[target] = stream
+        renumbered(run, source, target)
     return errno
 
 
@@ -188,7 +198,7 @@ def poll_oneoff(run: ProgramRun, caller: int, args: Arguments) -> int:
         elif identity not in (_REALTIME, _MONOTONIC):
             events.append(_event(userdata, INVAL, 0, 0, 0))
         else:
-            moments.append((_moment(run, caller, identity, timeout, flags, now), userdata))
+            moments.append((_moment(run, identity, timeout, flags, now), userdata))
     if not events:
         run.sleep_until(min(moments)[0])
     now = time.monotonic()
@@ -199,28 +209,27 @@ def poll_oneoff(run: ProgramRun, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-def _moment(run: ProgramRun, caller: int, identity: int, timeout: int, flags: int, now: float) -> float:
+def _moment(run: ProgramRun, identity: int, timeout: int, flags: int, now: float) -> float:
     """When a clock subscription is due, on the host's monotonic clock."""
     seconds = timeout / 1e9
     if not flags & _ABSOLUTE:
         return now + seconds
     if identity == _REALTIME:
         return now + seconds - time.time()
-    return now + (timeout - _guest_monotonic(run, caller)) / 1e9
+    return run.began + seconds  # Wasmtime starts a guest's monotonic clock with its store
 
 
-def _guest_monotonic(run: ProgramRun, caller: int) -> int:
-    """The guest's monotonic clock in nanoseconds; Wasmtime starts it with each store, so only
-    Wasmtime knows it."""
-    # The time is written into the guest's memory, so a place of its own is borrowed and given back.
-    run.check(0, 8)
-    saved = string_at(run.base, 8)
-    raw = (ctypes.c_uint64 * 6)(_MONOTONIC, 0, 1, 0, 0, 0)
-    try:
-        forward(run, caller, "clock_time_get", raw, 3)
-        return int.from_bytes(string_at(run.base, 8), "little")
-    finally:
-        memmove(run.base, saved, 8)
+def random_get(run: ProgramRun, caller: int, args: Arguments) -> int:
+    base = run.memory(caller)
+    address, size = args[0] & _U32, args[2] & _U32
+    run.check(address, size)
+    while size:
+        piece = min(size, _RANDOM_PIECE)
+        memmove(base + address, os.urandom(piece), piece)
+        run.look()
+        address += piece
+        size -= piece
+    return SUCCESS
 
 
 # --- entering Python ------------------------------------------------------------------------------
@@ -246,17 +255,22 @@ def _entry(function: Callable[[ProgramRun, int, Arguments], int]) -> Any:
 def _take(address: int, size: int) -> int:
     """What a native run has gathered; not 0 where the run must end."""
     try:
-        current.the_run().write(1, string_at(address, size))
+        current.the_run().write(address, size)
     except BaseException as failure:
         current.keep(failure)
         return 1
     return 0
 
 
+def _failed(error: int) -> None:
+    """What a function of Wasmtime's ended with that a native run has forwarded."""
+    current.keep(Stop(End.STOPPED, error_trap(error)))
+
+
 ON_EPOCH = epoch_callback(current)
 
 if native is not None:
-    native.give_functions(Take(_take))
+    native.give_functions(Take(_take), Failed(_failed))
 
 _2, _4 = ("i32", "i32"), ("i32", "i32", "i32", "i32")
 
@@ -273,5 +287,7 @@ FUNCTIONS: dict[str, tuple[Any, tuple[str, ...], bool]] = {
     "path_open": (_entry(path_open), FORWARDED["path_open"], True),
     "poll_oneoff": (_entry(poll_oneoff), _4, True),
     "proc_exit": (_entry(proc_exit), ("i32",), False),
-    "random_get": (None, _2, True),
+    "random_get": (_entry(random_get), _2, True),
+    "fd_readdir": (_entry(fd_readdir), ("i32", "i32", "i32", "i64", "i32"), True),
+    **{name: (_entry(function), FORWARDED[name], True) for name, function in FUNCTIONS_OF_FILES.items()},
 }
