@@ -141,6 +141,13 @@ def test_a_pipe_is_no_file(app: Path) -> None:
         ("[]x]", "]", True),
         ("a[", "a[", True),
         ("[!a]", "/", False),
+        ("[!]a]", "b", True),
+        ("[!]a]", "]", False),
+        ("[a^]", "^", True),
+        ("[[:]", "[", True),
+        ("[a-c-]", "-", True),
+        ("[--0]", "/", False),
+        ("**/**/**/a", "x/y/a", True),
     ],
 )
 def test_patterns(pattern: str, path: str, fits: bool) -> None:

@@ -3,8 +3,8 @@ its instances need."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wsgi_wasm.binary.versions import parse
 
@@ -103,7 +103,36 @@ def component_from_json(value: Any) -> ComponentFacts:
     """The reverse. Raises TypeError or KeyError for what was not written by `component_to_json`."""
     known = dict(value)
     known["imports"] = tuple(
-        ComponentImport(**{**one, "functions": tuple(one["functions"]), "resources": tuple(one["resources"])})
+        of_kinds(
+            ComponentImport(**{**one, "functions": _names(one["functions"]), "resources": _names(one["resources"])})
+        )
         for one in known["imports"]
     )
-    return ComponentFacts(**known)
+    return of_kinds(ComponentFacts(**known))
+
+
+Found = TypeVar("Found", bound=Any)
+
+
+def of_kinds(found: Found) -> Found:
+    """A dataclass of facts that was read from JSON, if each field is of its kind.
+
+    Raises TypeError.
+    """
+    for one in fields(found):
+        if not isinstance(getattr(found, one.name), _KINDS[str(one.type).partition("[")[0]]):
+            raise TypeError(f"{one.name} is not of its kind")
+    return found
+
+
+# What stands before a bracket in the annotations of facts.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "int": (int,), "bool": (bool,), "tuple": (tuple,), "list": (list,), "dict": (dict,),
+    "str | None": (str, type(None)), "int | None": (int, type(None)),
+}  # fmt: skip
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError("names are not of their kind")
+    return tuple(value)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from wsgi_wasm.binary import limits
-from wsgi_wasm.binary.component_facts import ComponentFacts, component_from_json, component_to_json
+from wsgi_wasm.binary.component_facts import ComponentFacts, component_from_json, component_to_json, of_kinds
 from wsgi_wasm.binary.tables import read_tables
 from wsgi_wasm.errors import ModuleError
 
@@ -70,8 +70,11 @@ def from_json(value: Any) -> Facts:
     known = dict(value)
     if "component" in known:
         return component_from_json(known["component"])
-    known["imports"] = [Import(**item) for item in known["imports"]]
-    return ModuleFacts(**known)
+    known["imports"] = [of_kinds(Import(**item)) for item in known["imports"]]
+    facts = of_kinds(ModuleFacts(**known))
+    if not all(isinstance(kind, str) for kind in facts.exports.values()):
+        raise TypeError("exports are not of their kind")
+    return facts
 
 
 class _SectionReader:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 # Versions 0.2.0 to 0.2.12 of WASI each contain the ones before; pre-releases (0.2.0-rc-...) do not.
 _WASI_02 = re.compile(r"0\.2\.[0-9]+")
+# Numbers of a release are of 64 bits at most, as every toolchain has them.
+_RELEASE = re.compile(r"([0-9]{1,20})\.([0-9]{1,20})\.([0-9]{1,20})")
 
 
 class InterfaceName(NamedTuple):
@@ -67,5 +69,5 @@ def compatible(wanted: str, there: str) -> bool:
 def _numbers(version: str) -> tuple[int, ...] | None:
     """The three numbers of a release; None for a pre-release, which stands for
     nothing but itself."""
-    parts = version.split(".")
-    return tuple(map(int, parts)) if len(parts) == 3 and all(part.isdecimal() for part in parts) else None
+    found = _RELEASE.fullmatch(version)
+    return None if found is None else tuple(map(int, found.groups()))

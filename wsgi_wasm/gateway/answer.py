@@ -248,4 +248,7 @@ def _not_modified(request: Request, head: Head) -> bool:
         return False
     from werkzeug.http import is_resource_modified  # 100 ms of CPU, and most sites never get here
 
-    return not is_resource_modified(environ, etag=etag, last_modified=modified)
+    try:
+        return not is_resource_modified(environ, etag=etag, last_modified=modified)
+    except (OverflowError, ValueError):
+        return False  # a date with numbers that no date has is no condition (RFC 9110 13.1.3)

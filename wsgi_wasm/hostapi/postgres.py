@@ -8,6 +8,7 @@ which is what Spin answers. The client library is imported when a guest first co
 from __future__ import annotations
 
 import importlib.util
+import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -142,7 +143,8 @@ def _errors(case: str, failed: Callable[[Exception], Any] = str) -> Iterator[Non
         if getattr(error, "sqlstate", None) is None and type(error).__name__ == "DataError":
             raise HostError("value-conversion-failed", str(error)) from None
         raise HostError(case, failed(error)) from None
-    except UnicodeError as error:
+    except (ValueError, ArithmeticError, LookupError, struct.error) as error:
+        # What a server sends may be no value of its type, or one that Python's type does not hold.
         raise HostError("value-conversion-failed", str(error)) from None
     except (connections.TooLate, TooLarge, OSError) as error:
         raise HostError(case, failed(error)) from None

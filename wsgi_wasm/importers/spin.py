@@ -34,7 +34,7 @@ _STORES = (("key_value", "key_value_stores", KEY_VALUE_FILE), ("sqlite", "sqlite
 def convert(file: Path, base: Path) -> str:
     """See the package."""
     manifest = read_manifest(file)
-    lines = [f"# {manifest.name}{' ' + manifest.version if manifest.version else ''}, from {file}"]
+    lines = comment(f"{manifest.name}{' ' + manifest.version if manifest.version else ''}, from {file}")
     for text in (*_HEAD, *manifest.remarks):
         lines += comment(text)
     lines += _variables(manifest)

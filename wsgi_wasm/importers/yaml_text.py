@@ -10,6 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from wsgi_wasm.config.nodes import is_unicode
+from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.messages import printable
+
 Value: TypeAlias = "str | bool | Sequence[str] | Mapping[str, str]"
 
 # Without quotes only where no reader of YAML could take the text for anything else.
@@ -25,7 +29,13 @@ def scalar(text: str) -> str:
         and not re.fullmatch(r"\.?[0-9._]*|\.(inf|nan)", text, re.I)
     ):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else _escape(one) for one in json.dumps(text, ensure_ascii=False))
+
+
+def _escape(character: str) -> str:
+    """As YAML writes what it does not print, and line ends that JSON does not know."""
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def escaped(text: str) -> str:
@@ -49,7 +59,7 @@ def value(data: Value) -> str:
 def comment(text: str, indent: str = "") -> list[str]:
     """Comment lines, broken at about a hundred columns."""
     lines, line = [], f"{indent}#"
-    for word in text.split():
+    for word in map(printable, text.split()):
         if len(line) + len(word) > 99 and line.strip() != "#":
             lines.append(line)
             line = f"{indent}#"
@@ -58,6 +68,9 @@ def comment(text: str, indent: str = "") -> list[str]:
 
 
 def host_path(path: Path, base: Path) -> str:
-    """A path for a file in `base`: relative where it lies below, else absolute."""
+    """A path for a file in `base`: relative where it lies below, else absolute. Raises ConfigError
+    where YAML cannot hold it."""
+    if not is_unicode(str(path)):
+        raise ConfigError([Problem(printable(str(path)), 0, 0, "is not UTF-8, as names in YAML are")])
     whole, start = Path(os.path.abspath(path)), Path(os.path.abspath(base))
     return escaped(str(whole.relative_to(start)) if whole.is_relative_to(start) else str(whole))

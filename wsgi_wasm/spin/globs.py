@@ -18,7 +18,9 @@ def is_glob(pattern: str) -> bool:
 def compiled(pattern: str, *, across: bool = False) -> re.Pattern[str]:
     """An expression for whole relative paths. With `across`, `*` and `?` match slashes too,
     as in `exclude_files`."""
+    # Of `**` in a row one says it all, and each more would multiply the time that a match takes.
     segments = pattern.split("/")
+    segments = [one for one, before in zip(segments, ["", *segments], strict=False) if not one == before == "**"]
     parts: list[str] = []
     for position, segment in enumerate(segments):
         last = position == len(segments) - 1
@@ -34,18 +36,22 @@ def _segment(text: str, any_character: str) -> str:
     position = 0
     while position < len(text):
         char = text[position]
-        end = text.find("]", position + 2) if char == "[" else -1
+        first = position + (2 if text.startswith("[!", position) else 1)  # `]` may be a member
+        end = text.find("]", first + 1) if char == "[" else -1
         if char == "*":
             parts.append(any_character + "*")
         elif char == "?":
             parts.append(any_character)
         elif end > 0:
-            inside = text[position + 1 : end]
-            negated = inside.startswith("!")
-            characters = re.sub(r"([\\\]^])", r"\\\1", inside[1:] if negated else inside)
-            parts.append(f"[{'^/' if negated else ''}{characters}]")
+            parts.append(f"(?!/)[{'^' if first > position + 1 else ''}{_members(text[first:end])}]")
             position = end
         else:
             parts.append(re.escape(char))
         position += 1
     return "".join(parts)
+
+
+def _members(text: str) -> str:
+    """Characters and ranges of a class, where nothing else means anything."""
+    found = re.findall(r"(.)-(.)|(.)", text, re.DOTALL)
+    return "".join(f"{re.escape(low)}-{re.escape(high)}" if low else re.escape(one) for low, high, one in found)

@@ -133,7 +133,7 @@ class Cache(TrustedDirectory):
                 _touch(note)
         except PermissionError as error:
             raise CacheError(f"{escaped(note)} cannot be read: {reason(error)}") from None
-        except (ValueError, KeyError, TypeError, OSError):
+        except (ValueError, KeyError, TypeError, OSError, RecursionError):
             return None
         return facts
 

@@ -53,7 +53,7 @@ def _artefact(path: Path) -> CachedModule:
     """Raises OSError."""
     info, note, module = path.stat(), path.with_suffix(".json"), ""
     size, loaded = info.st_size, info.st_mtime
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
         kept = note.stat()
         size, loaded = size + kept.st_size, max(loaded, kept.st_mtime)
         module = str(json.loads(note.read_text("ascii")).get("module", ""))
