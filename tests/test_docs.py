@@ -270,7 +270,7 @@ def test_fields_of_the_environ(sources: str) -> None:
 
 def test_loggers_exist(sources: str) -> None:
     for row in table(ROOT / "docs" / "operations.md", "Logs"):
-        assert f'getLogger("{row[0].strip("`")}")' in sources
+        assert f'package_log("{row[0].strip("`").removeprefix("wsgi_wasm.")}")' in sources
 
 
 def test_the_map_names_every_module() -> None:

@@ -27,7 +27,9 @@ LAYERS = [
     {"cgi", "binary"},
     {"walls"},
     {"files"},
-    {"errors", "interrupts", "messages", "version"},
+    {"logs"},
+    {"errors"},
+    {"interrupts", "messages", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

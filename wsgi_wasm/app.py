@@ -6,7 +6,6 @@ is made when the first request comes, and forgotten in a child.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -29,6 +28,7 @@ from wsgi_wasm.gateway.handler import FileHandler, GuestHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
+from wsgi_wasm.logs import log_error, package_log
 from wsgi_wasm.protocols import program_finder
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wsgi_wasm.spin import Application
     from wsgi_wasm.spin.handler import SpinHandler
 
-log = logging.getLogger("wsgi_wasm.gateway")
+log = package_log("gateway")
 
 _RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file
 
@@ -204,7 +204,7 @@ class Gateway:
                 self.config, self._applications = config, applications
                 log.info("%s was reloaded", config.source)
         except Exception as error:
-            log.error("the current configuration stays in use: %s", error)
+            log_error(log, error, before="the current configuration stays in use: ")
         finally:
             self._starting.release()
         return serving
@@ -259,7 +259,7 @@ def applications_of(config: Config, must_start: bool = False) -> dict[str, Appli
     mistakes: list[Problem] | None = [] if must_start else None
     applications = load_applications(config, default_directory(config.cache_dir, os.environ), mistakes)
     if mistakes:
-        log.error("%s", ConfigError(mistakes))
+        log_error(log, ConfigError(mistakes))
     for name, application in applications.items():
         for remark in application.remarks:
             log.warning("%s: %s: %s", name, application.manifest.path, remark)

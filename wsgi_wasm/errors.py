@@ -10,9 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wsgi_wasm.messages import escaped, printable_lines
+
+MOST_TEXT = 8000
+"""Characters of an error's text; what is longer is cut."""
+
 
 class WsgiWasmError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Root of everything this package raises on purpose.
+
+    Its text is one line of at most `MOST_TEXT` characters with nothing in it that a log or a
+    terminal obeys, whatever names and words of others went into it. Classes whose text has several
+    lines make them of such lines.
+    """
+
+    def __str__(self) -> str:
+        return escaped(super().__str__(), MOST_TEXT)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,7 +40,7 @@ class Problem:
 
     def __str__(self) -> str:
         location = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{location}: {self.message}"
+        return escaped(f"{location}: {self.message}", MOST_TEXT)
 
 
 class ConfigError(WsgiWasmError):
@@ -35,7 +48,10 @@ class ConfigError(WsgiWasmError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
 
 
 class EngineError(WsgiWasmError):
@@ -57,7 +73,17 @@ class CacheError(WsgiWasmError):
 
 
 class BuildError(WsgiWasmError):
-    """`wsgi-wasm build` could not make a guest; the text holds the compiler's own words."""
+    """`wsgi-wasm build` could not make a guest; the text holds the compiler's own words,
+    in their lines."""
+
+    def __str__(self) -> str:
+        return printable_lines(Exception.__str__(self))
+
+
+def text_lines(error: Exception) -> list[str]:
+    """The text of an error for a log, which has a line for each mistake of a configuration."""
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    return [str(problem) for problem in problems] or [str(error)]
 
 
 class RequestError(WsgiWasmError):

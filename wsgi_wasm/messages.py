@@ -1,5 +1,6 @@
 """Words that messages share. Whatever comes from outside goes into a message through `quote` or
-`escaped`.
+`escaped`. What is forgotten there is caught behind: by the texts of the package's errors
+(`errors`), by its logs (`logs`) and by what commands print (`cli.terminal`).
 
 Names of files and imports, data of requests and what guests print can hold line ends, which forge
 lines of a log, and sequences that a terminal obeys. A leaf: imports nothing of the package, and has
@@ -14,19 +15,33 @@ from difflib import get_close_matches
 MOST_QUOTED = 60  # characters
 MOST_ESCAPED = 1000  # the same; names of files may be long, and the end is what tells them apart
 MOST_LISTED = 20  # items
+MOST_LINES = 200
 
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
-# What ends a line, what a terminal obeys, and what changes the order of text (UAX #9).
-_OBEYED = (
-    *range(0x20),
-    *range(0x7F, 0xA0),
-    *(0x061C, 0x200E, 0x200F, 0xFEFF),
-    *range(0x2028, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_ESCAPES = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _OBEYED}
-_ESCAPES_BUT_TABS = {code: text for code, text in _ESCAPES.items() if code != ord("\t")}
+_REMEMBERED = 0x3000  # escapes of characters below this are kept; a stranger can send all others
+
+
+class _Escapes(dict[int, str]):
+    """For `str.translate`: what is not printable by `str.isprintable`, which leaves no controls,
+    separators, surrogates, unassigned characters, or those that are not seen or change the order
+    of text (UAX #9)."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if character.isprintable():
+            text = character
+        elif code < 0x100:
+            text = f"\\x{code:02x}"
+        else:
+            text = f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+        if code < _REMEMBERED:
+            self[code] = text
+        return text
+
+
+_ESCAPES = _Escapes()
+_ESCAPES_BUT_TABS = _Escapes({ord("\t"): "\t"})
 
 
 def quote(text: str, most: int = MOST_QUOTED) -> str:
@@ -43,13 +58,22 @@ def escaped(text: object, most: int = MOST_ESCAPED) -> str:
 def printable(text: str, *, tabs: bool = False) -> str:
     """Text of any length on one line, as of what guests print, where `tabs` may stay.
 
-    Characters that a log or a terminal would obey become `\\x1b` or `\\u202e`; lone surrogates,
-    which stand for bytes of a file's name, become `\\udcff`. All others stay.
+    Characters that nobody sees, or that a log or a terminal would obey, become `\\x1b` or
+    `\\u202e`; lone surrogates, which stand for bytes of a file's name, become `\\udcff`. All others
+    stay, and what was escaped stays as it is.
     """
     if text.isprintable():
         return text
-    escapes = _ESCAPES_BUT_TABS if tabs else _ESCAPES
-    return text.translate(escapes).encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.translate(_ESCAPES_BUT_TABS if tabs else _ESCAPES)
+
+
+def printable_lines(text: str) -> str:
+    """Text of several lines, as compilers write it: at most `MOST_LINES`, each cut at
+    `MOST_ESCAPED` characters."""
+    lines = text.splitlines()
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES} more lines"]
+    return "\n".join(printable(shorten(line, MOST_ESCAPED), tabs=True) for line in lines)
 
 
 def shorten(text: str, most: int = MOST_QUOTED) -> str:

@@ -27,6 +27,7 @@ from wsgi_wasm.config import parse_config
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
+from wsgi_wasm.logs import log_error, package_log
 from wsgi_wasm.messages import escaped, quote, reason
 
 DEFAULT_CONFIG = Path("/etc/wsgi-wasm/site.yaml")
@@ -39,7 +40,7 @@ RETRY_AFTER = 5.0
 """Seconds after a failed start before the next request tries again; reading a broken file
 is not free."""
 
-log = logging.getLogger("wsgi_wasm.gateway")
+log = package_log("gateway")
 
 
 def log_to_apache() -> None:
@@ -145,7 +146,10 @@ class Once:
         except Exception as error:
             # Our own errors say all in their text; others are bugs or broken installations and need
             # the traceback.
-            log.error("cannot start: %s", error, exc_info=None if isinstance(error, WsgiWasmError) else error)
+            if isinstance(error, WsgiWasmError):
+                log_error(log, error, before="cannot start: ")
+            else:
+                log.error("cannot start: %s", error, exc_info=error)
             self._failure = str(error)
             self._retry_at = self._clock() + RETRY_AFTER
             raise Unavailable(self._failure, retry_after=int(RETRY_AFTER)) from error

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wsgi_wasm.binary.versions import parse
+from wsgi_wasm.messages import escaped
 
 if TYPE_CHECKING:
     from wsgi_wasm.binary.outline import Outline
@@ -121,7 +122,7 @@ def of_kinds(found: Found) -> Found:
     """
     for one in fields(found):
         if not isinstance(getattr(found, one.name), _KINDS[str(one.type).partition("[")[0]]):
-            raise TypeError(f"{one.name} is not of its kind")
+            raise TypeError(f"{escaped(one.name)} is not of its kind")
     return found
 
 

@@ -34,6 +34,7 @@ from wsgi_wasm.binary.reader import (
 )
 from wsgi_wasm.binary.writer import Item, Writer
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import escaped
 
 # Sections that may come before an import without meaning anything to it.
 _PASSED_OVER = (CUSTOM, CORE_MODULE, CORE_INSTANCE, CORE_TYPE)
@@ -66,7 +67,7 @@ class PendingImport:
         """Raises ModuleError where `item` cannot stand for this import."""
         if item.sort != self.sort:
             wanted, found = SORT_NAMES[self.sort], SORT_NAMES[item.sort]
-            raise ModuleError(f"imports {self.name}, which is a {found}, as a {wanted}")
+            raise ModuleError(f"imports {escaped(self.name)}, which is a {found}, as a {wanted}")
 
 
 class ImportCopy:
@@ -176,7 +177,9 @@ class ImportCopy:
         space = self._space(sort, reader)
         if description is None:
             if not self._lenient:
-                raise ModuleError(f"has an import, {name}, whose type depends on its own definitions: not supported")
+                raise ModuleError(
+                    f"has an import, {escaped(name)}, whose type depends on its own definitions: not supported"
+                )
             space.append(None)
             return
         position, members = self._types.get(-1 if mentioned is None else mentioned, (None, []))

@@ -14,6 +14,7 @@ from wsgi_wasm.binary.component_types import TypeCopier, extern_name
 from wsgi_wasm.binary.reader import INSTANCE_SORT, TYPE_SORT, Reader
 from wsgi_wasm.binary.writer import Item, Writer, unsigned
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import escaped
 
 _INSTANCE_TYPE = 0x42
 _TYPE, _ALIAS, _EXPORT = 1, 2, 4  # declarations in an instance type
@@ -70,7 +71,7 @@ def _import(there: dict[ImportCopy, PendingImport], writer: Writer) -> Item:
     first, *others = there.values()
     for other in others:
         if other.sort != first.sort:
-            raise ModuleError(f"imports {first.name} as two different kinds of item")
+            raise ModuleError(f"imports {escaped(first.name)} as two different kinds of item")
     description = first.description
     if others and first.sort == INSTANCE_SORT:
         merged = writer.add_type(_merged(there))
@@ -85,10 +86,10 @@ def _merged(there: dict[ImportCopy, PendingImport]) -> bytes:
     types = 0
     for reading, pending in there.items():
         if pending.type_at is None:
-            raise ModuleError(f"imports {pending.name} by a type that it does not define itself")
+            raise ModuleError(f"imports {escaped(pending.name)} by a type that it does not define itself")
         source = Reader(reading.source, pending.type_at, len(reading.source))
         if source.byte() != _INSTANCE_TYPE:
-            raise ModuleError(f"imports {pending.name} with something other than an instance type")
+            raise ModuleError(f"imports {escaped(pending.name)} with something other than an instance type")
         local: list[int] = []  # from the type's own indexes to those of the merged one
         with reading.copier.inside(local) as copier:
             for _ in range(source.count()):
@@ -96,7 +97,9 @@ def _merged(there: dict[ImportCopy, PendingImport]) -> bytes:
                 if name is not None and name in exported:
                     known = exported[name]
                     if is_type != (known is not None):
-                        raise ModuleError(f"imports {pending.name} once with a type {name} and once with no type")
+                        raise ModuleError(
+                            f"imports {escaped(pending.name)} once with a type {escaped(name)} and once with no type"
+                        )
                     if known is not None:
                         local.append(known)
                     continue
@@ -122,4 +125,4 @@ def _declaration(copier: TypeCopier, source: Reader, interface: str) -> tuple[by
         form, name = extern_name(source)
         body, sort = copier.nested_description(source)
         return b"\4" + form + body, name, sort == TYPE_SORT
-    raise ModuleError(f"imports {interface} with a declaration (0x{kind:02x}) that cannot be merged")
+    raise ModuleError(f"imports {escaped(interface)} with a declaration (0x{kind:02x}) that cannot be merged")

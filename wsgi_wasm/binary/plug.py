@@ -16,6 +16,7 @@ from wsgi_wasm.binary.reader import INSTANCE_SORT
 from wsgi_wasm.binary.versions import InterfaceName, compatible, parse
 from wsgi_wasm.binary.writer import Item, Writer
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import escaped
 
 
 def plug(socket: bytes, plugs: Mapping[str, tuple[str, bytes]]) -> bytes:
@@ -36,7 +37,7 @@ def plug(socket: bytes, plugs: Mapping[str, tuple[str, bytes]]) -> bytes:
         import_key, _, export = key.partition("=")
         for imported in _imports_named(import_key, wanted):
             if imported in named:
-                raise ModuleError(f"imports {imported}, and `compose` names several plugs for it")
+                raise ModuleError(f"imports {escaped(imported)}, and `compose` names several plugs for it")
             named[imported] = source, _export_for(imported, export, name, exports)
         for other in (one.name for one in wanted.imports):
             fitting = _fitting(other, exports)
@@ -74,7 +75,9 @@ def _export_for(imported: str, export: str, name: str, exports: Outline) -> str:
     if found is None:
         listed = ", ".join(exports.exports) or "nothing"
         what = f"{export}, with which it is to be plugged" if export else "it"
-        raise ModuleError(f"imports {imported}, and {name} does not export {what}: it exports {listed}")
+        raise ModuleError(
+            f"imports {escaped(imported)}, and {escaped(name)} does not export {what}: it exports {listed}"
+        )
     return found
 
 

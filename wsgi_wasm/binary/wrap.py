@@ -22,6 +22,7 @@ from wsgi_wasm.binary.reader import FUNC_SORT, INSTANCE_SORT, TYPE_SORT
 from wsgi_wasm.binary.versions import parse
 from wsgi_wasm.binary.writer import Item, Writer, plain_name
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import escaped
 
 RUN = "wasi:cli/run@0.2.0"
 
@@ -242,7 +243,8 @@ class _Wrapping:
                 # The engine would match `@0.2.0+x` with its own, past what stands between the guest
                 # and it.
                 raise ModuleError(
-                    f"imports {name}, which is not supported; supported versions of {parsed.stem} are 0.2.0 to 0.2.12"
+                    f"imports {escaped(name)}, which is not supported; "
+                    f"supported versions of {escaped(parsed.stem)} are 0.2.0 to 0.2.12"
                 )
             return given.get(parsed.stem)
 

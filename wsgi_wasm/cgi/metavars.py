@@ -16,6 +16,7 @@ from wsgi_wasm.cgi import abnf, names
 from wsgi_wasm.cgi.environment import own_variables
 from wsgi_wasm.cgi.target import DEFAULT_PORTS, raw_target, split_target
 from wsgi_wasm.errors import BadRequest
+from wsgi_wasm.messages import escaped
 
 # What RFC 3986 3.3 allows in a path besides letters and digits, and `quote` would escape.
 _PATH_SAFE = "/!$&'()*+,;=:@~"
@@ -259,7 +260,7 @@ def encode(variables: list[str]) -> list[bytes]:
         headers = [variable for variable in variables if variable.startswith(("HTTP_", "CONTENT_"))]
         name = _first_name(headers, _LINE_END)
         if name:
-            raise BadRequest(f"a line end in {name}")
+            raise BadRequest(f"a line end in {escaped(name)}")
     return encoded
 
 

@@ -18,7 +18,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from wsgi_wasm import interrupts
-from wsgi_wasm.errors import WsgiWasmError
+from wsgi_wasm.cli.terminal import say, tell
+from wsgi_wasm.errors import ConfigError, WsgiWasmError
 from wsgi_wasm.version import __version__
 
 
@@ -62,11 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except WsgiWasmError as error:
-        print(f"wsgi-wasm: {error}" if _one_line(error) else str(error), file=sys.stderr)
+        say(*_lines(error))
         return USER_ERROR
     except Exception:
-        traceback.print_exc()
-        print("wsgi-wasm: this is a bug in wsgi_wasm, please report it with the lines above", file=sys.stderr)
+        say(*traceback.format_exc().splitlines())
+        say("wsgi-wasm: this is a bug in wsgi_wasm, please report it with the lines above")
         return BUG
 
 
@@ -138,10 +139,11 @@ class _Version(argparse.Action):
         except PackageNotFoundError:
             engine = "is not installed"
         python = ".".join(map(str, sys.version_info[:3]))
-        print(f"wsgi-wasm {__version__} (wasmtime {engine}, Python {python})")
+        tell(f"wsgi-wasm {__version__} (wasmtime {engine}, Python {python})")
         parser.exit()
 
 
-def _one_line(error: WsgiWasmError) -> bool:
+def _lines(error: WsgiWasmError) -> list[str]:
     # A list of mistakes begins each line with its place in the file, which editors look for.
-    return not hasattr(error, "problems") and "\n" not in str(error)
+    lines = str(error).split("\n")
+    return lines if isinstance(error, ConfigError) or len(lines) > 1 else [f"wsgi-wasm: {lines[0]}"]

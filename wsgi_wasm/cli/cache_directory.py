@@ -9,6 +9,7 @@ from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.messages import escaped
 
 
 def cache_directory(wanted: Path | None, config: Config | None) -> Path:
@@ -22,7 +23,7 @@ def writable_cache(directory: Path) -> Cache:
     cache = Cache(directory)
     if not cache.writable:
         raise UserError(
-            f"cache directory {cache.directory} is not writable: run this command as its owner, or "
+            f"cache directory {escaped(cache.directory)} is not writable: run this command as its owner, or "
             "choose another directory with --cache"
         )
     return cache

@@ -20,7 +20,7 @@ from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.metavars import MetaVariables
 from wsgi_wasm.cli.request import make_environ, patient, read_data
 from wsgi_wasm.cli.source import UserError
-from wsgi_wasm.cli.terminal import table
+from wsgi_wasm.cli.terminal import table, tell
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.capi import component, core
 from wsgi_wasm.engine.capi.native import native
@@ -30,6 +30,7 @@ from wsgi_wasm.errors import Cut
 from wsgi_wasm.gateway import handler
 from wsgi_wasm.gateway.answer import Answer
 from wsgi_wasm.gateway.routing import Router
+from wsgi_wasm.messages import escaped
 
 GUEST = "guest, with its calls of the host"
 
@@ -117,7 +118,7 @@ def profile(config: Config, options: argparse.Namespace) -> int:
         _, inside = send()
         if inside is None:
             raise UserError(
-                f"{options.path}: no guest answers this request; run it without --profile to see the answer"
+                f"{escaped(options.path)}: no guest answers this request; run it without --profile to see the answer"
             )
         for _ in range(_WARM_UP):
             send()
@@ -171,16 +172,17 @@ def _print_totals(plain: list[tuple[float, float | None]]) -> None:
         _row("the guest's run", inside),
         _row("around it", outside),
     ]
-    print("\n".join(table(rows)))
+    tell(*table(rows))
 
 
 def _print_steps(counted: dict[str, list[float]], plain: float) -> None:
     rows = [("by step, with clocks", "min", "median"), *(_row(step, values) for step, values in counted.items())]
-    print("\n" + "\n".join(table(rows)))
+    tell("", *table(rows))
     with_clocks = statistics.median(map(sum, zip(*counted.values(), strict=True)))
-    print(
-        f"\n{len(counted[REST])} requests for each measurement; with the clocks, a request took "
-        f"{(with_clocks - plain) * 1e6:+.1f} us"
+    tell(
+        "",
+        f"{len(counted[REST])} requests for each measurement; with the clocks, a request took "
+        f"{(with_clocks - plain) * 1e6:+.1f} us",
     )
 
 

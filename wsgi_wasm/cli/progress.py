@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wsgi_wasm.cli.terminal import say
+from wsgi_wasm.messages import escaped
 
 _EVERY = 10  # seconds between two lines where there is no terminal
 
@@ -41,7 +42,7 @@ class Progress:
 
     def doing(self, what: str, seconds: float) -> None:
         """The same for what comes before a compilation."""
-        line = f"[{self._position}/{self._count}] {what}: {seconds:.0f} s"
+        line = escaped(f"[{self._position}/{self._count}] {what}: {seconds:.0f} s")
         if self._terminal:
             sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()

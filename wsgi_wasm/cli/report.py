@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.cli.examine import Examined
-from wsgi_wasm.cli.terminal import Style, duration_text, plural, table, wrapped
+from wsgi_wasm.cli.terminal import Style, duration_text, plural, table, tell, wrapped
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, RouteTarget, SpinTarget, interpreters_of
 from wsgi_wasm.hostapi import describe
 from wsgi_wasm.messages import size_text
@@ -49,19 +49,18 @@ def print_report(report: Report) -> None:
     base = report.config.source.parent
     if report.routes:
         heading, *lines = table([_HEADINGS, *(_row(one, base, report.config) for one in report.routes)])
-        print(style("bold", heading))
-        print("\n".join(lines))
-        print(style("dim", "* per process"))
+        tell(style("bold", heading))
+        tell(*lines)
+        tell(style("dim", "* per process"))
     for one in report.routes:
         details = _details(one, style)
         if details:
-            print(f"\n{style('bold', one.route.name)}")
-            print("\n".join(f"  {line}" for line in details))
-    print()
-    print("\n".join(_surroundings(report, style)))
+            tell("", style("bold", one.route.name))
+            tell(*(f"  {line}" for line in details))
+    tell("", *_surroundings(report, style))
     errors, warnings = (sum(len(getattr(one, kind)) for one in report.routes) for kind in ("errors", "warnings"))
     count = f"{report.file}: {plural(len(report.routes), 'route')}, {plural(errors, 'error')}"
-    print(style("red" if errors else "green", f"{count}, {plural(warnings, 'warning')}"))
+    tell(style("red" if errors else "green", f"{count}, {plural(warnings, 'warning')}"))
 
 
 def _row(one: Examined, base: Path, config: Config) -> tuple[str, ...]:

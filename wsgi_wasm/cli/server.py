@@ -13,9 +13,9 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from wsgi_wasm import gunicorn as hooks
 from wsgi_wasm.app import Gateway
 from wsgi_wasm.cli.source import site
-from wsgi_wasm.cli.terminal import plural, say, shown
+from wsgi_wasm.cli.terminal import plural, say, shown, tell
 from wsgi_wasm.config import Config, DirectoryTarget, Route, all_routes
-from wsgi_wasm.errors import ConfigError
+from wsgi_wasm.errors import ConfigError, text_lines
 
 _MARGIN = 15  # seconds between the longest request and gunicorn's patience
 _ACCESS_LOG = '%(h)s "%(r)s" %(s)s %(b)s %(L)s'
@@ -48,7 +48,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         try:
             self._config = site(self._options)
         except ConfigError as error:
-            say(f"{error}\nthe current configuration stays in use")
+            say(*text_lines(error), "the current configuration stays in use")
         super().reload()
 
     def load(self) -> Gateway:
@@ -57,7 +57,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             try:
                 return Gateway(site(self._options))
             except ConfigError as error:
-                say(f"{error}\nthis worker starts with the last good configuration")
+                say(*text_lines(error), "this worker starts with the last good configuration")
         return Gateway(self._config)
 
 
@@ -108,9 +108,9 @@ def show(config: Config, options: argparse.Namespace, server: Any) -> None:
     for route in all_routes(config):
         if route.target is not None:
             for listener in server.LISTENERS:
-                print(f"{url(route, listener)}  {shown(route.target.path)}")
+                tell(f"{url(route, listener)}  {shown(route.target.path)}")
     size = f"{plural(options.workers, 'worker')} of {plural(options.threads, 'thread')}"
-    print(f"ready: {size}, master {os.getpid()}; Ctrl-C stops", flush=True)
+    tell(f"ready: {size}, master {os.getpid()}; Ctrl-C stops")
 
 
 def url(route: Route, listener: Any) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from wsgi_wasm.config import Config, load_config
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.errors import ConfigError, Problem, WsgiWasmError
+from wsgi_wasm.messages import printable_lines
 from wsgi_wasm.spin import load_applications, with_compositions
 
 MANIFEST_SUFFIX = ".toml"
@@ -21,7 +22,11 @@ _SPIN_SITE = "routes: {/: {spin: spin.toml}}"
 
 
 class UserError(WsgiWasmError):
-    """Something on the command line that cannot be done as it stands."""
+    """Something on the command line that cannot be done as it stands; in several lines where it
+    shows a command."""
+
+    def __str__(self) -> str:
+        return printable_lines(Exception.__str__(self))
 
 
 def is_yaml(file: Path) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from wsgi_wasm.messages import escaped, printable
+
+_COLOUR = re.compile("(\x1b\\[(?:[012]|3[123])m)")
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
@@ -15,10 +19,10 @@ class Style:
     """Colours for one stream; none where it is no terminal, or where NO_COLOR asks for none."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._colours = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self.colours = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def __call__(self, colour: str, text: str) -> str:
-        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colours else text
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.colours else text
 
 
 def duration_text(seconds: float) -> str:
@@ -52,9 +56,25 @@ def wrapped(label: str, words: Sequence[str], width: int = 110) -> list[str]:
 def shown(path: Path) -> str:
     """A path as a person would write it here: relative where it lies below
     the working directory."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    return escaped(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def say(text: str) -> None:
-    """One line for the person who waits: standard output belongs to results."""
-    print(text, file=sys.stderr, flush=True)
+def tell(*lines: str) -> None:
+    """A result, on standard output."""
+    _print(lines, sys.stdout)
+
+
+def say(*lines: str) -> None:
+    """Something for the person who waits: standard output belongs to results."""
+    _print(lines, sys.stderr)
+
+
+def _print(lines: Sequence[str], stream: TextIO) -> None:
+    """Each on one line, whatever is in it: of what a terminal obeys its colours alone are left,
+    and those where `Style` uses them."""
+    coloured = Style(stream).colours
+    for line in lines:
+        pieces = _COLOUR.split(line) if coloured else [line]
+        pieces[::2] = [printable(piece, tabs=True) for piece in pieces[::2]]
+        print("".join(pieces), file=stream)
+    stream.flush()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +19,9 @@ from wsgi_wasm.config.model import Config
 from wsgi_wasm.errors import ConfigError, UntrustedFile
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.logs import log_error, package_log
 
-log = logging.getLogger("wsgi_wasm.gateway")
+log = package_log("gateway")
 
 ALLOWED = "WSGI_WASM_LAST_GOOD"  # set to 1 by the hooks of gunicorn and mod_wsgi
 
@@ -47,7 +47,8 @@ def load_or_last_good(source: str | os.PathLike[str], environ: Mapping[str, str]
         kept = _kept(source, environ) if environ.get(ALLOWED) == "1" else None
         if kept is None:
             raise
-        log.error("%s\nThe last good configuration is used instead.", error)
+        log_error(log, error)
+        log.error("The last good configuration is used instead.")
         return kept
 
 

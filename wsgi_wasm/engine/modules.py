@@ -5,7 +5,6 @@ successor is ready.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -22,11 +21,13 @@ from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.linking import Artefact, Linker, Refused
 from wsgi_wasm.errors import CacheError, ModuleError, Unavailable
 from wsgi_wasm.interpreters import missing
+from wsgi_wasm.logs import package_log
+from wsgi_wasm.messages import escaped
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import AnyApi
 
-log = logging.getLogger("wsgi_wasm.engine")
+log = package_log("engine")
 
 RECHECK = 1.0  # seconds between two looks at a module's file
 KEPT = 2048  # modules kept loaded; the least recently used goes first
@@ -63,7 +64,7 @@ class Module:
             return self._linked
         if self._error:
             raise ModuleError(self._error)
-        raise Unavailable(f"{self.path} is being compiled", retry_after=5)
+        raise Unavailable(f"{escaped(self.path)} is being compiled", retry_after=5)
 
     def load_now(self, waiting: Waiting) -> Linked:
         """Load, and compile in the foreground where needed. Raises ModuleError."""
@@ -122,7 +123,7 @@ class Module:
         try:
             return self._store.from_cache(self.source) or self._store.compiled(self.source, waiting)
         except ModuleError as error:
-            raise type(error)(f"{self.path}: {error}") from None
+            raise type(error)(f"{escaped(self.path)}: {error}") from None
 
     def _fail(self, error: str, current: str) -> None:
         if error != self._error:

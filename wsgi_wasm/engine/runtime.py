@@ -4,7 +4,6 @@ shared with a child."""
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import resource
 import threading
@@ -18,8 +17,9 @@ from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.capi.native import native
 from wsgi_wasm.engine.free_list import FreeList
 from wsgi_wasm.errors import EngineError, Unavailable
+from wsgi_wasm.logs import package_log
 
-log = logging.getLogger("wsgi_wasm.engine")
+log = package_log("engine")
 
 # seconds between epochs: how late a limit can be noticed, and how long output may wait to be sent
 TICK = 0.01

@@ -6,14 +6,15 @@ What was opened and looked at is what they get, whatever has become of its name 
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import threading
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
 
-log = logging.getLogger("wsgi_wasm.files")
+from wsgi_wasm.logs import package_log
+
+log = package_log("files")
 
 _CLONE_FS = 0x200  # sched.h
 

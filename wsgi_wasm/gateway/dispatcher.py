@@ -18,6 +18,7 @@ from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.gateway.routing import Match, Router
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication
+from wsgi_wasm.messages import escaped
 
 MAX_LOCAL_REDIRECTS = 10
 SERVER_AS_A_WHOLE = "*"  # asterisk-form
@@ -78,13 +79,13 @@ class Dispatcher:
         """Raises as `Handler.serve`."""
         if is_refused(request.method):
             allowed = sorted(handler.methods or USUAL_METHODS)
-            raise MethodNotAllowed(f"{request.method} is never given to a guest", allowed)
+            raise MethodNotAllowed(f"{escaped(request.method)} is never given to a guest", allowed)
         host = host_variables(request.environ)
         if host:
             request.environ.update(host)
         for _ in range(MAX_LOCAL_REDIRECTS + 1):
             if handler.methods is not None and request.method not in handler.methods:
-                raise MethodNotAllowed(f"{request.method} is not in methods", sorted(handler.methods))
+                raise MethodNotAllowed(f"{escaped(request.method)} is not in methods", sorted(handler.methods))
             result = handler.serve(request)
             if not isinstance(result, LocalRedirect):
                 return result

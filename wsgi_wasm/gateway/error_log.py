@@ -3,11 +3,10 @@ terminal would obey."""
 
 from __future__ import annotations
 
-import logging
-
+from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import printable
 
-log = logging.getLogger("wsgi_wasm.guest")
+log = package_log("guest")
 
 _MAX_LINE = 4096  # bytes; a longer line becomes several
 

@@ -7,14 +7,14 @@ whatever else counts requests.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.gateway.wsgi_server import Environ
+from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import printable
 
-log = logging.getLogger("wsgi_wasm.gateway")
+log = package_log("gateway")
 
 
 class Exchange:

@@ -20,7 +20,7 @@ from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.answer import HeadReader
 from wsgi_wasm.gateway.body import Body
 from wsgi_wasm.gateway.request import Request
-from wsgi_wasm.messages import printable
+from wsgi_wasm.messages import escaped, printable
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
@@ -100,8 +100,8 @@ class Program:
         protocol = self._protocols.get(guest.interface)
         if protocol is None:
             raise ModuleError(
-                f"{self.module.path}: `interface` is {self._interface}, but the interface of this "
-                f"guest is {guest.interface}"
+                f"{escaped(self.module.path)}: `interface` is {self._interface}, but the interface of this "
+                f"guest is {escaped(guest.interface)}"
             )
         return protocol
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
 import ssl
@@ -23,8 +22,9 @@ from functools import partial
 
 from wsgi_wasm.hostapi.forwarded import parsed, rewritten, without_length
 from wsgi_wasm.hostapi.ticket import Ticket
+from wsgi_wasm.logs import package_log
 
-log = logging.getLogger("wsgi_wasm.guest")
+log = package_log("guest")
 
 _MAX_HEAD = 128 * 1024  # bytes of a request's head
 _PIECE = 65536

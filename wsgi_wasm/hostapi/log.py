@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from wsgi_wasm.engine.run import current
+from wsgi_wasm.logs import package_log
 
 
 def about() -> str:
@@ -21,8 +22,8 @@ class _OfRequest(logging.LoggerAdapter["logging.Logger"]):
         return (f"{label.replace('%', '%%')} {msg}" if label else msg), kwargs
 
 
-log = _OfRequest(logging.getLogger("wsgi_wasm.hostapi"))
+log = _OfRequest(package_log("hostapi"))
 """For operators: failures whose details a guest is not told."""
 
-guest_log = _OfRequest(logging.getLogger("wsgi_wasm.guest"))
+guest_log = _OfRequest(package_log("guest"))
 """For those who write guests: what was refused, and why."""

@@ -20,6 +20,7 @@ from typing import Any
 from wsgi_wasm.config.model import AllowedHost, Endpoint
 from wsgi_wasm.hostapi.destinations import Destination, Destinations
 from wsgi_wasm.hostapi.log import guest_log
+from wsgi_wasm.messages import escaped
 
 # nothing that client libraries take for a file or for two names
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
@@ -55,13 +56,13 @@ class AllowedServers:
             return None
         wanted = Destination("*", host, port)
         if not (_is_address(host) or _NAME.fullmatch(host)) or not self._patterns.admit(wanted):
-            raise NotAllowed(f"{host}:{port} is not permitted")
+            raise NotAllowed(f"{escaped(host)}:{port} is not permitted")
         found = _resolved(host, port, seconds)
         admitted = tuple(one for one in found if self._patterns.admit_address(wanted, one))
         if not admitted:
             addresses = ", ".join(found)
             guest_log.info("refused a connection to %s:%d: its address is not allowed: %s", host, port, addresses)
-            raise NotAllowed(f"{host}:{port} is not permitted: its address is not allowed")
+            raise NotAllowed(f"{escaped(host)}:{port} is not permitted: its address is not allowed")
         return admitted
 
 

@@ -17,6 +17,7 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.log import log
+from wsgi_wasm.messages import escaped
 
 _SPIN_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MAX_FILE = 64 << 10  # bytes of a file that holds a value
@@ -53,7 +54,7 @@ def _read(name: str, file: Path) -> str:
         return data.decode().removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError) as error:
         log.warning("variable %r: %s: %s", name, file, error)
-        raise Unreadable(f"the value of {name} cannot be read") from None
+        raise Unreadable(f"the value of {escaped(name)} cannot be read") from None
 
 
 def _spin_get(api: Variables, name: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.replace import MAKING
 from wsgi_wasm.interpreters.model import BuiltinInterpreter, Waiting
-from wsgi_wasm.messages import reason
+from wsgi_wasm.messages import escaped, reason
 
 
 def build(
@@ -44,7 +44,7 @@ def build(
             made.chmod(0o644)
             made.replace(output)
     except OSError as error:
-        raise BuildError(f"{error.filename or cache}: {reason(error)}") from None
+        raise BuildError(f"{escaped(error.filename or cache)}: {reason(error)}") from None
     return output
 
 

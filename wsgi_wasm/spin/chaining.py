@@ -9,7 +9,6 @@ connection before its last chunk.
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -17,8 +16,9 @@ from typing import Any, BinaryIO
 
 from wsgi_wasm.cgi.message import BODYLESS
 from wsgi_wasm.gateway.wsgi_server import Environ, WSGIApplication
+from wsgi_wasm.logs import package_log
 
-log = logging.getLogger("wsgi_wasm.gateway")
+log = package_log("gateway")
 
 _MOST_LINES = 1000
 _LONGEST_LINE = 1 << 17  # bytes; the forwarder takes no longer head

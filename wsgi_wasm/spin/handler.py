@@ -26,6 +26,7 @@ from wsgi_wasm.gateway.routing import Router, RouteTable
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations
 from wsgi_wasm.hostapi.outbound import Within
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.protocols import protocols_of, request_fields
 from wsgi_wasm.protocols.cgi import Cgi, with_search_words
 from wsgi_wasm.spin import Application
@@ -150,7 +151,7 @@ class SpinHandler(RouteHandler):
             return self._about(request, target.path.removeprefix(WELL_KNOWN))
         found = self._application.patterns.match(target.path)
         if found is None:
-            raise NotFound(f"no route of the application matches {target.path}")
+            raise NotFound(f"no route of the application matches {escaped(target.path)}")
         trigger = found.target
         if trigger.response is not None:
             return answer(request, trigger.response, self._response_fields)
@@ -167,7 +168,7 @@ class SpinHandler(RouteHandler):
             body = json.dumps({"name": manifest.name, "version": manifest.version}).encode()
             response = StaticResponse(status=200, fields=(("Content-Type", "application/json"),), body=body)
         else:
-            raise NotFound(f"nothing at {WELL_KNOWN}{name}")
+            raise NotFound(f"nothing at {WELL_KNOWN}{escaped(name)}")
         return answer(request, response)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from wsgi_wasm.config.nodes import path_of
 from wsgi_wasm.errors import ConfigError, Problem
-from wsgi_wasm.messages import did_you_mean, quote, reason
+from wsgi_wasm.messages import did_you_mean, escaped, quote, reason
 
 MAX_BYTES = 1 << 20
 
@@ -30,7 +30,7 @@ class ManifestReading:
 
     def report(self, path: str, message: str) -> None:
         """Note a mistake at the key `path`, which is empty for the file as a whole."""
-        self.problems.add(Problem(self.file, 0, 0, f"{path}: {message}" if path else message))
+        self.problems.add(Problem(self.file, 0, 0, f"{escaped(path)}: {message}" if path else message))
 
     def check(self) -> None:
         """Raises ConfigError if there were problems."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import logging
 import os
 import re
 import subprocess
@@ -22,6 +21,8 @@ from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
+from wsgi_wasm.logs import package_log
+from wsgi_wasm.messages import escaped
 
 TARGET = "wasm32-wasi"
 STACK_SIZE = 65536
@@ -35,7 +36,7 @@ MISSING = "there is no C compiler: the package ziglang is not installed; run: pi
 DIAGNOSTIC = re.compile(r"\S.*:\d+:\d+: (?:warning|note|(?:fatal )?error): ")
 SUMMARY = re.compile(r"\d+ (?:warning|error)s?.* generated\.$")
 
-log = logging.getLogger(__name__)
+log = package_log("toolchain")
 
 
 def build(
@@ -60,7 +61,7 @@ def build(
         raise BuildError("nothing to build: no source files given")
     for source in sources:
         if not source.is_file():
-            raise BuildError(f"{source}: no such file")
+            raise BuildError(f"{escaped(source)}: no such file")
     output = output.absolute()
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
@@ -72,8 +73,8 @@ def build(
         warnings = _zig(["cc", f"--target={TARGET}", f"-O{optimize}", *link, *inputs, *flags, "-o", str(fresh)])
         fresh.chmod(0o644)
         fresh.replace(output)
-    if warnings:
-        log.warning("%s", warnings)
+    for line in warnings.splitlines():
+        log.warning("%s", line)
 
 
 def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = ()) -> None:
@@ -181,10 +182,12 @@ def _zig(arguments: Sequence[str]) -> str:
     try:
         done = subprocess.run([compiler, *arguments], capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
-        raise BuildError(f"{compiler} cannot be started: {error}") from error
+        raise BuildError(f"{escaped(compiler)} cannot be started: {error}") from error
     said = done.stderr + done.stdout
     if done.returncode:
-        raise BuildError(_own(said) or said.strip() or f"{compiler} ended with status {done.returncode} and no message")
+        raise BuildError(
+            _own(said) or said.strip() or f"{escaped(compiler)} ended with status {done.returncode} and no message"
+        )
     return _own(said)
 
 

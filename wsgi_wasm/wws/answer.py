@@ -15,6 +15,7 @@ from typing import Any
 
 from wsgi_wasm.cgi import abnf
 from wsgi_wasm.errors import BadGateway
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.wws.reader import MAX_TEXT, JsonReader
 
 MAX_FIELDS = 200  # header fields; `HeadParser` has its own bound on lines
@@ -118,7 +119,7 @@ def _field(name: str, value: bytearray) -> tuple[str, str]:
         raise BadGateway(f"the header name {name[:80]!a} is not a token")
     text = value.decode("latin-1")
     if not abnf.FIELD_VALUE.fullmatch(text):
-        raise BadGateway(f"a control character in header {name}: {value[:80].decode('utf-8', 'replace')!a}")
+        raise BadGateway(f"a control character in header {escaped(name)}: {value[:80].decode('utf-8', 'replace')!a}")
     if name.lower() == "status":
         raise BadGateway("a header named Status is not allowed: use the field `status`")
     return name, text

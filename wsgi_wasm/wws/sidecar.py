@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wsgi_wasm.messages import escaped
+
 
 class SidecarError(ValueError):
     """A sidecar that cannot be used. The original serves the worker without it, which is no safe
@@ -38,7 +40,7 @@ def read_sidecar(data: bytes, environ: Mapping[str, str]) -> Sidecar:
         text = _text(value, f"vars.{name}")
         if text.startswith("$") and " " not in text:
             if text[1:] not in environ:
-                raise SidecarError(f"vars.{name}: {text[1:]} is not set")
+                raise SidecarError(f"vars.{escaped(name)}: {text[1:]} is not set")
             text = environ[text[1:]]
         variables[name] = text
     folders = []
@@ -61,7 +63,7 @@ def read_sidecar(data: bytes, environ: Mapping[str, str]) -> Sidecar:
 def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = table.get(name, {})
     if not isinstance(value, dict):
-        raise SidecarError(f"{name} is not a table")
+        raise SidecarError(f"{escaped(name)} is not a table")
     return value
 
 

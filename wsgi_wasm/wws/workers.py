@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -23,11 +22,12 @@ from wsgi_wasm.files.stamp import identity, stamp
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
 from wsgi_wasm.gateway.programs import Programs, of_script
 from wsgi_wasm.gateway.request import Request
+from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped, listed, quote, reason
 from wsgi_wasm.wws.layout import Layout, is_worker
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
 
-log = logging.getLogger("wsgi_wasm.gateway")
+log = package_log("gateway")
 
 RECHECK = 1.0  # seconds between two looks at a project's folders
 MOST_WORKERS = 10_000  # of one project

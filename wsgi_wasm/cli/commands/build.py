@@ -11,7 +11,7 @@ import logging
 import shlex
 from pathlib import Path
 
-from wsgi_wasm.cli.terminal import say
+from wsgi_wasm.cli.terminal import say, tell
 from wsgi_wasm.messages import size_text
 from wsgi_wasm.toolchain.build import build
 
@@ -41,6 +41,6 @@ def run(options: argparse.Namespace) -> int:
     output: Path = options.output or options.sources[0].with_suffix(".wasm")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # the compiler's warnings
     build(options.sources, output, flags=options.rest, optimize=options.optimize)
-    print(f"{output}: {size_text(output.stat().st_size)}", flush=True)
+    tell(f"{output}: {size_text(output.stat().st_size)}")
     say(f"to try it, run: wsgi-wasm run {shlex.quote(str(output))}")
     return 0

@@ -20,12 +20,12 @@ from pathlib import Path
 
 from wsgi_wasm.cli.cache_directory import cache_directory
 from wsgi_wasm.cli.source import UserError, named_site
-from wsgi_wasm.cli.terminal import say, table
+from wsgi_wasm.cli.terminal import say, table, tell
 from wsgi_wasm.engine.code.cache import DAY, Cache
 from wsgi_wasm.engine.code.pruning import artefacts, built_modules, prune_artefacts, prune_built_modules, prune_rest
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.interpreters import NAMES, interpreter_at
-from wsgi_wasm.messages import size_text
+from wsgi_wasm.messages import escaped, size_text
 from wsgi_wasm.spin.snapshots import copies, is_used, snapshots_home
 from wsgi_wasm.spin.snapshots import prune as prune_copies
 
@@ -102,7 +102,7 @@ def _prune(options: argparse.Namespace) -> int:
 
 def _pruned(cache: Cache, before: float) -> set[Path]:
     if not cache.writable:
-        raise UserError(f"cache directory {cache.directory} is not writable: run this command as its owner")
+        raise UserError(f"cache directory {escaped(cache.directory)} is not writable: run this command as its owner")
     gone = {one.path for one in prune_artefacts(cache, before)} | {
         *prune_built_modules(built_modules(cache, NAMES), before, _is_needed)
     }
@@ -116,7 +116,7 @@ def _pruned(cache: Cache, before: float) -> set[Path]:
 def _cache(options: argparse.Namespace) -> Cache:
     directory = cache_directory(options.cache, named_site(options.file))
     if not directory.is_dir():
-        raise UserError(f"cache directory {directory} does not exist")
+        raise UserError(f"cache directory {escaped(directory)} does not exist")
     return Cache(directory)
 
 
@@ -152,4 +152,4 @@ def _show(entries: Iterable[_CacheEntry]) -> None:
         day = time.strftime("%Y-%m-%d", time.localtime(one.loaded))
         rows.append((one.kind, size_text(one.size), day, one.kept, one.path.name[:16], one.about))
     if len(rows) > 1:
-        print("\n".join(table(rows)))
+        tell(*table(rows))

@@ -20,6 +20,7 @@ from wsgi_wasm.cli.examine import Examined, Modules, examine
 from wsgi_wasm.cli.prepare import modules_of_site
 from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
 from wsgi_wasm.cli.source import load_site
+from wsgi_wasm.cli.terminal import tell
 from wsgi_wasm.config import Config, Route, SpinTarget, all_routes
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
 from wsgi_wasm.engine.capi import core
@@ -56,11 +57,15 @@ def run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         if not options.json:
             raise
-        print(json.dumps({"ok": False, "problems": [_problem(problem) for problem in error.problems]}, indent=2))
+        tell(
+            *json.dumps({"ok": False, "problems": [_problem(problem) for problem in error.problems]}, indent=2).split(
+                "\n"
+            )
+        )
         return 1
     report = make_report(config, str(options.file), compiling=not options.no_compile)
     if options.json:
-        print(json.dumps(as_json(report), indent=2))
+        tell(*json.dumps(as_json(report), indent=2).split("\n"))
     else:
         print_report(report)
     return 0 if report.ok else 1

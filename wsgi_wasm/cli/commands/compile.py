@@ -18,7 +18,7 @@ from pathlib import Path
 from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.prepare import Prepared, prepare, sources_of_site
 from wsgi_wasm.cli.source import UserError, is_yaml, load_site
-from wsgi_wasm.cli.terminal import Style, plural, say, shown
+from wsgi_wasm.cli.terminal import Style, plural, say, shown, tell
 from wsgi_wasm.config import FEATURES
 from wsgi_wasm.messages import size_text
 from wsgi_wasm.spin import load_applications
@@ -80,7 +80,7 @@ def _show(result: Prepared) -> None:
     style = Style(sys.stdout)
     path = shown(result.path)
     if result.error:
-        print(f"{path}: {style('red', 'failed')}: {result.error}", flush=True)
+        tell(f"{path}: {style('red', 'failed')}: {result.error}")
     else:
         took = "cached" if result.seconds is None else f"{result.seconds:.1f} s"
-        print(f"{path}: {size_text(result.size)}, {took}", flush=True)
+        tell(f"{path}: {size_text(result.size)}, {took}")

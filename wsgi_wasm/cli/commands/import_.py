@@ -11,6 +11,7 @@ from pathlib import Path
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import say
 from wsgi_wasm.importers import FORMATS, importer
+from wsgi_wasm.messages import escaped
 
 EXAMPLES = """\
   wsgi-wasm import spin shop/spin.toml               to standard output
@@ -38,6 +39,6 @@ def run(options: argparse.Namespace) -> int:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise UserError(f"{output}: {error.strerror}") from None
+        raise UserError(f"{escaped(output)}: {error.strerror}") from None
     say(f"{output} was written. Read it, then run: wsgi-wasm check {output}")
     return 0

@@ -20,7 +20,7 @@ from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.prepare import prepare
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import UserError, named_site
-from wsgi_wasm.cli.terminal import say, shown, table
+from wsgi_wasm.cli.terminal import say, shown, table, tell
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.code.cache import Cache, check_ours
 from wsgi_wasm.engine.code.pruning import built_modules
@@ -82,12 +82,12 @@ def _build(options: argparse.Namespace) -> int:
     progress = Progress(1)
     with progress.compiling("the interpreter"):
         path = build(interpreter(options.name), cache.directory, progress.doing, force=options.force)
-    print(f"{shown(path)}: {size_text(path.stat().st_size)}, {time.monotonic() - started:.1f} s", flush=True)
+    tell(f"{shown(path)}: {size_text(path.stat().st_size)}, {time.monotonic() - started:.1f} s")
     (made,) = prepare([ModuleSource(path)], _features(config), cache)
     if made.error:
         raise UserError(f"{shown(path)}: {made.error}")
     took = "cached" if made.seconds is None else f"compiled in {made.seconds:.1f} s"
-    print(f"native code: {size_text(made.size)}, {took}", flush=True)
+    tell(f"native code: {size_text(made.size)}, {took}")
     say(f"to use it, write in a route: interpreters: {{{SUFFIXES[options.name]}: {options.name}}}")
     return 0
 
@@ -117,19 +117,19 @@ def _list(options: argparse.Namespace) -> int:
     directory = cache_directory(options.cache, config)
     states = [_state(name, directory, _features(config)) for name in NAMES]
     if options.json:
-        print(json.dumps(_as_json(states, directory, options), indent=2))
+        tell(*json.dumps(_as_json(states, directory, options), indent=2).split("\n"))
         return 0
     rows = [("name", "scripts", "state", "size", "native code", "file")]
     for one in states:
         size = size_text(one.size) if one.size else "-"
         native = "compiled" if one.compiled else "not compiled" if one.size else "-"
         rows.append((one.name, SUFFIXES[one.name], one.word, size, native, one.path.name if one.size else "-"))
-    print("\n".join(table(rows)))
+    tell(*table(rows))
     for one in states:
         if one.error:
-            print(f"{one.name}: {one.error}")
+            tell(f"{one.name}: {one.error}")
         elif not one.compiled:
-            print(f"{one.name}: run `{_command(one, directory, options)}`")
+            tell(f"{one.name}: run `{_command(one, directory, options)}`")
     say(f"cache directory: {directory}")
     return 0
 

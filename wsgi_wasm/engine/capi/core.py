@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.errors import EngineError
+from wsgi_wasm.messages import escaped
 
 SUPPORTED = ("50.0.1", "51")  # from, below: the C API changes with every monthly line
 
@@ -44,7 +45,7 @@ def _library() -> Path:
     machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
     library = folder / f"linux-{machine}" / "_libwasmtime.so"
     if not library.is_file():
-        raise EngineError(f"no Wasmtime library for Linux on {machine}: {library} is missing")
+        raise EngineError(f"no Wasmtime library for Linux on {machine}: {escaped(library)} is missing")
     return library
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import logging
 import os
 from collections.abc import Sequence
 from ctypes import c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.logs import package_log
 
-log = logging.getLogger("wsgi_wasm.engine")
+log = package_log("engine")
 
 OUTPUT_SIZE = 65536  # bytes of output that are gathered before Python sees them
 

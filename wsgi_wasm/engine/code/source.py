@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.files.stamp import identity
+from wsgi_wasm.messages import escaped
 
 Compositions = Mapping[Path, Mapping[str, Path]]
 """Plugs by the file that they are plugged into, and by the import:
@@ -55,7 +56,7 @@ class ModuleSource:
         plugs = {name: (source.path.name, source.binary(read)) for name, source in self.plugs}
         for name, data in ((self.path.name, own), *plugs.values()):
             if not is_component(data):
-                raise ModuleError(f"cannot be composed: {name} is not a component")
+                raise ModuleError(f"cannot be composed: {escaped(name)} is not a component")
         return plug(own, plugs)
 
     def to_json(self) -> list[Any]:

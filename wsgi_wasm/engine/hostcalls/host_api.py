@@ -10,7 +10,6 @@ happened.
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +21,9 @@ from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Interface, State
 from wsgi_wasm.engine.hostcalls.lifting import Mismatch
 from wsgi_wasm.engine.hostcalls.lowering import Scratch
+from wsgi_wasm.logs import package_log
 
-log = logging.getLogger("wsgi_wasm.engine")
+log = package_log("engine")
 
 Binding = TypeVar("Binding")
 

@@ -13,6 +13,7 @@ from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class _TypeReader:
                 return wit.EnumOf(tuple(_names(v.enum_count, v.enum_nth, pointer)))
             case "flags":
                 return wit.FlagsOf(tuple(_names(v.flags_count, v.flags_nth, pointer)))
-        raise NoForm(f"the type '{name}' of an import has no values in this version of Wasmtime's C API")
+        raise NoForm(f"the type '{escaped(name)}' of an import has no values in this version of Wasmtime's C API")
 
     def _part(self, read: Any, pointer: int) -> wit.Type:
         kind = v.Typed()
@@ -208,7 +209,7 @@ def imports(engine: int, component: int, wanted: Callable[[str], bool] = lambda 
                 if item.kind == v.ITEM_INSTANCE and wanted(name):
                     found[name] = reader.instance(int(item.of or 0))
             except NoForm as error:
-                raise NoForm(f"{name}: {error}") from None
+                raise NoForm(f"{escaped(name)}: {error}") from None
             finally:
                 v.item_delete(byref(item))
     finally:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.messages import escaped
 
 
 class Mismatch(Exception):
@@ -155,7 +156,7 @@ def _record_lifter(fields: Sequence[tuple[str, wit.Type]]) -> Lifter:
         entries = _iter_entries(string_at(b, v.ENTRY_SIZE * a))
         for (name, one), (size, data, *words) in zip(inner, entries, strict=True):
             if string_at(data, size) != name:
-                raise Mismatch(f"a record without the field {name.decode()}")
+                raise Mismatch(f"a record without the field {escaped(name.decode())}")
             values.append(one(handles, *words))
         return tuple(values)
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.lifting import FLOATS, NUMBERS, PIECE
+from wsgi_wasm.messages import escaped
 
 Words: TypeAlias = tuple[int, int, int, int]
 
@@ -107,7 +108,7 @@ def _number_lowerer(name: str) -> Lowerer:
 
     def lower(value: int, _handles: NewHandles) -> Words:
         if not least <= value <= most:
-            raise ValueError(f"{value} is not a {name}")
+            raise ValueError(f"{value} is not a {escaped(name)}")
         return kind, value & _U64, 0, 0
 
     return lower

@@ -21,6 +21,7 @@ from wsgi_wasm.engine.hostcalls.lowering import NewHandles, Scratch, lowerer, pa
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import escaped
 
 # Cases of an error that say what has happened, the fittest first; the second kind takes a text, the
 # third is better than none.
@@ -79,7 +80,7 @@ def _refusing(name: str, result: wit.Type | None) -> Any:
             # Linkers are shared by components that import the same names, and a hostile one may
             # mean something else.
             if lower is None or n_results != 1:
-                raise Stop(End.STOPPED, f"called {name}, which is not supported")
+                raise Stop(End.STOPPED, f"called {escaped(name)}, which is not supported")
             handles: NewHandles = _NoHandles()
             memmove(results, pack(*lower(("err", error), handles)), v.VAL.size)
         except BaseException as failure:

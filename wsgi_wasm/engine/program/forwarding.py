@@ -19,6 +19,7 @@ from wsgi_wasm.engine.program.pool import Engine, Forwarding
 from wsgi_wasm.engine.program.run import ProgramRun
 from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.engine.runtime import wat_to_wasm
+from wsgi_wasm.messages import escaped
 
 MODULE = b"wasi_snapshot_preview1"
 
@@ -91,7 +92,7 @@ def _instantiated(forwarding: Forwarding, run: ProgramRun, caller: int) -> dict[
 def _check(found: bool, name: bytes) -> None:
     """Raises Stop where a function of Wasmtime's own is not there: it must not be called."""
     if not found:
-        raise Stop(End.STOPPED, f"the engine has no {name.decode()}")
+        raise Stop(End.STOPPED, f"the engine has no {escaped(name.decode())}")
 
 
 def forwarding_of(engine: Engine) -> Forwarding:
