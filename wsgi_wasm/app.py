@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, spin_targets
+from wsgi_wasm.config.checks import check_cache
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, ModuleError, NotFound, Problem, RequestError
@@ -119,7 +120,7 @@ class Gateway:
 
     def __init__(self, config: Config, app: WSGIApplication | None = None) -> None:
         refuse_gevent()
-        check_cache(config)
+        check_cache(config, default_directory(config.cache_dir, os.environ))
         self._applications = applications_of(config, must_start=os.environ.get(ALLOWED) == "1")
         self.config = _composed(config, self._applications)
         self._fallback = app or not_found
@@ -194,7 +195,7 @@ class Gateway:
             if stamps != self._stamps:
                 self._stamps = stamps
                 config = _read_again(self.config)
-                check_cache(config)
+                check_cache(config, default_directory(config.cache_dir, os.environ))
                 applications = applications_of(config)
                 config = _composed(config, applications)
                 if config.engine != self.config.engine:
@@ -227,23 +228,6 @@ def _read_again(config: Config) -> Config:
     if any(target.path.absolute() == config.source for target in spin_targets(config)):
         return replace(config, compose={})
     return load_and_keep(config.source, os.environ)
-
-
-def check_cache(config: Config) -> None:
-    """Raises ConfigError if a guest could write to the cache, whose files run as native code.
-
-    The configuration checks `cache_dir` itself; what the environment decides is known only here.
-    """
-    directory = Path(os.path.realpath(default_directory(config.cache_dir, os.environ)))
-    problems = []
-    for route in (*all_routes(config), config.handler):
-        for d in route.dirs:
-            host = Path(os.path.realpath(d.host))
-            if d.writable and (host.is_relative_to(directory) or directory.is_relative_to(host)):
-                text = f"{route.name}: dirs.{d.guest}: {d.host} is writable, and the cache is {directory}"
-                problems.append(Problem(str(config.source), route.line, 1, text))
-    if problems:
-        raise ConfigError(problems)
 
 
 def applications_of(config: Config, must_start: bool = False) -> dict[str, Application]:

@@ -52,6 +52,21 @@ def test_a_good_site(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> No
     assert lines[-1] == ["site.yaml:", "3", "routes,", "0", "errors,", "0", "warnings"]
 
 
+def test_a_directory_of_several_routes(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    (tmp_path / "out").mkdir()
+    site(
+        """
+        routes:
+          /a: {module: x.wat, dirs: {/out: {path: ./out, writable: true}}}
+          /b: {module: x.wat, dirs: {/in: ./out/}}
+        """
+    )
+    done = wsgi_wasm("check", "site.yaml")
+    assert done.status == 0
+    assert f"{tmp_path}/out can be written by guests of route /a; route /b can read it" in done.text
+
+
 def test_what_is_granted(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
     (tmp_path / "x.wat").write_text(printing(PLAIN))
     (tmp_path / "token").write_text("hunter2")

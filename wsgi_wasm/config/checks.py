@@ -1,17 +1,45 @@
-"""Checks of host paths against each other. A guest that may write must not reach what
-decides about guests."""
+"""Checks of host paths against each other. A guest that may write must not reach what decides
+about guests, nor decide what another guest is given."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
-from wsgi_wasm.config.model import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
+from wsgi_wasm.config.model import (
+    Config,
+    Dir,
+    DirectoryTarget,
+    ModuleTarget,
+    Route,
+    SpinTarget,
+    all_routes,
+    interpreters_of,
+)
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import PlacedDir
+from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.files.trails import Survey, Trail
+from wsgi_wasm.messages import escaped, listed, quote
+
+_MOST_REACHED = 3  # in one message
+
+
+@dataclass(slots=True)
+class GrantedDir:
+    """A directory in the file, and the guests that are given it: those of the routes that have it,
+    and of an interpreter's own directories the suffix of its scripts."""
+
+    entry: PlacedDir
+    suffix: str = ""
+    routes: list[str] = field(default_factory=list)
+
+    def is_of_same_guest(self, other: GrantedDir) -> bool:
+        """Whether there is only one guest that is given either."""
+        one_route = len({*self.routes, *other.routes}) <= 1
+        return one_route and (not self.suffix or not other.suffix or self.suffix == other.suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,81 +48,202 @@ class _Kept:
     alone; a directory also through one inside it."""
 
     what: str
-    path: str
+    trail: Trail
     is_file: bool
 
 
-def check_dirs(placed: Sequence[PlacedDir], reading: Reading) -> None:
-    """Two directories of a guest with different rights must not overlap: the guest could write
-    through the other."""
-    real = [(_real(entry.dir.host), entry) for entry in placed]
-    for (path, entry), (later_path, later) in combinations(real, 2):
-        if entry.dir.writable != later.dir.writable and _overlap(path, later_path):
-            rights = "writable" if entry.dir.writable else "read-only"
-            message = f"overlaps the host directory of '{entry.dir.guest}', which is {rights}"
-            reading.report(later.setting.key, later.setting.path, message)
+class Places:
+    """Directories of guests and what is kept from them, found by what a directory reaches."""
+
+    def __init__(self, survey: Survey, kept: Iterable[_Kept], granted: Iterable[GrantedDir]) -> None:
+        self._survey = survey
+        self._at: dict[Hashable, list[_Kept | GrantedDir]] = {}
+        self._through: dict[Hashable, list[_Kept | GrantedDir]] = {}
+        self._order: dict[int, int] = {}
+        places: Iterable[_Kept | GrantedDir] = (*kept, *granted)
+        for place in places:
+            self._order[id(place)] = len(self._order)
+            for key in self._trail(place).own:
+                self._at.setdefault(key, []).append(place)
+            for key in self._trail(place).through | self._trail(place).above:
+                self._through.setdefault(key, []).append(place)
+
+    def reached(self, granted: GrantedDir) -> Iterator[str]:
+        """What a guest gets at through a writable directory, in words."""
+        trail = self._trail(granted)
+        near = {
+            id(one): one for key in trail.own for places in (self._at, self._through) for one in places.get(key, ())
+        }
+        near |= {id(one): one for key in trail.above for one in self._at.get(key, ())}
+        for one in sorted(near.values(), key=lambda one: self._order[id(one)]):
+            verb = self._verb(granted, trail, one)
+            if verb:
+                yield f"{verb} {one.what if isinstance(one, _Kept) else _what(one)}"
+
+    def _verb(self, granted: GrantedDir, trail: Trail, other: _Kept | GrantedDir) -> str:
+        """How a guest gets there; empty where it does not."""
+        there = self._trail(other)
+        if trail.is_same(there):
+            return "is" if isinstance(other, _Kept) else ""
+        if there.has_link_in(trail):
+            return "contains a link that leads to"
+        if isinstance(other, GrantedDir) and granted.is_of_same_guest(other):
+            return ""
+        if trail.reaches(there):
+            return "contains"
+        is_file = isinstance(other, _Kept) and other.is_file
+        return "lies in" if not is_file and trail.lies_in(there) else ""
+
+    def _trail(self, place: _Kept | GrantedDir) -> Trail:
+        return place.trail if isinstance(place, _Kept) else self._survey.trail(place.entry.dir.host)
 
 
-def check_writable(placed: Iterable[PlacedDir], config: Config, files: Mapping[Path, str], reading: Reading) -> None:
-    """No writable directory may reach modules, scripts, this file, the cache or other guests'
-    state: `state_dir`, and `files` with what each of them is."""
-    kept = (*_kept(config), *(_Kept(what, _real(path), True) for path, what in files.items()))
-    for entry in placed:
-        path = _real(entry.dir.host)
-        reached = [f"{verb} {one.what}" for one in kept if (verb := _reaches(path, one))]
-        if entry.dir.writable and reached:
-            more = f" and {len(reached) - 3} more" if len(reached) > 3 else ""
-            message = f"is writable, but {', '.join(reached[:3])}{more}"
-            reading.report(entry.setting.key, entry.setting.path, message)
+@dataclass(slots=True)
+class DirectoryChecks:
+    """The checks of one file."""
+
+    reading: Reading
+    _survey: Survey = field(default_factory=Survey)
+    # by what a route may have from its defaults, like others
+    _granted: dict[tuple[int, int, Path, str], GrantedDir] = field(default_factory=dict)
+
+    def grant(self, placed: Iterable[PlacedDir], route: str, suffix: str = "") -> None:
+        """Note the directories of a route; of its interpreter for `suffix`. A handler that nobody
+        wrote has no name."""
+        for entry in placed:
+            key = entry.setting.key.line, entry.setting.key.column, entry.dir.host, suffix
+            granted = self._granted.setdefault(key, GrantedDir(entry, suffix))
+            if route and route not in granted.routes[-1:]:
+                granted.routes.append(route)
+
+    def of_guest(self, placed: Sequence[PlacedDir]) -> None:
+        """Two directories of a guest with different rights must not overlap: the guest could write
+        through the other."""
+        trails = [(self._survey.trail(entry.dir.host), entry) for entry in placed]
+        for (trail, entry), (later_trail, later) in combinations(trails, 2):
+            if entry.dir.writable != later.dir.writable and _overlap(trail, later_trail):
+                rights = "writable" if entry.dir.writable else "read-only"
+                message = f"overlaps the host directory of '{entry.dir.guest}', which is {rights}"
+                self.reading.report(later.setting.key, later.setting.path, message)
+
+    def of_site(self, config: Config, files: Mapping[Path, str]) -> None:
+        """No writable directory may reach modules, scripts, this file, the cache or other guests'
+        state: `state_dir`, and `files` with what each of them is; nor directories of other guests.
+        """
+        survey = self._survey
+        kept = sorted({*_kept(config, survey)}, key=lambda one: (one.trail.path, one.what))
+        kept += (_Kept(what, survey.trail(path), True) for path, what in files.items())
+        places = Places(survey, kept, self._granted.values())
+        for granted in self._granted.values():
+            setting = granted.entry.setting
+            if survey.trail(granted.entry.dir.host).path != str(granted.entry.dir.folder.root):
+                self.reading.report(setting.key, setting.path, "leads somewhere else than a moment ago")
+            reached = list(places.reached(granted)) if granted.entry.dir.writable else []
+            if reached:
+                more = f" and {len(reached) - _MOST_REACHED} more" if len(reached) > _MOST_REACHED else ""
+                message = f"is writable, but {', '.join(reached[:_MOST_REACHED])}{more}"
+                self.reading.report(setting.key, setting.path, message)
 
 
-def _reaches(path: str, kept: _Kept) -> str:
-    """How a guest gets from `path` to what is kept, as a verb; empty when it does not."""
-    if path == kept.path:
-        return "is"
-    if _is_in(kept.path, path):
-        return "contains"
-    return "lies in" if not kept.is_file and _is_in(path, kept.path) else ""
+def _what(granted: GrantedDir) -> str:
+    guest, line = granted.entry.dir.guest, granted.entry.setting.key.line
+    of = listed(map(title, granted.routes), _MOST_REACHED) or "handler"
+    interpreter = f"the interpreter of {granted.suffix} in " if granted.suffix else ""
+    return f"the directory {quote(guest)} of {interpreter}{of} (line {line})"
 
 
-def _kept(config: Config) -> tuple[_Kept, ...]:
-    kept = {_Kept("this configuration file", _real(config.source), True)}
+def _overlap(one: Trail, other: Trail) -> bool:
+    return one.is_same(other) or one.lies_in(other) or other.lies_in(one)
+
+
+def title(route: str) -> str:
+    """A route in words."""
+    return route if route == "handler" else f"route {route}"
+
+
+# What is kept from guests -------------------------------------------------------------------------
+
+
+def _kept(config: Config, survey: Survey) -> Iterator[_Kept]:
+    yield _Kept("this configuration file", survey.trail(config.source), True)
     for what, path in (("the cache_dir", config.cache_dir), ("the state_dir", config.state_dir)):
         if path is not None:
-            kept.add(_Kept(what, _real(path), False))
+            yield _Kept(what, survey.trail(path), False)
     for route in all_routes(config):
-        kept.update(_kept_of(route))
+        yield from _kept_of(route, survey)
     for plugs in config.compose.values():
-        kept.update(_module(plug) for plug in plugs.values())
-    return tuple(sorted(kept, key=lambda one: (one.path, one.what)))
+        yield from (_module(plug, survey) for plug in plugs.values())
 
 
-def _kept_of(route: Route) -> Iterator[_Kept]:
+def _kept_of(route: Route, survey: Survey) -> Iterator[_Kept]:
     """What a route serves."""
     match route.target:
         case ModuleTarget(path=path):
-            yield _module(path)
+            yield _module(path, survey)
         case DirectoryTarget(path=path, interpreters=interpreters):
-            yield _Kept(f"the directory of route {route.name}", _real(path), False)
-            yield from (_module(interpreter.module) for interpreter in interpreters.values())
-        case SpinTarget(path=path, state_dir=state_dir):
-            yield _Kept(f"the manifest of route {route.name}", _real(path), True)
-            if state_dir is not None:
-                yield _Kept(f"the state_dir of route {route.name}", _real(state_dir), False)
+            yield _Kept(f"the directory of route {route.name}", survey.trail(path), False)
+            yield from (_module(interpreter.module, survey) for interpreter in interpreters.values())
+        case SpinTarget(path=path, runtime_config=runtime_config, state_dir=state_dir):
+            yield _Kept(f"the manifest of route {route.name}", survey.trail(path), True)
+            if runtime_config is not None:
+                yield _Kept(f"the runtime_config of route {route.name}", survey.trail(runtime_config), True)
+            state = state_dir or path.parent / ".spin"
+            yield _Kept(f"the state_dir of route {route.name}", survey.trail(state), False)
 
 
-def _module(path: Path) -> _Kept:
-    return _Kept(f"the module {path.name}", _real(path), True)
+def _module(path: Path, survey: Survey) -> _Kept:
+    return _Kept(f"the module {path.name}", survey.trail(path), True)
 
 
-def _real(path: Path) -> str:
-    """Without symbolic links, as far as the path exists."""
-    return os.path.realpath(path)
+# Of a site that has been read ---------------------------------------------------------------------
 
 
-def _is_in(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
+def dirs_by_route(config: Config) -> Iterator[tuple[Route, Dir]]:
+    """Every directory that a guest is given, those of interpreters and of `handler` too."""
+    for route in (*all_routes(config), config.handler):
+        yield from ((route, entry) for entry in route.dirs)
+        for interpreter in interpreters_of(route.target).values():
+            yield from ((route, entry) for entry in interpreter.dirs)
 
 
-def _overlap(one: str, other: str) -> bool:
-    return _is_in(one, other) or _is_in(other, one)
+def check_cache(config: Config, directory: Path) -> None:
+    """Raises ConfigError if a guest could write to the cache, whose files run as native code.
+
+    A file's `cache_dir` was checked with it; what the environment decides is known only later.
+    """
+    survey = Survey()
+    cache = survey.trail(directory.absolute())
+    problems = []
+    for route, entry in dirs_by_route(config):
+        trail = survey.trail(entry.host)
+        if entry.writable and (trail.is_same(cache) or trail.lies_in(cache) or trail.reaches(cache)):
+            text = f"{route.name}: dirs.{entry.guest}: {entry.host} is writable, and the cache is {directory}"
+            problems.append(Problem(str(config.source), route.line, 1, text))
+    if problems:
+        raise ConfigError(problems)
+
+
+def shared_directories(config: Config) -> Iterator[str]:
+    """What several routes are given and one may write to: a sentence for each such directory."""
+    survey = Survey()
+    places: dict[Hashable, _SharedDir] = {}
+    for route, entry in dirs_by_route(config):
+        if route.line:
+            keys = survey.trail(entry.host).own
+            place = next((places[key] for key in keys if key in places), None) or _SharedDir(entry.host)
+            places |= dict.fromkeys(keys, place)
+            place.routes[title(route.name)] = place.routes.get(title(route.name), False) or entry.writable
+    for place in {id(place): place for place in places.values()}.values():
+        writing = [route for route, writes in place.routes.items() if writes]
+        reading = [route for route, writes in place.routes.items() if not writes]
+        if writing and len(place.routes) > 1:
+            also = f"; {listed(reading)} can read it" if reading else ""
+            yield f"{escaped(place.path)} can be written by guests of {listed(writing)}{also}"
+
+
+@dataclass(slots=True)
+class _SharedDir:
+    """A directory, and the routes that are given it, with whether they may write."""
+
+    path: Path
+    routes: dict[str, bool] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from wsgi_wasm.config.checks import check_writable
+from wsgi_wasm.config.checks import DirectoryChecks
 from wsgi_wasm.config.compose import compositions
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Settings
@@ -55,7 +55,8 @@ def read_source(path: str | os.PathLike[str]) -> bytes:
 
 def _build(site: Settings, source: Path, reading: Reading) -> Config:
     cache = default_directory(value_of(site, "cache_dir"), reading.environ)
-    builder = RouteBuilder(reading, GrantsBuilder(site, reading), cache)
+    checks = DirectoryChecks(reading)
+    builder = RouteBuilder(reading, GrantsBuilder(site, reading), cache, checks)
     inherited = merged(defaults_of("route"), value_of(site, "defaults"))
     routes = builder.table(value_of(site, "routes"), inherited)
     hosts = {}
@@ -73,5 +74,5 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         engine=EngineSettings(**fields_of(EngineSettings, engine)),
         **fields_of(Config, site),
     )
-    check_writable(builder.dirs, config, builder.grants.files, reading)
+    checks.of_site(config, builder.grants.files)
     return config

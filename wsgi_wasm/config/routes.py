@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsgi_wasm.cgi.names import is_reserved
-from wsgi_wasm.config.checks import check_dirs
+from wsgi_wasm.config.checks import DirectoryChecks, title
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
 from wsgi_wasm.config.model import (
@@ -30,13 +30,13 @@ _TELLS_APART = ("http", "raw")
 
 @dataclass(slots=True)
 class RouteBuilder:
-    """Builds the routes of one file. `cache` is where an interpreter of ours lies; `dirs` gathers
+    """Builds the routes of one file. `cache` is where an interpreter of ours lies; `checks` gather
     each route's directories, its interpreters' among them."""
 
     reading: Reading
     grants: GrantsBuilder
     cache: Path
-    dirs: list[PlacedDir] = field(default_factory=list)
+    checks: DirectoryChecks
     # places of variables that have been reported
     _reserved: set[tuple[int, int]] = field(default_factory=set)
 
@@ -71,8 +71,8 @@ class RouteBuilder:
         if value_of(settings, "interface") not in _TELLS_APART:
             self._check_env(settings)
         interpreters = self._interpreters(settings, placed, name) if scripts else {}
-        check_dirs(placed, self.reading)
-        self.dirs.extend(placed)
+        self.checks.of_guest(placed)
+        self.checks.grant(placed, name if line else "")
         redirects = value_of(settings, "local_redirects")
         if redirects is None:
             redirects = () if name == "handler" else (path,)
@@ -99,9 +99,9 @@ class RouteBuilder:
             self._check_env(own)
             for entry in dirs:
                 if entry.dir.guest in taken:
-                    self._report(entry.setting, f"{quote(entry.dir.guest)} is already in the dirs of {_title(name)}")
-            check_dirs((*placed, *dirs), self.reading)
-            self.dirs.extend(dirs)
+                    self._report(entry.setting, f"{quote(entry.dir.guest)} is already in the dirs of {title(name)}")
+            self.checks.of_guest((*placed, *dirs))
+            self.checks.grant(dirs, name, suffix)
             module = value_of(own, "module")
             if module is not None:
                 file, interpreter = located(module, self.cache)
@@ -141,13 +141,13 @@ class RouteBuilder:
     def _check_root(self, placed: tuple[PlacedDir, ...], name: str) -> None:
         for entry in placed:
             if entry.dir.guest == "/":
-                self._report(entry.setting, f"'/' is already the directory of scripts in {_title(name)}")
+                self._report(entry.setting, f"'/' is already the directory of scripts in {title(name)}")
 
     def _check_document_root(self, settings: Settings, placed: tuple[PlacedDir, ...], name: str) -> None:
         root = value_of(settings, "document_root")
         if root is None or any(_is_below(root, entry.dir.guest) for entry in placed):
             return
-        self._report(settings["document_root"], f"{quote(root)} is not below any of the dirs of {_title(name)}")
+        self._report(settings["document_root"], f"{quote(root)} is not below any of the dirs of {title(name)}")
 
     def _check_redirects(self, settings: Settings, serving: set[str], host: str | None) -> None:
         for target in value_of(settings, "local_redirects") or ():
@@ -189,7 +189,3 @@ def _is_for_selection(route: Route) -> bool:
 
 def _is_below(path: str, directory: str) -> bool:
     return directory == "/" or path == directory or path.startswith(directory + "/")
-
-
-def _title(name: str) -> str:
-    return name if name == "handler" else f"route {name}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config import Config, Dir, ModuleTarget, Route, SpinTarget, all_routes
+from wsgi_wasm.config.checks import dirs_by_route
 from wsgi_wasm.config.compose import needs_itself
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.files.beneath import Folder
+from wsgi_wasm.files.trails import Survey
 from wsgi_wasm.messages import reason
 from wsgi_wasm.spin.files import Files, select
 from wsgi_wasm.spin.grants import component_grants
@@ -54,11 +56,12 @@ def load_applications(
     out the applications that have some.
     """
     problems: list[Problem] = [] if mistakes is None else mistakes
+    granted = tuple(dirs_by_route(config))
     applications = {}
     for route in all_routes(config):
         if isinstance(route.target, SpinTarget):
             try:
-                applications[route.name] = load_application(route, route.target, cache_directory)
+                applications[route.name] = load_application(route, route.target, cache_directory, granted=granted)
             except ConfigError as error:
                 problems += error.problems
     if problems and mistakes is None:
@@ -73,10 +76,15 @@ def with_compositions(config: Config, applications: Mapping[str, Application]) -
 
 
 def load_application(
-    route: Route, app: SpinTarget, cache_directory: Path | None, environ: Mapping[str, str] = os.environ
+    route: Route,
+    app: SpinTarget,
+    cache_directory: Path | None,
+    environ: Mapping[str, str] = os.environ,
+    granted: Sequence[tuple[Route, Dir]] = (),
 ) -> Application:
     """The application `app` that is the target of `route`. Copies of the components' files are made
-    below `cache_directory`; with None they are looked for and not copied.
+    below `cache_directory`; with None they are looked for and not copied. `granted` are the
+    directories of the site's guests, none of whom may write to what the application is made of.
 
     Raises ConfigError with every mistake, those of the runtime configuration too.
     """
@@ -97,12 +105,12 @@ def load_application(
         made = replace(made, grants=component_grants(component, runtime, route.grants.outbound, values, reading))
         made = _as_http(made) if wagi is None else _as_wagi(made, component, reading)
         files = select(component, reading)
-        _check_dirs(route, component, files, reading)
+        _check_root(route, component, files, reading)
+        _check_writable(made, component, files, granted or tuple((route, entry) for entry in route.dirs), reading)
         if files and not reading.problems:
             copies = _copied(files, cache_directory, reading)
             snapshots += copies
-            mounted = (Dir(guest="/", host=copy.path, folder=Folder.at(copy.path), writable=False) for copy in copies)
-            made = replace(made, dirs=(*mounted, *made.dirs))
+            made = replace(made, dirs=(*map(_mounted, copies), *made.dirs))
         routes[component.id, wagi] = made
     compose = _compositions(manifest, reading)
     reading.check()
@@ -184,14 +192,35 @@ def _as_wagi(route: Route, component: Component, reading: ManifestReading) -> Ro
     return replace(route, interface="cgi", pass_env=(*route.pass_env, *WAGI_VARIABLES), query_args=True)
 
 
-def _check_dirs(route: Route, component: Component, files: Files, reading: ManifestReading) -> None:
+def _check_root(route: Route, component: Component, files: Files, reading: ManifestReading) -> None:
     """The site's `dirs` beside what the manifest brings."""
-    source = os.path.realpath(component.source)
-    for entry in route.dirs:
-        if files and entry.guest == "/":
-            reading.report("", f"dirs./ of {route.name}: '/' is in use for the files of component {component.id}")
-        if entry.writable and Path(source).is_relative_to(os.path.realpath(entry.host)):
-            reading.report("", f"dirs.{entry.guest} of {route.name} is writable, but contains {component.source}")
+    if files and any(entry.guest == "/" for entry in route.dirs):
+        reading.report("", f"dirs./ of {route.name}: '/' is in use for the files of component {component.id}")
+
+
+def _check_writable(
+    made: Route, component: Component, files: Files, granted: Sequence[tuple[Route, Dir]], reading: ManifestReading
+) -> None:
+    """Whether a guest of the site may write to the component or to what it keeps, or one of another
+    route to what it is given."""
+    survey = Survey()
+    stores = {store.path for store in made.grants.key_value.values() if store.path is not None}
+    stores |= {database.path for database in made.grants.sqlite.values()}
+    own = {component.source, *component.dependencies.values(), *stores}
+    given = {path.parent: path for path in files.values()}
+    for route, entry in granted:
+        if not entry.writable:
+            continue
+        written = survey.trail(entry.host)
+        reached = [path for path in own if written.reaches(survey.trail(path))]
+        if not made.name.startswith(f"{route.name}["):
+            reached += (path for path in given.values() if written.reaches(survey.trail(path)))
+        for path in sorted(reached):
+            reading.report("", f"dirs.{entry.guest} of {route.name} is writable, but contains {path}")
+
+
+def _mounted(copy: Snapshot) -> Dir:
+    return Dir(guest="/", host=copy.path, folder=Folder.at(copy.path), writable=False)
 
 
 def _copied(files: Files, cache_directory: Path | None, reading: ManifestReading) -> tuple[Snapshot, ...]:

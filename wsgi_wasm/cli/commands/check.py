@@ -22,6 +22,7 @@ from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
 from wsgi_wasm.cli.source import load_site
 from wsgi_wasm.cli.terminal import tell
 from wsgi_wasm.config import Config, Route, SpinTarget, all_routes
+from wsgi_wasm.config.checks import dirs_by_route, shared_directories
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
 from wsgi_wasm.engine.capi import core
 from wsgi_wasm.engine.code.cache import Cache
@@ -75,7 +76,7 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
     """Everything that is known of a site. Raises EngineError."""
     cache = cache_state(config)
     modules = Modules(config, cache.directory, len(modules_of_site(config)), compiling)
-    examined = [one for route in all_routes(config) for one in _examine(route, modules)]
+    examined = [one for route in all_routes(config) for one in _examine(route, config, modules)]
     # The settings for dropped-in files are no route, and are worth a line only if something is
     # wrong with them.
     dropped_in = examine(config.handler, modules)
@@ -87,16 +88,17 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
         routes=examined,
         cache=cache,
         engine=core.VERSION,
-        notes=[*advisory_notes(config), *_time_notes(config), *_missing(examined)],
+        notes=[*advisory_notes(config), *_time_notes(config), *shared_directories(config), *_missing(examined)],
     )
 
 
-def _examine(route: Route, modules: Modules) -> Iterator[Examined]:
+def _examine(route: Route, config: Config, modules: Modules) -> Iterator[Examined]:
     """The route; a Spin application and then each of its components."""
     if not isinstance(route.target, SpinTarget):
         yield examine(route, modules)
         return
-    application = load_application(route, route.target, modules.cache_directory)
+    granted = tuple(dirs_by_route(config))
+    application = load_application(route, route.target, modules.cache_directory, granted=granted)
     yield Examined(route, warnings=list(application.remarks))
     for (component, _), made in application.routes.items():
         yield examine(replace(made, path=f"{route.path}[{component}]"), modules)

@@ -1,0 +1,165 @@
+"""Where paths lead, and through which directories: whether one place of the disk reaches another.
+
+Two paths may lead to one place: by links, `..`, a second mount of a directory, or names that a file
+system takes for the same. So a directory goes by several keys: its inode, its place in its file
+system, and its path. What does not exist yet is known by what is above it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+_MOUNTS = "/proc/self/mountinfo"
+_MOST_LINKS = 40  # of one path, as in Linux
+
+Keys = frozenset[Hashable]
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Where a path leads.
+
+    `own` are the keys of the place itself, `above` those of the directories that it lies in,
+    `through` those of every directory that the path leads through, and `links` those of the
+    directories in which, or below which, it has a link.
+    """
+
+    path: str
+    own: Keys
+    above: Keys
+    through: Keys
+    links: Keys
+
+    def is_same(self, other: Trail) -> bool:
+        """Whether both lead to one place."""
+        return not self.own.isdisjoint(other.own)
+
+    def lies_in(self, other: Trail) -> bool:
+        """Whether the place is below that of the other."""
+        return not self.above.isdisjoint(other.own)
+
+    def reaches(self, other: Trail) -> bool:
+        """Whether who may change what is in this place gets at the other one, or decides where its
+        path leads."""
+        return not (self.own.isdisjoint(other.through) and self.own.isdisjoint(other.above))
+
+    def has_link_in(self, other: Trail) -> bool:
+        """Whether that is so because of a link there."""
+        return not self.links.isdisjoint(other.own)
+
+
+class Survey:
+    """Trails as they are at one time: what is looked at once is not looked at again."""
+
+    def __init__(self) -> None:
+        self._looked: dict[str, os.stat_result | None] = {}
+        self._keys: dict[str, Keys] = {}
+        self._chains: dict[str, Keys] = {}
+        self._trails: dict[Path, Trail] = {}
+
+    def trail(self, path: Path) -> Trail:
+        """The trail of an absolute path. Parts that are missing or that this user cannot see count
+        as directories yet to be made."""
+        trail = self._trails.get(path)
+        if trail is None:
+            trail = self._trails[path] = self._follow(path)
+        return trail
+
+    def _follow(self, path: Path) -> Trail:
+        here, left, followed = "/", deque(str(path).split("/")), 0
+        through: set[str] = set()
+        links: set[str] = set()
+        while left:
+            part = left.popleft()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                here = os.path.dirname(here)
+                continue
+            through.add(here)
+            found = os.path.join(here, part)
+            info = self._look(found)
+            if info is not None and stat.S_ISLNK(info.st_mode) and followed < _MOST_LINKS:
+                followed += 1
+                links.add(here)
+                target = os.readlink(found)
+                here = "/" if target.startswith("/") else here
+                left.extendleft(reversed(target.split("/")))
+            else:
+                here = found
+        own = self._keys_of(here)
+        return Trail(here, own, self._chain(here) - own, self._all(through), self._all(links))
+
+    def _look(self, path: str) -> os.stat_result | None:
+        if path not in self._looked:
+            try:
+                self._looked[path] = os.lstat(path)
+            except (OSError, ValueError):
+                self._looked[path] = None
+        return self._looked[path]
+
+    def _all(self, directories: set[str]) -> Keys:
+        return frozenset().union(*map(self._chain, directories))
+
+    def _chain(self, directory: str) -> Keys:
+        """The keys of a directory (a path without links) and of every one that it lies in, on its
+        file system too, of which another part may be mounted elsewhere."""
+        chain = self._chains.get(directory)
+        if chain is None:
+            keys = self._keys_of(directory)
+            if directory == "/":
+                above: Keys = frozenset()
+            else:
+                above = self._chain(os.path.dirname(directory))
+            chain = self._chains[directory] = above | keys | frozenset(self._on_file_system(directory))
+        return chain
+
+    def _keys_of(self, path: str) -> Keys:
+        keys = self._keys.get(path)
+        if keys is None:
+            keys = self._keys[path] = frozenset((path, self._identity(path), *islice(self._on_file_system(path), 1)))
+        return keys
+
+    def _identity(self, path: str) -> Hashable:
+        info = self._look(path)
+        if info is not None or path == "/":
+            return info and (info.st_dev, info.st_ino)
+        above, name = os.path.split(path)
+        # Nobody knows yet whether the file system will tell upper case from lower.
+        return self._identity(above), name.casefold()
+
+    def _on_file_system(self, path: str) -> Iterator[Hashable]:
+        """The place in the file system, and those above it."""
+        for mounted, device, root in self._mounts:
+            if path == mounted or path.startswith(mounted.rstrip("/") + "/"):
+                place = os.path.join(root, path[len(mounted) :].lstrip("/")).rstrip("/") or "/"
+                yield device, place
+                while place != "/":
+                    place = os.path.dirname(place)
+                    yield device, place
+                return
+
+    @cached_property
+    def _mounts(self) -> list[tuple[str, str, str]]:
+        """Mount points with the file system and what of it is there, the deepest first (proc(5));
+        of two at one point, the later one."""
+        try:
+            with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+                fields = [line.split(" ") for line in file]
+        except OSError:
+            return []
+        mounts = [(_plain(one[4]), one[2], _plain(one[3])) for one in reversed(fields) if len(one) > 4]
+        return sorted(mounts, key=lambda mount: len(mount[0]), reverse=True)
+
+
+def _plain(field: str) -> str:
+    """A field of the table of mounts without its escapes: spaces are `\\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
