@@ -14,39 +14,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, spin_targets
 from wsgi_wasm.config.checks import check_cache
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
-from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.errors import ConfigError, ModuleError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.files.stamp import stamp
-from wsgi_wasm.gateway.admission import Admissions
 from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
 from wsgi_wasm.gateway.handler import FileHandler, GuestHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
+from wsgi_wasm.gateway.shared import Shared, shared_by
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
 from wsgi_wasm.logs import log_error, package_log
 from wsgi_wasm.protocols import program_finder
 
 if TYPE_CHECKING:
-    from wsgi_wasm.engine.hostcalls.host_api import AnyApi
     from wsgi_wasm.spin import Application
     from wsgi_wasm.spin.handler import SpinHandler
 
 log = package_log("gateway")
 
 _RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file
-
-
-class Shared(NamedTuple):
-    """What stays the same in a process when the configuration is read anew."""
-
-    modules: ModuleStore
-    admissions: Admissions
 
 
 class Serving:
@@ -104,13 +95,6 @@ class Serving:
         return handler
 
 
-def _host_apis() -> tuple[AnyApi, ...]:
-    """What components may call of the host; sites without components need not load it."""
-    from wsgi_wasm.hostapi import APIS
-
-    return APIS
-
-
 class Gateway:
     """WSGI application and middleware: requests that match a route of `config` run a guest,
     others reach `app`.
@@ -163,7 +147,7 @@ class Gateway:
         for handler in serving.handlers():
             for path in handler.modules():
                 try:
-                    modules.module(path).get(0)
+                    modules.module(path).get(0, handler.name)
                 except RequestError as error:
                     log.warning("%s: %s", handler.name, error)
 
@@ -177,11 +161,7 @@ class Gateway:
     def _start(self) -> Serving:
         with self._starting:
             if self._serving is None:
-                engine = self.config.engine
-                directory = default_directory(self.config.cache_dir, os.environ)
-                features = frozenset(engine.features)
-                modules = ModuleStore(directory, features, engine.instances, _host_apis, self.config.compose)
-                shared = Shared(modules, Admissions())
+                shared = shared_by(self.config)
                 self._serving = Serving(self.config, self._applications, shared, self._fallback)
             return self._serving
 

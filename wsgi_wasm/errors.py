@@ -155,8 +155,8 @@ class ModuleError(Unavailable):
     """A module is missing, broken, or imports what the host does not offer. Takes down its
     own route only."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, retry_after=30)
+    def __init__(self, message: str, retry_after: int = 30) -> None:
+        super().__init__(message, retry_after)
 
 
 class GatewayTimeout(RequestError):

@@ -73,7 +73,7 @@ def test_a_composition_is_served(make_client: SiteMaker, tmp_path: Path) -> None
 
 
 def test_a_changed_plug_is_taken_over(make_client: SiteMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsgi_wasm.engine.modules.RECHECK", 0.0)
+    monkeypatch.setattr("wsgi_wasm.engine.module.RECHECK", 0.0)
     (tmp_path / "app.wat").write_text(component_text("app"))
     (tmp_path / "greeter.wat").write_text(component_text("greeter"))
     client = make_client(

@@ -10,8 +10,8 @@ import pytest
 
 from conftest import SiteMaker
 from wsgi_wasm.engine.code.advice import NEEDS, NEVER, with_advice
-from wsgi_wasm.engine.code.compiler import compile_source
 from wsgi_wasm.engine.code.source import ModuleSource
+from wsgi_wasm.engine.compiling import compile_source
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.errors import ModuleError
 

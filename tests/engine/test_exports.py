@@ -10,8 +10,8 @@ import pytest
 
 from conftest import SiteMaker
 from wsgi_wasm.binary.writer import Item, Writer
-from wsgi_wasm.engine.code.compiler import Compiled, compile_source
 from wsgi_wasm.engine.code.source import ModuleSource
+from wsgi_wasm.engine.compiling import Compiled, compile_source
 from wsgi_wasm.engine.linking import Artefact, Linker
 from wsgi_wasm.errors import ModuleError
 

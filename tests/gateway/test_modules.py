@@ -194,7 +194,7 @@ def test_a_damaged_artefact_is_made_again(
 
 def test_what_is_used_says_so(make_client: SiteMaker, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is loaded, and by a process that goes on using it: `cache prune` looks at nothing else."""
-    monkeypatch.setattr("wsgi_wasm.engine.modules.RECHECK", 0.0)
+    monkeypatch.setattr("wsgi_wasm.engine.module.RECHECK", 0.0)
     make_client({"/x": {"module": "hello"}}).get("/x")
     notes = [*cache.glob("*.json"), *cache.glob("*.source")]
     assert len(notes) == 2
@@ -215,7 +215,7 @@ def test_what_is_used_says_so(make_client: SiteMaker, cache: Path, monkeypatch: 
     aged(20)
     make_client({"/x": {"module": "hello"}}).get("/x")
     assert days_ago() == [0, 0]
-    monkeypatch.setattr("wsgi_wasm.engine.modules.DAY", 0.0)
+    monkeypatch.setattr("wsgi_wasm.engine.module.DAY", 0.0)
     client = make_client({"/x": {"module": "hello"}})
     client.get("/x")
     client.get("/x")

@@ -14,6 +14,7 @@ from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
+from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
@@ -64,8 +65,10 @@ class Modules:
 
     def __init__(self, config: Config, directory: Path, count: int, compiling: bool) -> None:
         self.cache_directory = directory
-        features = frozenset(config.engine.features)
-        self._store = ModuleStore(directory, features, config.engine.instances, lambda: APIS, config.compose)
+        engine = config.engine
+        features = frozenset(engine.features)
+        self._store = ModuleStore(directory, features, engine.instances, lambda: APIS, config.compose)
+        self._store.budget = of_request(engine.compile_time, engine.compile_memory)
         self._progress = Progress(count)
         self._compiling = compiling
         self._known: dict[Path, Linked | str | None] = {}

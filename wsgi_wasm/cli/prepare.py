@@ -13,11 +13,12 @@ from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.config import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
+from wsgi_wasm.engine.code.budget import COMMAND, CompileBudget
 from wsgi_wasm.engine.code.cache import Cache
-from wsgi_wasm.engine.code.compiler import compile_in_child
+from wsgi_wasm.engine.code.compiler import compile_once
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.linking import check_facts
-from wsgi_wasm.engine.modules import Waiting
+from wsgi_wasm.engine.module import Waiting
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.spin import load_application
@@ -64,35 +65,48 @@ def sources_of_site(config: Config) -> list[ModuleSource]:
 
 
 def prepare(
-    sources: Iterable[ModuleSource], features: frozenset[str], cache: Cache, *, force: bool = False
+    sources: Iterable[ModuleSource],
+    features: frozenset[str],
+    cache: Cache,
+    *,
+    force: bool = False,
+    budget: CompileBudget = COMMAND,
 ) -> Iterator[Prepared]:
-    """Compile what is not in `cache` (writable), one after the other: each compilation uses all
-    cores by itself.
+    """Compile what is not in `cache`, one after the other: each compilation uses all cores by
+    itself.
 
-    `force` compiles what is there as well.
+    `force` compiles what is there as well. What failed before is tried again, unless `budget` is
+    that of a request.
     """
     todo = list(sources)
     progress = Progress(len(todo))
     for source in todo:
         with progress.compiling(str(source.path)):
-            result = _prepared(source, features, cache, force, progress.waiting)
+            try:
+                if force:
+                    cache.forget(cache.artefact(cache.digest(source), features))
+            except (OSError, ModuleError):
+                pass  # said below
+            result = _prepared(source, features, cache, progress.waiting, budget)
         yield result
 
 
-def _prepared(source: ModuleSource, features: frozenset[str], cache: Cache, force: bool, waiting: Waiting) -> Prepared:
+def _prepared(
+    source: ModuleSource, features: frozenset[str], cache: Cache, waiting: Waiting, budget: CompileBudget
+) -> Prepared:
     started, path = time.monotonic(), source.path
     try:
         artefact = cache.artefact(cache.digest(source), features)
-        if force:
-            cache.forget(artefact)
+        if not budget.by_request:
+            cache.forget_failure(artefact)
         facts = cache.find(artefact)
         seconds = None
         if facts is None:
-            compile_in_child(source, features, cache.directory, waiting)
+            compiled = compile_once(source, features, cache, waiting, budget)
             seconds = time.monotonic() - started
-            facts = cache.find(artefact)
-        if facts is None:
-            return Prepared(path, error="changed while it was compiled")
+            if compiled.code is not None:
+                return Prepared(path, error=compiled.uncached)
+            artefact, facts = cache.artefact(compiled.digest, features), compiled.facts
         check_facts(facts)
         return Prepared(path, artefact.stat().st_size, seconds)
     except OSError as error:

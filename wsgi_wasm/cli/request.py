@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder
 
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.config import Config, Route
-from wsgi_wasm.engine.code.compiler import WALL_TIME
+from wsgi_wasm.engine.code.budget import COMMAND
 from wsgi_wasm.gateway.wsgi_server import Environ
 
 
@@ -65,7 +65,7 @@ def patient(config: Config) -> Config:
     """The same site, of which each request waits until its module is compiled."""
 
     def waits(route: Route) -> Route:
-        return replace(route, limits=replace(route.limits, queue_timeout=WALL_TIME))
+        return replace(route, limits=replace(route.limits, queue_timeout=COMMAND.wall))
 
     return replace(
         config,

@@ -219,10 +219,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Settings of the process's engines: guest slots per process, and features
-    out of `FEATURES`."""
+    """Settings of the process's engines: guest slots per process, features out of `FEATURES`, and
+    what compiling may cost that a request causes (seconds, bytes)."""
 
     instances: int = 64
+    compile_time: float = 60.0
+    compile_memory: int = 1 << 30
     features: tuple[str, ...] = ()
 
 

@@ -285,6 +285,11 @@ _key("variable", "file", Variable, v.HOST_PATH, NO_DEFAULT, "/run/secrets/token"
 
 _key("engine", "instances", EngineSettings, integer(1, 1000), 64, "32",
      "How many guests can exist at the same time in one process.")
+_key("engine", "compile_time", EngineSettings, duration("1s", "1h"), "60s", "30s",
+     "CPU time, over all threads, in which a module must be compiled if a request needs it or `serve` starts. Limits "
+     "the wall clock time to five times as much. `wsgi-wasm compile` has a limit of its own, 30 min.")
+_key("engine", "compile_memory", EngineSettings, size("64MiB", "64GiB"), "1GiB", "512MiB",
+     "Resident memory that this may take.")
 _key("engine", "features", EngineSettings,
      ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), [],
      "[exceptions]",

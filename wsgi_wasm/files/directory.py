@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wsgi_wasm.errors import UntrustedFile
 from wsgi_wasm.files.replace import replace
+from wsgi_wasm.files.room import unwritable
 from wsgi_wasm.files.trust import check_owner, read_file
 from wsgi_wasm.messages import escaped, reason
 
@@ -27,6 +28,10 @@ class TrustedDirectory:
             raise UntrustedFile(f"directory {escaped(directory)}: {reason(error)}") from None
         check_owner(directory, info)
         self.writable = os.access(directory, os.W_OK)
+
+    def unwritable(self) -> str:
+        """Why nothing can be kept in it now, "" where something can."""
+        return unwritable(self.directory)
 
     def read(self, path: Path) -> bytes:
         """A small file of the directory. Raises UntrustedFile where it is not ours, OSError where

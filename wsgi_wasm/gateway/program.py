@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.config.model import Dir, Route
 from wsgi_wasm.engine.guest import Guest, Input, Preopen
-from wsgi_wasm.engine.modules import Module
+from wsgi_wasm.engine.module import Module
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.answer import HeadReader
 from wsgi_wasm.gateway.body import Body
@@ -79,6 +79,7 @@ class Program:
         self._protocols = settings.protocols
         self._interface = route.interface
         self._limits = route.limits
+        self._owner = route.name
         self._preopens = tuple(Preopen(os.fsencode(d.guest), d.folder, d.writable) for d in settings.dirs)
         self._bindings = bindings
         self._ready: tuple[Guest, GuestProtocol] | None = None
@@ -89,7 +90,7 @@ class Program:
         Raises ModuleError, also where the route takes no guest of this kind; Unavailable where the
         module is not compiled after `wait` seconds.
         """
-        linked = self.module.get(wait)
+        linked = self.module.get(wait, self._owner)
         ready = self._ready
         if ready is None or ready[0].linked is not linked:
             guest = linked.guest(self._limits, self._preopens, self._bindings)

@@ -23,6 +23,7 @@ from wsgi_wasm.cli.server import Server
 from wsgi_wasm.cli.source import UserError, site
 from wsgi_wasm.cli.terminal import say, shown
 from wsgi_wasm.config import Config
+from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.locations import default_directory
@@ -131,7 +132,9 @@ def compile_first(config: Config) -> None:
     if not cache.writable:
         say(f"warning: cache directory {directory} is read-only: each worker compiles the missing modules for itself")
         return
-    for result in prepare(sources, frozenset(config.engine.features), cache):
+    engine = config.engine
+    budget = of_request(engine.compile_time, engine.compile_memory)
+    for result in prepare(sources, frozenset(engine.features), cache, budget=budget):
         if result.error:
             say(f"error: {shown(result.path)}: {result.error}; its routes answer 503")
         elif result.seconds is not None:

@@ -139,6 +139,7 @@ def pooling_number(pooling: int, name: str, value: int) -> None:
 
 # modules
 wat2wasm = _long("wasmtime_wat2wasm", c_void_p, c_char_p, c_size_t, c_void_p)
+module_validate = _long("wasmtime_module_validate", c_void_p, c_void_p, c_char_p, c_size_t)
 module_new = _long("wasmtime_module_new", c_void_p, c_void_p, c_char_p, c_size_t, c_void_p)
 module_delete = _long("wasmtime_module_delete", None, c_void_p)
 module_serialize = _long("wasmtime_module_serialize", c_void_p, c_void_p, c_void_p)

@@ -6,8 +6,9 @@ digest is the one that was written down when it was made. Files are replaced by 
 changed in place: another process may have one mapped.
 
 Names: `<digest of the module>-<fingerprint>.cwasm` and beside it `.json` (the artefact's digest,
-its stat identity when that digest was last checked, and the module's facts). `<identity>.source`
-remembers a module's digest.
+its own name, its stat identity when that digest was last checked, and the module's facts), or
+`.failed` where it could not be made (see `failures`). `<identity>.source` remembers a module's
+digest.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +25,14 @@ from pathlib import Path
 from wsgi_wasm.binary.module_facts import Facts, from_json, to_json
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.code.adapter import adapter_digest
-from wsgi_wasm.engine.code.source import ModuleSource
+from wsgi_wasm.engine.code.budget import CompileBudget
+from wsgi_wasm.engine.code.failures import Failure
+from wsgi_wasm.engine.code.source import ModuleSource, digest_of, is_settled
 from wsgi_wasm.errors import CacheError, UntrustedFile
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.stamp import identity
-from wsgi_wasm.files.trust import check_file, check_in_place
+from wsgi_wasm.files.trust import check_file, check_in_place, check_owner
 from wsgi_wasm.messages import escaped, reason
 
 # raised when the engine's settings or this layout change in a way that the fingerprint does not see
@@ -37,6 +41,8 @@ FORMAT = 1
 
 DAY = 86400.0  # seconds
 UNUSED = 30 * DAY  # seconds after which what nobody has loaded counts as no longer used
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def fingerprint(features: frozenset[str]) -> str:
@@ -89,12 +95,13 @@ class Cache(TrustedDirectory):
         note = self.directory / f"{identity(info)}.source"
         with contextlib.suppress(OSError, UntrustedFile, ValueError):
             known = self.read(note).decode("ascii").strip()
-            if len(known) == 64:
+            if _SHA256.fullmatch(known):
                 _touch(note)
                 return known
-        with source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self.write(note, digest.encode())
+        digest = digest_of(source)
+        # A file that has just changed may change again and still look the same.
+        if is_settled(info):
+            self.write(note, digest.encode())
         return digest
 
     # --- artefacts ---
@@ -113,6 +120,7 @@ class Cache(TrustedDirectory):
         note = artefact.with_suffix(".json")
         try:
             with _untrusted_is_cache_error():
+                check_owner(self.directory, self.directory.stat())
                 found = check_file(artefact)
                 check_file(note)
         except FileNotFoundError:
@@ -122,6 +130,8 @@ class Cache(TrustedDirectory):
         try:
             known = json.loads(note.read_text("ascii"))
             facts = from_json(known["facts"])
+            if known.get("artefact", artefact.name) != artefact.name:
+                return None  # whole, and another module's
             if not os.access(artefact, os.R_OK):
                 raise CacheError(f"{escaped(artefact)} cannot be read: Permission denied")
             if known["checked"] != identity(found):
@@ -133,7 +143,7 @@ class Cache(TrustedDirectory):
                 _touch(note)
         except PermissionError as error:
             raise CacheError(f"{escaped(note)} cannot be read: {reason(error)}") from None
-        except (ValueError, KeyError, TypeError, OSError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
             return None
         return facts
 
@@ -147,24 +157,104 @@ class Cache(TrustedDirectory):
         where it cannot be written."""
         try:
             self.replace(artefact, code)
-            self._note(artefact, hashlib.sha256(code).hexdigest(), artefact.stat(), facts, module)
+            digest = hashlib.sha256(code).hexdigest()
+            self.replace(
+                artefact.with_suffix(".json"), self._note_text(artefact, digest, artefact.stat(), facts, module)
+            )
         except OSError as error:
+            # Without its note an artefact is of no use, and takes the room of others.
+            for path in (artefact, artefact.with_suffix(".json")):
+                with contextlib.suppress(OSError):
+                    path.unlink()
             raise CacheError(f"{escaped(artefact)} cannot be written: {reason(error)}") from None
+        self.forget_failure(artefact)
 
     def forget(self, artefact: Path) -> None:
         """Have an artefact made anew: it was whole, and yet Wasmtime refused it (made for
         another processor, say)."""
+        self._unlink(artefact.with_suffix(".json"))
+        self.forget_failure(artefact)
+
+    @staticmethod
+    def _unlink(path: Path) -> None:
         with contextlib.suppress(OSError):
-            artefact.with_suffix(".json").unlink()
+            path.unlink()
+
+    # --- failures ---
+
+    def failure(self, artefact: Path) -> Failure | None:
+        """What is remembered of the last attempt to make an artefact, if that failed."""
+        with contextlib.suppress(OSError, UntrustedFile):
+            return Failure.from_json(self.read(artefact.with_suffix(".failed")))
+        return None
+
+    def keep_failure(self, artefact: Path, failure: Failure) -> None:
+        """Remember it for every process; where it cannot be written, they find out by
+        themselves."""
+        self.write(artefact.with_suffix(".failed"), failure.to_json())
+
+    def forget_failure(self, artefact: Path) -> None:
+        """Have it tried again at once."""
+        self._unlink(artefact.with_suffix(".failed"))
+
+    # --- turns ---
 
     @contextlib.contextmanager
-    def lock(self, artefact: Path) -> Iterator[None]:
-        """Held by the one process of this machine that makes the artefact; the kernel frees it if
-        that one dies."""
-        with locked_file(artefact.with_suffix(".lock")):
-            yield
+    def turn(self, artefact: Path, budget: CompileBudget) -> Iterator[bool]:
+        """Held by the one process of this machine that makes the artefact, and that compiles for
+        the owner of the budget; the kernel frees it if that process dies. False where another one
+        has had it for longer than is worth waiting for.
+
+        Where there can be no locks (a full disk, a file system without them), work may be done
+        twice.
+        """
+        names = [artefact.with_suffix(".lock")]
+        if budget.owner:
+            owner = hashlib.sha256(budget.owner.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+            names.insert(0, self.directory / f"owner-{owner}.lock")
+        deadline = time.monotonic() + budget.patience
+        with contextlib.ExitStack() as held:
+            try:
+                for name in names:
+                    with contextlib.suppress(_NoLock):
+                        held.enter_context(_locked(name, deadline))
+            except TimeoutError:
+                yield False
+            else:
+                yield True
 
     def _note(self, artefact: Path, digest: str, info: os.stat_result, facts: Facts, module: str) -> None:
-        note = {"sha256": digest, "checked": identity(info), "wasmtime": c.VERSION, "facts": to_json(facts)}
-        note["module"] = module
-        self.write(artefact.with_suffix(".json"), json.dumps(note).encode())
+        self.write(artefact.with_suffix(".json"), self._note_text(artefact, digest, info, facts, module))
+
+    @staticmethod
+    def _note_text(artefact: Path, digest: str, info: os.stat_result, facts: Facts, module: str) -> bytes:
+        note = {
+            "artefact": artefact.name,
+            "sha256": digest,
+            "checked": identity(info),
+            "wasmtime": c.VERSION,
+            "facts": to_json(facts),
+            "module": module,
+        }
+        return json.dumps(note).encode()
+
+
+class _NoLock(Exception):
+    """A lock file cannot be had."""
+
+
+@contextlib.contextmanager
+def _locked(path: Path, deadline: float) -> Iterator[None]:
+    """Raises TimeoutError after the deadline, by the monotonic clock; _NoLock."""
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(locked_file(path, wait=False))
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from None
+                time.sleep(0.05)
+            except OSError:
+                raise _NoLock from None
+        yield

@@ -1,41 +1,134 @@
-"""Compiles one module in a process of its own: `python -m wsgi_wasm.engine.code.compiler`.
+"""Has one module compiled, in a process of its own (`engine.compiling`).
 
 Compiling a hostile module is outside Wasmtime's promises, so it happens where it can only hurt
-itself: with limits on memory and CPU time, and a time-out held by the parent. The artefact goes
-into the cache, or to standard output where there is no cache. A failure is one line on standard
-error and exit status 1.
+itself: with a budget of CPU time and memory that is watched from here, and with nothing of this
+process's environment that it does not need. What it compiles goes into the cache, or comes back
+where it cannot.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import ctypes
-import functools
-import hashlib
 import json
-import resource
-import subprocess
+import os
+import signal
 import sys
 import sysconfig
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from wsgi_wasm.binary.module_facts import Facts, check_limits, from_json, read_facts, to_json
-from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.capi.errors import taken
+from wsgi_wasm.binary.module_facts import Facts, from_json
 from wsgi_wasm.engine.code.advice import with_advice
+from wsgi_wasm.engine.code.budget import COMMAND, CompileBudget
 from wsgi_wasm.engine.code.cache import Cache
-from wsgi_wasm.engine.code.signatures import signature
+from wsgi_wasm.engine.code.child import Child, start
+from wsgi_wasm.engine.code.failures import LIMIT, OUTSIDE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
-from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
-from wsgi_wasm.errors import ModuleError, WsgiWasmError
+from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.messages import printable, reason, size_text
 
-MEMORY = 8 << 30  # bytes of address space; a 36 MB module was seen to need 0.4 GiB
-CPU_TIME = 1800  # seconds over all threads
-WALL_TIME = 1800.0  # seconds
-MAX_MODULE = 512 << 20  # bytes
+_LOOK_EVERY = 0.1  # seconds between two looks at what the compiler uses
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_CLOCK = os.sysconf("SC_CLK_TCK")
+
+# What a compiler may see of our environment: where to find things, and how to speak.
+_PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_LIBRARY_PATH", "COVERAGE_", "RAYON_", "RUST_BACKTRACE")
+
+Waiting = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CompileResult:
+    """What compiling gives: native code, and what the module says of itself.
+
+    `code` is None where it is in the cache. Where it could not be put there, `uncached` says why.
+    `digest` is of what was compiled.
+    """
+
+    code: bytes | None
+    facts: Facts
+    digest: str = ""
+    uncached: str = ""
+
+
+def compile_once(
+    source: ModuleSource, features: frozenset[str], cache: Cache, waiting: Waiting, budget: CompileBudget
+) -> CompileResult:
+    """Compile `source`, unless another process of this machine has just done so. A failure is
+    remembered in the cache.
+
+    Raises ModuleError, with what to do about a refusal of Wasmtime's; OSError where the module
+    cannot be read.
+    """
+    digest = cache.digest(source)
+    artefact = cache.artefact(digest, features)
+    with cache.turn(artefact, budget) as ours:
+        known = cache.failure(artefact)
+        if not ours:
+            raise NotCompiled(
+                "other modules of its route have been compiling for too long, or this one in another process"
+            )
+        if budget.by_request and known is not None and known.wait(budget):
+            raise known.error()
+        try:
+            facts = cache.find(artefact)
+        except CacheError as error:
+            compiled = compile_in_child(source, features, None, waiting, budget)
+            return replace(compiled, uncached=str(error))
+        if facts is not None:
+            return CompileResult(None, facts, digest)
+        try:
+            return compile_in_child(source, features, cache.directory, waiting, budget)
+        except ModuleError as error:
+            cache.keep_failure(artefact, Failure.of(error, budget, known))
+            raise
+
+
+def compile_in_child(
+    source: ModuleSource,
+    features: frozenset[str],
+    cache_directory: Path | None,
+    waiting: Waiting = lambda seconds: None,
+    budget: CompileBudget = COMMAND,
+) -> CompileResult:
+    """Compile `source`, into the cache in `cache_directory` where there is one that can be used.
+
+    `waiting` is called about once a second with the seconds that have passed. Raises ModuleError,
+    with what to do about a refusal of Wasmtime's.
+    """
+    try:
+        child = start(_command(source, features, cache_directory, budget), _environment())
+    except OSError as error:
+        raise NotCompiled(f"the compiler cannot be started: {reason(error)}") from None
+    with child:
+        output, errors = _watched(child, waiting, budget)
+        if child.returncode and child.returncode < 0:
+            raise _killed(-child.returncode, budget)
+    result, code = _parts(output)
+    if result is None:
+        words = printable(errors.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        raise NotCompiled(words or f"the compiler ended with status {child.returncode}")
+    if "error" in result:
+        raise NotCompiled(with_advice(result["error"], features), result["cause"])
+    facts = from_json(result["facts"])
+    return CompileResult(None if result["stored"] else code, facts, result["digest"], result["uncached"])
+
+
+def _command(
+    source: ModuleSource, features: frozenset[str], cache_directory: Path | None, budget: CompileBudget
+) -> list[str]:
+    folders = [folder for folder in sys.path if folder]
+    entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
+    command = [_python(), "-I", "-c", entry, str(source.path), "--features", ",".join(sorted(features))]
+    command += ["--cpu", str(budget.cpu_seconds), "--address-space", str(budget.address_space)]
+    command += ["--nice", str(budget.nice)]
+    if source.plugs:
+        command += ["--plugs", json.dumps(source.to_json())]
+    if cache_directory is not None:
+        command += ["--cache", str(cache_directory)]
+    return command
 
 
 def _python() -> str:
@@ -43,140 +136,81 @@ def _python() -> str:
     for candidate in (sys.executable, f"{sys.prefix}/bin/python3", f"{sysconfig.get_config_var('BINDIR')}/python3"):
         if candidate and Path(candidate).name.startswith("python") and Path(candidate).exists():
             return candidate
-    raise ModuleError(f"cannot be compiled: no Python interpreter found below {sys.prefix}")
+    raise NotCompiled(f"cannot be compiled: no Python interpreter found below {sys.prefix}")
 
 
-class CompilerEnded(ModuleError):
-    """The child was ended from outside (no memory, out of time), which says nothing final
-    about the module."""
+def _environment() -> Mapping[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
 
 
-def compile_in_child(
-    source: ModuleSource,
-    features: frozenset[str],
-    cache_directory: Path | None,
-    waiting: Callable[[float], None] = lambda seconds: None,
-) -> Compiled | None:
-    """Compile `source`; the artefact is in the cache afterwards, or returned where
-    `cache_directory` is None.
+def _watched(child: Child, waiting: Waiting, budget: CompileBudget) -> tuple[bytes, bytes]:
+    """What the compiler writes until its end. Raises NotCompiled where it goes over
+    the budget, which ends it."""
+    started, told = time.monotonic(), 0
+    while True:
+        written = child.communicate(_LOOK_EVERY)
+        if written is not None:
+            return written
+        elapsed = time.monotonic() - started
+        if elapsed >= told + 1:
+            told = int(elapsed)
+            waiting(float(told))
+        over = _over(child.pid, elapsed, budget)
+        if over:
+            raise NotCompiled(over, LIMIT)
 
-    `waiting` is called about once a second with the seconds that have passed. Raises ModuleError,
-    with what to do about a refusal of Wasmtime's.
-    """
-    folders = [folder for folder in sys.path if folder]
-    start = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.code.compiler import main; sys.exit(main())"
-    command = [_python(), "-I", "-c", start, str(source.path), "--features", ",".join(sorted(features))]
-    if source.plugs:
-        command += ["--plugs", json.dumps(source.to_json())]
-    if cache_directory is not None:
-        command += ["--cache", str(cache_directory)]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True
-    ) as child:
-        elapsed = 0.0
-        while True:
-            try:
-                output, errors = child.communicate(timeout=1.0)
-                break
-            except subprocess.TimeoutExpired:
-                elapsed += 1.0
-                waiting(elapsed)
-                if elapsed > WALL_TIME:
-                    child.kill()
-                    raise CompilerEnded(f"took longer than {WALL_TIME:g} s to compile") from None
-    if child.returncode < 0:
-        raise CompilerEnded(
-            f"cannot be compiled: the compiler was ended by signal {-child.returncode} (out of memory?)"
-        )
-    if child.returncode:
-        words = errors.decode("utf-8", "replace").strip().splitlines()
-        said = words[-1] if words else f"the compiler ended with status {child.returncode}"
-        raise ModuleError(with_advice(said, features))
-    if cache_directory is not None:
-        return None
+
+def _over(pid: int, elapsed: float, budget: CompileBudget) -> str:
+    """Which limit a compiler is past, "" for none. Where there is no /proc, its own
+    limits have to do."""
+    if elapsed > budget.wall:
+        return _too_long(budget, f"{budget.wall:g} s, though it had little CPU time")
+    try:
+        resident = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+        times = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except (OSError, IndexError, ValueError):
+        return ""
+    if resident > budget.memory:
+        return _too_large(budget)
+    if (int(times[11]) + int(times[12])) / _CLOCK > budget.time:
+        return _too_long(budget, f"{budget.time:g} s of CPU time")
+    return ""
+
+
+def _too_long(budget: CompileBudget, what: str) -> str:
+    return f"takes longer to compile than {what}{_hint(budget, 'compile_time')}"
+
+
+def _too_large(budget: CompileBudget) -> str:
+    return f"needs more than {size_text(budget.memory)} of memory to be compiled{_hint(budget, 'compile_memory')}"
+
+
+def _hint(budget: CompileBudget, setting: str) -> str:
+    return f": raise `engine.{setting}`, or compile it with `wsgi-wasm compile`" if budget.by_request else ""
+
+
+def _killed(number: int, budget: CompileBudget) -> NotCompiled:
+    if number == signal.SIGXCPU:
+        return NotCompiled(_too_long(budget, f"{budget.time:g} s of CPU time"), LIMIT)
+    # Wasmtime aborts where it gets no memory.
+    words = {
+        signal.SIGKILL: "out of memory?",
+        signal.SIGABRT: "its address space was used up, or a fault of Wasmtime's",
+    }
+    why = words.get(signal.Signals(number) if number in signal.valid_signals() else signal.SIGSEGV, "a crash")
+    cause = OUTSIDE if number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP) else LIMIT
+    return NotCompiled(f"cannot be compiled: the compiler was ended by signal {number} ({why})", cause)
+
+
+def _parts(output: bytes) -> tuple[dict[str, Any] | None, bytes]:
+    """What the compiler answered and the code behind it; None where it did not come so far."""
     size = int.from_bytes(output[:8], "little")
-    return Compiled(output[8 + size :], from_json(json.loads(output[8 : 8 + size])))
+    if len(output) < 8 or len(output) - 8 < size:
+        return None, b""
+    return json.loads(output[8 : 8 + size]), output[8 + size :]
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """What compiling gives: native code and what the module says of itself."""
-
-    code: bytes
-    facts: Facts
-
-
-def compile_source(source: ModuleSource, features: frozenset[str], read: Callable[[Path], bytes]) -> Compiled:
-    """Compile in this process what `read` gives of a source's files. Raises ModuleError
-    with Wasmtime's words."""
-
-    def binary_of(path: Path) -> bytes:
-        return wat_to_wasm(read(path)) if path.suffix == ".wat" else read(path)
-
-    binary = source.binary(binary_of)
-    # Here, because this module is also loaded where nothing is compiled.
-    from wsgi_wasm.binary.reader import is_component
-    from wsgi_wasm.engine.code.component_compiler import compile_component
-
-    if is_component(binary):
-        return Compiled(*compile_component(features, binary))
-    facts = read_facts(binary)
-    check_limits(facts)
-    engine = compile_engine(features)
-    module, vector = ctypes.c_void_p(), c.ByteVec()
-    taken(c.module_new(engine, binary, len(binary), ctypes.byref(module)))
-    if facts.start_signature == "unknown":
-        facts.start_signature = signature(module, b"_start")
-    taken(c.module_serialize(module, ctypes.byref(vector)))
-    return Compiled(ctypes.string_at(vector.data or 0, vector.size), facts)
-
-
-def read_module(source: Path) -> bytes:
-    """A module's file. Raises ModuleError."""
-    try:
-        if source.stat().st_size > MAX_MODULE:
-            raise ModuleError(f"is larger than {MAX_MODULE >> 20} MiB")
-        return source.read_bytes()
-    except OSError as error:
-        raise ModuleError(f"cannot be read: {error.strerror}") from None
-
-
-def main() -> int:
-    """Entry of the child."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("--features", default="")
-    parser.add_argument("--plugs", type=json.loads, default=[])
-    parser.add_argument("--cache", type=Path)
-    options = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(ValueError):  # where the limit inherited is lower already
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_TIME, CPU_TIME))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    source = ModuleSource.from_json(options.source, options.plugs)
-    features = frozenset(filter(None, options.features.split(",")))
-    try:
-        if options.cache is None:
-            compiled = compile_source(source, features, read_module)
-            header = json.dumps(to_json(compiled.facts)).encode()
-            sys.stdout.buffer.write(len(header).to_bytes(8, "little") + header + compiled.code)
-        else:
-            _into_cache(source, features, options.cache)
-    except WsgiWasmError as error:
-        print(str(error).replace("\n", " | "), file=sys.stderr)
-        return 1
-    return 0
-
-
-def _into_cache(source: ModuleSource, features: frozenset[str], directory: Path) -> None:
-    cache = Cache(directory)
-    read = functools.cache(read_module)  # what is compiled must be what the digest is of
-    artefact = cache.artefact(source.digest(lambda path: hashlib.sha256(read(path)).hexdigest()), features)
-    with cache.lock(artefact):
-        if cache.find(artefact) is None:
-            compiled = compile_source(source, features, read)
-            cache.store(artefact, compiled.code, compiled.facts, str(source.path))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def answer(result: Mapping[str, Any], code: bytes = b"") -> list[bytes]:
+    """What `_parts` takes apart."""
+    head = json.dumps(result).encode()
+    return [len(head).to_bytes(8, "little"), head, code]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 from wsgi_wasm.binary.component_facts import ComponentFacts, imports_of
 from wsgi_wasm.binary.needs import needs
+from wsgi_wasm.binary.reader import CORE_MODULE, sections
 from wsgi_wasm.binary.wrap import wrap
 from wsgi_wasm.engine.capi import component as cc
 from wsgi_wasm.engine.capi import core as c
@@ -14,14 +16,13 @@ from wsgi_wasm.engine.code.adapter import adapter_parts
 from wsgi_wasm.engine.runtime import compile_engine
 
 
-def compile_component(features: frozenset[str], guest: bytes) -> tuple[bytes, ComponentFacts]:
-    """The artefact of a component in binary form, and its facts. Raises ModuleError."""
+def compile_component(
+    features: frozenset[str], guest: bytes, check: Callable[[ComponentFacts], None] = lambda facts: None
+) -> tuple[bytes, ComponentFacts]:
+    """The artefact of a component in binary form, and its facts, which `check` may refuse before
+    anything is compiled. Raises ModuleError."""
     wrapped = wrap(guest, adapter_parts())
     whole, own = needs(wrapped.component), needs(guest)
-    engine = compile_engine(features, components=True)
-    component, vector = ctypes.c_void_p(), c.ByteVec()
-    taken(cc.component_new(engine, wrapped.component, len(wrapped.component), ctypes.byref(component)))
-    taken(cc.component_serialize(component, ctypes.byref(vector)))
     facts = ComponentFacts(
         interface=wrapped.interface,
         imports=imports_of(wrapped.guest),
@@ -34,4 +35,12 @@ def compile_component(features: frozenset[str], guest: bytes) -> tuple[bytes, Co
         memories_unbounded=own.unbounded,
         memory_largest=own.largest,
     )
+    check(facts)
+    engine = compile_engine(features, components=True)
+    component, vector = ctypes.c_void_p(), c.ByteVec()
+    for number, start, end in sections(guest):
+        if number == CORE_MODULE:
+            taken(c.module_validate(engine, guest[start:end], end - start))
+    taken(cc.component_new(engine, wrapped.component, len(wrapped.component), ctypes.byref(component)))
+    taken(cc.component_serialize(component, ctypes.byref(vector)))
     return ctypes.string_at(vector.data or 0, vector.size), facts

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
+import os
+import stat
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +16,9 @@ from typing import Any, Self
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.files.stamp import identity
 from wsgi_wasm.messages import escaped
+
+MAX_MODULE = 512 << 20  # bytes
+SETTLED = 1.0  # seconds, longer than the time between two ticks of a file system's clock
 
 Compositions = Mapping[Path, Mapping[str, Path]]
 """Plugs by the file that they are plugged into, and by the import:
@@ -34,6 +42,11 @@ class ModuleSource:
     def identity(self) -> str:
         """Changes when one of the files does. Raises OSError."""
         return " ".join([identity(self.path.stat()), *(source.identity() for _, source in self.plugs)])
+
+    def is_settled(self) -> bool:
+        """Whether all files changed long enough ago that another change would
+        show. Raises OSError."""
+        return is_settled(self.path.stat()) and all(source.is_settled() for _, source in self.plugs)
 
     def digest(self, of_file: Callable[[Path], str]) -> str:
         """Of everything that the module is made of, from the digests of files."""
@@ -67,3 +80,39 @@ class ModuleSource:
     def from_json(cls, path: Path, plugs: list[Any]) -> Self:
         """The reverse."""
         return cls(path, tuple((name, cls.from_json(Path(file), inner)) for name, file, inner in plugs))
+
+
+def is_settled(info: os.stat_result) -> bool:
+    """Whether a file changed so long ago that one more change gives it another time."""
+    return not 0 <= time.time() - info.st_ctime < SETTLED
+
+
+def open_module(path: Path) -> io.BufferedReader:
+    """A module's file, to be read. Raises OSError, also for what is no regular file and might keep
+    us waiting; ModuleError for one that is too large."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise OSError(errno.EINVAL, "Is not a regular file", str(path))
+        if info.st_size > MAX_MODULE:
+            raise ModuleError(f"is larger than {MAX_MODULE >> 20} MiB")
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a module's file. Raises as `open_module`."""
+    with open_module(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_module(path: Path) -> bytes:
+    """The content of a module's file. Raises as `open_module`."""
+    with open_module(path) as file:
+        data = file.read(MAX_MODULE + 1)
+    if len(data) > MAX_MODULE:
+        raise ModuleError(f"is larger than {MAX_MODULE >> 20} MiB")
+    return data
