@@ -178,8 +178,8 @@ class ModuleStore:
                 wrong = cache.unwritable()
                 if wrong:
                     self._say(
-                        f"cache directory {escaped(self._directory)} cannot be written to ({wrong}): each process compiles the "
-                        "missing modules for itself"
+                        f"cache directory {escaped(self._directory)} cannot be written to ({wrong}): each process "
+                        "compiles the missing modules for itself"
                     )
         return self.cache
 
