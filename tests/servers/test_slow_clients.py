@@ -42,10 +42,12 @@ def test_a_body_that_trickles_is_408(server: Server) -> None:
     """A byte now and then is not progress enough: the time is for the whole body."""
     with Connection(server.address) as connection:
         connection.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
-        for _ in range(100):
+        for _ in range(1000):
             connection.send(b"x")
             if connection.readable(0.1):
                 break
+        else:
+            pytest.fail("a client that goes on sending keeps its thread")
         assert connection.read_head().status == 408
 
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout, Unavailable
@@ -51,8 +52,12 @@ def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bo
     """
     length = announced_length(environ)
     if length is None:
-        if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+        coding = environ.get("HTTP_TRANSFER_ENCODING", "")
+        if not coding:
             return None
+        if coding.strip().lower() != "chunked":
+            # RFC 9112 6.1: what is not undone here must not reach a guest as if it were.
+            raise BadRequest(f"Transfer-Encoding is {coding!r}, and only chunked is supported")
     elif length == 0:
         return Body(io.BytesIO(), 0)
     elif length > max_body:
@@ -60,8 +65,11 @@ def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bo
     source = environ["wsgi.input"]
     connection = ClientConnection(environ)
     if streamed:
-        connection.set_timeout(body_timeout)
-        return Body(StreamedBody(source, length, max_body, connection), length)
+        left = max_body + 1 if length is None else length
+        stream = StreamedBody(
+            source=source, connection=connection, body_timeout=body_timeout, left=left, open_ended=length is None
+        )
+        return Body(stream, length)
     return _spool(source, length, max_body, connection, body_timeout)
 
 
@@ -70,19 +78,19 @@ def _spool(source: Any, length: int | None, max_body: int, connection: ClientCon
     spool: io.BytesIO | Spool = io.BytesIO()
     received = 0
     try:
-        while length is None or received < length:
-            connection.set_timeout(max(0.001, deadline - time.monotonic()))
-            data = _read(source, _CHUNK if length is None else min(_CHUNK, length - received))
-            if not data:
-                break
-            received += len(data)
-            if received > max_body:
-                raise BodyTooLarge(f"the body is larger than max_body ({max_body} bytes)")
-            if received > SPOOL_SIZE and isinstance(spool, io.BytesIO):
-                spool = _to_file(spool)
-            spool.write(data)
-            if time.monotonic() > deadline:
-                raise RequestTimeout(f"only {received} bytes of the body arrived within {body_timeout:g} s")
+        with connection.reading_until(deadline):
+            while length is None or received < length:
+                data = _read(source, _CHUNK if length is None else min(_CHUNK, length - received), deadline)
+                if not data:
+                    break
+                received += len(data)
+                if received > max_body:
+                    raise BodyTooLarge(f"the body is larger than max_body ({max_body} bytes)")
+                if received > SPOOL_SIZE and isinstance(spool, io.BytesIO):
+                    spool = _to_file(spool)
+                spool.write(data)
+                if time.monotonic() > deadline:
+                    raise RequestTimeout(f"only {received} bytes of the body arrived within {body_timeout:g} s")
         if length is not None and received < length:
             raise BadRequest(f"the body ended after {received} of {length} bytes")
     except BaseException:
@@ -161,38 +169,49 @@ def _to_file(memory: io.BytesIO) -> Spool:
     return spool
 
 
-def _read(source: Any, size: int) -> bytes:
+def _read(source: Any, size: int, deadline: float) -> bytes:
+    """What `source` gives. Raises RequestTimeout where that ended because of `deadline`
+    (monotonic clock, seconds)."""
     try:
         data: bytes = source.read(size)
-    except TimeoutError as error:
-        raise RequestTimeout("the client stopped sending its body") from error
     except OSError as error:
         # What mod_wsgi and gunicorn raise when the client is gone or its chunks are malformed.
+        if isinstance(error, TimeoutError) or time.monotonic() > deadline:
+            raise RequestTimeout("the client stopped sending its body") from error
         raise BadRequest(f"the body could not be read: {error}") from error
+    if len(data) < size and time.monotonic() > deadline:
+        raise RequestTimeout("the client was too slow to send its body")
     return data
 
 
+@dataclass(slots=True, kw_only=True)
 class StreamedBody:
     """The body as it comes (`stream_request`): the guest waits for the client, and its clock
-    stands still meanwhile."""
+    stands still meanwhile.
 
-    def __init__(self, source: Any, length: int | None, max_body: int, connection: ClientConnection) -> None:
-        self._source = source
-        self._connection = connection
-        self._left = max_body + 1 if length is None else length
-        self._open_ended = length is None
+    `left` is the number of bytes that are still wanted; of an `open_ended` body it is what
+    `max_body` leaves, and one. `body_timeout` (seconds) is for each read.
+    """
+
+    source: Any
+    connection: ClientConnection
+    body_timeout: float
+    left: int
+    open_ended: bool
 
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises BodyTooLarge, RequestTimeout, BadRequest."""
-        if self._left <= 0:
+        if self.left <= 0:
             return b""
-        data = _read(self._source, min(size, self._left))
-        self._left -= len(data)
-        if self._open_ended and self._left <= 0:
+        deadline = time.monotonic() + self.body_timeout
+        with self.connection.reading_until(deadline):
+            data = _read(self.source, min(size, self.left), deadline)
+        self.left -= len(data)
+        if self.open_ended and self.left <= 0:
             raise BodyTooLarge("the body is larger than max_body")
         return data
 
     def stop(self) -> None:
         """Nobody wants the rest: a `read` that waits returns at once, where the server
         shows its socket."""
-        self._connection.stop_reading()
+        self.connection.stop_reading()

@@ -9,15 +9,18 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
 from wsgi_wasm.errors import EngineError
+from wsgi_wasm.gateway import body_deadlines
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+_UNBOUNDED = nullcontext()
 _HANGUP = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
@@ -60,14 +63,27 @@ class ClientConnection:
         else:
             self.set_timeout(seconds)
 
+    def reading_until(self, deadline: float) -> AbstractContextManager[None]:
+        """Within the block, reads from the client end once `deadline` (monotonic clock, seconds)
+        has passed; gunicorn's own worker threads would wait for ever."""
+        if self._socket is None:
+            return _UNBOUNDED
+        return body_deadlines.deadlines.bounding(self, deadline)
+
     def stop_reading(self) -> None:
         """Take nothing more from the client; the connection ends with the answer."""
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RD)
+        own = self._socket
+        if own is None:
+            return
+        with contextlib.suppress(OSError):
+            if isinstance(own, socket.socket):
+                # An SSLSocket's own method would send the answer without encryption.
+                socket.socket.shutdown(own, socket.SHUT_RD)
+            else:
+                own.shutdown(socket.SHUT_RD)
 
     def set_timeout(self, seconds: float) -> None:
-        """Bound each wait for the client; gunicorn's own worker threads would wait for ever."""
+        """Bound each wait for the client."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.settimeout(seconds)
