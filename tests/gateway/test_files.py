@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,39 @@ def test_without_directories_there_is_no_file_system(make_client: SiteMaker) -> 
     client = make_client({"/files": {"module": "files"}})
     for path in ("/", ".", "/etc/passwd", "/data/file"):
         assert not done(client.get("/files", query_string={"op": "read", "path": path}))
+
+
+@pytest.fixture
+def special(tree: Path) -> Iterator[Path]:
+    """Pipes and a socket in data/, and links to them."""
+    data = tree / "data"
+    os.mkfifo(data / "pipe")
+    os.mkfifo(data / "sub" / "pipe")
+    (data / "to-pipe").symlink_to("sub/pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(data / "socket"))
+        yield data
+
+
+@pytest.mark.parametrize("path", ["pipe", "./pipe", "sub/pipe", "sub/../pipe", "to-pipe", "sub/../sub//pipe", "socket"])
+@pytest.mark.parametrize("op", ["read", "write", "rdwr", "create", "append", "trunc"])
+def test_what_is_neither_file_nor_directory_is_not_opened(
+    make_client: SiteMaker, tree: Path, special: Path, path: str, op: str
+) -> None:
+    """A pipe would keep the thread for good: nothing interrupts a call of the host."""
+    client = files(make_client, tree, writable=True)
+    answer = client.get("/files", query_string={"op": op, "path": f"/data/{path}"})
+    assert (answer.status_code, answer.text) == (200, f"{op} ENOTSUP\n")
+    proof = client.get("/files", query_string={"op": op, "path": "/data/file"})
+    assert proof.text.endswith(f"{op} OK\n"), "or this proves nothing"
+
+
+def test_a_pipe_in_a_directory_that_has_moved(make_client: SiteMaker, tree: Path, special: Path) -> None:
+    client = files(make_client, tree, writable=True)
+    answer = client.get("/files?op=at&path=/data/sub&to=/data/moved&text=pipe")
+    assert answer.text == "at ENOTSUP\n"
+    assert (special / "moved" / "pipe").is_fifo()
+    assert done(client.get("/files?op=at&path=/data/moved&to=/data/sub&text=../file")) is False
 
 
 def test_a_directory_that_is_missing_is_503(make_client: SiteMaker, tree: Path) -> None:

@@ -18,6 +18,15 @@ static int read_file(void)
     return got < 0 ? -1 : 0;
 }
 
+/* `path=` is opened as a directory, renamed to `to=`, and then `text=` is opened in it. */
+static int read_at(void)
+{
+    int directory = open(path, O_RDONLY | O_DIRECTORY);
+    if (directory < 0 || rename(path, to) != 0)
+        return -1;
+    return openat(directory, asked("text", "file"), O_RDONLY) < 0 ? -1 : 0;
+}
+
 static int write_file(int flags)
 {
     const char *text = asked("text", "written by the guest\n");
@@ -78,6 +87,7 @@ static int act(const char *op)
     if (strcmp(op, "read") == 0) return read_file();
     OP("stat") look();
     OP("list") list();
+    OP("at") read_at();
     OP("readlink") follow();
     OP("write") write_file(O_WRONLY);
     OP("rdwr") write_file(O_RDWR);

@@ -55,6 +55,10 @@ class Folder:
         """Where it is, for messages and comparisons."""
         return self.root / self.name
 
+    def real(self) -> Path:
+        """Where it is now, without links. Raises Outside, OSError."""
+        return self.root if self.name == "." else real_beneath(self.root, self.name)
+
     def open(self) -> int:
         """A descriptor (O_PATH) of the directory. Raises Outside, OSError."""
         flags = os.O_PATH | os.O_DIRECTORY

@@ -12,13 +12,12 @@ import errno
 import os
 import struct
 from ctypes import memmove, string_at
-from pathlib import Path
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.program.forwarding import Arguments
 from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.run import ProgramRun
-from wsgi_wasm.files.beneath import open_beneath
+from wsgi_wasm.files.beneath import Folder, open_beneath
 
 SUCCESS, BADF, IO = 0, 8, 29
 _ERRNO = {
@@ -35,11 +34,11 @@ _HEAD = struct.Struct("<QQIB3x")
 _FIRST_PREOPEN = 3
 
 
-def places(run: ProgramRun) -> dict[int, tuple[Path, str]]:
+def places(run: ProgramRun) -> dict[int, tuple[Folder, str]]:
     """Where the guest's descriptors lead: a directory that the route grants, and a path in it."""
     if run.places is None:
         preopens = run.slot.preopens
-        run.places = {_FIRST_PREOPEN + i: (one.folder.path, ".") for i, one in enumerate(preopens)}
+        run.places = {_FIRST_PREOPEN + i: (one.folder, ".") for i, one in enumerate(preopens)}
     return run.places
 
 
@@ -85,7 +84,7 @@ def fd_readdir(run: ProgramRun, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-def _listing(run: ProgramRun, descriptor: int, place: tuple[Path, str], cookie: int) -> Listing:
+def _listing(run: ProgramRun, descriptor: int, place: tuple[Folder, str], cookie: int) -> Listing:
     """The directory, with the name of this number as the first one ahead."""
     listing = run.listings.pop(descriptor, None)
     if listing is not None and (cookie < listing.cookie or cookie == 0):
@@ -94,7 +93,8 @@ def _listing(run: ProgramRun, descriptor: int, place: tuple[Path, str], cookie: 
     if listing is None:
         if not run.may_open():
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        listing = Listing(open_beneath(*place, os.O_RDONLY | os.O_DIRECTORY))
+        folder, path = place
+        listing = Listing(open_beneath(folder.real(), path, os.O_RDONLY | os.O_DIRECTORY))
     run.listings[descriptor] = listing
     if len(run.listings) > _MOST:
         run.listings.pop(next(iter(run.listings))).close()

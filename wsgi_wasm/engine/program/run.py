@@ -8,7 +8,6 @@ import io
 import resource
 import time
 from ctypes import string_at
-from pathlib import Path
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
@@ -18,6 +17,7 @@ from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.pool import Slot
 from wsgi_wasm.engine.run import MAX_FILES, Current, Run, Stop
 from wsgi_wasm.engine.runtime import SMALL_MEMORY, runtime
+from wsgi_wasm.files.beneath import Folder
 
 # bytes of output that are gathered before they are sent without waiting for a tick
 FLUSH_SIZE = 65536
@@ -58,7 +58,7 @@ class ProgramRun(Run):
         self.base = self.size = 0
         self.context = 0
         # where descriptors lead, and the directories that are being read (`directories`)
-        self.places: dict[int, tuple[Path, str]] | None = None
+        self.places: dict[int, tuple[Folder, str]] | None = None
         self.listings: dict[int, Listing] = {}
         # addresses of the forwarder's functions, and what they lie in (`forwarding`)
         self.forwarder: dict[str, int] | None = None

@@ -26,13 +26,14 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_trap
 from wsgi_wasm.engine.capi.native import Failed, Take, native
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.program.directories import closed, fd_readdir, opened, renumbered
-from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, MAX_VECTORS, VECTOR, on_path, transfer
+from wsgi_wasm.engine.program.directories import closed, fd_readdir, renumbered
+from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, MAX_VECTORS, VECTOR, transfer
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
+from wsgi_wasm.engine.program.opening import path_open
 from wsgi_wasm.engine.program.run import Exited, Fault, ProgramRun, current
 from wsgi_wasm.engine.run import TRAP, Stop, epoch_callback
 
-SUCCESS, BADF, FAULT, INVAL, MFILE = 0, 8, 21, 28, 33
+SUCCESS, BADF, FAULT, INVAL = 0, 8, 21, 28
 
 _U32 = 0xFFFFFFFF
 _MAX_READ = 1 << 20  # bytes of one call; a guest that wants more calls again
@@ -104,18 +105,6 @@ def fd_close(run: ProgramRun, caller: int, args: Arguments) -> int:
     if errno == SUCCESS and run.streams.pop(descriptor, None) is None:
         run.files -= 1
         closed(run, descriptor)
-    return errno
-
-
-def path_open(run: ProgramRun, caller: int, args: Arguments) -> int:
-    # Each open file is a descriptor of this process, and one guest could take them all from every
-    # other request. Wasmtime has no limit of its own here, nor does it count what a guest closes.
-    if not run.may_open():
-        return MFILE
-    errno = on_path(run, caller, "path_open", args)
-    if errno == SUCCESS:
-        run.files += 1
-        opened(run, args)
     return errno
 
 
