@@ -7,7 +7,11 @@ begin.
 from __future__ import annotations
 
 import logging
+import math
+import threading
+import time
 import traceback
+from collections.abc import Hashable
 
 from wsgi_wasm.errors import text_lines
 from wsgi_wasm.messages import printable, shorten
@@ -50,6 +54,41 @@ def log_error(log: logging.Logger, error: Exception, before: str = "") -> None:
     """`before` and an error's text; a record for each mistake of a configuration."""
     for line in text_lines(error):
         log.error("%s%s", before, line)
+
+
+class Seldom:
+    """Warnings about things of one kind, each at most once in `EVERY` seconds, and about at most
+    `most` of them in that time: whoever makes up new ones is mentioned once. Memory has the same
+    bound."""
+
+    EVERY = 60.0
+
+    def __init__(self, log: logging.Logger, most: int = 20) -> None:
+        self._log = log
+        self._most = most
+        self._said: dict[Hashable, float] = {}  # the oldest first
+        self._overflow = -math.inf
+        self._lock = threading.Lock()
+
+    def warning(self, thing: Hashable, text: str) -> None:
+        """Log `text` if it is time to speak of `thing`."""
+        text = self._due(thing, text, time.monotonic())
+        if text:
+            self._log.warning("%s", text)
+
+    def _due(self, thing: Hashable, text: str, now: float) -> str:
+        with self._lock:
+            while self._said and now - next(iter(self._said.values())) >= self.EVERY:
+                del self._said[next(iter(self._said))]
+            if thing in self._said:
+                return ""
+            if len(self._said) < self._most:
+                self._said[thing] = now
+                return text
+            if now - self._overflow < self.EVERY:
+                return ""
+            self._overflow = now
+            return f"{text} (others like this are not logged for a minute)"
 
 
 _ONE_LINE = OneLine()

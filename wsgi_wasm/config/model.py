@@ -180,6 +180,7 @@ class Grants:
     redis: tuple[Endpoint | AllowedHost, ...] = ()
     postgres: tuple[Endpoint | AllowedHost, ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
+    of_manifest: bool = False  # of a Spin component: what would grant more is not the route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

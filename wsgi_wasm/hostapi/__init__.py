@@ -25,7 +25,7 @@ def bind(grants: Grants, within: outbound.Within | None = None) -> Bindings:
     bindings = Bindings({api: api.bind(grants) for api in APIS})
     if within is None:
         return bindings
-    return bindings.with_binding(outbound.API, outbound.Policy(grants.outbound, within))
+    return bindings.with_binding(outbound.API, outbound.Policy(grants, within))
 
 
 def describe(grants: Grants) -> dict[str, dict[str, str]]:

@@ -32,6 +32,10 @@ class Destination(NamedTuple):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
 
 def destination(scheme: str, authority: str) -> Destination | None:
     """Where a request goes; None for what is no http or https URL (with a user name in

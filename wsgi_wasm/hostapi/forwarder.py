@@ -129,7 +129,8 @@ class Forwarder:
                     sender.transport.abort()
         except* _Failed as failures:
             failure = next(_flat(failures))
-            log.info("%s a request to %s failed: %s", ticket.about, ticket.destination.host, failure)
+            if failure.code != PROHIBITED:  # which is logged where it is decided
+                log.info("%s a request to %s failed: %s", ticket.about, ticket.destination.host, failure)
             await _say(writer, ticket.word, failure.code)
         except* TimeoutError:
             if answered:
@@ -156,6 +157,8 @@ class Forwarder:
         addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
         admitted = [address for address in addresses if ticket.admit_address(ticket.destination, address)]
         if not admitted:
+            if ticket.refuse is not None:
+                ticket.refuse(ticket.destination, addresses, label=ticket.about)
             raise _Failed(PROHIBITED, f"its address is not allowed: {', '.join(addresses)}")
         failure = _Failed(UNAVAILABLE, "the name has no address")
         for address in admitted:

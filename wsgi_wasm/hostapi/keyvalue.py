@@ -23,6 +23,7 @@ from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, ResultSize, TooLarge
 from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.hostapi.pool import ConnectionPool
+from wsgi_wasm.hostapi.refused import say_not_granted
 
 Stores: TypeAlias = Mapping[str, tuple[KeyValueStore, ConnectionPool[Store]]]  # by label
 
@@ -48,6 +49,7 @@ class KeyValue:
 
     def open(self, label: str, full: HostError) -> Bucket:
         if label not in self._granted:
+            say_not_granted("store", label, "`key_value` of the route, `key_value_stores` of a component")
             raise HostError("access-denied")
         if self.host_state.count(STORE) + self.host_state.count(BUCKET) >= MAX_HANDLES:
             raise full

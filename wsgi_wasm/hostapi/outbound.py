@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from wsgi_wasm.config.model import Outbound
+from wsgi_wasm.config.model import Grants
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations, destination
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.log import about
+from wsgi_wasm.hostapi.refused import Refusals
 from wsgi_wasm.hostapi.ticket import Ticket
+from wsgi_wasm.messages import listed
 
 if TYPE_CHECKING:
     from socket import socket
@@ -42,12 +44,23 @@ class Policy:
     LookupError denies it.
     """
 
-    def __init__(self, outbound: Outbound, within: Within = _elsewhere) -> None:
-        self.limits = outbound
+    def __init__(self, grants: Grants, within: Within = _elsewhere) -> None:
+        self.limits = grants.outbound
         self.within = within
-        self.destinations = Destinations(outbound.hosts)
+        self.destinations = Destinations(grants.outbound.hosts)
+        self._refusals = Refusals("allowed_outbound_hosts", grants.of_manifest)
         self._under_way = 0
         self._counting = threading.Lock()
+
+    def refuse(self, wanted: Destination, addresses: Sequence[str] = (), *, label: str = "") -> None:
+        """Log that a request is not allowed: for where it is to go, or for the addresses that the
+        name has."""
+        if wanted.host == OWN:
+            self._refusals.say("the application itself", "http://self", label=label)
+            return
+        why = f": its address is not public: {listed(addresses)}" if addresses else ""
+        entry = wanted._replace(host=addresses[0].partition("%")[0]) if addresses else wanted
+        self._refusals.say(str(wanted), str(entry), why, label=label)
 
     def begin(self) -> bool:
         """Count one more request; False where there are enough."""
@@ -81,10 +94,12 @@ class Requests:
             raise HostError("denied", URI_INVALID)
         policy = self._policy
         if not policy.destinations.admit(wanted):
+            policy.refuse(wanted)
             raise HostError("denied", DENIED)
         try:
             within = policy.within(wanted)
         except LookupError:
+            policy.refuse(wanted)
             raise HostError("denied", DENIED) from None
         if within is None and wanted.host == OWN:
             raise HostError("denied", URI_INVALID)
@@ -103,6 +118,7 @@ class Requests:
                 policy.end,
                 within,
                 about(),
+                policy.refuse,
             )
             self._forwarder.expect(ticket)
         except BaseException:
@@ -138,6 +154,6 @@ API = GrantedApi(
     name="outbound",
     interfaces=(ADMIT,),
     begin=Requests,
-    bind=lambda grants: Policy(grants.outbound),
+    bind=Policy,
     describe=lambda grants: {str(host): "allowed" for host in grants.outbound.hosts},
 )

@@ -37,8 +37,8 @@ class Servers:
     """What a route grants: the servers that it allows, and idle connections, by all that a guest
     has said of them."""
 
-    def __init__(self, entries: Sequence[Endpoint | AllowedHost]) -> None:
-        self._allowed = AllowedServers(entries)
+    def __init__(self, entries: Sequence[Endpoint | AllowedHost], of_manifest: bool = False) -> None:
+        self._allowed = AllowedServers(entries, "postgres", of_manifest)
         self._pools: OrderedDict[tuple[Any, ...], ConnectionPool[Any]] = OrderedDict()
         self._changing = threading.Lock()
 
@@ -219,7 +219,7 @@ API = GrantedApi(
     name="postgres",
     interfaces=(SPIN_4, SPIN_3, SPIN_2_TYPES, SPIN_2),
     begin=Postgres,
-    bind=lambda grants: Servers(grants.postgres),
+    bind=lambda grants: Servers(grants.postgres, grants.of_manifest),
     describe=lambda grants: describe_servers(grants.postgres),
     warn=_warn,
 )

@@ -148,6 +148,6 @@ API = GrantedApi(
     name="redis",
     interfaces=(SPIN,),
     begin=Redis,
-    bind=lambda grants: AllowedServers(grants.redis),
+    bind=lambda grants: AllowedServers(grants.redis, "redis", grants.of_manifest),
     describe=lambda grants: describe_servers(grants.redis),
 )

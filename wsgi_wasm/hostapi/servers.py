@@ -12,15 +12,15 @@ import ipaddress
 import re
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from wsgi_wasm.config.model import AllowedHost, Endpoint
 from wsgi_wasm.hostapi.destinations import Destination, Destinations
-from wsgi_wasm.hostapi.log import guest_log
-from wsgi_wasm.messages import escaped
+from wsgi_wasm.hostapi.refused import Refusals
+from wsgi_wasm.messages import escaped, listed
 
 # nothing that client libraries take for a file or for two names
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
@@ -33,7 +33,13 @@ class NotAllowed(Exception):
 class AllowedServers:
     """What a route allows of one kind of server."""
 
-    def __init__(self, entries: Iterable[Endpoint | AllowedHost] = ()) -> None:
+    def __init__(
+        self, entries: Iterable[Endpoint | AllowedHost] = (), scheme: str = "redis", of_manifest: bool = False
+    ) -> None:
+        """`scheme` is that of their URLs, and the name of the route's key."""
+        self._scheme = scheme
+        self._refusals = Refusals(scheme, of_manifest)
+        self._of_manifest = of_manifest
         endpoints, patterns = set(), []
         for entry in entries:
             if isinstance(entry, AllowedHost):
@@ -55,15 +61,25 @@ class AllowedServers:
         if (host, port) in self._endpoints:
             return None
         wanted = Destination("*", host, port)
-        if not (_is_address(host) or _NAME.fullmatch(host)) or not self._patterns.admit(wanted):
+        named = _is_address(host) or _NAME.fullmatch(host) is not None
+        if not named or not self._patterns.admit(wanted):
+            self._refuse(wanted, named=named)
             raise NotAllowed(f"{escaped(host)}:{port} is not permitted")
         found = _resolved(host, port, seconds)
         admitted = tuple(one for one in found if self._patterns.admit_address(wanted, one))
         if not admitted:
-            addresses = ", ".join(found)
-            guest_log.info("refused a connection to %s:%d: its address is not allowed: %s", host, port, addresses)
+            self._refuse(wanted, found)
             raise NotAllowed(f"{escaped(host)}:{port} is not permitted: its address is not allowed")
         return admitted
+
+    def _refuse(self, wanted: Destination, addresses: Sequence[str] = (), *, named: bool = True) -> None:
+        if not named:
+            self._refusals.say(str(wanted._replace(scheme=self._scheme)), "", ": that is not a host")
+            return
+        why = f": its address is not public: {listed(addresses)}" if addresses else ""
+        entry = wanted._replace(scheme=self._scheme, host=addresses[0].partition("%")[0] if addresses else wanted.host)
+        text = str(entry) if self._of_manifest else str(entry).partition("://")[2]
+        self._refusals.say(str(wanted._replace(scheme=self._scheme)), text, why)
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[str]:

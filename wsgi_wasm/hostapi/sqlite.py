@@ -21,6 +21,7 @@ from wsgi_wasm.hostapi.description import warn_of_files
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, ResultSize, TooLarge
 from wsgi_wasm.hostapi.log import log
+from wsgi_wasm.hostapi.refused import say_not_granted
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 from wsgi_wasm.hostapi.sqlite_guard import guard
 
@@ -49,6 +50,7 @@ class Sqlite:
 
     def open(self, label: str) -> Handle:
         if label not in self._databases:
+            say_not_granted("database", label, "`sqlite` of the route, `sqlite_databases` of a component")
             raise HostError("access-denied")
         if self._host_state.count(CONNECTION) + self._host_state.count(SPIN_3_CONNECTION) >= MAX_HANDLES:
             raise HostError("io", f"a guest can have at most {MAX_HANDLES} open connections")

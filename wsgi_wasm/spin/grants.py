@@ -47,6 +47,7 @@ def component_grants(
         redis=_of(hosts, "redis", "rediss"),
         outbound=replace(limits, hosts=_of(hosts, "http", "https")),
         postgres=_of(hosts, "postgres"),
+        of_manifest=True,
     )
 
 

@@ -19,8 +19,9 @@ from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 from wsgi_wasm.engine.hostcalls.linker import define_instance, fail
 from wsgi_wasm.engine.hostcalls.lowering import NewHandles, Scratch, lowerer, pack
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import Stop
+from wsgi_wasm.engine.run import Stop, current
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.logs import Seldom, package_log
 from wsgi_wasm.messages import escaped
 
 # Cases of an error that say what has happened, the fittest first; the second kind takes a text, the
@@ -58,6 +59,8 @@ class _NoHandles:
         raise AssertionError
 
 
+_seldom = Seldom(package_log("guest"), most=200)
+
 _refusals: dict[tuple[str, wit.Type | None], Any] = {}  # callbacks live as long as the process
 
 
@@ -82,12 +85,19 @@ def _refusing(name: str, result: wit.Type | None) -> Any:
             if lower is None or n_results != 1:
                 raise Stop(End.STOPPED, f"called {escaped(name)}, which is not supported")
             handles: NewHandles = _NoHandles()
+            _say(name)
             memmove(results, pack(*lower(("err", error), handles)), v.VAL.size)
         except BaseException as failure:
             return fail(failure)
         return 0
 
     return v.HostFunction(enter)
+
+
+def _say(name: str) -> None:
+    label = current.run.client.label if current.run is not None else ""
+    program = label.rpartition(" [")[0]  # without the request's id
+    _seldom.warning((program, name), f"{label} called {escaped(name)}, which is not supported")
 
 
 def refuse(linker: int, name: str, instance: Instance) -> None:
