@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fuzz.target import Draw, Target, check_message
 from wsgi_wasm.cli.address import address
-from wsgi_wasm.config import Config, all_routes, parse_config, scalars
+from wsgi_wasm.config import Config, all_routes, parse_config, scalars, server_names
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.hostapi.destinations import Destinations, destination, is_public
+from wsgi_wasm.hostapi.resp import RespConnection
 
 PROJECT = Path(__file__).parents[2]
 CONFIG_FILES = PROJECT / "tests" / "config"
@@ -81,8 +83,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "field_value": scalars.field_value,
     "component_import": scalars.component_import,
     "label": scalars.label,
-    "redis_url": scalars.redis_url,
-    "endpoint": lambda text: scalars.endpoint(text, 5432),
+    "redis_url": server_names.redis_url,
+    "endpoint": lambda text: server_names.endpoint(text, 5432),
     "method": scalars.method,
     "variable": scalars.variable,
     "variable_pattern": scalars.variable_pattern,
@@ -106,6 +108,8 @@ def check_scalar(data: bytes) -> None:
     except ValueError as error:
         check_message(error)
         return
+    if read is server_names.redis_url:
+        RespConnection.from_url(urlsplit(found))
     if isinstance(found, float | int) and not isinstance(found, bool):
         assert 0 <= found < 1 << 80
     if isinstance(found, str):

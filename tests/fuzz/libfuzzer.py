@@ -73,15 +73,15 @@ def run(
         subprocess.Popen(
             [*command, str(work / "corpus"), str(work / "seeds"), *options],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={**os.environ, "PYTHONWARNINGS": "error", "TMPDIR": str(work)},
+            env={**os.environ, "PYTHONWARNINGS": "error,ignore::ResourceWarning", "TMPDIR": str(work)},
         ) as child,
     ):
-        assert child.stderr is not None
-        for line in child.stderr:
+        assert child.stdout is not None
+        for line in child.stdout:
             log.write(line)
             outcome.seconds = time.monotonic() - started
             _read(line, outcome)

@@ -29,8 +29,6 @@ _IMPORT = r"[a-zA-Z][a-zA-Z0-9:/@.+-]{0,255}"
 COMPONENT_IMPORT = rf"{_IMPORT}(?:={_IMPORT})?"
 LABEL = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 VARIABLE = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
-REDIS_URL = r"rediss?://(?:.|\n)+"
-ENDPOINT = r"(?:[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?"
 
 # What a directory serves without an interpreter: modules as binary and as text.
 MODULE_SUFFIXES = (".wasm", ".wat")
@@ -206,23 +204,6 @@ def guest_variable(text: str) -> str:
     if not re.fullmatch(VARIABLE, text):
         raise ValueError("is not a valid name; use letters, digits, '_', '-' and '.', and start with a letter")
     return text
-
-
-def redis_url(text: str) -> str:
-    """`redis://host`, with what else such a URL may have; `rediss://` goes through TLS."""
-    if not re.fullmatch(REDIS_URL, text):
-        raise ValueError("is not a valid Redis URL; write 'redis://host:6379/0'")
-    return text
-
-
-def endpoint(text: str, port: int) -> tuple[str, int]:
-    """A server's name or address with its port, which is `port` where none is written."""
-    if "://" in text:
-        raise ValueError("is a URL; write only the host and its port")
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:]+)(?::([0-9]+))?", text)
-    if match is None or not re.fullmatch(ENDPOINT, text) or int(match[2] or port) > 65535:
-        raise ValueError(f"is not a valid server; write a host and a port, such as 'db.example:{port}'")
-    return match[1].strip("[]").lower(), int(match[2] or port)
 
 
 def method(text: str) -> str:

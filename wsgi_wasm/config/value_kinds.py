@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.config import scalars
+from wsgi_wasm.config import scalars, server_names
 from wsgi_wasm.config.allowed_hosts import parse_site_host
 from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
 from wsgi_wasm.config.model import Endpoint
@@ -68,7 +68,7 @@ SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string
 METHODS = ListOf(item=METHOD, plural="request methods", at_least=1, nullable=True, completed=_with_head)
 PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
 LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
-REDIS_URL = Scalar(noun="a Redis URL", parse=scalars.redis_url, pattern=scalars.REDIS_URL)
+REDIS_URL = Scalar(noun="a Redis URL", parse=server_names.redis_url, pattern=server_names.REDIS_URL)
 GUEST_VARIABLE = Scalar(noun="a name", parse=scalars.guest_variable, pattern=scalars.VARIABLE)
 
 ALLOWED_HOST = Scalar(noun="an allowed host", parse=parse_site_host, pattern=r"[^:]+://.+")
@@ -111,10 +111,10 @@ def endpoints(port: int) -> ListOf:
     """Servers, each with this port where none is written."""
 
     def parse(text: str) -> Endpoint:
-        host, written = scalars.endpoint(text, port)
+        host, written = server_names.endpoint(text, port)
         return Endpoint(host=host, port=written)
 
-    return ListOf(item=Scalar(noun="a server", parse=parse, pattern=scalars.ENDPOINT), plural="servers")
+    return ListOf(item=Scalar(noun="a server", parse=parse, pattern=server_names.ENDPOINT), plural="servers")
 
 
 HOSTS = MapOf(key=HOST_NAME, value=_section("host", "a mapping", "routes"), plural="host names")

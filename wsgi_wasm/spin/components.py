@@ -100,7 +100,13 @@ def _labels(table: TomlTable, name: str) -> tuple[str, ...]:
 
 def _http_hosts(table: TomlTable) -> list[str]:
     """`allowed_http_hosts`, which came before `allowed_outbound_hosts`."""
-    return [host for old in table.texts("allowed_http_hosts") for host in outbound_hosts(old)]
+    found = []
+    for number, old in enumerate(table.texts("allowed_http_hosts")):
+        try:
+            found += outbound_hosts(old)
+        except ValueError:
+            table.report(f"allowed_http_hosts[{number}]", f"{quote(old)} is not a valid host")
+    return found
 
 
 def _mounts(table: TomlTable) -> Iterator[Mount]:

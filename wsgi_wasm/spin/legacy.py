@@ -71,7 +71,10 @@ def _component(entry: Any) -> dict[str, Any]:
 
 
 def outbound_hosts(old: str) -> list[str]:
-    """An entry of `allowed_http_hosts` in the words of `allowed_outbound_hosts`."""
+    """An entry of `allowed_http_hosts` in the words of `allowed_outbound_hosts`.
+
+    Raises ValueError.
+    """
     if old == "insecure:allow-all":
         return ["http://*:*", "https://*:*", "http://self"]
     if old == "self":

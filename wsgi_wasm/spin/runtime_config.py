@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wsgi_wasm.config.server_names import redis_url
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.tables import TomlTable, read_toml
 from wsgi_wasm.spin.variables import PREFIX, Provider, from_environment
@@ -84,8 +85,18 @@ def _key_value_stores(top: TomlTable, base: Path) -> Iterator[tuple[str, Path | 
             case "spin":
                 yield label, base / _required(table, "path", "a store in memory would differ from process to process")
             case "redis":
-                yield label, table.text("url", required=True)
+                yield label, _redis(table)
         table.close()
+
+
+def _redis(table: TomlTable) -> str:
+    text = table.text("url", required=True)
+    try:
+        return redis_url(text) if text else ""
+    except ValueError as error:
+        # A URL may hold a password, so it is not quoted.
+        table.report("url", str(error))
+        return ""
 
 
 def _databases(top: TomlTable, base: Path) -> Iterator[tuple[str, Path]]:
