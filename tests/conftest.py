@@ -53,6 +53,8 @@ def make_app(tmp_path: Path) -> Callable[..., Gateway]:
         for route in routes.values():
             if "/" not in route.get("module", "/"):
                 route["module"] = str(guest(route["module"]))
+        if os.environ.get("ISOLATED"):
+            top["defaults"] = {"isolate": "tests", **top.get("defaults", {})}
         path = tmp_path / "site.yaml"
         path.write_text(yaml.safe_dump({"routes": routes, **top}), encoding="utf-8")
         return create_app(path, app)

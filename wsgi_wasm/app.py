@@ -16,83 +16,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, spin_targets
+from wsgi_wasm.config import Config, spin_targets
 from wsgi_wasm.config.checks import check_cache
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
-from wsgi_wasm.errors import ConfigError, ModuleError, NotFound, Problem, RequestError
+from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.files.stamp import stamp
-from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
-from wsgi_wasm.gateway.handler import FileHandler, GuestHandler, Refusing
+from wsgi_wasm.gateway.dispatcher import Handler, not_found
+from wsgi_wasm.gateway.handler import FileHandler, Refusing
 from wsgi_wasm.gateway.request import Request
-from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
-from wsgi_wasm.gateway.shared import Shared, shared_by
+from wsgi_wasm.gateway.shared import shared_by
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
 from wsgi_wasm.logs import log_error, package_log
-from wsgi_wasm.protocols import program_finder
+from wsgi_wasm.serving import Serving
 
 if TYPE_CHECKING:
     from wsgi_wasm.spin import Application
-    from wsgi_wasm.spin.handler import SpinHandler
 
 log = package_log("gateway")
 
 _RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file
-
-
-class Serving:
-    """One configuration, ready to serve in this process. `applications` are Spin's, by the name
-    of their route."""
-
-    def __init__(
-        self,
-        config: Config,
-        applications: Mapping[str, Application],
-        shared: Shared,
-        fallback: WSGIApplication,
-    ) -> None:
-        self._applications = applications
-        self.shared = shared
-        self._by_name: dict[str, GuestHandler] = {}
-        self._spin: list[SpinHandler] = []
-        router = Router(
-            self._table(config.routes), {host: self._table(routes) for host, routes in config.hosts.items()}
-        )
-        self.dispatcher = Dispatcher(router, fallback)
-        self.selectable = {route.name: self._guest_handler(route) for route in all_routes(config) if route.selectable}
-        self.dropped_in = self._guest_handler(config.handler)
-
-    def handlers(self) -> list[GuestHandler | SpinHandler]:
-        """Every handler that runs guests."""
-        return [*self._by_name.values(), *self._spin]
-
-    def _guest_handler(self, route: Route) -> GuestHandler:
-        """The route's one handler, whichever way a request reaches it."""
-        handler = self._by_name.get(route.name)
-        if handler is None:
-            admission = self.shared.admissions.of(route.name, route.limits.concurrency)
-            handler = GuestHandler(route, program_finder(route, self.shared.modules), admission)
-            self._by_name[route.name] = handler
-        return handler
-
-    def _table(self, routes: Iterable[Route]) -> RouteTable[Handler]:
-        serving = (route for route in routes if route.target is not None)
-        return RouteTable(Entry(route.path, route.exact, self._handler(route)) for route in serving)
-
-    def _handler(self, route: Route) -> Handler:
-        if not isinstance(route.target, SpinTarget):
-            return self._guest_handler(route)
-        # Most sites have none.
-        from wsgi_wasm.spin.handler import SpinHandler
-
-        application = self._applications.get(route.name)
-        if application is None:
-            reason = "the manifest has mistakes, which were logged when the site was loaded"
-            return Refusing(route.name, partial(ModuleError, reason))
-        admission = self.shared.admissions.of(route.name, route.limits.concurrency)
-        handler = SpinHandler(route, application, self.shared.modules, admission)
-        self._spin.append(handler)
-        return handler
 
 
 class Gateway:
@@ -105,8 +48,7 @@ class Gateway:
     def __init__(self, config: Config, app: WSGIApplication | None = None) -> None:
         refuse_gevent()
         check_cache(config, default_directory(config.cache_dir, os.environ))
-        self._applications = applications_of(config, must_start=os.environ.get(ALLOWED) == "1")
-        self.config = _composed(config, self._applications)
+        self.config, self._applications = with_applications(config, must_start=os.environ.get(ALLOWED) == "1")
         self._fallback = app or not_found
         self._serving: Serving | None = None
         self._starting = threading.Lock()
@@ -143,11 +85,10 @@ class Gateway:
     def warm(self) -> None:
         """Load the routes' modules, and begin to compile what is missing. Call after fork."""
         serving = self._serving or self._start()
-        modules = serving.shared.modules
         for handler in serving.handlers():
-            for path in handler.modules():
+            for module in handler.modules():
                 try:
-                    modules.module(path).get(0, handler.name)
+                    module.get(0, handler.name)
                 except RequestError as error:
                     log.warning("%s: %s", handler.name, error)
 
@@ -161,8 +102,7 @@ class Gateway:
     def _start(self) -> Serving:
         with self._starting:
             if self._serving is None:
-                shared = shared_by(self.config)
-                self._serving = Serving(self.config, self._applications, shared, self._fallback)
+                self._serving = Serving(self.config, self._applications, shared_by(self.config), self._fallback)
             return self._serving
 
     def _reload(self, serving: Serving) -> Serving:
@@ -176,8 +116,7 @@ class Gateway:
                 self._stamps = stamps
                 config = _read_again(self.config)
                 check_cache(config, default_directory(config.cache_dir, os.environ))
-                applications = applications_of(config)
-                config = _composed(config, applications)
+                config, applications = with_applications(config)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` take effect only after a restart", config.source)
                 serving.shared.modules.compose(config.compose)
@@ -210,15 +149,16 @@ def _read_again(config: Config) -> Config:
     return load_and_keep(config.source, os.environ)
 
 
-def applications_of(config: Config, must_start: bool = False) -> dict[str, Application]:
-    """The Spin applications of a site. What they ask for and do not get is logged.
+def with_applications(config: Config, must_start: bool = False) -> tuple[Config, Mapping[str, Application]]:
+    """The configuration with what its Spin applications compose, and these applications by the
+    name of their route. What they ask for and do not get is logged.
 
     Raises ConfigError; but where the site must start, as in a worker that replaces another (see
     `last_good`), mistakes are logged and disable only their own route.
     """
     if not any(spin_targets(config)):
-        return {}
-    from wsgi_wasm.spin import load_applications
+        return config, {}
+    from wsgi_wasm.spin import load_applications, with_compositions
 
     mistakes: list[Problem] | None = [] if must_start else None
     applications = load_applications(config, default_directory(config.cache_dir, os.environ), mistakes)
@@ -227,15 +167,7 @@ def applications_of(config: Config, must_start: bool = False) -> dict[str, Appli
     for name, application in applications.items():
         for remark in application.remarks:
             log.warning("%s: %s: %s", name, application.manifest.path, remark)
-    return applications
-
-
-def _composed(config: Config, applications: Mapping[str, Application]) -> Config:
-    if not applications:
-        return config
-    from wsgi_wasm.spin import with_compositions
-
-    return with_compositions(config, applications)
+    return with_compositions(config, applications), applications
 
 
 def _stamps(config: Config) -> tuple[str, ...]:

@@ -189,8 +189,9 @@ class Route:
 
     `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `target` is
     None where a `selectable` route only lends its settings, and for `handler`. `methods` None
-    means any. `response_fields` are lower-case, with dashes. `line` is where the file has the
-    route, 0 where it has not.
+    means any. `response_fields` are lower-case, with dashes. `isolate` is the name of the process
+    that the guests run in, True for one of the route's own; `user` is whom it runs as. `line` is
+    where the file has the route, 0 where it has not.
     """
 
     name: str
@@ -214,6 +215,8 @@ class Route:
     query_args: bool
     stream_request: bool
     selectable: bool
+    isolate: bool | str
+    user: str | None
     limits: Limits
     line: int
 
@@ -221,12 +224,14 @@ class Route:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """Settings of the process's engines: guest slots per process, features out of `FEATURES`, and
-    what compiling may cost that a request causes (seconds, bytes)."""
+    what compiling may cost that a request causes (seconds, bytes); how many processes there may be
+    for isolated guests."""
 
     instances: int = 64
     compile_time: float = 60.0
     compile_memory: int = 1 << 30
     features: tuple[str, ...] = ()
+    processes: int = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class RouteBuilder:
     grants: GrantsBuilder
     cache: Path
     checks: DirectoryChecks
+    _users: dict[str, str | None] = field(default_factory=dict)  # by the name of a process
     # places of variables that have been reported
     _reserved: set[tuple[int, int]] = field(default_factory=set)
 
@@ -70,6 +71,8 @@ class RouteBuilder:
             self._check_document_root(settings, placed, name)
         if value_of(settings, "interface") not in _TELLS_APART:
             self._check_env(settings)
+        if line:
+            self._check_user(settings)
         interpreters = self._interpreters(settings, placed, name) if scripts else {}
         self.checks.of_guest(placed)
         self.checks.grant(placed, name if line else "")
@@ -137,6 +140,15 @@ class RouteBuilder:
                 self._reserved.add(position)
                 message = f"{quote(name)} is set by the request, never by the configuration"
                 self.reading.report(setting.key, setting.path.removesuffix(f".{name}"), message)
+
+    def _check_user(self, settings: Settings) -> None:
+        """A user is a process's, so it needs one, and those who share it need the same."""
+        user, name = value_of(settings, "user"), value_of(settings, "isolate")
+        if user is not None and name is False:
+            self._report(settings["user"], "needs 'isolate': only a process of its own has a user of its own")
+        elif isinstance(name, str) and self._users.setdefault(name, user) != user:
+            other = self._users[name] or "the server's user"
+            self._report(settings["isolate"], f"{quote(name)} already runs as {other} in another route")
 
     def _check_root(self, placed: tuple[PlacedDir, ...], name: str) -> None:
         for entry in placed:

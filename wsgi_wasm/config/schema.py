@@ -7,33 +7,25 @@ YAML, and in Markdown what it does. A new key is an entry here and a field of th
 
 from __future__ import annotations
 
-from typing import Any
-
+from wsgi_wasm.config import schema_entries as _entries  # noqa: F401 - its keys are in the table, too
 from wsgi_wasm.config import value_kinds as v
-from wsgi_wasm.config.kinds import Choice, Kind, ListOf, PathOrName
+from wsgi_wasm.config.kinds import Choice, ListOf
 from wsgi_wasm.config.model import (
-    FEATURES,
     INTERFACES,
     Config,
-    Database,
-    Dir,
     DirectoryTarget,
-    EngineSettings,
     Grants,
-    Interpreter,
-    KeyValueStore,
     Limits,
     ModuleTarget,
     Outbound,
     Route,
-    SpinTarget,
-    Variable,
 )
 from wsgi_wasm.config.quantities import duration, integer, size
-from wsgi_wasm.config.section import NO_DEFAULT, DefaultWhere, Into, Key
+from wsgi_wasm.config.section import NO_DEFAULT, DefaultWhere
 from wsgi_wasm.interpreters import NAMES, SUFFIXES
 
 TABLE = v.TABLE
+key = TABLE.key
 SITE = v.SITE
 
 INTERPRETER_EXAMPLE = f"{{{SUFFIXES[NAMES[0]]}: {NAMES[0]}}}"
@@ -42,35 +34,15 @@ INTERPRETER_EXAMPLE = f"{{{SUFFIXES[NAMES[0]]}: {NAMES[0]}}}"
 TARGETS = ("module", "directory", "spin")
 
 # Groups of route keys, in the order of the reference page.
-RUNS, TOLD, FILES, STORES, ANSWERS, LIMITS = GROUPS = (
+RUNS, APART, TOLD, FILES, STORES, ANSWERS, LIMITS = GROUPS = (
     "What runs",
+    "Processes of their own",
     "Arguments, variables and headers",
     "Directories",
     "Stores, variables and servers",
     "Bodies, answers and redirects",
     "Limits",
 )
-
-
-def _key(
-    sections: str, name: str, into: Into, kind: Kind, default: Any, example: str, doc: str, group: str = "", **more: Any
-) -> None:
-    made = Key(
-        name=name,
-        into=into,
-        kind=kind,
-        default=default,
-        sections=tuple(sections.split()),
-        group=group,
-        doc=doc,
-        example=example,
-        **more,
-    )
-    TABLE.keys.append(made)
-
-
-def _names() -> str:
-    return ", ".join(f"`{name}`" for name in NAMES)
 
 
 ANY_ROUTE = "route defaults handler"
@@ -80,219 +52,164 @@ ANY_ROUTE = "route defaults handler"
 
 # The file -----------------------------------------------------------------------------------------
 
-_key("site", "routes", None, v.ROUTES, {}, "{/hello: {module: hello.wasm}}",
+key("site", "routes", None, v.ROUTES, {}, "{/hello: {module: hello.wasm}}",
      "Paths and what answers them. The longest matching path wins, whatever the order in the file.")
-_key("site host", "defaults", None, v.DEFAULTS, {}, "{timeout: 10s}",
+key("site host", "defaults", None, v.DEFAULTS, {}, "{timeout: 10s}",
      "Route keys for every route that does not set them itself. Those of a host override those of the file.")
-_key("site", "hosts", None, v.HOSTS, {}, "{shop.example: {routes: {/: {module: shop.wasm}}}}",
+key("site", "hosts", None, v.HOSTS, {}, "{shop.example: {routes: {/: {module: shop.wasm}}}}",
      "Virtual hosts with their own routes, by exact name or as `*.example` for every name below. A host that is "
      "listed does not fall back to the routes of the file.")
-_key("host", "routes", None, v.ROUTES, NO_DEFAULT, "{/: {module: shop.wasm}}",
+key("host", "routes", None, v.ROUTES, NO_DEFAULT, "{/: {module: shop.wasm}}",
      "The routes of this host.")
-_key("site", "handler", None, v.HANDLER, {}, "{timeout: 5s}",
+key("site", "handler", None, v.HANDLER, {}, "{timeout: 5s}",
      "Route keys for scripts that Apache itself selects with `AddHandler` or `SetHandler`.")
-_key("site", "engine", None, v.ENGINE, {}, "{instances: 32}",
+key("site", "engine", None, v.ENGINE, {}, "{instances: 32}",
      "Settings of the WebAssembly engine, for all routes.")
-_key("site", "key_value", None, v.STORES_BY_NAME, {}, "{sessions: {redis: \"redis://cache.example/0\"}}",
+key("site", "key_value", None, v.STORES_BY_NAME, {}, "{sessions: {redis: \"redis://cache.example/0\"}}",
      "Key-value stores that routes can grant. You need not define `default`, which is stored in `state_dir`.")
-_key("site", "sqlite", None, v.DATABASES_BY_NAME, {}, "{shop: ./shop.db}",
+key("site", "sqlite", None, v.DATABASES_BY_NAME, {}, "{shop: ./shop.db}",
      "SQLite databases that routes can grant. You need not define `default`, which is stored in `state_dir`.")
-_key("site", "compose", None, v.COMPOSITIONS, {}, "{app.wasm: {greeter: greeter.wasm}}",
+key("site", "compose", None, v.COMPOSITIONS, {}, "{app.wasm: {greeter: greeter.wasm}}",
      "Components to plug into the imports of other components, by the importing file and by the import. An "
      "import is an interface, a package, or the interface's name alone if only one import has it; add `=` and "
      "the export's name if that differs. A route that names `app.wasm` runs the composition.")
-_key("site", "cache_dir", Config, v.STATE_PATH, None, "/var/cache/wsgi-wasm",
+key("site", "cache_dir", Config, v.STATE_PATH, None, "/var/cache/wsgi-wasm",
      "Directory for compiled modules. `WSGI_WASM_CACHE` overrides it. `null` means `$XDG_CACHE_HOME/wsgi-wasm`, "
      "else `~/.cache/wsgi-wasm`, else `/var/cache/wsgi-wasm`.")
-_key("site", "state_dir", Config, v.STATE_PATH, None, "/var/lib/wsgi-wasm",
+key("site", "state_dir", Config, v.STATE_PATH, None, "/var/lib/wsgi-wasm",
      "Directory for guests' stores and databases that have no file of their own. It is created when it is first "
      "needed.")
-_key("site", "reload", Config, v.FLAG, False, "true",
+key("site", "reload", Config, v.FLAG, False, "true",
      "Whether a running server reloads this file when it changes. Changed modules are always reloaded.")
 
 # Routes -------------------------------------------------------------------------------------------
 
-_key("route", "module", (ModuleTarget, "path"), v.HOST_PATH, NO_DEFAULT, "shop.wasm",
+key("route", "module", (ModuleTarget, "path"), v.HOST_PATH, NO_DEFAULT, "shop.wasm",
      "The `.wasm` or `.wat` file to run. If it is missing, only this route is disabled.", RUNS)
-_key("route", "directory", (DirectoryTarget, "path"), v.HOST_PATH, NO_DEFAULT, "cgi-bin",
+key("route", "directory", (DirectoryTarget, "path"), v.HOST_PATH, NO_DEFAULT, "cgi-bin",
      "A directory of scripts. The first segment of the path that is a file names the script to run. "
      "Interpreters see the directory as `/`, read-only.", RUNS)
-_key("route", "spin", None, v.SPIN, NO_DEFAULT, "shop/spin.toml",
+key("route", "spin", None, v.SPIN, NO_DEFAULT, "shop/spin.toml",
      "A Spin application. The components of this `spin.toml` answer the paths that its triggers name, below the "
      "route.",
      RUNS)
-_key("route defaults", "index", DirectoryTarget, ListOf(item=v.FILE_NAME, plural="file names"), ["index.wasm"],
+key("route defaults", "index", DirectoryTarget, ListOf(item=v.FILE_NAME, plural="file names"), ["index.wasm"],
      "[index.wasm, index.py]",
      "For `directory` routes: files to look for, in order, if the path names a directory.", RUNS,
      only_with="directory")
-_key("route defaults", "interpreters", None, v.INTERPRETERS, {}, INTERPRETER_EXAMPLE,
+key("route defaults", "interpreters", None, v.INTERPRETERS, {}, INTERPRETER_EXAMPLE,
      "For `directory` routes: modules that run scripts, by the script's suffix. Only these suffixes, `.wasm` "
      "and `.wat` are served.", RUNS, only_with="directory")
-_key(ANY_ROUTE, "interface", Route, Choice(allowed=INTERFACES), "auto", "cgi",
+key(ANY_ROUTE, "interface", Route, Choice(allowed=INTERFACES), "auto", "cgi",
      "The guest's interface. `auto` looks at the module and chooses `cgi` or `http`. `wws` is the JSON of Wasm "
      "Workers Server. With `raw`, everything that the guest prints is the body.", RUNS, in_manifest=True)
-_key(ANY_ROUTE, "methods", Route, v.METHODS, None, "[GET, POST]",
+key(ANY_ROUTE, "methods", Route, v.METHODS, None, "[GET, POST]",
      "Allowed request methods; others get 405. GET includes HEAD. null allows every method.", RUNS)
-_key("route", "exact", Route, v.FLAG, False, "true",
+key("route", "exact", Route, v.FLAG, False, "true",
      "Whether only the path itself matches, and nothing below it.", RUNS,
      in_manifest=True)
-_key("route", "selectable", Route, v.FLAG, False, "true",
+key("route", "selectable", Route, v.FLAG, False, "true",
      "Whether Apache may choose this route for one of its scripts, with `SetEnv wsgi_wasm.route` and the "
      "route's path (for a route of `hosts` with the host before it, `shop.example/cart`). Such a route needs no "
      "module.", RUNS, in_manifest=True)
 
-_key(ANY_ROUTE, "args", Route, ListOf(item=v.TEXT, plural="texts", unique=False), [], "[--fast]",
+key(ANY_ROUTE, "isolate", Route, v.ISOLATION, False, "shop",
+     "Whether guests run in a process of their own, which cannot reach more than they may: `true` for one of this "
+     "route alone, or a name that several routes share. For `handler`, `true` means one for each owner of a file. "
+     "`concurrency` then counts for the whole server. See [security](security.md#a-process-of-their-own).", APART)
+key(ANY_ROUTE, "user", Route, v.USER, None, "www-shop",
+     "The user that this process runs as. Only where the server's master process is root's; needs `isolate`.", APART)
+
+key(ANY_ROUTE, "args", Route, ListOf(item=v.TEXT, plural="texts", unique=False), [], "[--fast]",
      "Arguments after the program's name.", TOLD, in_manifest=True)
-_key(ANY_ROUTE, "env", Route, v.ENV, {}, "{TZ: UTC}",
+key(ANY_ROUTE, "env", Route, v.ENV, {}, "{TZ: UTC}",
      "Variables for the guest. Those of `defaults` and of the route are merged by name. Names that the request "
      "sets (`HTTP_*`, `SCRIPT_NAME`, ...) are not allowed, unless `interface` is `http` or `raw`.",
      TOLD, by_name=True)
-_key(ANY_ROUTE, "pass_env", Route, ListOf(item=v.PATTERN, plural="variable names or patterns"), [],
+key(ANY_ROUTE, "pass_env", Route, ListOf(item=v.PATTERN, plural="variable names or patterns"), [],
      '["SSL_*", UNIQUE_ID]',
      "Variables of the front server (`SetEnv`, `SSL_*`) to pass on; `*` and `?` match as in file names. The "
      "environment of the server process is never passed on.", TOLD)
-_key(ANY_ROUTE, "pass_headers", Route, ListOf(item=v.HEADER, plural="request headers", fold=True), [],
+key(ANY_ROUTE, "pass_headers", Route, ListOf(item=v.HEADER, plural="request headers", fold=True), [],
      "[Proxy-Authorization]",
      "Request headers to pass on that are withheld by default.", TOLD)
-_key(ANY_ROUTE, "pass_authorization", Route, v.FLAG, False, "true",
+key(ANY_ROUTE, "pass_authorization", Route, v.FLAG, False, "true",
      "Whether the guest receives the client's `Authorization` header.", TOLD)
-_key(ANY_ROUTE, "query_args", Route, v.FLAG, False, "true",
+key(ANY_ROUTE, "query_args", Route, v.FLAG, False, "true",
      "Whether a query without `=` becomes arguments, as in RFC 3875 4.4.", TOLD, in_manifest=True)
 
-_key(ANY_ROUTE, "dirs", None, v.DIRS, {}, "{/data: ./data, /out: {path: ./out, writable: true}}",
+key(ANY_ROUTE, "dirs", None, v.DIRS, {}, "{/data: ./data, /out: {path: ./out, writable: true}}",
      "Host directories that the guest sees, by guest path. They are read-only by default.", FILES)
-_key(ANY_ROUTE, "document_root", Route, v.DOCUMENT_ROOT, None, "/data",
+key(ANY_ROUTE, "document_root", Route, v.DOCUMENT_ROOT, None, "/data",
      "The guest path to which request paths are translated (`DOCUMENT_ROOT`, `PATH_TRANSLATED`), at or below "
      "one of `dirs`. `null` means `/` in a `directory` route, and no translation elsewhere.", FILES, in_manifest=True)
 
-_key(ANY_ROUTE, "key_value", None, v.STORE_LABELS, [], "[default, sessions]",
+key(ANY_ROUTE, "key_value", None, v.STORE_LABELS, [], "[default, sessions]",
      "Key-value stores that the guest may open, by the labels that it uses: a list of stores from the file's "
      "`key_value`, or a mapping from labels to them. For components, and for workers (`interface: wws`), which "
      "use them as namespaces.",
      STORES, in_manifest=True)
-_key(ANY_ROUTE, "sqlite", None, v.DATABASE_LABELS, [], "{default: shop}",
+key(ANY_ROUTE, "sqlite", None, v.DATABASE_LABELS, [], "{default: shop}",
      "SQLite databases that the guest may open, by the labels that it uses: a list of databases from the file's "
      "`sqlite`, or a mapping from labels to them. For components.", STORES, in_manifest=True)
-_key(ANY_ROUTE, "variables", None, v.VARIABLES, {}, "{greeting: hello, token: {file: /run/secrets/token}}",
+key(ANY_ROUTE, "variables", None, v.VARIABLES, {}, "{greeting: hello, token: {file: /run/secrets/token}}",
      "Values that the guest can request by name. For components.", STORES, in_manifest=True)
-_key(ANY_ROUTE, "redis", Grants, v.endpoints(6379), [], "[cache.example]",
+key(ANY_ROUTE, "redis", Grants, v.endpoints(6379), [], "[cache.example]",
      "Redis servers that the guest may connect to, as `host` or `host:port`. The default port is 6379. For "
      "components.", STORES, in_manifest=True)
-_key(ANY_ROUTE, "postgres", Grants, v.endpoints(5432), [], "[db.example]",
+key(ANY_ROUTE, "postgres", Grants, v.endpoints(5432), [], "[db.example]",
      "PostgreSQL servers that the guest may connect to, as `host` or `host:port`. The default port is 5432. For "
      "components.", STORES, in_manifest=True)
 
-_key(ANY_ROUTE, "allowed_outbound_hosts", (Outbound, "hosts"), ListOf(item=v.ALLOWED_HOST, plural="hosts"), [],
+key(ANY_ROUTE, "allowed_outbound_hosts", (Outbound, "hosts"), ListOf(item=v.ALLOWED_HOST, plural="hosts"), [],
      '["https://*.example", "http://10.1.0.0/16:8080"]',
      "Where the guest may send HTTP requests, as `scheme://host:port` in Spin's syntax. A name that resolves to "
      "a private or local address is refused unless an entry names that address or its network. For components.", STORES,
      in_manifest=True)
-_key(ANY_ROUTE, "outbound_timeout", (Outbound, "timeout"), v.LIFETIME, "30s", "5s",
+key(ANY_ROUTE, "outbound_timeout", (Outbound, "timeout"), v.LIFETIME, "30s", "5s",
      "The longest time for such a request and its answer. It never outlives the guest.", STORES)
-_key(ANY_ROUTE, "max_outbound", (Outbound, "max_bytes"), size("1KiB", "1TiB"), "100MiB", "10MiB",
+key(ANY_ROUTE, "max_outbound", (Outbound, "max_bytes"), size("1KiB", "1TiB"), "100MiB", "10MiB",
      "The largest body of such a request, and of its answer. If a body is larger, the connection is cut.", STORES)
-_key(ANY_ROUTE, "outbound_concurrency", (Outbound, "concurrency"), integer(1, 1000), 16, "4",
+key(ANY_ROUTE, "outbound_concurrency", (Outbound, "concurrency"), integer(1, 1000), 16, "4",
      "How many such requests this route can have at the same time in one process.", STORES)
 
-_key(ANY_ROUTE, "stream_request", Route, v.FLAG, False, "true",
+key(ANY_ROUTE, "stream_request", Route, v.FLAG, False, "true",
      "Whether the guest starts before the whole request body has arrived. An incomplete body then no longer "
      "gets 400.", ANSWERS)
-_key(ANY_ROUTE, "response_fields", Route, ListOf(item=v.FIELD, plural="response fields"), [], "[X-Sendfile]",
+key(ANY_ROUTE, "response_fields", Route, ListOf(item=v.FIELD, plural="response fields"), [], "[X-Sendfile]",
      "Response fields to let through that are dropped by default because front servers obey them.", ANSWERS)
-_key(ANY_ROUTE, "content_type", Route, v.FIELD_VALUE, "text/html; charset=utf-8", "text/plain",
+key(ANY_ROUTE, "content_type", Route, v.FIELD_VALUE, "text/html; charset=utf-8", "text/plain",
      "The type of what guests print if `interface` is `raw`. Other guests set it themselves.", ANSWERS)
-_key(ANY_ROUTE, "local_redirects", None, ListOf(item=v.ROUTE_PATH, plural="route paths", nullable=True), None,
+key(ANY_ROUTE, "local_redirects", None, ListOf(item=v.ROUTE_PATH, plural="route paths", nullable=True), None,
      "[/shop, /cart]",
      "Routes of the same host that a `Location: /path` may lead to inside the server, bypassing its access "
      "rules. `null` means only the route itself, and for `handler` none.", ANSWERS)
 
-_key(ANY_ROUTE, "timeout", Limits, v.LIFETIME, "25s", "5s",
+key(ANY_ROUTE, "timeout", Limits, v.LIFETIME, "25s", "5s",
      "Wall clock time for one request, from the guest's first instruction to its last. Waiting for the client's "
      "body or for a slow reader does not count.", LIMITS)
-_key(ANY_ROUTE, "cpu", Limits, v.LIFETIME, "10s", "2s",
+key(ANY_ROUTE, "cpu", Limits, v.LIFETIME, "10s", "2s",
      "The guest's own CPU time.", LIMITS)
-_key(ANY_ROUTE, "memory", Limits, size("64KiB", "4GiB", whole="64KiB"), "128MiB", "64MiB",
+key(ANY_ROUTE, "memory", Limits, size("64KiB", "4GiB", whole="64KiB"), "128MiB", "64MiB",
      "Linear memory that a guest can grow to. Beyond it, its allocations fail.", LIMITS)
-_key(ANY_ROUTE, "max_body", Limits, size("0B", "1TiB"), "10MiB", "1MiB",
+key(ANY_ROUTE, "max_body", Limits, size("0B", "1TiB"), "10MiB", "1MiB",
      "The largest request body. A larger one gets 413.", LIMITS)
-_key(ANY_ROUTE, "max_head", Limits, size("256B", "1MiB"), "64KiB", "16KiB",
+key(ANY_ROUTE, "max_head", Limits, size("256B", "1MiB"), "64KiB", "16KiB",
      "The largest head of an answer. A larger one becomes 502.", LIMITS)
-_key(ANY_ROUTE, "max_output", Limits, size("1KiB", "1TiB"), "100MiB", "1GiB",
+key(ANY_ROUTE, "max_output", Limits, size("1KiB", "1TiB"), "100MiB", "1GiB",
      "The largest answer. A larger one is cut off and logged, or becomes 502 if nothing has been sent yet. If "
      "`interface` is `wws`, whole answers are held in memory, and the default is `10MiB`.", LIMITS,
      default_where=DefaultWhere("interface", "wws", "10MiB"))
-_key(ANY_ROUTE, "max_stderr", Limits, size("0B", "16MiB"), "64KiB", "4KiB",
+key(ANY_ROUTE, "max_stderr", Limits, size("0B", "16MiB"), "64KiB", "4KiB",
      "How much of a request's standard error goes to the log.", LIMITS)
-_key(ANY_ROUTE, "concurrency", Limits, integer(1, 10_000, nullable=True), None, "8",
+key(ANY_ROUTE, "concurrency", Limits, integer(1, 10_000, nullable=True), None, "8",
      "How many guests of this route can run at the same time in one process. `null` means as many as "
      "`engine.instances`.", LIMITS)
-_key(ANY_ROUTE, "queue_timeout", Limits, duration("0s", "1h"), "5s", "500ms",
+key(ANY_ROUTE, "queue_timeout", Limits, duration("0s", "1h"), "5s", "500ms",
      "How long a request waits for a free slot. After that it gets 503 with `Retry-After`.", LIMITS)
-_key(ANY_ROUTE, "body_timeout", Limits, v.LIFETIME, "60s", "10s",
+key(ANY_ROUTE, "body_timeout", Limits, v.LIFETIME, "60s", "10s",
      "How long the client may take to send its body. After that it gets 408.", LIMITS)
-_key(ANY_ROUTE, "send_timeout", Limits, v.LIFETIME, "60s", "30s",
+key(ANY_ROUTE, "send_timeout", Limits, v.LIFETIME, "60s", "30s",
      "How long the client may leave sent data unread. After that the answer is cut off.", LIMITS)
-
-# Entries ------------------------------------------------------------------------------------------
-
-_key("dir", "path", (Dir, "host"), v.HOST_PATH, NO_DEFAULT, "./out",
-     "The host directory. If this is the only key, you can write just the path. Links in it are followed when the file "
-     "is read; after that, the directory that they led to is used.")
-_key("dir", "writable", Dir, v.FLAG, False, "true",
-     "Whether guests may change files in the directory.")
-
-_key("interpreter", "module", None, PathOrName(path=v.HOST_PATH, names=NAMES), NO_DEFAULT, NAMES[0],
-     f"The interpreter's module, or the name of one that `wsgi-wasm interpreter` builds: {_names()}. Write "
-     f"`./{NAMES[0]}` for a file of that name. If this is the only key, you can write just the path or name.")
-_key("interpreter", "args", Interpreter, ListOf(item=v.SCRIPT_ARG, plural="texts", unique=False), ["{script}"],
-     '[-I, "{script}"]',
-     "Arguments after the program's name. `{script}` stands for the script's guest path.")
-_key("interpreter", "env", Interpreter, v.ENV, {}, "{LUA_PATH: /lib/?.lua}",
-     "Variables for this interpreter, in addition to the route's `env`.")
-_key("interpreter", "dirs", None, v.DIRS, {}, "{/lib: ./lua/lib}",
-     "Host directories for this interpreter, in addition to the route's `dirs`.")
-
-_key("spin", "manifest", (SpinTarget, "path"), v.HOST_PATH, NO_DEFAULT, "shop/spin.toml",
-     "The application's manifest. If this is the only key, you can write just the path.")
-_key("spin", "variables", SpinTarget, v.SPIN_VARIABLES, {}, "{api_host: api.example}",
-     "Values of the application's variables. They override `SPIN_VARIABLE_*` and the manifest's defaults.")
-_key("spin", "state_dir", SpinTarget, v.STATE_PATH, None, "/var/lib/shop",
-     "Directory for the application's key-value stores and databases. `null` means `.spin` beside the manifest.")
-_key("spin", "runtime_config", SpinTarget, v.STATE_PATH, None, "shop/runtime-config.toml",
-     "A runtime configuration file of Spin: stores, databases and variable providers.")
-_key("spin", "profile", SpinTarget, v.PROFILE, None, "debug",
-     "The `[component.<id>.profile.<name>]` whose overrides are used.")
-
-_key("store", "path", None, v.HOST_PATH, NO_DEFAULT, "./sessions.db",
-     "The SQLite file. Without `path` and `redis`, the store is in `state_dir`.")
-_key("store", "redis", KeyValueStore, v.REDIS_URL, NO_DEFAULT, "redis://cache.example:6379/0",
-     "The Redis or Valkey database that holds the store, so that several machines can share it.")
-_key("store", "prefix", None, v.TEXT, NO_DEFAULT, '"shop:"',
-     "Prefix of this store's keys in Redis. The default is the store's name and a colon.")
-_key("store", "max_size", KeyValueStore, v.FILE_SIZE, "1GiB", "64MiB",
-     "The largest size of the SQLite file.")
-
-_key("database", "path", None, v.HOST_PATH, NO_DEFAULT, "./shop.db",
-     "The file. If this is the only key, you can write just the path.")
-_key("database", "max_size", Database, v.FILE_SIZE, "1GiB", "64MiB",
-     "The largest size of the file.")
-
-_key("variable", "value", Variable, v.TEXT, NO_DEFAULT, "hello",
-     "The value. If this is the only key, you can write just the value.")
-_key("variable", "file", Variable, v.HOST_PATH, NO_DEFAULT, "/run/secrets/token",
-     "The file that holds the value. It is read when the guest requests the value, and a newline at its end is "
-     "removed.")
-
-_key("engine", "instances", EngineSettings, integer(1, 1000), 64, "32",
-     "How many guests can exist at the same time in one process.")
-_key("engine", "compile_time", EngineSettings, duration("1s", "1h"), "60s", "30s",
-     "CPU time, over all threads, in which a module must be compiled if a request needs it or `serve` starts. Limits "
-     "the wall clock time to five times as much. `wsgi-wasm compile` has a limit of its own, 30 min.")
-_key("engine", "compile_memory", EngineSettings, size("64MiB", "64GiB"), "1GiB", "512MiB",
-     "Resident memory that this may take.")
-_key("engine", "features", EngineSettings,
-     ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), [],
-     "[exceptions]",
-     "WebAssembly features to enable. Each one exposes more of the engine's code to hostile modules.")
 
 # fmt: on

@@ -65,6 +65,23 @@ class KeyTable:
     keys: list[Key] = field(default_factory=list)
     sections: dict[str, SectionKind] = field(default_factory=dict)
 
+    def key(
+        self,
+        sections: str,
+        name: str,
+        into: Into,
+        kind: Kind,
+        default: Any,
+        example: str,
+        doc: str,
+        group: str = "",
+        **more: Any,
+    ) -> None:
+        """Add a key, as `Key` has it; `sections` are names with spaces between."""
+        where = tuple(sections.split())
+        common = {"name": name, "into": into, "kind": kind, "default": default, "sections": where}
+        self.keys.append(Key(**common, group=group, doc=doc, example=example, **more))
+
     def at(self, section: str) -> dict[str, Key]:
         return {key.name: key for key in self.keys if section in key.sections}
 

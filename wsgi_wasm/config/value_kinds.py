@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.config import scalars, server_names
+from wsgi_wasm.config import processes, scalars, server_names
 from wsgi_wasm.config.allowed_hosts import parse_site_host
 from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
 from wsgi_wasm.config.model import Endpoint
@@ -46,6 +46,10 @@ def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
 
 
 FLAG = Scalar(noun="true or false", parse=scalars.flag, pattern="true|false", types=("boolean", "string"))
+ISOLATION = Scalar(
+    noun="true, false or a name", parse=processes.isolation, pattern=scalars.LABEL, types=("boolean", "string")
+)
+USER = Scalar(noun="a user's name or null", parse=processes.user, pattern=processes.USER, nullable=True)
 TEXT = Scalar(noun="a text", parse=scalars.plain_text, types=("string", "number", "boolean"))
 HOST_PATH = Scalar(noun="a path", parse=scalars.host_path, pattern=scalars.HOST_PATH, is_path=True)
 STATE_PATH = Scalar(

@@ -9,9 +9,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.code.budget import REQUEST, CompileBudget
 from wsgi_wasm.engine.code.cache import Cache, check_ours
 from wsgi_wasm.engine.code.compiler import CompileResult, compile_in_child, compile_once
@@ -35,6 +37,20 @@ _TRY_CACHE_EVERY = 10.0  # seconds, where it could not be used
 _MOST_SAID = 100  # different warnings of one kind in the life of a process
 
 
+class RouteModules(Protocol):
+    """Where a route's modules come from."""
+
+    def module(self, path: Path) -> Module:
+        """The entry of a path; loading it is left to `Module.get`."""
+
+
+class Links(Protocol):
+    """What makes a module ready to run: `linking.Linker`, or one whose guests run elsewhere."""
+
+    def linked(self, facts: Facts, artefact: Artefact) -> Linked:
+        """As `Linker.linked`."""
+
+
 class ModuleStore:
     """All modules of a process. Without a usable cache, modules are compiled for
     this process alone.
@@ -50,7 +66,7 @@ class ModuleStore:
         apis: Callable[[], tuple[AnyApi, ...]],
         compositions: Compositions,
     ) -> None:
-        self._linker = Linker(features, instances, apis)
+        self._linker: Links = Linker(features, instances, apis)
         self._compositions = compositions
         self.features = features
         self.budget = REQUEST
@@ -74,6 +90,15 @@ class ModuleStore:
             else:
                 self._modules.move_to_end(path)
         return module
+
+    def linking(self, linker: Links) -> ModuleStore:
+        """A store of the same cache whose modules are made ready by this linker. What it has to
+        compile is compiled where this one's is."""
+        other = copy(self)
+        other._linker = linker
+        other._modules = OrderedDict()
+        other._changing = threading.Lock()
+        return other
 
     def compose(self, compositions: Compositions) -> None:
         """From now on modules are made of these plugs; those that are given out stay

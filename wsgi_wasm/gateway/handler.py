@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.guest import Guest, Invocation
+from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.errors import RequestError
 from wsgi_wasm.gateway.admission import Admission
@@ -40,9 +41,9 @@ class GuestHandler(RouteHandler):
         self._programs = programs
         self._admission = admission
 
-    def modules(self) -> list[Path]:
-        """The module files that are known before a request comes."""
-        return self._programs.files()
+    def modules(self) -> list[Module]:
+        """The modules that are known before a request comes."""
+        return self._programs.modules()
 
     def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
         """Run the request's program. Raises RequestError for what becomes a status, Cut where the

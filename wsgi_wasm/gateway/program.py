@@ -128,8 +128,8 @@ class ProgramFinder(Protocol):
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """The program that is `file`, which the front server has chosen. Raises ModuleError."""
 
-    def files(self) -> list[Path]:
-        """The module files that are known before a request comes."""
+    def modules(self) -> list[Module]:
+        """The modules that are known before a request comes."""
 
 
 def guest_path(file: Path, dirs: Sequence[Dir]) -> str | None:

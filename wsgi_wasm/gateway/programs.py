@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
-from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.module import Module
+from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import NotFound
 from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
@@ -52,7 +53,7 @@ class Programs:
     """
 
     def __init__(
-        self, route: Route, modules: ModuleStore, protocols: ProtocolFactory, within: Within | None = None
+        self, route: Route, modules: RouteModules, protocols: ProtocolFactory, within: Within | None = None
     ) -> None:
         self._route = route
         self._modules = modules
@@ -65,12 +66,12 @@ class Programs:
         self.find = self._finder()
         """As `ProgramFinder.find`."""
 
-    def files(self) -> list[Path]:
-        """As `ProgramFinder.files`."""
+    def modules(self) -> list[Module]:
+        """As `ProgramFinder.modules`."""
         target = self._route.target
         if isinstance(target, ModuleTarget):
-            return [target.path]
-        return [interpreter.module for interpreter in interpreters_of(target).values()]
+            return [self._modules.module(target.path)]
+        return [self._modules.module(interpreter.module) for interpreter in interpreters_of(target).values()]
 
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """As `ProgramFinder.dropped_in`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgi_wasm.config import Config
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
 
 
 class Shared(NamedTuple):
-    """The modules of a process, and the requests that it has admitted."""
+    """The modules of a process, the requests that it has admitted, the directory of its cache, and
+    what gives the APIs of the host."""
 
     modules: ModuleStore
     admissions: Admissions
+    cache: Path
+    apis: Callable[[], tuple[AnyApi, ...]]
 
 
 def shared_by(config: Config) -> Shared:
@@ -28,7 +33,7 @@ def shared_by(config: Config) -> Shared:
     directory, features = default_directory(config.cache_dir, os.environ), frozenset(engine.features)
     modules = ModuleStore(directory, features, engine.instances, _host_apis, config.compose)
     modules.budget = of_request(engine.compile_time, engine.compile_memory)
-    return Shared(modules, Admissions())
+    return Shared(modules, Admissions(), directory, _host_apis)
 
 
 def _host_apis() -> tuple[AnyApi, ...]:

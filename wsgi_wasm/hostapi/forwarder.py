@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
 
 from wsgi_wasm.hostapi.forwarded import parsed, rewritten, without_length
@@ -59,6 +59,12 @@ class Forwarder:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(asyncio.start_server(self._serve, sock=listener, limit=_MAX_HEAD))
         self._loop.run_forever()
+
+    def listen(self, listener: socket.socket) -> Callable[[], None]:
+        """Take connections at one more socket, until what is returned is called."""
+        starting = asyncio.start_server(self._serve, sock=listener, limit=_MAX_HEAD)
+        server = asyncio.run_coroutine_threadsafe(starting, self._loop).result()
+        return partial(_stop, self._loop, server)
 
     def expect(self, ticket: Ticket) -> None:
         """Serve the request that names this ticket."""
@@ -188,6 +194,10 @@ class Forwarder:
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
+
+
+def _stop(loop: asyncio.AbstractEventLoop, server: asyncio.Server) -> None:
+    loop.call_soon_threadsafe(server.close)
 
 
 def _cancel(ticket: Ticket) -> None:

@@ -18,7 +18,7 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations, destination
 from wsgi_wasm.hostapi.granted_api import GrantedApi
-from wsgi_wasm.hostapi.log import about
+from wsgi_wasm.hostapi.log import about, log
 from wsgi_wasm.hostapi.refused import Refusals
 from wsgi_wasm.hostapi.ticket import Ticket
 from wsgi_wasm.messages import listed
@@ -76,6 +76,14 @@ class Policy:
             self._under_way -= 1
 
 
+def own_forwarder() -> Forwarder:
+    """This process's forwarder."""
+    # asyncio takes 40 ms of CPU, and most guests never get here.
+    from wsgi_wasm.hostapi.forwarder import forwarder
+
+    return forwarder()
+
+
 class Requests:
     """The API in one run."""
 
@@ -101,15 +109,15 @@ class Requests:
         except LookupError:
             policy.refuse(wanted)
             raise HostError("denied", DENIED) from None
+        if self._host_state.address == "":
+            log.warning("an isolated guest cannot reach this process, so its request is refused")
+            raise HostError("denied", CONNECTION_LIMIT)
         if within is None and wanted.host == OWN:
             raise HostError("denied", URI_INVALID)
         if not policy.begin():
             raise HostError("denied", CONNECTION_LIMIT)
         try:
-            # asyncio takes 40 ms of CPU, and most guests never get here.
-            from wsgi_wasm.hostapi.forwarder import forwarder
-
-            self._forwarder = self._forwarder or forwarder()
+            self._forwarder = self._forwarder or own_forwarder()
             ticket = Ticket(
                 wanted,
                 policy.destinations.admit_address,
@@ -125,7 +133,7 @@ class Requests:
             policy.end()
             raise
         self._tickets.append(ticket)
-        return self._forwarder.address, ticket.word
+        return self._host_state.address or self._forwarder.address, ticket.word
 
     def _deadline(self) -> float:
         """When a request that begins now must be over, on the monotonic clock.

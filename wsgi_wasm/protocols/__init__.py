@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.config.model import DirectoryTarget, Route
-from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.gateway.program import GuestProtocol, ProgramFinder, ProtocolFactory, Wrap
 from wsgi_wasm.gateway.programs import Programs
 from wsgi_wasm.protocols.cgi import Cgi
@@ -41,7 +41,7 @@ def protocols_of(route: Route) -> ProtocolFactory:
     return protocols
 
 
-def program_finder(route: Route, modules: ModuleStore) -> ProgramFinder:
+def program_finder(route: Route, modules: RouteModules) -> ProgramFinder:
     """What finds the programs of a route."""
     if route.interface == "wws":
         # Most sites have none.

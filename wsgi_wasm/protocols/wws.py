@@ -18,7 +18,7 @@ from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.cgi.message import Head
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.guest import Input
-from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import RequestError
 from wsgi_wasm.gateway.body import Body
 from wsgi_wasm.gateway.program import GuestCall, GuestProtocol, ProgramFinder, ProgramMatch
@@ -133,7 +133,7 @@ class Wws:
 
 
 def worker_finder(
-    route: Route, modules: ModuleStore, fields: Callable[[Mapping[str, str]], RequestFields]
+    route: Route, modules: RouteModules, fields: Callable[[Mapping[str, str]], RequestFields]
 ) -> ProgramFinder:
     """What finds the workers of a route."""
     namespaces = Namespaces(route)

@@ -7,14 +7,14 @@ import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from socket import socket
 from urllib.parse import unquote_to_bytes
 
 from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.message import BODYLESS, REASONS
 from wsgi_wasm.config.model import AllowedHost, Route
-from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.module import Module
+from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import NotFound
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler, not_found
@@ -125,7 +125,7 @@ class SpinHandler(RouteHandler):
     the route's `concurrency`."""
 
     def __init__(
-        self, route: Route, application: Application, modules: ModuleStore, admission: Admission | None
+        self, route: Route, application: Application, modules: RouteModules, admission: Admission | None
     ) -> None:
         super().__init__(route)
         self._application = application
@@ -140,9 +140,9 @@ class SpinHandler(RouteHandler):
                 programs = Programs(made, modules, wagi(made, executor.argv))
             self._handlers[component, executor] = GuestHandler(made, programs, admission)
 
-    def modules(self) -> list[Path]:
-        """The components' files."""
-        return [path for handler in self._handlers.values() for path in handler.modules()]
+    def modules(self) -> list[Module]:
+        """The components' modules."""
+        return [module for handler in self._handlers.values() for module in handler.modules()]
 
     def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
         """As `Handler.serve`. Raises NotFound where no trigger's route fits."""

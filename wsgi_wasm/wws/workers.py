@@ -15,7 +15,8 @@ from wsgi_wasm.cgi import abnf
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.model import Dir, DirectoryTarget, ModuleTarget, Route
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
-from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.module import Module
+from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import ModuleError, NotFound
 from wsgi_wasm.files.beneath import Folder, Outside, is_file_beneath, read_beneath
 from wsgi_wasm.files.stamp import identity, stamp
@@ -59,7 +60,7 @@ class Workers:
     """As `ProgramFinder`: the workers of one route, which are its module, or those
     of a project folder."""
 
-    def __init__(self, route: Route, modules: ModuleStore, programs: Programs, protocols: WorkerProtocols) -> None:
+    def __init__(self, route: Route, modules: RouteModules, programs: Programs, protocols: WorkerProtocols) -> None:
         self._route = route
         self._modules = modules
         self._programs = programs
@@ -69,9 +70,9 @@ class Workers:
         self._project = Project(route.target) if isinstance(route.target, DirectoryTarget) else None
         self._beside = _real_folder(route.target.path) if isinstance(route.target, ModuleTarget) else None
 
-    def files(self) -> list[Path]:
-        """As `ProgramFinder.files`."""
-        return self._programs.files()
+    def modules(self) -> list[Module]:
+        """As `ProgramFinder.modules`."""
+        return self._programs.modules()
 
     def find(self, request: Request) -> ProgramMatch:
         """As `ProgramFinder.find`. Raises ModuleError for a sidecar with mistakes."""

@@ -13,6 +13,7 @@ import fcntl
 import os
 import termios
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 PIECE = 2048  # bytes: servers wait until as many are there as they are asked for
@@ -28,16 +29,27 @@ class BodySource(Protocol):
         """Have a `read` that waits for the client return at once, where that can be done."""
 
 
-class Feeder:
-    """One body on its way into one guest. `path` opens the guest's end, once; then `begin`."""
+def _nothing() -> None: ...
 
-    def __init__(self, source: BodySource) -> None:
+
+class Feeder:
+    """One body on its way into one guest. `descriptor` is the guest's end, which `path` opens;
+    after one or the other, `begin`. `failed` is called, on the feeder's thread, when the body has
+    broken off and before the guest sees its end."""
+
+    def __init__(self, source: BodySource, failed: Callable[[], None] = _nothing) -> None:
         self._source = source
+        self._failed = failed
         self._out, self._in = os.pipe2(os.O_CLOEXEC)
         self.path = f"/proc/self/fd/{self._out}".encode()
         self.failure: BaseException | None = None
         self._waiting = False  # for the client
         self._thread = threading.Thread(target=self._feed, name="wsgi_wasm-body", daemon=True)
+
+    @property
+    def descriptor(self) -> int:
+        """To read the body from, until `begin`."""
+        return self._out
 
     def begin(self) -> None:
         """The guest has its end open; when that is closed, writing fails, and the feeder stops."""
@@ -79,5 +91,7 @@ class Feeder:
             pass  # the guest has ended, or does not want more
         except BaseException as failure:
             self.failure = failure
+            with contextlib.suppress(Exception):
+                self._failed()
         finally:
             os.close(self._in)

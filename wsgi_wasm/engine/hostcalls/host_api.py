@@ -89,9 +89,13 @@ _OVER = _Over()
 class HostState:
     """What one run holds on the host's side."""
 
-    __slots__ = ("_bindings", "_clock", "_counts", "_numbers", "_resources", "_states", "context", "scratch")
+    __slots__ = (
+        "_bindings", "_clock", "_counts", "_numbers", "_resources", "_states", "address", "context", "scratch",
+    )  # fmt: skip
 
     def __init__(self, bindings: Bindings, clock: Clock) -> None:
+        # where the guest reaches this process, if it is not itself in it: host and port
+        self.address: str | None = None
         self._bindings = bindings
         self._clock = clock
         self.context = 0  # of the call that is served; an address
@@ -134,9 +138,18 @@ class HostState:
             taken(v.host_to_any(self.context, host, self.scratch.at))
         finally:
             v.host_delete(host)
+        self._remember(number, value, resource)
+        return self.scratch.words[0]
+
+    def keep(self, value: Any, resource: wit.Resource) -> int:
+        """The number of a new handle, for a guest in another process."""
+        number = next(self._numbers)
+        self._remember(number, value, resource)
+        return number
+
+    def _remember(self, number: int, value: Any, resource: wit.Resource) -> None:
         self._resources[number] = resource, value
         self._counts[resource] = self._counts.get(resource, 0) + 1
-        return self.scratch.words[0]
 
     def resolve(self, pointer: int, resource: wit.Resource, owned: bool) -> Any:
         """The object behind a handle that the guest passes."""
@@ -144,6 +157,10 @@ class HostState:
         host = self.scratch.words[0]
         number = v.host_rep(host)
         v.host_delete(host)
+        return self.look_up(number, resource, owned)
+
+    def look_up(self, number: int, resource: wit.Resource, owned: bool) -> Any:
+        """The object behind a handle's number. Raises KeyError, Mismatch."""
         kind, value = self._resources[number]
         if kind is not resource:
             raise Mismatch(f"a {kind.name} where the interface has a {resource.name}")

@@ -1,0 +1,96 @@
+"""The second part of the table of keys (see `schema`): what stands in the entries of mappings, and
+under `engine`."""
+
+from __future__ import annotations
+
+from wsgi_wasm.config import value_kinds as v
+from wsgi_wasm.config.kinds import Choice, ListOf, PathOrName
+from wsgi_wasm.config.model import (
+    FEATURES,
+    Database,
+    Dir,
+    EngineSettings,
+    Interpreter,
+    KeyValueStore,
+    SpinTarget,
+    Variable,
+)
+from wsgi_wasm.config.quantities import duration, integer, size
+from wsgi_wasm.config.section import NO_DEFAULT
+from wsgi_wasm.interpreters import NAMES
+
+key = v.TABLE.key
+
+
+def _names() -> str:
+    return ", ".join(f"`{name}`" for name in NAMES)
+
+
+# fmt: off
+
+# Entries ------------------------------------------------------------------------------------------
+
+key("dir", "path", (Dir, "host"), v.HOST_PATH, NO_DEFAULT, "./out",
+     "The host directory. If this is the only key, you can write just the path. Links in it are followed when the file "
+     "is read; after that, the directory that they led to is used.")
+key("dir", "writable", Dir, v.FLAG, False, "true",
+     "Whether guests may change files in the directory.")
+
+key("interpreter", "module", None, PathOrName(path=v.HOST_PATH, names=NAMES), NO_DEFAULT, NAMES[0],
+     f"The interpreter's module, or the name of one that `wsgi-wasm interpreter` builds: {_names()}. Write "
+     f"`./{NAMES[0]}` for a file of that name. If this is the only key, you can write just the path or name.")
+key("interpreter", "args", Interpreter, ListOf(item=v.SCRIPT_ARG, plural="texts", unique=False), ["{script}"],
+     '[-I, "{script}"]',
+     "Arguments after the program's name. `{script}` stands for the script's guest path.")
+key("interpreter", "env", Interpreter, v.ENV, {}, "{LUA_PATH: /lib/?.lua}",
+     "Variables for this interpreter, in addition to the route's `env`.")
+key("interpreter", "dirs", None, v.DIRS, {}, "{/lib: ./lua/lib}",
+     "Host directories for this interpreter, in addition to the route's `dirs`.")
+
+key("spin", "manifest", (SpinTarget, "path"), v.HOST_PATH, NO_DEFAULT, "shop/spin.toml",
+     "The application's manifest. If this is the only key, you can write just the path.")
+key("spin", "variables", SpinTarget, v.SPIN_VARIABLES, {}, "{api_host: api.example}",
+     "Values of the application's variables. They override `SPIN_VARIABLE_*` and the manifest's defaults.")
+key("spin", "state_dir", SpinTarget, v.STATE_PATH, None, "/var/lib/shop",
+     "Directory for the application's key-value stores and databases. `null` means `.spin` beside the manifest.")
+key("spin", "runtime_config", SpinTarget, v.STATE_PATH, None, "shop/runtime-config.toml",
+     "A runtime configuration file of Spin: stores, databases and variable providers.")
+key("spin", "profile", SpinTarget, v.PROFILE, None, "debug",
+     "The `[component.<id>.profile.<name>]` whose overrides are used.")
+
+key("store", "path", None, v.HOST_PATH, NO_DEFAULT, "./sessions.db",
+     "The SQLite file. Without `path` and `redis`, the store is in `state_dir`.")
+key("store", "redis", KeyValueStore, v.REDIS_URL, NO_DEFAULT, "redis://cache.example:6379/0",
+     "The Redis or Valkey database that holds the store, so that several machines can share it.")
+key("store", "prefix", None, v.TEXT, NO_DEFAULT, '"shop:"',
+     "Prefix of this store's keys in Redis. The default is the store's name and a colon.")
+key("store", "max_size", KeyValueStore, v.FILE_SIZE, "1GiB", "64MiB",
+     "The largest size of the SQLite file.")
+
+key("database", "path", None, v.HOST_PATH, NO_DEFAULT, "./shop.db",
+     "The file. If this is the only key, you can write just the path.")
+key("database", "max_size", Database, v.FILE_SIZE, "1GiB", "64MiB",
+     "The largest size of the file.")
+
+key("variable", "value", Variable, v.TEXT, NO_DEFAULT, "hello",
+     "The value. If this is the only key, you can write just the value.")
+key("variable", "file", Variable, v.HOST_PATH, NO_DEFAULT, "/run/secrets/token",
+     "The file that holds the value. It is read when the guest requests the value, and a newline at its end is "
+     "removed.")
+
+key("engine", "instances", EngineSettings, integer(1, 1000), 64, "32",
+     "How many guests can exist at the same time in one process.")
+key("engine", "compile_time", EngineSettings, duration("1s", "1h"), "60s", "30s",
+     "CPU time, over all threads, in which a module must be compiled if a request needs it or `serve` starts. Limits "
+     "the wall clock time to five times as much. `wsgi-wasm compile` has a limit of its own, 30 min.")
+key("engine", "compile_memory", EngineSettings, size("64MiB", "64GiB"), "1GiB", "512MiB",
+     "Resident memory that this may take.")
+key("engine", "processes", EngineSettings, integer(1, 10_000), 128, "32",
+     "How many processes for isolated guests (`isolate`) there can be at the same time, for the whole server. "
+     "Beyond that, one in which nothing runs is ended, or the request gets 503.")
+key("engine", "features", EngineSettings,
+     ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), [],
+     "[exceptions]",
+     "WebAssembly features to enable. Each one exposes more of the engine's code to hostile modules.")
+
+# fmt: on

@@ -1,0 +1,155 @@
+"""Finding the server's spawner, or starting it: the first process that needs one does, and the
+others meet it at a socket in a directory that only this user can write to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from wsgi_wasm.errors import Unavailable, UntrustedFile
+from wsgi_wasm.files.directory import TrustedDirectory
+from wsgi_wasm.files.locks import locked_file
+from wsgi_wasm.files.python import interpreter
+from wsgi_wasm.isolation.server import ServerProcess, began, server_process
+from wsgi_wasm.messages import escaped, reason
+from wsgi_wasm.version import __version__
+
+_START = 30.0  # seconds that the spawner may take for an answer
+
+
+class SpawnerAnswer(NamedTuple):
+    """The spawner's, with the descriptor that it brought."""
+
+    words: dict[str, Any]
+    descriptor: int | None
+
+
+class Meeting:
+    """The place where the processes of one server meet their spawner.
+
+    Its socket lies in `directory` or, where that cannot be used, in one among the temporary files.
+    `most` is how many children there may be.
+    """
+
+    def __init__(self, directory: Path, most: int, server: ServerProcess | None = None) -> None:
+        self._directories = directory, Path(tempfile.gettempdir()) / f"wsgi-wasm-{os.geteuid()}"
+        self._most = most
+        self._server = server or server_process()
+        self._name = f"{self._server.name}-{__version__}"
+
+    def ask(self, question: dict[str, Any]) -> SpawnerAnswer:
+        """The spawner's answer. Raises Unavailable where there is none to be had."""
+        try:
+            with self._connected() as connection:
+                connection.settimeout(_START)
+                connection.send(json.dumps(question).encode())
+                data, descriptors, _, _ = socket.recv_fds(connection, 65536, 1)
+        except (OSError, UntrustedFile) as error:
+            raise Unavailable(f"the process that starts others for guests cannot be reached: {reason(error)}") from None
+        if not data:
+            raise Unavailable("the process that starts others for guests has ended")
+        return SpawnerAnswer(json.loads(data), descriptors[0] if descriptors else None)
+
+    def start(self) -> None:
+        """Start the spawner where there is none yet. Raises Unavailable."""
+        self.ask({"children": True})
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[socket.socket]:
+        """Raises OSError, UntrustedFile."""
+        with _directory(self._directories) as at:
+            connection = _connection(at, self._name)
+            if connection is None:
+                with locked_file(Path(f"{at}/{self._name}.lock")):
+                    connection = _connection(at, self._name)
+                    if connection is None:
+                        self._begin(at)
+                        connection = _connection(at, self._name)
+        if connection is None:
+            raise ConnectionRefusedError("it does not listen")
+        with connection:
+            yield connection
+
+    def _begin(self, at: str) -> None:
+        """Raises OSError."""
+        path = f"{at}/{self._name}"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        _sweep(at)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(path)
+            os.chmod(path, 0o600)
+            listener.listen(128)
+            start_spawner(listener, self._server, self._most)
+
+
+def start_spawner(listener: socket.socket, server: ServerProcess, most: int) -> None:
+    """Start the spawner. It is nobody's child whom anybody would have to wait for. Raises
+    OSError."""
+    folders = [folder for folder in sys.path if folder]
+    start = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.isolation.spawner import main; main()"
+    command = [interpreter(), "-I", "-c", start]
+    command += ["--server", str(server.pid), "--began", str(server.began), "--most", str(most)]
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TZ", "WSGI_WASM_NATIVE")}
+    # The one in between ends at once, and the spawner goes to init.
+    between = [interpreter(), "-I", "-c", "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)", *command]
+    subprocess.run(between, stdin=listener.fileno(), stdout=2, env=kept, start_new_session=True, check=True)
+
+
+def _connection(at: str, name: str) -> socket.socket | None:
+    """To a spawner of this user's or root's; None where none listens. Raises OSError."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        connection.connect(f"{at}/{name}")
+        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid not in (0, os.geteuid()):
+            raise PermissionError(f"user {uid} answers in its place")
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def _directory(directories: Sequence[Path]) -> Iterator[str]:
+    """A short path of the first directory that is ours: addresses of sockets have at most 108
+    bytes. Raises UntrustedFile, OSError for the last one."""
+    for nth, directory in enumerate(directories):
+        try:
+            trusted = TrustedDirectory(directory)
+            if trusted.writable:
+                break
+            raise UntrustedFile(f"{escaped(directory)} is read-only")
+        except UntrustedFile:
+            if nth == len(directories) - 1:
+                raise
+    descriptor = os.open(trusted.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(at: str) -> None:
+    """Remove the sockets of servers that have ended."""
+    for entry in os.scandir(at):
+        pid, _, rest = entry.name.partition("-")
+        if not pid.isdigit() or time.time() - entry.stat(follow_symlinks=False).st_mtime < 60:
+            continue
+        ticks = rest.partition("-")[0]
+        if str(began(int(pid))) != ticks:
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)

@@ -1,0 +1,57 @@
+"""Which server this process belongs to. Its processes share their spawner and its children."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+NAMED = "WSGI_WASM_SERVER"
+"""Environment variable with the process id of gunicorn's master, which hands it on to
+its workers."""
+
+
+class ServerProcess(NamedTuple):
+    """The process that ends last, and when it began, in clock ticks since the machine's start: so
+    no other process is taken for it that gets its number later."""
+
+    pid: int
+    began: int
+
+    @property
+    def name(self) -> str:
+        """For files."""
+        return f"{self.pid}-{self.began}"
+
+
+def began(pid: int) -> int:
+    """When a process began (proc(5), `starttime`); 0 for one that is not there."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def server_process() -> ServerProcess:
+    """gunicorn's master, Apache's parent process; otherwise this process itself."""
+    pid = os.getpid()
+    named = os.environ.get(NAMED, "")
+    if named.isdigit() and began(int(named)):
+        pid = int(named)
+    elif ("mod_wsgi" in sys.modules and hasattr(sys.modules["mod_wsgi"], "process_group")) or _is_gunicorn_worker():
+        pid = os.getppid()
+    return ServerProcess(pid, began(pid))
+
+
+def _is_gunicorn_worker() -> bool:
+    """Whether gunicorn has forked this process: its master has the arbiter's module too, but no
+    worker of its own to name as its parent."""
+    arbiter = sys.modules.get("gunicorn.arbiter")
+    if arbiter is None:
+        return False
+    try:
+        with open(f"/proc/{os.getppid()}/cmdline", "rb") as theirs, open("/proc/self/cmdline", "rb") as ours:
+            return theirs.read() == ours.read()
+    except OSError:
+        return False

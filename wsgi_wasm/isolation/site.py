@@ -1,0 +1,108 @@
+"""The isolated routes of a site: which process each has, and the modules that run there."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from wsgi_wasm.config.model import Config, DirectoryTarget, Route, SpinTarget, all_routes, interpreters_of
+from wsgi_wasm.engine.module import Module
+from wsgi_wasm.engine.modules import ModuleStore, RouteModules
+from wsgi_wasm.gateway.shared import Shared
+from wsgi_wasm.hostapi.outbound import own_forwarder
+from wsgi_wasm.isolation.calls import Numbered, numbered
+from wsgi_wasm.isolation.connections import Connections
+from wsgi_wasm.isolation.guest import Settings
+from wsgi_wasm.isolation.linker import RemoteLinker
+from wsgi_wasm.isolation.rendezvous import Meeting
+from wsgi_wasm.isolation.tenant import IDLE, Tenant, looked_at
+
+HANDLER = "handler"
+
+
+def name_of(route: Route) -> str | None:
+    """The name of a route's process, None where it runs in the server's own."""
+    return route.name if route.isolate is True else route.isolate or None
+
+
+class Isolation:
+    """The tenants of one configuration in this process. Their spawner is met in the cache."""
+
+    def __init__(self, config: Config, shared: Shared) -> None:
+        self._config = config
+        self._shared = shared
+        self._meeting = Meeting(shared.cache / "run", config.engine.processes)
+        self._groups: dict[str, Connections] = {}
+
+    def modules(self, route: Route) -> RouteModules:
+        """The modules of an isolated route."""
+        name = name_of(route)
+        assert name is not None
+        if name == HANDLER:
+            return ModulesByOwner(lambda owner: self._store(route, f"{HANDLER}, files of user {owner}"))
+        return self._store(route, name)
+
+    def _store(self, route: Route, name: str) -> ModuleStore:
+        engine = self._config.engine
+        settings = Settings(route.name, frozenset(engine.features), engine.instances, cache(self._functions))
+        return self._shared.modules.linking(RemoteLinker(self._connections(name, route), settings))
+
+    def _functions(self) -> Sequence[Numbered]:
+        return numbered(self._shared.apis())
+
+    def _connections(self, name: str, route: Route) -> Connections:
+        known = self._groups.get(name)
+        if known is None:
+            group = group_of(name, [one for one in _isolated(self._config) if _shares(one, route)], self._shared.cache)
+            known = self._groups[name] = Connections(group, self._meeting, _listen)
+        return known
+
+
+class ModulesByOwner:
+    """As `RouteModules`: the modules of each owner of files have a process of their own."""
+
+    def __init__(self, of: Callable[[int], ModuleStore]) -> None:
+        self._of = cache(of)
+
+    def module(self, path: Path) -> Module:
+        """As `RouteModules.module`. A file that is not there has no owner, and is not run
+        either."""
+        try:
+            owner = path.stat().st_uid
+        except OSError:
+            owner = os.geteuid()
+        return self._of(owner).module(path)
+
+
+def _isolated(config: Config) -> Iterable[Route]:
+    return (route for route in (*all_routes(config), config.handler) if route.isolate)
+
+
+def _shares(one: Route, other: Route) -> bool:
+    return one is other or name_of(one) == name_of(other)
+
+
+def group_of(name: str, routes: Sequence[Route], directory: Path) -> Tenant:
+    """The group of these routes, with all directories that their guests can be given."""
+    directories: dict[str, bool] = {}
+    for route in routes:
+        for d in (*route.dirs, *(d for one in interpreters_of(route.target).values() for d in one.dirs)):
+            host = os.path.realpath(d.host)
+            directories[host] = directories.get(host, False) or d.writable
+        if isinstance(route.target, DirectoryTarget):
+            directories.setdefault(os.path.realpath(route.target.path), False)
+    return Tenant(
+        name=name,
+        directories=looked_at(directories),
+        cache=os.path.realpath(directory),
+        user=routes[0].user,
+        idle=IDLE,
+        connects=any(route.grants.outbound.hosts or isinstance(route.target, SpinTarget) for route in routes),
+    )
+
+
+def _listen(listener: socket.socket) -> Callable[[], None]:
+    return own_forwarder().listen(listener)

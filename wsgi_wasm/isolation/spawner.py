@@ -1,0 +1,283 @@
+"""The process that makes children: started before anything else is, and by nobody who has threads
+or an engine. It has imported all that a child needs, so that starting one is a fork.
+
+It is one for each server, whose processes ask it over a socket, and ends with that server. A
+request is one packet of JSON:
+
+    {"connect": GROUP}       a connection to the group's child, started where there is none
+    {"ended": PID}           how that child ended
+    {"kill": PID}            end a child that no longer answers
+    {"children": true}       what runs
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wsgi_wasm.isolation.fork import be_child
+from wsgi_wasm.isolation.server import began
+from wsgi_wasm.isolation.tenant import Tenant
+from wsgi_wasm.logs import package_log
+from wsgi_wasm.messages import escaped
+
+log = package_log("isolation")
+
+MAX_REQUEST = 1 << 20  # bytes
+_STEADY = 60.0  # seconds after which the child's next fault counts as its first
+_FIRST_PAUSE, _LAST_PAUSE = 0.2, 30.0  # seconds before a child that failed is started again
+_PATIENCE = 2.0  # seconds that a request waits for a child's end
+_LOG_RATE = 64 << 10  # bytes a second of what a child prints
+
+Reply = Callable[[dict[str, Any], int | None], None]
+
+
+@dataclass(eq=False, slots=True)
+class RunningChild:
+    """A child that runs."""
+
+    group: Tenant
+    pid: int
+    pidfd: int
+    control: socket.socket
+    printed: int  # descriptor of what it prints
+    began: float = field(default_factory=time.monotonic)
+    waiting: list[Reply] = field(default_factory=list)  # for its end
+    quota: float = _LOG_RATE
+    quota_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(slots=True)
+class ChildFault:
+    """That a group's last child failed: how often in a row, and until when none is started."""
+
+    times: int = 0
+    until: float = 0.0
+    how: str = ""
+
+
+class Spawner:
+    """The loop of the process; everything happens on its one thread."""
+
+    def __init__(self, listener: socket.socket, server: int, most: int) -> None:
+        self._listener = listener
+        self._most = most
+        self._children: dict[str, RunningChild] = {}  # by the group's key
+        self._ended: dict[int, str] = {}  # how the last ones ended, by pid
+        self._faults: dict[str, ChildFault] = {}
+        self._held: list[tuple[float, Tenant, Reply]] = []  # until a child has ended
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._server = os.pidfd_open(server)
+        self._selector.register(self._server, selectors.EVENT_READ, self._leave)
+        self._over = False
+
+    def run(self) -> None:
+        """Until the server has ended."""
+        while not self._over:
+            for key, _ in self._selector.select(0.05 if self._held else None):
+                key.data()
+            self._look_at_held()
+        for one in list(self._children.values()):
+            os.kill(one.pid, signal.SIGKILL)
+
+    def _leave(self) -> None:
+        self._over = True
+
+    # --- requests ---
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid not in (0, os.geteuid()):
+            log.warning("user %d is not allowed to ask for processes", uid)
+            connection.close()
+            return
+        connection.settimeout(1.0)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._answer(connection))
+
+    def _answer(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+
+        def reply(answer: dict[str, Any], descriptor: int | None = None) -> None:
+            with contextlib.suppress(OSError):
+                socket.send_fds(connection, [json.dumps(answer).encode()], [] if descriptor is None else [descriptor])
+            connection.close()
+
+        try:
+            request = json.loads(connection.recv(MAX_REQUEST))
+            if "connect" in request:
+                self._connect(Tenant.from_json(request["connect"]), reply)
+            elif "ended" in request or "kill" in request:
+                self._tell_end(int(request.get("ended") or request["kill"]), "kill" in request, reply)
+            else:
+                reply({"children": [self._described(one) for one in self._children.values()]})
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            reply({"error": f"the request makes no sense: {error}", "retry_after": 1})
+
+    def _described(self, one: RunningChild) -> dict[str, Any]:
+        return {"name": one.group.name, "pid": one.pid, "seconds": round(time.monotonic() - one.began, 3)}
+
+    def _connect(self, group: Tenant, reply: Reply, until: float = 0.0) -> None:
+        until = until or time.monotonic() + _PATIENCE
+        one = self._children.get(group.key)
+        if one is None:
+            fault = self._faults.get(group.key)
+            left = fault.until - time.monotonic() if fault is not None else 0.0
+            if fault is not None and left > 0:
+                what = f"the process of {group.name!r} {fault.how}, and is started again in {left:.1f} s"
+                reply({"error": what, "retry_after": max(1, round(left))}, None)
+                return
+            if len(self._children) >= self._most:
+                self._make_room()
+                self._held.append((until, group, reply))
+                return
+            try:
+                one = self._children[group.key] = self._start(group)
+            except OSError as error:
+                reply({"error": f"a process for {group.name!r} cannot be started: {error}", "retry_after": 5}, None)
+                return
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            try:
+                socket.send_fds(one.control, [b"connect"], [theirs.fileno()])
+            except OSError:
+                # It is about to end, and another one will be started.
+                self._held.append((until, group, reply))
+                return
+            reply({"pid": one.pid}, ours.fileno())
+
+    def _make_room(self) -> None:
+        """Ask every child in which nothing runs to end."""
+        for one in self._children.values():
+            with contextlib.suppress(OSError):
+                one.control.send(b"leave")
+
+    def _look_at_held(self) -> None:
+        held, self._held = self._held, []
+        for until, group, reply in held:
+            if time.monotonic() > until:
+                what = f"all {self._most} processes for guests (engine.processes) are in use"
+                reply({"error": what, "retry_after": 5}, None)
+            elif group.key in self._children or len(self._children) < self._most:
+                self._connect(group, reply, until)
+            else:
+                self._held.append((until, group, reply))
+
+    def _tell_end(self, pid: int, kill: bool, reply: Reply) -> None:
+        for one in self._children.values():
+            if one.pid == pid:
+                if kill:
+                    log.error("the process of %r no longer answers, and is ended", one.group.name)
+                    signal.pidfd_send_signal(one.pidfd, signal.SIGKILL)
+                one.waiting.append(reply)
+                return
+        reply({"ended": self._ended.get(pid, "has ended")}, None)
+
+    # --- children ---
+
+    def _start(self, group: Tenant) -> RunningChild:
+        """Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        read, write = os.pipe2(os.O_CLOEXEC)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            be_child(group, theirs, write)
+        theirs.close()
+        os.close(write)
+        os.set_blocking(read, False)
+        ours.setblocking(False)
+        one = RunningChild(group, pid, os.pidfd_open(pid), ours, read)
+        self._selector.register(one.pidfd, selectors.EVENT_READ, lambda: self._reap(one))
+        self._selector.register(read, selectors.EVENT_READ, lambda: self._print(one))
+        return one
+
+    def _reap(self, one: RunningChild) -> None:
+        _, status = os.waitpid(one.pid, 0)
+        self._print(one)
+        for descriptor in (one.pidfd, one.printed):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(descriptor)
+            os.close(descriptor)
+        one.control.close()
+        if self._children.get(one.group.key) is one:
+            del self._children[one.group.key]
+        how = self._judged(one, status)
+        self._ended[one.pid] = how
+        while len(self._ended) > 1000:
+            del self._ended[next(iter(self._ended))]
+        for reply in one.waiting:
+            reply({"ended": how}, None)
+
+    def _judged(self, one: RunningChild, status: int) -> str:
+        """How a child ended, in words; of a failure, when the next one may start."""
+        key, now = one.group.key, time.monotonic()
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            self._faults.pop(key, None)
+            return "idle"
+        how = f"ended with status {os.waitstatus_to_exitcode(status)}"
+        if os.WIFSIGNALED(status):
+            how = f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
+        fault = self._faults.setdefault(key, ChildFault())
+        fault.times = 1 if now - one.began > _STEADY else fault.times + 1
+        fault.until = now + min(_LAST_PAUSE, _FIRST_PAUSE * 2 ** (fault.times - 1))
+        fault.how = how
+        log.error("the process of %r %s, after %.1f s", one.group.name, how, now - one.began)
+        while len(self._faults) > 10_000:
+            del self._faults[next(iter(self._faults))]
+        return how
+
+    def _print(self, one: RunningChild) -> None:
+        """Pass on what a child has printed, as far as its quota goes: it may be a guest's."""
+        try:
+            data = os.read(one.printed, 65536)
+        except BlockingIOError:
+            return
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(one.printed)
+            return
+        now = time.monotonic()
+        one.quota = min(_LOG_RATE, one.quota + (now - one.quota_at) * _LOG_RATE)
+        one.quota_at = now
+        for line in data.splitlines():
+            one.quota -= len(line) + 1
+            if one.quota > 0:
+                log.warning("%r: %s", one.group.name, escaped(os.fsdecode(line)))
+
+
+def main() -> None:
+    """`python -m wsgi_wasm.isolation.spawner`, with the listening socket as standard input."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", type=int, required=True)
+    parser.add_argument("--began", type=int, required=True)
+    parser.add_argument("--most", type=int, required=True)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)  # it ends with its server, which these are for
+    listener = socket.socket(fileno=os.dup(0))
+    spawner = Spawner(listener, options.server, options.most)
+    if began(options.server) == options.began:
+        spawner.run()
+
+
+if __name__ == "__main__":
+    main()
