@@ -25,6 +25,7 @@ os.environ.setdefault("WSGI_WASM_CACHE", str(PROJECT / "build" / "cache"))
 
 from guests.build import component  # noqa: E402
 from wsgi_wasm import Gateway, create_app  # noqa: E402
+from wsgi_wasm.files.host_file import HostFile  # noqa: E402
 
 EXAMPLES = PROJECT / "examples"
 GUESTS = PROJECT / "benchmarks" / "guests"
@@ -195,7 +196,7 @@ def loading(requests: int) -> Iterator[tuple[str, str, str]]:
     cc.component_deserialize_file = timed
     try:
         for _ in range(10):
-            assert store.from_cache(store.source(module)) is not None
+            assert store.from_cache(store.source(HostFile(module))) is not None
     finally:
         cc.component_deserialize_file = original
     size = max(path.stat().st_size for path in Path(os.environ["WSGI_WASM_CACHE"]).glob("*.cwasm")) / 2**20

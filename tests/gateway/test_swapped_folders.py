@@ -184,3 +184,44 @@ def test_a_sidecars_folder_is_swapped_all_the_time(tree: Path, worker: Client) -
             answer = worker.get(WORKER)
             answers.add((answer.status_code, answer.text if answer.status_code == 200 else ""))
     assert answers <= {(200, "granted"), (503, "")}
+
+
+# Modules ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("interface", ["auto", "wws"])
+def test_the_folder_of_a_script_is_swapped_all_the_time(
+    make_client: SiteMaker, tree: Path, interface: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is another file run in its place, nor does it become what is known of this one."""
+    monkeypatch.setattr("wsgi_wasm.engine.module.RECHECK", 0.0)
+    own, foreign = ("args", "env") if interface == "auto" else ("reads", "worker")
+    for folder, name in (("cgi/sub", own), (f"{SECRET}/sub", foreign)):
+        (tree / folder).mkdir(parents=True)
+        shutil.copyfile(guest(name), tree / folder / "x.wasm")
+    client = make_client({"/": {"directory": str(tree / "cgi"), "interface": interface, "queue_timeout": "60s"}})
+    path = "/sub/x.wasm" if interface == "auto" else "/sub/x"
+    quiet = client.get(path)
+    assert quiet.status_code == 200
+    answers = set()
+    with swapping(tree / "cgi/sub", tree / SECRET / "sub"):
+        for _ in range(100):
+            answer = client.get(path)
+            answers.add((answer.status_code, answer.data if answer.status_code == 200 else b""))
+    assert answers <= {(200, quiet.data), (404, b""), (503, b"")}
+
+
+def test_a_modules_folder_is_swapped(make_client: SiteMaker, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgi_wasm.engine.module.RECHECK", 0.0)
+    for folder, name in (("cgi/sub", "args"), (SECRET, "env")):
+        (tree / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(guest(name), tree / folder / "x.wasm")
+    client = make_client({"/": {"directory": str(tree / "cgi"), "queue_timeout": "60s"}})
+    quiet = client.get("/sub/x.wasm").text
+    assert "[" in quiet
+    swap(tree / "cgi/sub", tree / SECRET)
+    assert client.get("/sub/x.wasm").status_code == 404
+    (tree / "cgi/sub").unlink()
+    (tree / "cgi/aside").rename(tree / "cgi/sub")
+    assert client.get("/sub/x.wasm").text == quiet

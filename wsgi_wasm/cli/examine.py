@@ -21,6 +21,7 @@ from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.hostapi import APIS, warnings
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
@@ -82,12 +83,12 @@ class Modules:
 
     def plugs(self, path: Path) -> dict[str, str]:
         """What is plugged into a component, by import."""
-        return {name: str(source.path) for name, source in self._store.source(path).plugs}
+        return {name: str(source.path) for name, source in self._store.source(HostFile(path)).plugs}
 
     def _load(self, path: Path) -> Linked | str | None:
         try:
             if not self._compiling:
-                return self._store.from_cache(self._store.source(path))
+                return self._store.from_cache(self._store.source(HostFile(path)))
             with self._progress.compiling(str(path)):
                 return self._store.module(path).load_now(self._progress.waiting)
         except OSError as error:

@@ -20,6 +20,7 @@ from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.linking import check_facts
 from wsgi_wasm.engine.module import Waiting
 from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.spin import load_application
 
@@ -61,7 +62,7 @@ def modules_of_site(config: Config) -> list[Path]:
 
 def sources_of_site(config: Config) -> list[ModuleSource]:
     """What each of them is made of."""
-    return [ModuleSource.of(path, config.compose) for path in modules_of_site(config)]
+    return [ModuleSource.of(HostFile(path), config.compose) for path in modules_of_site(config)]
 
 
 def prepare(

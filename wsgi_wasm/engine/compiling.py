@@ -35,6 +35,7 @@ from wsgi_wasm.engine.code.source import ModuleSource, read_module
 from wsgi_wasm.engine.linking import check_facts
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
 from wsgi_wasm.errors import CacheError, ModuleError, WsgiWasmError
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.messages import reason
 
 _PR_SET_PDEATHSIG = 1
@@ -50,12 +51,12 @@ class Compiled:
     facts: Facts
 
 
-def compile_source(source: ModuleSource, features: frozenset[str], read: Callable[[Path], bytes]) -> Compiled:
+def compile_source(source: ModuleSource, features: frozenset[str], read: Callable[[HostFile], bytes]) -> Compiled:
     """Compile in this process what `read` gives of a source's files. Raises ModuleError with
     Wasmtime's words; OSError."""
 
-    def binary_of(path: Path) -> bytes:
-        return wat_to_wasm(read(path)) if path.suffix == ".wat" else read(path)
+    def binary_of(file: HostFile) -> bytes:
+        return wat_to_wasm(read(file)) if file.path.suffix == ".wat" else read(file)
 
     binary = source.binary(binary_of)
     # Here, because a site without components need not load it.
@@ -112,9 +113,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("source", type=Path)
+    parser.add_argument("source", type=json.loads)
     parser.add_argument("--features", default="")
-    parser.add_argument("--plugs", type=json.loads, default=[])
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--cpu", type=int, default=resource.RLIM_INFINITY, help="seconds")
     parser.add_argument("--address-space", type=int, default=resource.RLIM_INFINITY, help="bytes")
@@ -159,18 +159,18 @@ def _limit(options: argparse.Namespace) -> None:
 
 
 def _compiled(options: argparse.Namespace) -> tuple[dict[str, Any], bytes]:
-    source = ModuleSource.from_json(options.source, options.plugs)
+    source = ModuleSource.from_json(options.source)
     features = frozenset(filter(None, options.features.split(",")))
     read = functools.cache(read_module)  # what is compiled must be what the digest is of
     compiled = compile_source(source, features, read)
-    digest = source.digest(lambda path: hashlib.sha256(read(path)).hexdigest())
+    digest = source.digest(lambda file: hashlib.sha256(read(file)).hexdigest())
     stored, uncached = False, ""
     if options.cache is not None:
         try:
             cache = Cache(options.cache)
             artefact = cache.artefact(digest, features)
             cache.find(artefact)  # what is there and not ours stays there
-            cache.store(artefact, compiled.code, compiled.facts, str(options.source))
+            cache.store(artefact, compiled.code, compiled.facts, str(source.path))
             stored = True
         except CacheError as error:
             uncached = str(error)

@@ -151,7 +151,7 @@ class Module:
         self._compiled.clear()
         try:
             # Programs of strangers may lie in one route: of the drop-in handler for one.
-            turn = f"{owner} {self.path.stat().st_uid}"
+            turn = f"{owner} {self.source.file.stat().st_uid}"
             budget = replace(self._store.budget, owner=turn)
             self._store.turns.add(turn, lambda: self._compile(digest, budget))
         except (OSError, RuntimeError) as error:

@@ -24,6 +24,7 @@ from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.linking import Artefact, Linker, Refused
 from wsgi_wasm.engine.module import Module, Waiting
 from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped
 
@@ -75,20 +76,22 @@ class ModuleStore:
         self._said: set[str] = set()
         self.cache: Cache | None = None
         self._try_cache_at = 0.0  # monotonic clock, seconds
-        self._modules: OrderedDict[Path, Module] = OrderedDict()
+        self._modules: OrderedDict[HostFile, Module] = OrderedDict()
         self._changing = threading.Lock()
         self._opened_cache()
 
-    def module(self, path: Path) -> Module:
-        """The entry of a path; loading it is left to `Module.get`."""
+    def module(self, file: Path | HostFile) -> Module:
+        """The entry of a file, of a path as the administrator names it; loading it is left to
+        `Module.get`."""
+        file = file if isinstance(file, HostFile) else HostFile(file)
         with self._changing:
-            module, source = self._modules.get(path), self.source(path)
+            module, source = self._modules.get(file), self.source(file)
             if module is None or module.source != source:
-                module = self._modules[path] = Module(self, source)
+                module = self._modules[file] = Module(self, source)
                 if len(self._modules) > KEPT:
                     self._modules.popitem(last=False)
             else:
-                self._modules.move_to_end(path)
+                self._modules.move_to_end(file)
         return module
 
     def linking(self, linker: Links) -> ModuleStore:
@@ -105,9 +108,9 @@ class ModuleStore:
         what they are."""
         self._compositions = compositions
 
-    def source(self, path: Path) -> ModuleSource:
-        """What the module of a path is made of."""
-        return ModuleSource.of(path, self._compositions)
+    def source(self, file: HostFile) -> ModuleSource:
+        """What the module of a file is made of."""
+        return ModuleSource.of(file, self._compositions)
 
     def digest(self, source: ModuleSource) -> str:
         """Of what a module is made of. Raises OSError, ModuleError for a file that is too large."""

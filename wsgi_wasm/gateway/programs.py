@@ -16,6 +16,7 @@ from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import NotFound
 from wsgi_wasm.files.beneath import Folder
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
@@ -75,13 +76,13 @@ class Programs:
 
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """As `ProgramFinder.dropped_in`."""
-        program = self._remembered(file, "", lambda: self._direct(file, file.name))
+        program = self._remembered(file, "", lambda: self._direct(HostFile(file, by_owner=True), file.name))
         return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
 
     def _finder(self) -> Callable[[Request], ProgramMatch]:
         match self._route.target:
             case ModuleTarget(path=path):
-                program = self._direct(path, path.name)
+                program = self._direct(HostFile(path), path.name)
                 return lambda request: ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
             case DirectoryTarget() as target:
                 scripts = replace(target, path=Path(os.path.realpath(target.path)))
@@ -94,14 +95,16 @@ class Programs:
         script = find_script(scripts.path, request.path_info, scripts.index, suffixes)
         interpreter = scripts.interpreters.get(script.file.suffix)
         if interpreter is None:
-            program = self._remembered(script.file, "", lambda: self._direct(script.file, script.name))
+            program = self._remembered(
+                script.file, "", lambda: self._direct(HostFile(script.file, scripts.path), script.name)
+            )
         else:
             program = self._remembered(
                 script.file, script.name, lambda: self._interpreted(interpreter, scripts.path, script.name)
             )
         return ProgramMatch(program, request.script_name + script.wsgi_name, script.path_info, script.name)
 
-    def _direct(self, file: Path, name: str) -> Program:
+    def _direct(self, file: HostFile, name: str) -> Program:
         route = self._route
         settings = ProgramSettings(name, route.args, route.dirs, self._protocols)
         return Program(self._modules.module(file), route, settings, self.bindings)

@@ -19,6 +19,7 @@ from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import ModuleError, NotFound
 from wsgi_wasm.files.beneath import Folder, Outside, is_file_beneath, read_beneath
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.files.stamp import identity, stamp
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings
 from wsgi_wasm.gateway.programs import Programs, of_script
@@ -46,7 +47,7 @@ class _Place(NamedTuple):
 
     root: Path
     file: Path
-    module: Path
+    module: HostFile
     script: str
 
 
@@ -80,7 +81,7 @@ class Workers:
             return self._in_project(request, self._project)
         if isinstance(self._route.target, ModuleTarget) and self._beside is not None:
             file = self._route.target.path
-            return self._alone(request, self._beside / file.name, file)
+            return self._alone(request, self._beside / file.name, HostFile(file))
         return self._programs.find(request)
 
     def _in_project(self, request: Request, project: Project) -> ProgramMatch:
@@ -89,7 +90,7 @@ class Workers:
         if found is None:
             raise NotFound(f"no worker for {quote(path, 200)}")
         file = project.directory / found.file
-        program = self._worker(_Place(project.directory, file, file, f"/{found.file}"))
+        program = self._worker(_Place(project.directory, file, HostFile(file, project.directory), f"/{found.file}"))
         name = os.fsencode(path.rstrip("/")).decode("latin-1")
         return ProgramMatch(program, request.script_name + name, "", None, found.params)
 
@@ -97,9 +98,9 @@ class Workers:
         """As `ProgramFinder.dropped_in`."""
         # Its owner may move the folder at any time: file and sidecar are those of one folder.
         real = _real_folder(file) / file.name
-        return self._alone(request, real, real)
+        return self._alone(request, real, HostFile(real, real.parent, by_owner=True))
 
-    def _alone(self, request: Request, file: Path, module: Path) -> ProgramMatch:
+    def _alone(self, request: Request, file: Path, module: HostFile) -> ProgramMatch:
         """A worker that is no part of a project."""
         program = self._worker(_Place(file.parent, file, module, ""))
         return ProgramMatch(program, request.script_name, request.path_info, None)
@@ -126,7 +127,7 @@ class Workers:
         arguments, env = list(route.args), {**sidecar.variables, **route.env}
         if project is not None and (interpreter := project.interpreters.get(file.suffix)) is not None:
             arguments, dirs = of_script(interpreter, project.directory, script, dirs)
-            env, module = {**env, **interpreter.env}, interpreter.module
+            env, module = {**env, **interpreter.env}, HostFile(interpreter.module)
         protocols = self._make_protocols(env, sidecar.namespace or "default")
         settings = ProgramSettings(script or file.name, arguments, dirs, protocols)
         return _Known(Program(self._modules.module(module), route, settings, self._programs.bindings), current)

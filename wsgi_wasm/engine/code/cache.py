@@ -27,9 +27,10 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.code.adapter import adapter_digest
 from wsgi_wasm.engine.code.budget import CompileBudget
 from wsgi_wasm.engine.code.failures import Failure
-from wsgi_wasm.engine.code.source import ModuleSource, digest_of, is_settled
+from wsgi_wasm.engine.code.source import ModuleSource, is_settled, open_module
 from wsgi_wasm.errors import CacheError, UntrustedFile
 from wsgi_wasm.files.directory import TrustedDirectory
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.stamp import identity
 from wsgi_wasm.files.trust import check_file, check_in_place, check_owner
@@ -90,18 +91,21 @@ class Cache(TrustedDirectory):
         """
         return source.digest(self._digest_of)
 
-    def _digest_of(self, source: Path) -> str:
-        info = source.stat()
-        note = self.directory / f"{identity(info)}.source"
+    def _digest_of(self, file: HostFile) -> str:
+        note = self.directory / f"{identity(file.stat())}.source"
         with contextlib.suppress(OSError, UntrustedFile, ValueError):
             known = self.read(note).decode("ascii").strip()
             if _SHA256.fullmatch(known):
                 _touch(note)
                 return known
-        digest = digest_of(source)
+        with open_module(file) as opened:
+            # Of what is read, which may be another file by now.
+            info = os.fstat(opened.fileno())
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            unchanged = identity(os.fstat(opened.fileno())) == identity(info)
         # A file that has just changed may change again and still look the same.
-        if is_settled(info):
-            self.write(note, digest.encode())
+        if unchanged and is_settled(info):
+            self.write(self.directory / f"{identity(info)}.source", digest.encode())
         return digest
 
     # --- artefacts ---

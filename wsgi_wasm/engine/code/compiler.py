@@ -121,11 +121,9 @@ def _command(
 ) -> list[str]:
     folders = [folder for folder in sys.path if folder]
     entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
-    command = [_python(), "-I", "-c", entry, str(source.path), "--features", ",".join(sorted(features))]
+    command = [_python(), "-I", "-c", entry, json.dumps(source.to_json()), "--features", ",".join(sorted(features))]
     command += ["--cpu", str(budget.cpu_seconds), "--address-space", str(budget.address_space)]
     command += ["--nice", str(budget.nice)]
-    if source.plugs:
-        command += ["--plugs", json.dumps(source.to_json())]
     if cache_directory is not None:
         command += ["--cache", str(cache_directory)]
     return command

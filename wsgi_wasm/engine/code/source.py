@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import os
-import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.files.stamp import identity
 from wsgi_wasm.messages import escaped
 
@@ -32,34 +31,42 @@ class ModuleSource:
 
     path: Path
     plugs: tuple[tuple[str, ModuleSource], ...] = ()
+    root: Path | None = None  # as of HostFile
+    by_owner: bool = False
 
     @classmethod
-    def of(cls, path: Path, compositions: Compositions) -> Self:
+    def of(cls, file: HostFile, compositions: Compositions) -> Self:
         """The source of a module. The compositions must not go round."""
-        plugs = compositions.get(path, {})
-        return cls(path, tuple((name, cls.of(plugged, compositions)) for name, plugged in plugs.items()))
+        plugs = compositions.get(file.path, {})
+        parts = tuple((name, cls.of(HostFile(plugged), compositions)) for name, plugged in plugs.items())
+        return cls(file.path, parts, file.root, file.by_owner)
+
+    @property
+    def file(self) -> HostFile:
+        """The module's own file."""
+        return HostFile(self.path, self.root, self.by_owner)
 
     def identity(self) -> str:
         """Changes when one of the files does. Raises OSError."""
-        return " ".join([identity(self.path.stat()), *(source.identity() for _, source in self.plugs)])
+        return " ".join([identity(self.file.stat()), *(source.identity() for _, source in self.plugs)])
 
     def is_settled(self) -> bool:
         """Whether all files changed long enough ago that another change would
         show. Raises OSError."""
-        return is_settled(self.path.stat()) and all(source.is_settled() for _, source in self.plugs)
+        return is_settled(self.file.stat()) and all(source.is_settled() for _, source in self.plugs)
 
-    def digest(self, of_file: Callable[[Path], str]) -> str:
+    def digest(self, of_file: Callable[[HostFile], str]) -> str:
         """Of everything that the module is made of, from the digests of files."""
-        own = of_file(self.path)
+        own = of_file(self.file)
         if not self.plugs:
             return own
         parts = [own, *(part for name, source in self.plugs for part in (name, source.digest(of_file)))]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    def binary(self, read: Callable[[Path], bytes]) -> bytes:
+    def binary(self, read: Callable[[HostFile], bytes]) -> bytes:
         """The module in binary form, composed. `read` gives a file in binary
         form. Raises ModuleError."""
-        own = read(self.path)
+        own = read(self.file)
         if not self.plugs:
             return own
         # Only a process that compiles takes components apart.
@@ -73,13 +80,16 @@ class ModuleSource:
         return plug(own, plugs)
 
     def to_json(self) -> list[Any]:
-        """The plugs, for another process."""
-        return [[name, str(source.path), source.to_json()] for name, source in self.plugs]
+        """All of it, for another process."""
+        root = None if self.root is None else str(self.root)
+        return [str(self.path), root, self.by_owner, [[name, source.to_json()] for name, source in self.plugs]]
 
     @classmethod
-    def from_json(cls, path: Path, plugs: list[Any]) -> Self:
+    def from_json(cls, value: list[Any]) -> Self:
         """The reverse."""
-        return cls(path, tuple((name, cls.from_json(Path(file), inner)) for name, file, inner in plugs))
+        path, root, by_owner, plugs = value
+        parts = tuple((name, cls.from_json(inner)) for name, inner in plugs)
+        return cls(Path(path), parts, None if root is None else Path(root), by_owner)
 
 
 def is_settled(info: os.stat_result) -> bool:
@@ -87,15 +97,12 @@ def is_settled(info: os.stat_result) -> bool:
     return not 0 <= time.time() - info.st_ctime < SETTLED
 
 
-def open_module(path: Path) -> io.BufferedReader:
+def open_module(file: HostFile) -> io.BufferedReader:
     """A module's file, to be read. Raises OSError, also for what is no regular file and might keep
     us waiting; ModuleError for one that is too large."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = file.open()
     try:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise OSError(errno.EINVAL, "Is not a regular file", str(path))
-        if info.st_size > MAX_MODULE:
+        if os.fstat(descriptor).st_size > MAX_MODULE:
             raise ModuleError(f"is larger than {MAX_MODULE >> 20} MiB")
         return open(descriptor, "rb")
     except BaseException:
@@ -103,16 +110,16 @@ def open_module(path: Path) -> io.BufferedReader:
         raise
 
 
-def digest_of(path: Path) -> str:
+def digest_of(file: HostFile) -> str:
     """SHA-256 of a module's file. Raises as `open_module`."""
-    with open_module(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open_module(file) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def read_module(path: Path) -> bytes:
+def read_module(file: HostFile) -> bytes:
     """The content of a module's file. Raises as `open_module`."""
-    with open_module(path) as file:
-        data = file.read(MAX_MODULE + 1)
+    with open_module(file) as opened:
+        data = opened.read(MAX_MODULE + 1)
     if len(data) > MAX_MODULE:
         raise ModuleError(f"is larger than {MAX_MODULE >> 20} MiB")
     return data
