@@ -41,8 +41,9 @@ _MOST_SAID = 100  # different warnings of one kind in the life of a process
 class RouteModules(Protocol):
     """Where a route's modules come from."""
 
-    def module(self, path: Path) -> Module:
-        """The entry of a path; loading it is left to `Module.get`."""
+    def module(self, file: Path | HostFile) -> Module:
+        """The entry of a file, of a path as the administrator names it; loading it is left to
+        `Module.get`."""
 
 
 class Links(Protocol):
@@ -81,8 +82,7 @@ class ModuleStore:
         self._opened_cache()
 
     def module(self, file: Path | HostFile) -> Module:
-        """The entry of a file, of a path as the administrator names it; loading it is left to
-        `Module.get`."""
+        """As `RouteModules.module`."""
         file = file if isinstance(file, HostFile) else HostFile(file)
         with self._changing:
             module, source = self._modules.get(file), self.source(file)

@@ -83,7 +83,10 @@ class Connections:
         with self._changing:
             directories = {one.path: one.writable for one in self.group.directories}
             for preopen in preopens:
-                host = os.path.realpath(preopen.folder.path)
+                try:
+                    host = str(preopen.folder.real())
+                except OSError:
+                    continue  # it is not what was granted, and each run says so
                 directories[host] = directories.get(host, False) or preopen.writable
             found = looked_at(directories)
             if found != self.group.directories:

@@ -11,6 +11,7 @@ from pathlib import Path
 from wsgi_wasm.config.model import Config, DirectoryTarget, Route, SpinTarget, all_routes, interpreters_of
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import ModuleStore, RouteModules
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.gateway.shared import Shared
 from wsgi_wasm.hostapi.outbound import own_forwarder
 from wsgi_wasm.isolation.calls import Numbered, numbered
@@ -67,14 +68,14 @@ class ModulesByOwner:
     def __init__(self, of: Callable[[int], ModuleStore]) -> None:
         self._of = cache(of)
 
-    def module(self, path: Path) -> Module:
+    def module(self, file: Path | HostFile) -> Module:
         """As `RouteModules.module`. A file that is not there has no owner, and is not run
         either."""
         try:
-            owner = path.stat().st_uid
+            owner = file.stat().st_uid
         except OSError:
             owner = os.geteuid()
-        return self._of(owner).module(path)
+        return self._of(owner).module(file)
 
 
 def _isolated(config: Config) -> Iterable[Route]:
@@ -90,7 +91,7 @@ def group_of(name: str, routes: Sequence[Route], directory: Path) -> Tenant:
     directories: dict[str, bool] = {}
     for route in routes:
         for d in (*route.dirs, *(d for one in interpreters_of(route.target).values() for d in one.dirs)):
-            host = os.path.realpath(d.host)
+            host = str(d.folder.root)
             directories[host] = directories.get(host, False) or d.writable
         if isinstance(route.target, DirectoryTarget):
             directories.setdefault(os.path.realpath(route.target.path), False)
