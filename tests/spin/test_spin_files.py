@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from wsgi_wasm.spin import snapshots
 from wsgi_wasm.spin.files import select
 from wsgi_wasm.spin.globs import compiled
 from wsgi_wasm.spin.model import Component, Mount
@@ -204,3 +205,30 @@ def test_a_link_put_there_in_between_is_not_followed(app: Path, tmp_path: Path) 
     with pytest.raises(OSError, match="symbolic link"):
         snapshot({"a.txt": app / "a.txt"}, tmp_path / "cache")
     assert list((tmp_path / "cache" / "files").iterdir()) == []
+
+
+def test_a_copy_is_of_what_its_seal_says(app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who swaps files while they are copied can neither be given another's copy nor leave his own in its place."""
+    cache = tmp_path / "cache"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.txt").write_text("another's")
+    foreign = snapshot({"a.txt": other / "a.txt"}, cache).path
+    copy_file = snapshots._copy_file
+    swaps = iter(range(3))
+
+    def swapped(path: Path, copy: Path) -> os.stat_result:
+        if next(swaps, None) is not None:
+            (app / "new").write_text("newer")
+            (app / "new").rename(app / "a.txt")
+        return copy_file(path, copy)
+
+    monkeypatch.setattr(snapshots, "_copy_file", swapped)
+    place = snapshot({"a.txt": app / "a.txt"}, cache).path
+    assert (place / "a.txt").read_text() == "newer"
+    assert (foreign / "a.txt").read_text() == "another's"
+    assert len(list((cache / "files").iterdir())) == 2
+    (app / "a.txt").unlink()
+    (app / "a.txt").symlink_to(other / "a.txt")
+    with pytest.raises(OSError, match="symbolic link"):
+        snapshot({"a.txt": app / "a.txt"}, cache)

@@ -19,7 +19,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wsgi_wasm.engine.code.cache import DAY, UNUSED
@@ -53,13 +53,14 @@ def snapshot(files: Files, cache_directory: Path) -> Snapshot:
     It lies in the cache. Where the cache cannot be used it is a temporary directory of this
     process. Raises OSError.
     """
-    seal = _seal(files)
     try:
         home = snapshots_home(TrustedDirectory(cache_directory))
     except UntrustedFile:
-        return Snapshot(_temporary(files, seal))
-    directory = home.directory / seal
-    for _ in range(10):  # somebody may remove it between two lines here, once or twice
+        return Snapshot(_temporary(files, _seal(files)))
+    # Somebody may remove it, or change a file, between two lines here, once or twice.
+    for _ in range(10):
+        seal = _seal(files)
+        directory = home.directory / seal
         existing = _existing(directory)
         if existing is not None:
             return existing
@@ -69,7 +70,7 @@ def snapshot(files: Files, cache_directory: Path) -> Snapshot:
         if made is not None:
             prune(home, time.time() - UNUSED)
             return made
-    raise OSError(0, f"{escaped(directory)} is removed repeatedly by another process")
+    raise OSError(0, f"{escaped(home.directory)}: other processes change the files, or remove their copies, repeatedly")
 
 
 def snapshots_home(cache: TrustedDirectory) -> TrustedDirectory:
@@ -95,16 +96,16 @@ def _existing(directory: Path) -> Snapshot | None:
 
 
 def _made(files: Files, directory: Path) -> Snapshot | None:
-    """A new copy with a lock on it, None where another process was faster."""
+    """A new copy with a lock on it, None where another process was faster or has changed a file."""
     fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     lock = use_directory(fresh)
     try:
-        _copy(files, fresh, directory.parent.stat().st_mode)
+        _copy(files, fresh, directory.parent.stat().st_mode, directory.name)
         fresh.rename(directory)
     except OSError as error:
         os.close(lock)
         shutil.rmtree(fresh, ignore_errors=True)
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.EAGAIN):
             raise
         return None
     return Snapshot(directory, lock)
@@ -167,28 +168,45 @@ def _temporary(files: Files, seal: str) -> Path:
     if seal not in _temporaries:
         directory = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
-        _copy(files, directory, 0o700)
+        _copy(files, directory, 0o700, seal)
         _temporaries[seal] = directory
     return _temporaries[seal]
 
 
 def _seal(files: Files) -> str:
     """Changes when a file does: with its path, its inode, its size or its times."""
+    return _seal_of({name: _status(path) for name, path in files.items()})
+
+
+def _status(path: Path) -> os.stat_result:
+    """Of the file itself: a link in its place would give this copy the seal of somebody else's."""
+    descriptor = open_real(path, os.O_PATH)
+    try:
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _seal_of(found: Mapping[str, os.stat_result]) -> str:
     digest = hashlib.sha256()
-    for name, path in sorted(files.items()):
-        digest.update(f"{name}\0{identity(path.stat())}\n".encode("utf-8", "surrogateescape"))
+    for name, info in sorted(found.items()):
+        digest.update(f"{name}\0{identity(info)}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
 
 
-def _copy(files: Files, target: Path, mode: int) -> None:
+def _copy(files: Files, target: Path, mode: int, seal: str) -> None:
     """`mode` is that of the directory above: who may look in there may read the copies, whatever
-    the umask says."""
+    the umask says. Raises OSError, also where they are not what the seal is of: then they would be
+    given to whoever has that."""
+    found = {}
     for name, path in files.items():
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        info = _copy_file(path, copy)
+        found[name] = info = _copy_file(path, copy)
         copy.chmod(0o600 | mode & 0o044)
         os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+    if _seal_of(found) != seal:
+        raise OSError(errno.EAGAIN, f"files changed while they were copied, such as {escaped(min(files.values()))}")
     for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
         folder.chmod(0o700 | mode & 0o055)
 
@@ -204,6 +222,6 @@ def _copy_file(path: Path, copy: Path) -> os.stat_result:
             raise OSError(0, f"{escaped(path)} is no longer a regular file")
         with open(descriptor, "rb", closefd=False) as source, copy.open("xb") as output:
             shutil.copyfileobj(source, output, 1 << 20)
+        return os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    return info
