@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from shape import PACKAGE, Source, read
 from wsgi_wasm.cli import terminal
 from wsgi_wasm.errors import MOST_TEXT, BuildError, ConfigError, Problem, WsgiWasmError, text_lines
+from wsgi_wasm.hostapi.log import guest_log, log
 from wsgi_wasm.logs import MOST_LOGGED, package_log
 from wsgi_wasm.messages import MOST_LINES, printable, printable_lines
 
@@ -113,7 +114,7 @@ class Words(Exception):
 
 
 def test_records_are_one_line(records: io.StringIO) -> None:
-    log = package_log("gateway")
+    own = package_log("gateway")
     for message, *values in (
         (HOSTILE,),
         ("%s and %r and %d", HOSTILE, HOSTILE, 1),
@@ -123,11 +124,20 @@ def test_records_are_one_line(records: io.StringIO) -> None:
         ("%s", "x" * 1_000_000),
     ):
         records.seek(records.truncate(0))
-        log.warning(message, *values)
+        own.warning(message, *values)
         (line,) = records.getvalue().splitlines()
         check_line(line, tabs=True)
         assert line.startswith("LOG wsgi_wasm.gateway ")
         assert len(line) < MOST_LOGGED + 100
+
+
+def test_words_of_servers_and_libraries(records: io.StringIO) -> None:
+    """As host APIs log them: of Redis, PostgreSQL and SQLite, with statements of a guest."""
+    for write in (log.warning, guest_log.warning):
+        records.seek(records.truncate(0))
+        write("key-value store %r: %s: %s", HOSTILE, "ServerError", Words(HOSTILE))
+        (line,) = records.getvalue().splitlines()
+        check_line(line)
 
 
 def test_tracebacks_cannot_look_like_records(records: io.StringIO) -> None:
@@ -156,9 +166,9 @@ def test_tracebacks_cannot_look_like_records(records: io.StringIO) -> None:
 
 def test_records_without_anything_hostile_keep_their_parts() -> None:
     """Handlers that group records go by the message before its values are put in."""
-    log = package_log("guest")
-    record = log.makeRecord(log.name, logging.WARNING, "x.py", 1, "%s [%s] %s", ("/a", "id", "text"), None)
-    assert log.filter(record)
+    own = package_log("guest")
+    record = own.makeRecord(own.name, logging.WARNING, "x.py", 1, "%s [%s] %s", ("/a", "id", "text"), None)
+    assert own.filter(record)
     assert (record.msg, record.args) == ("%s [%s] %s", ("/a", "id", "text"))
 
 
@@ -213,6 +223,7 @@ PRINTS = {
     "wsgi_wasm.cli.commands.import_": "YAML for a file, which `yaml_text` escapes",
     "wsgi_wasm.config.__main__": "the reference, of nothing foreign",
     "wsgi_wasm.engine.code.compiler": "the compiler's child, which the parent reads",
+    "wsgi_wasm.isolation.fork": "a child's last words, which the spawner reads and escapes",
     "wsgi_wasm.toolchain.adapter": "for developers, of their own files",
 }
 
