@@ -1,8 +1,11 @@
 # Nothing is built here: each line is the command that it stands for.
-.PHONY: bench lint run test
+.PHONY: bench fuzz lint run test
 
 bench: ## measures; installs what it needs (Debian), about 20 minutes. make bench ARGS=--quick
 	python3 -m benchmarks $(ARGS)
+
+fuzz: ## feeds every parser with changed inputs; installs what it needs (Debian). make fuzz TIME=1h ARGS=head
+	python3 -m tests.fuzz $(if $(TIME),--time $(TIME)) $(ARGS)
 
 lint:
 	.venv-test/bin/ruff check . && .venv-test/bin/ruff format --check . && .venv-test/bin/mypy

@@ -23,7 +23,7 @@ from cargo import with_sources, without_sources  # noqa: E402
 from componentize import pinned, python_environment  # noqa: E402
 
 PYTHON = sorted(path.stem for path in PINS.glob("*.in"))
-INSTALLED_ELSEWHERE = {"test", "benchmarks", "rust"}
+INSTALLED_ELSEWHERE = {"test", "benchmarks", "fuzz", "rust"}
 
 
 def named(requirements: tuple[str, ...]) -> dict[str, str]:
@@ -61,7 +61,9 @@ def of_the_package(extra: str) -> set[str]:
     return set(re.findall(r"^[\w-]+", text.lower(), re.MULTILINE))
 
 
-@pytest.mark.parametrize(("name", "extra"), [("test", "test"), ("test", "docs"), ("benchmarks", "benchmarks")])
+@pytest.mark.parametrize(
+    ("name", "extra"), [("test", "test"), ("test", "docs"), ("benchmarks", "benchmarks"), ("fuzz", "fuzz")]
+)
 def test_what_the_package_asks_for_is_pinned(name: str, extra: str) -> None:
     assert "wasmtime" in of_the_package(extra)
     assert of_the_package(extra) - {*named(pinned(name))} == set()

@@ -63,10 +63,12 @@ def run(
     dictionary.write_text("".join(f'"{_escaped(word)}"\n' for word in words if word and len(word) <= 60), "ascii")
     options = [
         *(f"-max_len={longest}", f"-timeout={TIMEOUT}", f"-rss_limit_mb={MEMORY}", "-print_final_stats=1"),
-        *(f"-dict={dictionary}", f"-artifact_prefix={work / 'findings'}/", f"-max_total_time={int(budget.seconds)}"),
+        *(f"-artifact_prefix={work / 'findings'}/", f"-max_total_time={int(budget.seconds)}"),
         *("-reload=0", f"-report_slow_units={TIMEOUT}", f"-runs={budget.inputs or -1}"),
     ]
-    outcome = Outcome(name)
+    if words:
+        options.append(f"-dict={dictionary}")
+    outcome, known = Outcome(name), {*(work / "findings").iterdir()}
     started, before = time.monotonic(), _cpu_of_children()
     with (
         (work / "log").open("w", encoding="utf-8", errors="replace") as log,
@@ -77,7 +79,12 @@ def run(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={**os.environ, "PYTHONWARNINGS": "error,ignore::ResourceWarning", "TMPDIR": str(work)},
+            env={
+                **os.environ,
+                "WSGI_WASM_NATIVE": "0",
+                "PYTHONWARNINGS": "error,ignore::ResourceWarning",
+                "TMPDIR": str(work),
+            },
         ) as child,
     ):
         assert child.stdout is not None
@@ -87,7 +94,7 @@ def run(
             _read(line, outcome)
             show(outcome)
     outcome.seconds, outcome.cpu = time.monotonic() - started, _cpu_of_children() - before
-    outcome.findings = sorted(path.name for path in (work / "findings").iterdir())
+    outcome.findings = sorted(str(path) for path in {*(work / "findings").iterdir()} - known)
     outcome.kept = sum(1 for _ in (work / "corpus").iterdir())
     if child.returncode and not outcome.findings:
         outcome.findings.append(f"ended with status {child.returncode}: see {work / 'log'}")
