@@ -266,14 +266,15 @@ def test_a_child_that_is_left_is_ended() -> None:
 
 
 def test_a_child_that_cannot_be_started(source: ModuleSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiler, "_python", lambda: "/nowhere/python3")
+    monkeypatch.setattr(child, "interpreter", lambda: "/nowhere/python3")
     with pytest.raises(NotCompiled, match="the compiler cannot be started: No such file or directory"):
         compile_in_child(source, NO_FEATURES, None)
 
 
 def test_a_compiler_ends_with_its_pipe(source: ModuleSource) -> None:
-    command = compiler._command(source, NO_FEATURES, None, LONG)
-    with child.start(command, compiler._environment()) as started:
+    arguments = compiler._arguments(source, NO_FEATURES, None, LONG)
+    with child.start_compiler(arguments, compiler._environment()) as started:
+        assert isinstance(started, child.Child)
         assert started.communicate(0.5) is None
         os.close(started._lifeline)
         started._lifeline = os.open(os.devnull, os.O_RDONLY)  # which is closed in its place
@@ -287,7 +288,7 @@ from pathlib import Path
 from wsgi_wasm.engine.code import compiler
 from wsgi_wasm.engine.code.source import ModuleSource
 
-real = compiler.start
+real = compiler.start_compiler
 
 def start(*arguments):
     child = real(*arguments)
@@ -298,7 +299,7 @@ def start(*arguments):
     print(child.pid, other, flush=True)
     return child
 
-compiler.start = start
+compiler.start_compiler = start
 compiler.compile_in_child(ModuleSource(Path(sys.argv[1])), frozenset(), None)
 """
 

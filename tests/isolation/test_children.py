@@ -30,7 +30,7 @@ HELLO = {"module": "hello", "isolate": "good"}
 
 
 def meeting() -> Meeting:
-    return Meeting(Path(os.environ["WSGI_WASM_CACHE"]) / "run", 128)
+    return Meeting(Path(os.environ["WSGI_WASM_CACHE"]), 128)
 
 
 def children(name: str) -> list[int]:
@@ -172,7 +172,7 @@ def test_nothing_outlives_the_server(tmp_path: Path, stop: signal.Signals) -> No
     try:
         from wsgi_wasm.isolation.server import ServerProcess, began
 
-        there = Meeting(tmp_path / "cache" / "run", 128, ServerProcess(server.pid, began(server.pid)))
+        there = Meeting(tmp_path / "cache", 128, ServerProcess(server.pid, began(server.pid)))
         wait_for("the server's socket", lambda: any(tmp_path.glob("cache/run/*")))
         wait_for("a child", lambda: bool(there.ask({"children": True}).words["children"]))
         (child,) = (one["pid"] for one in there.ask({"children": True}).words["children"])
@@ -247,7 +247,7 @@ def test_the_walls_of_a_child(make_client: SiteMaker, tmp_path: Path) -> None:
 
 def test_the_spawner_makes_sense_of_nothing_else(tmp_path: Path) -> None:
     """What a process of the same user may send is answered, whatever it is."""
-    there = Meeting(tmp_path / "run", 2)
+    there = Meeting(tmp_path / "cache", 2)
     questions: list[dict[str, Any]] = [
         {},
         {"connect": {}},

@@ -89,11 +89,13 @@ def _check(facts: Facts) -> None:
         raise ModuleError("has too many imports and exports")
 
 
-def main() -> int:
-    """Entry of the process."""
+def main(confine: Callable[[argparse.Namespace], None] = lambda options: None) -> int:
+    """Entry of the process. `confine` gives up more than the limits do, before there are
+    threads."""
     options = _options()
-    _end_with_parent()
     _limit(options)
+    confine(options)
+    _end_with_parent()
     try:
         head, code = _compiled(options)
     except ModuleError as error:

@@ -1,4 +1,4 @@
-"""The walls of a child, put up before it has threads or an engine."""
+"""The walls of what the spawner starts, put up before it has threads or an engine."""
 
 from __future__ import annotations
 
@@ -7,20 +7,35 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.isolation.tenant import Tenant
 from wsgi_wasm.walls import PathRule, Rights, Role, User, Walls, python_places, system_places
 
 _FIRST_TO_GO = "500"  # where the kernel has no memory left: before the server's own processes
 
 
-def confine(group: Tenant, user: User | None, kept: Sequence[int], ports: Sequence[int]) -> None:
-    """Give up everything that the group's guests do not need, for good; of the open descriptors
+def confine(tenant: Tenant, user: User | None, kept: Sequence[int], ports: Sequence[int]) -> None:
+    """Give up everything that the tenant's guests do not need, for good; of the open descriptors
     only `kept` stay. Raises WallError."""
+    paths = [PathRule(Path(one.path), Rights.WRITE if one.writable else Rights.READ) for one in tenant.directories]
+    if tenant.cache:
+        paths.append(PathRule(Path(tenant.cache), Rights.READ))
+    _confine(paths, user, kept, ports)
+
+
+def confine_compiler(source: ModuleSource, cache: Path | None, user: User | None) -> None:
+    """The same for one that compiles a module: it reads that and those that are plugged into it,
+    and writes the cache."""
+    folders = {Path(os.path.realpath(file.path)).parent for file in source.files()}
+    paths = [PathRule(folder, Rights.READ) for folder in folders]
+    if cache is not None:
+        paths.append(PathRule(cache, Rights.WRITE))
+    _confine(paths, user, (0, 1, 2), ())
+
+
+def _confine(paths: Sequence[PathRule], user: User | None, kept: Sequence[int], ports: Sequence[int]) -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(_FIRST_TO_GO)
-    paths = [PathRule(Path(one.path), Rights.WRITE if one.writable else Rights.READ) for one in group.directories]
-    if group.cache:
-        paths.append(PathRule(Path(group.cache), Rights.READ))
     Walls(
         role=Role.CHILD,
         paths=(*paths, *system_places(), *python_places()),

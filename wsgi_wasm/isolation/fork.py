@@ -1,36 +1,67 @@
-"""What a fork of the spawner becomes: a child within its walls."""
+"""What a fork of the spawner becomes: a child or a compiler, within its walls."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from wsgi_wasm.engine import compiling
+from wsgi_wasm.engine.code.source import ModuleSource
+from wsgi_wasm.errors import WallError
 from wsgi_wasm.hostapi import APIS
 from wsgi_wasm.isolation import child
-from wsgi_wasm.isolation.confine import confine
+from wsgi_wasm.isolation.confine import confine, confine_compiler
 from wsgi_wasm.isolation.listeners import MOST, Listeners
 from wsgi_wasm.isolation.tenant import Tenant
-from wsgi_wasm.walls import user_of
+from wsgi_wasm.walls import User
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT)
 
 
-def be_child(group: Tenant, control: socket.socket, printed: int) -> None:
-    """What the fork becomes. Never returns."""
+def forked(become: Callable[[], int]) -> int:
+    """Fork; the number of the new process, which does this and ends with the status that it
+    returns. Raises OSError."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
     status = 1
     try:
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.dup2(printed, 1)
-        os.dup2(printed, 2)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        listeners = Listeners(MOST if group.connects else 0)
-        kept = [0, 1, 2, control.fileno(), *(one.fileno() for one in listeners.sockets)]
-        confine(group, None if group.user is None else user_of(group.user), kept, listeners.ports())
-        child.main(control, APIS, group.idle, listeners)
-        status = 0
+        status = become()
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(status)
+
+
+def be_child(tenant: Tenant, user: User | None, control: socket.socket, printed: int) -> int:
+    """A process for guests. `printed` is where its output and errors go."""
+    for descriptor, source in enumerate((os.open(os.devnull, os.O_RDONLY), printed, printed)):
+        os.dup2(source, descriptor)
+    listeners = Listeners(MOST if tenant.connects else 0)
+    kept = [0, 1, 2, control.fileno(), *(one.fileno() for one in listeners.sockets)]
+    confine(tenant, user, kept, listeners.ports())
+    child.main(control, APIS, tenant.idle, listeners)
+    return 0
+
+
+def be_compiler(arguments: Sequence[str], streams: Sequence[int], cache: Path, user: User | None) -> int:
+    """A process that compiles one module, into no other cache than this one."""
+    for descriptor, source in enumerate(streams):
+        os.dup2(source, descriptor)
+    sys.argv[1:] = arguments
+
+    def within_walls(options: argparse.Namespace) -> None:
+        if options.cache not in (None, cache):
+            raise WallError(f"the server's cache is {cache}, and not {options.cache}")
+        confine_compiler(ModuleSource.from_json(options.source), options.cache, user)
+
+    return compiling.main(within_walls)

@@ -20,6 +20,7 @@ from wsgi_wasm.errors import Unavailable, UntrustedFile
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.python import interpreter
+from wsgi_wasm.isolation.rights import SpawnerRights
 from wsgi_wasm.isolation.server import ServerProcess, began, server_process
 from wsgi_wasm.messages import escaped, reason
 from wsgi_wasm.version import __version__
@@ -37,28 +38,42 @@ class SpawnerAnswer(NamedTuple):
 class Meeting:
     """The place where the processes of one server meet their spawner.
 
-    Its socket lies in `directory` or, where that cannot be used, in one among the temporary files.
-    `most` is how many children there may be.
+    Its socket lies in the directory `cache` or, where that cannot be used, in one among the
+    temporary files. `most` is how many children there may be; `rights` are the spawner's, if it is
+    to be started.
     """
 
-    def __init__(self, directory: Path, most: int, server: ServerProcess | None = None) -> None:
-        self._directories = directory, Path(tempfile.gettempdir()) / f"wsgi-wasm-{os.geteuid()}"
+    def __init__(
+        self, cache: Path, most: int, server: ServerProcess | None = None, rights: SpawnerRights | None = None
+    ) -> None:
+        self._directories = cache / "run", Path(tempfile.gettempdir()) / f"wsgi-wasm-{os.geteuid()}"
+        self._cache = cache
         self._most = most
         self._server = server or server_process()
+        self._rights = rights or SpawnerRights()
         self._name = f"{self._server.name}-{__version__}"
 
     def ask(self, question: dict[str, Any]) -> SpawnerAnswer:
         """The spawner's answer. Raises Unavailable where there is none to be had."""
+        connection, words, descriptors = self.begin(question)
+        connection.close()
+        return SpawnerAnswer(words, descriptors[0] if descriptors else None)
+
+    def begin(
+        self, question: dict[str, Any], given: Sequence[int] = ()
+    ) -> tuple[socket.socket, dict[str, Any], list[int]]:
+        """The connection on which it was asked, with the answer and its descriptors; `given` are
+        descriptors that go with the question. Raises Unavailable."""
         try:
             with self._connected() as connection:
                 connection.settimeout(_START)
-                connection.send(json.dumps(question).encode())
-                data, descriptors, _, _ = socket.recv_fds(connection, 65536, 1)
+                socket.send_fds(connection, [json.dumps(question).encode()], given)
+                data, descriptors, _, _ = socket.recv_fds(connection, 65536, 2)
+                if not data:
+                    raise ConnectionResetError("it has ended")
+                return connection.dup(), json.loads(data), list(descriptors)
         except (OSError, UntrustedFile) as error:
             raise Unavailable(f"the process that starts others for guests cannot be reached: {reason(error)}") from None
-        if not data:
-            raise Unavailable("the process that starts others for guests has ended")
-        return SpawnerAnswer(json.loads(data), descriptors[0] if descriptors else None)
 
     def start(self) -> None:
         """Start the spawner where there is none yet. Raises Unavailable."""
@@ -89,17 +104,29 @@ class Meeting:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(path)
             os.chmod(path, 0o600)
+            for asker in self._rights.askers:
+                os.chown(path, asker, -1)
             listener.listen(128)
-            start_spawner(listener, self._server, self._most)
+            self._start_spawner(listener)
+
+    def _start_spawner(self, listener: socket.socket) -> None:
+        """Start the spawner. It is nobody's child whom anybody would have to wait for. Raises
+        OSError."""
+        server = self._server
+        options = ["--server", str(server.pid), "--began", str(server.began), "--most", str(self._most)]
+        options += ["--cache", str(self._cache)]
+        for asker in sorted(self._rights.askers):
+            options += ["--asker", str(asker)]
+        for user in sorted(self._rights.users):
+            options += ["--user", user]
+        start_spawner(listener, options)
 
 
-def start_spawner(listener: socket.socket, server: ServerProcess, most: int) -> None:
-    """Start the spawner. It is nobody's child whom anybody would have to wait for. Raises
-    OSError."""
+def start_spawner(listener: socket.socket, options: Sequence[str]) -> None:
+    """Start a spawner that listens there. Raises OSError."""
     folders = [folder for folder in sys.path if folder]
     start = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.isolation.spawner import main; main()"
-    command = [interpreter(), "-I", "-c", start]
-    command += ["--server", str(server.pid), "--began", str(server.began), "--most", str(most)]
+    command = [interpreter(), "-I", "-c", start, *options]
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TZ", "WSGI_WASM_NATIVE")}
     # The one in between ends at once, and the spawner goes to init.
     between = [interpreter(), "-I", "-c", "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)", *command]

@@ -35,7 +35,7 @@ class Isolation:
     def __init__(self, config: Config, shared: Shared) -> None:
         self._config = config
         self._shared = shared
-        self._meeting = Meeting(shared.cache / "run", config.engine.processes)
+        self._meeting = Meeting(shared.cache, config.engine.processes)
         self._groups: dict[str, Connections] = {}
 
     def modules(self, route: Route) -> RouteModules:

@@ -8,6 +8,7 @@ request is one packet of JSON:
     {"ended": PID}           how that child ended
     {"kill": PID}            end a child that no longer answers
     {"children": true}       what runs
+    {"compile": ARGUMENTS}   a compiler with these arguments; its three streams go with the request
 """
 
 from __future__ import annotations
@@ -21,65 +22,44 @@ import selectors
 import signal
 import socket
 import struct
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.isolation.fork import be_child
+from wsgi_wasm.errors import WallError
+from wsgi_wasm.isolation.compilers import Compilers
+from wsgi_wasm.isolation.fork import be_child, forked
+from wsgi_wasm.isolation.frames import closing
+from wsgi_wasm.isolation.rights import SpawnerRights
+from wsgi_wasm.isolation.running import LOG_RATE, ChildFault, Reply, RunningChild, Wanted
 from wsgi_wasm.isolation.server import began
 from wsgi_wasm.isolation.tenant import Tenant
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped
+from wsgi_wasm.walls import User
 
 log = package_log("isolation")
 
 MAX_REQUEST = 1 << 20  # bytes
 _STEADY = 60.0  # seconds after which the child's next fault counts as its first
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 30.0  # seconds before a child that failed is started again
-_PATIENCE = 2.0  # seconds that a request waits for a child's end
-_LOG_RATE = 64 << 10  # bytes a second of what a child prints
-
-Reply = Callable[[dict[str, Any], int | None], None]
-
-
-@dataclass(eq=False, slots=True)
-class RunningChild:
-    """A child that runs."""
-
-    group: Tenant
-    pid: int
-    pidfd: int
-    control: socket.socket
-    printed: int  # descriptor of what it prints
-    began: float = field(default_factory=time.monotonic)
-    waiting: list[Reply] = field(default_factory=list)  # for its end
-    quota: float = _LOG_RATE
-    quota_at: float = field(default_factory=time.monotonic)
-
-
-@dataclass(slots=True)
-class ChildFault:
-    """That a group's last child failed: how often in a row, and until when none is started."""
-
-    times: int = 0
-    until: float = 0.0
-    how: str = ""
 
 
 class Spawner:
     """The loop of the process; everything happens on its one thread."""
 
-    def __init__(self, listener: socket.socket, server: int, most: int) -> None:
+    def __init__(self, listener: socket.socket, server: int, options: SpawnerOptions) -> None:
         self._listener = listener
-        self._most = most
+        self._most = options.most
+        self._rights = options.rights
         self._children: dict[str, RunningChild] = {}  # by the group's key
         self._ended: dict[int, str] = {}  # how the last ones ended, by pid
         self._faults: dict[str, ChildFault] = {}
-        self._held: list[tuple[float, Tenant, Reply]] = []  # until a child has ended
+        self._held: list[Wanted] = []  # until a child has ended
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._compilers = Compilers(self._selector, options.cache)
         self._server = os.pidfd_open(server)
         self._selector.register(self._server, selectors.EVENT_READ, self._leave)
         self._over = False
@@ -92,6 +72,7 @@ class Spawner:
             self._look_at_held()
         for one in list(self._children.values()):
             os.kill(one.pid, signal.SIGKILL)
+        self._compilers.end()
 
     def _leave(self) -> None:
         self._over = True
@@ -103,15 +84,15 @@ class Spawner:
             connection, _ = self._listener.accept()
         except OSError:
             return
-        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        if uid not in (0, os.geteuid()):
+        _, uid, gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if not self._rights.may_ask(uid):
             log.warning("user %d is not allowed to ask for processes", uid)
             connection.close()
             return
         connection.settimeout(1.0)
-        self._selector.register(connection, selectors.EVENT_READ, lambda: self._answer(connection))
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._answer(connection, (uid, gid)))
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket, peer: tuple[int, int]) -> None:
         self._selector.unregister(connection)
 
         def reply(answer: dict[str, Any], descriptor: int | None = None) -> None:
@@ -119,38 +100,46 @@ class Spawner:
                 socket.send_fds(connection, [json.dumps(answer).encode()], [] if descriptor is None else [descriptor])
             connection.close()
 
+        given: list[int] = []
         try:
-            request = json.loads(connection.recv(MAX_REQUEST))
+            data, given, _, _ = socket.recv_fds(connection, MAX_REQUEST, 3)
+            request = json.loads(data)
             if "connect" in request:
-                self._connect(Tenant.from_json(request["connect"]), reply)
+                tenant = Tenant.from_json(request["connect"])
+                self._connect(Wanted(tenant, self._rights.user(peer, tenant.user), reply))
+            elif "compile" in request:
+                user = self._rights.user(peer, None)
+                self._compilers.start(connection, [str(one) for one in request["compile"]], given, user)
             elif "ended" in request or "kill" in request:
                 self._tell_end(int(request.get("ended") or request["kill"]), "kill" in request, reply)
             else:
                 reply({"children": [self._described(one) for one in self._children.values()]})
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            reply({"error": f"the request makes no sense: {error}", "retry_after": 1})
+        except (OSError, WallError, ValueError, TypeError, KeyError, AttributeError) as error:
+            reply({"error": f"the request cannot be served: {error}", "retry_after": 1})
+        finally:
+            closing(given)
 
     def _described(self, one: RunningChild) -> dict[str, Any]:
-        return {"name": one.group.name, "pid": one.pid, "seconds": round(time.monotonic() - one.began, 3)}
+        return {"name": one.tenant.name, "pid": one.pid, "seconds": round(time.monotonic() - one.began, 3)}
 
-    def _connect(self, group: Tenant, reply: Reply, until: float = 0.0) -> None:
-        until = until or time.monotonic() + _PATIENCE
-        one = self._children.get(group.key)
+    def _connect(self, wanted: Wanted) -> None:
+        tenant, reply = wanted.tenant, wanted.reply
+        one = self._children.get(tenant.key)
         if one is None:
-            fault = self._faults.get(group.key)
+            fault = self._faults.get(tenant.key)
             left = fault.until - time.monotonic() if fault is not None else 0.0
             if fault is not None and left > 0:
-                what = f"the process of {group.name!r} {fault.how}, and is started again in {left:.1f} s"
+                what = f"the process of {tenant.name!r} {fault.how}, and is started again in {left:.1f} s"
                 reply({"error": what, "retry_after": max(1, round(left))}, None)
                 return
             if len(self._children) >= self._most:
                 self._make_room()
-                self._held.append((until, group, reply))
+                self._held.append(wanted)
                 return
             try:
-                one = self._children[group.key] = self._start(group)
+                one = self._children[tenant.key] = self._start(tenant, wanted.user)
             except OSError as error:
-                reply({"error": f"a process for {group.name!r} cannot be started: {error}", "retry_after": 5}, None)
+                reply({"error": f"a process for {tenant.name!r} cannot be started: {error}", "retry_after": 5}, None)
                 return
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -158,7 +147,7 @@ class Spawner:
                 socket.send_fds(one.control, [b"connect"], [theirs.fileno()])
             except OSError:
                 # It is about to end, and another one will be started.
-                self._held.append((until, group, reply))
+                self._held.append(wanted)
                 return
             reply({"pid": one.pid}, ours.fileno())
 
@@ -170,20 +159,20 @@ class Spawner:
 
     def _look_at_held(self) -> None:
         held, self._held = self._held, []
-        for until, group, reply in held:
-            if time.monotonic() > until:
+        for wanted in held:
+            if time.monotonic() > wanted.until:
                 what = f"all {self._most} processes for guests (engine.processes) are in use"
-                reply({"error": what, "retry_after": 5}, None)
-            elif group.key in self._children or len(self._children) < self._most:
-                self._connect(group, reply, until)
+                wanted.reply({"error": what, "retry_after": 5}, None)
+            elif wanted.tenant.key in self._children or len(self._children) < self._most:
+                self._connect(wanted)
             else:
-                self._held.append((until, group, reply))
+                self._held.append(wanted)
 
     def _tell_end(self, pid: int, kill: bool, reply: Reply) -> None:
         for one in self._children.values():
             if one.pid == pid:
                 if kill:
-                    log.error("the process of %r no longer answers, and is ended", one.group.name)
+                    log.error("the process of %r no longer answers, and is ended", one.tenant.name)
                     signal.pidfd_send_signal(one.pidfd, signal.SIGKILL)
                 one.waiting.append(reply)
                 return
@@ -191,20 +180,16 @@ class Spawner:
 
     # --- children ---
 
-    def _start(self, group: Tenant) -> RunningChild:
+    def _start(self, tenant: Tenant, user: User | None) -> RunningChild:
         """Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         read, write = os.pipe2(os.O_CLOEXEC)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            be_child(group, theirs, write)
-        theirs.close()
+        with theirs:
+            pid = forked(lambda: be_child(tenant, user, theirs, write))
         os.close(write)
         os.set_blocking(read, False)
         ours.setblocking(False)
-        one = RunningChild(group, pid, os.pidfd_open(pid), ours, read)
+        one = RunningChild(tenant, pid, os.pidfd_open(pid), ours, read)
         self._selector.register(one.pidfd, selectors.EVENT_READ, lambda: self._reap(one))
         self._selector.register(read, selectors.EVENT_READ, lambda: self._print(one))
         return one
@@ -217,8 +202,8 @@ class Spawner:
                 self._selector.unregister(descriptor)
             os.close(descriptor)
         one.control.close()
-        if self._children.get(one.group.key) is one:
-            del self._children[one.group.key]
+        if self._children.get(one.tenant.key) is one:
+            del self._children[one.tenant.key]
         how = self._judged(one, status)
         self._ended[one.pid] = how
         while len(self._ended) > 1000:
@@ -228,7 +213,7 @@ class Spawner:
 
     def _judged(self, one: RunningChild, status: int) -> str:
         """How a child ended, in words; of a failure, when the next one may start."""
-        key, now = one.group.key, time.monotonic()
+        key, now = one.tenant.key, time.monotonic()
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
             self._faults.pop(key, None)
             return "idle"
@@ -239,7 +224,7 @@ class Spawner:
         fault.times = 1 if now - one.began > _STEADY else fault.times + 1
         fault.until = now + min(_LAST_PAUSE, _FIRST_PAUSE * 2 ** (fault.times - 1))
         fault.how = how
-        log.error("the process of %r %s, after %.1f s", one.group.name, how, now - one.began)
+        log.error("the process of %r %s, after %.1f s", one.tenant.name, how, now - one.began)
         while len(self._faults) > 10_000:
             del self._faults[next(iter(self._faults))]
         return how
@@ -255,12 +240,21 @@ class Spawner:
                 self._selector.unregister(one.printed)
             return
         now = time.monotonic()
-        one.quota = min(_LOG_RATE, one.quota + (now - one.quota_at) * _LOG_RATE)
+        one.quota = min(LOG_RATE, one.quota + (now - one.quota_at) * LOG_RATE)
         one.quota_at = now
         for line in data.splitlines():
             one.quota -= len(line) + 1
             if one.quota > 0:
-                log.warning("%r: %s", one.group.name, escaped(os.fsdecode(line)))
+                log.warning("%r: %s", one.tenant.name, escaped(os.fsdecode(line)))
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnerOptions:
+    """How many children there may be, the cache of the server, and who may have what."""
+
+    most: int
+    cache: Path
+    rights: SpawnerRights
 
 
 def main() -> None:
@@ -269,12 +263,16 @@ def main() -> None:
     parser.add_argument("--server", type=int, required=True)
     parser.add_argument("--began", type=int, required=True)
     parser.add_argument("--most", type=int, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--asker", type=int, action="append", default=[])
+    parser.add_argument("--user", action="append", default=[])
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # it ends with its server, which these are for
     listener = socket.socket(fileno=os.dup(0))
-    spawner = Spawner(listener, options.server, options.most)
+    rights = SpawnerRights(frozenset(options.asker), frozenset(options.user))
+    spawner = Spawner(listener, options.server, SpawnerOptions(options.most, options.cache, rights))
     if began(options.server) == options.began:
         spawner.run()
 

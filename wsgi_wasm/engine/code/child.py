@@ -1,17 +1,80 @@
-"""Starts the process that compiles: the one place where the engine runs another program."""
+"""Starts the process that compiles: the one place where the engine runs another program.
+
+A server within walls can run none. There the spawner starts it, see `start_elsewhere`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
-from typing import Self
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol, Self
+
+from wsgi_wasm.files.python import interpreter
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_CLOCK = os.sysconf("SC_CLK_TCK")
+
+
+class Usage(NamedTuple):
+    """Resident memory in bytes, and CPU time of all threads in seconds."""
+
+    resident: int
+    cpu: float
+
+
+def usage_in(statm: bytes, stat: bytes) -> Usage | None:
+    """From the content of two files of proc(5); None where they make no sense, as when the process
+    has just ended."""
+    try:
+        times = stat.rpartition(b")")[2].split()
+        return Usage(int(statm.split()[1]) * _PAGE, (int(times[11]) + int(times[12])) / _CLOCK)
+    except (IndexError, ValueError):
+        return None
+
+
+class CompilerProcess(Protocol):
+    """A process that compiles. As a context manager it is killed, if it still runs, and reaped."""
+
+    @property
+    def returncode(self) -> int | None:
+        """As `subprocess.Popen.returncode`."""
+
+    def communicate(self, timeout: float) -> tuple[bytes, bytes] | None:
+        """All that it wrote to standard output and error, once it has ended; None where it goes on
+        for longer than `timeout` seconds."""
+
+    def usage(self) -> Usage | None:
+        """What it uses; None where that cannot be told."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+_elsewhere: Callable[[Sequence[str]], CompilerProcess] | None = None
+
+
+def start_elsewhere(start: Callable[[Sequence[str]], CompilerProcess] | None) -> None:
+    """From now on, have compilers of this process started by this function, which takes the
+    arguments of `engine.compiling`; by None, here again."""
+    global _elsewhere
+    _elsewhere = start
+
+
+def start_compiler(arguments: Sequence[str], environment: Mapping[str, str]) -> CompilerProcess:
+    """Start `engine.compiling` with these arguments. Raises OSError where no process can be had."""
+    if _elsewhere is not None:
+        return _elsewhere(arguments)
+    folders = [folder for folder in sys.path if folder]
+    entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
+    return start([interpreter(), "-I", "-c", entry, *arguments], environment)
 
 
 class Child:
-    """A process that was started. It ends with this object: as a context manager, it is killed if
-    it still runs, and reaped."""
+    """As `CompilerProcess`: one that was started here."""
 
     def __init__(self, process: subprocess.Popen[bytes], lifeline: int) -> None:
         self._process = process
@@ -34,6 +97,14 @@ class Child:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
+
+    def usage(self) -> Usage | None:
+        """What it uses; None where that cannot be told, as without /proc."""
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb") as size, open(f"/proc/{self.pid}/stat", "rb") as times:
+                return usage_in(size.read(), times.read())
+        except OSError:
+            return None
 
     def __enter__(self) -> Self:
         return self

@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
-import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,15 +21,13 @@ from wsgi_wasm.binary.module_facts import Facts, from_json
 from wsgi_wasm.engine.code.advice import with_advice
 from wsgi_wasm.engine.code.budget import COMMAND, CompileBudget
 from wsgi_wasm.engine.code.cache import Cache
-from wsgi_wasm.engine.code.child import Child, start
+from wsgi_wasm.engine.code.child import CompilerProcess, start_compiler
 from wsgi_wasm.engine.code.failures import LIMIT, OUTSIDE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.messages import printable, reason, size_text
 
 _LOOK_EVERY = 0.1  # seconds between two looks at what the compiler uses
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_CLOCK = os.sysconf("SC_CLK_TCK")
 
 # What a compiler may see of our environment: where to find things, and how to speak.
 _PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_LIBRARY_PATH", "COVERAGE_", "RAYON_", "RUST_BACKTRACE")
@@ -99,7 +95,7 @@ def compile_in_child(
     with what to do about a refusal of Wasmtime's.
     """
     try:
-        child = start(_command(source, features, cache_directory, budget), _environment())
+        child = start_compiler(_arguments(source, features, cache_directory, budget), _environment())
     except OSError as error:
         raise NotCompiled(f"the compiler cannot be started: {reason(error)}") from None
     with child:
@@ -116,32 +112,22 @@ def compile_in_child(
     return CompileResult(None if result["stored"] else code, facts, result["digest"], result["uncached"])
 
 
-def _command(
+def _arguments(
     source: ModuleSource, features: frozenset[str], cache_directory: Path | None, budget: CompileBudget
 ) -> list[str]:
-    folders = [folder for folder in sys.path if folder]
-    entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
-    command = [_python(), "-I", "-c", entry, json.dumps(source.to_json()), "--features", ",".join(sorted(features))]
-    command += ["--cpu", str(budget.cpu_seconds), "--address-space", str(budget.address_space)]
-    command += ["--nice", str(budget.nice)]
+    arguments = [json.dumps(source.to_json()), "--features", ",".join(sorted(features))]
+    arguments += ["--cpu", str(budget.cpu_seconds), "--address-space", str(budget.address_space)]
+    arguments += ["--nice", str(budget.nice)]
     if cache_directory is not None:
-        command += ["--cache", str(cache_directory)]
-    return command
-
-
-def _python() -> str:
-    """The interpreter to run: inside Apache, `sys.executable` may name the server."""
-    for candidate in (sys.executable, f"{sys.prefix}/bin/python3", f"{sysconfig.get_config_var('BINDIR')}/python3"):
-        if candidate and Path(candidate).name.startswith("python") and Path(candidate).exists():
-            return candidate
-    raise NotCompiled(f"cannot be compiled: no Python interpreter found below {sys.prefix}")
+        arguments += ["--cache", str(cache_directory)]
+    return arguments
 
 
 def _environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
 
 
-def _watched(child: Child, waiting: Waiting, budget: CompileBudget) -> tuple[bytes, bytes]:
+def _watched(child: CompilerProcess, waiting: Waiting, budget: CompileBudget) -> tuple[bytes, bytes]:
     """What the compiler writes until its end. Raises NotCompiled where it goes over
     the budget, which ends it."""
     started, told = time.monotonic(), 0
@@ -153,24 +139,22 @@ def _watched(child: Child, waiting: Waiting, budget: CompileBudget) -> tuple[byt
         if elapsed >= told + 1:
             told = int(elapsed)
             waiting(float(told))
-        over = _over(child.pid, elapsed, budget)
+        over = _over(child, elapsed, budget)
         if over:
             raise NotCompiled(over, LIMIT)
 
 
-def _over(pid: int, elapsed: float, budget: CompileBudget) -> str:
-    """Which limit a compiler is past, "" for none. Where there is no /proc, its own
-    limits have to do."""
+def _over(child: CompilerProcess, elapsed: float, budget: CompileBudget) -> str:
+    """Which limit a compiler is past, "" for none. Where its usage cannot be told, its own limits
+    have to do."""
     if elapsed > budget.wall:
         return _too_long(budget, f"{budget.wall:g} s, though it had little CPU time")
-    try:
-        resident = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
-        times = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except (OSError, IndexError, ValueError):
+    used = child.usage()
+    if used is None:
         return ""
-    if resident > budget.memory:
+    if used.resident > budget.memory:
         return _too_large(budget)
-    if (int(times[11]) + int(times[12])) / _CLOCK > budget.time:
+    if used.cpu > budget.time:
         return _too_long(budget, f"{budget.time:g} s of CPU time")
     return ""
 

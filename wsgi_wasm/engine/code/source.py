@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -45,6 +45,12 @@ class ModuleSource:
     def file(self) -> HostFile:
         """The module's own file."""
         return HostFile(self.path, self.root, self.by_owner)
+
+    def files(self) -> Iterator[HostFile]:
+        """All files."""
+        yield self.file
+        for _, source in self.plugs:
+            yield from source.files()
 
     def identity(self) -> str:
         """Changes when one of the files does. Raises OSError."""

@@ -1,0 +1,163 @@
+"""Guests in processes of their own, under every server: what is promised of all guests holds for these too, and the
+processes are one for the whole server."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from guests.build import component, guest
+
+from . import test_components, test_hostile
+from .client import compiled, get, request
+from .fixtures import SERVERS, serve, serve_docroot
+from .process import wait_for
+from .server import Server
+from .test_hostile import ordinary
+
+GUESTS = ("loop", "sleep", "alloc", "trap", "recurse", "recurse_calls", "flood", "stream", "echo", "hello", "stderr")
+
+# As for guests in the server's own processes.
+test_programs_have_their_status = test_hostile.test_each_end_has_its_status
+test_components_have_their_status = test_components.test_each_end_has_its_status
+test_a_late_failure_of_a_program = test_hostile.test_a_late_failure_breaks_the_answer_off
+test_a_late_failure_of_a_component = test_components.test_a_late_failure_breaks_the_answer_off
+test_an_answer_of_a_component_streams = test_components.test_an_answer_streams
+test_a_flushed_line = test_hostile.test_a_flushed_line_arrives_before_the_next_is_printed
+test_bodies_both_ways = test_components.test_bodies_both_ways
+test_clients_that_leave = test_hostile.test_clients_that_leave
+test_a_client_that_leaves_stops_the_guest = test_hostile.test_a_client_that_leaves_stops_the_guest
+test_64_clients_at_once = test_hostile.test_64_clients_at_once
+
+
+def site(tmp: Path) -> Path:
+    """Two groups of routes, and one that is not isolated."""
+    routes: dict[str, Any] = {}
+    for name, file in {
+        **{name: guest(name) for name in GUESTS},
+        **{c: component(c) for c in ("http", "program")},
+    }.items():
+        module = tmp / file.name
+        module.write_bytes(file.read_bytes())
+        module.chmod(0o644)
+        limits = {"timeout": "5m", "memory": "16MiB", "max_output": "200MiB", "isolate": "guests"}
+        routes[f"/{name}"] = {"module": module.name, **limits}
+        routes[f"/quick/{name}"] = {"module": module.name, **limits, "timeout": "2s"}
+    for name in ("loop", "sleep"):
+        routes[f"/{name}"]["timeout"] = "1s"
+    routes["/other"] = {**routes["/loop"], "timeout": "5m", "cpu": "5m", "isolate": True}
+    routes["/plain"] = {**routes["/hello"], "isolate": False}
+    path = tmp / "site.yaml"
+    path.write_text(yaml.safe_dump({"routes": routes, "engine": {"instances": 80}}), encoding="utf-8")
+    path.chmod(0o644)
+    return path
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Server]:
+    with serve(str(request.param), site(open_module_tmp), open_module_tmp, ready="/hello") as running:
+        for name in (*GUESTS, "http", "program"):  # compiled before anything is measured against a limit
+            query = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}.get(name, "")
+            wait_for(f"/{name} to be compiled", partial(compiled, running.address, f"/{name}?{query}"))
+        yield running
+
+
+def test_a_crash_is_502_for_its_own_requests(server: Server, open_module_tmp: Path) -> None:
+    """Neighbours in other processes, and in the server's own, lose nothing."""
+    pids = set(server.pids())
+    with ThreadPoolExecutor(16) as pool:
+        lost = pool.submit(get, server.address, "/other")
+        wait_for("the guest to run", lambda: bool(spinning(server)))
+        rest = [pool.submit(get, server.address, path) for _ in range(500) for path in ("/hello", "/plain")]
+        os.kill(spinning(server), signal.SIGABRT)
+        assert lost.result().status == 502
+        assert {one.result().status for one in rest} == {200}
+    assert set(server.pids()) == pids
+    wait_for("its line in the log", lambda: "SIGABRT" in server.log())
+    ordinary(server)
+
+
+def spinning(server: Server) -> int:
+    """The child of the route /other that computes; 0 where none does."""
+    own = set(server.everyone())
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            theirs = Path(f"/proc/{fields[1]}/cmdline").read_bytes().split(b"\0")
+        except (OSError, IndexError):
+            continue
+        if b"--server" in theirs and int(theirs[theirs.index(b"--server") + 1]) in own and int(fields[11]) > 30:
+            return int(entry)
+    return 0
+
+
+def test_children_are_shared_by_workers_and_end_with_the_server(open_tmp: Path) -> None:
+    """One spawner and one child, whichever of four workers is asked; none of them is left behind."""
+    with serve("gunicorn-gthread", site(open_tmp), open_tmp, ready="/hello", workers=4) as running:
+        with ThreadPoolExecutor(32) as pool:
+            statuses = set(pool.map(lambda _: get(running.address, "/hello").status, range(400)))
+        assert statuses == {200}
+        found = spawners(running)
+        assert len(found) == 1
+        children = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(pid) in found]
+        assert len(children) == 1
+    wait_for("their end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in (*found, *children)))
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def spawners(server: Server) -> list[int]:
+    own = set(server.everyone())
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"--server" in words and int(words[words.index(b"--server") + 1]) in own:
+            found.append(int(entry))
+    return found
+
+
+def test_dropped_in_files_by_their_owner(open_tmp: Path) -> None:
+    """Files of two users run in two processes."""
+    docroot = open_tmp / "htdocs"
+    docroot.mkdir(mode=0o755)
+    for owner in (0, 12345) if os.geteuid() == 0 else (os.geteuid(),):
+        module = docroot / f"of{owner}.wasm"
+        module.write_bytes(guest("hello").read_bytes())
+        module.chmod(0o644)
+        os.chown(module, owner, -1)
+    config = open_tmp / "site.yaml"
+    config.write_text(yaml.safe_dump({"handler": {"isolate": True}}))
+    config.chmod(0o644)
+    with serve_docroot(docroot, open_tmp, site=config) as running:
+        for module in docroot.iterdir():
+            wait_for("an answer", partial(answers, running, f"/{module.name}"))
+        found = spawners(running)
+        children = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(pid) in found]
+        assert len(children) == len(list(docroot.iterdir()))
+
+
+def answers(server: Server, target: str) -> bool:
+    return get(server.address, target).status == 200
+
+
+def test_bodies_in_files(server: Server) -> None:
+    """Larger than what goes along in the message."""
+    data = os.urandom(3_000_000)
+    assert request(server.address, "POST", "/echo", body=data).body == b"POST 3000000\n" + data
+    assert request(server.address, "POST", "/http/echo", body=data).body == data

@@ -1,0 +1,38 @@
+"""Who may ask a spawner, and as whom it lets what it starts run.
+
+A spawner of root's is asked by workers that are somebody else. None of them shall get more by it
+than its server gives it: what runs as another user, only those of the configuration that the
+spawner itself was started with.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from wsgi_wasm.errors import WallError
+from wsgi_wasm.messages import quote
+from wsgi_wasm.walls import User, user_of
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnerRights:
+    """`askers` are users by number, besides root and the spawner's own; `users` those by name that
+    processes may run as."""
+
+    askers: frozenset[int] = frozenset()
+    users: frozenset[str] = frozenset()
+
+    def may_ask(self, uid: int) -> bool:
+        """Whether processes of this user are answered."""
+        return uid in (0, os.geteuid()) or uid in self.askers
+
+    def user(self, peer: tuple[int, int], wanted: str | None) -> User | None:
+        """Whom a process becomes that a peer of this user and group asks for; None leaves it as it
+        is. Raises WallError."""
+        uid, gid = peer
+        if wanted is not None:
+            if uid != os.geteuid() and wanted not in self.users:
+                raise WallError(f"user {quote(wanted)} was not in the configuration when the server started")
+            return user_of(wanted)
+        return None if uid == os.geteuid() else User(f"number {uid}", uid, gid, (gid,))

@@ -1,0 +1,51 @@
+"""What a spawner keeps of its children, of those that failed, and of those that are wanted."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wsgi_wasm.isolation.tenant import Tenant
+from wsgi_wasm.walls import User
+
+PATIENCE = 2.0  # seconds that a request waits for a child's end
+LOG_RATE = 64 << 10  # bytes a second of what a child prints
+
+Reply = Callable[[dict[str, Any], int | None], None]
+
+
+@dataclass(eq=False, slots=True)
+class RunningChild:
+    """A child that runs."""
+
+    tenant: Tenant
+    pid: int
+    pidfd: int
+    control: socket.socket
+    printed: int  # descriptor of what it prints
+    began: float = field(default_factory=time.monotonic)
+    waiting: list[Reply] = field(default_factory=list)  # for its end
+    quota: float = LOG_RATE
+    quota_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A connection that somebody waits for."""
+
+    tenant: Tenant
+    user: User | None
+    reply: Reply
+    until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
+
+
+@dataclass(slots=True)
+class ChildFault:
+    """That a group's last child failed: how often in a row, and until when none is started."""
+
+    times: int = 0
+    until: float = 0.0
+    how: str = ""
