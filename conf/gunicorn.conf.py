@@ -11,7 +11,7 @@ import os
 
 # The hooks. `post_worker_init` starts the engine before the first request, and warns if a timeout below is too short
 # for a route. `pre_fork` prevents a later mistake in the YAML file from stopping the server, see docs/gunicorn.md.
-from wsgi_wasm.gunicorn import post_worker_init, pre_fork  # noqa: F401
+from wsgi_wasm.gunicorn import heartbeat_directory, post_worker_init, pre_fork  # noqa: F401
 
 # A front server (nginx, Apache) handles TLS, static files and slow clients. Without one, use "0.0.0.0:8000".
 bind = os.environ.get("BIND", "127.0.0.1:8000")
@@ -35,8 +35,9 @@ graceful_timeout = 45
 # sometimes uses a connection that has just been closed.
 keepalive = 75
 
-# Directory of the heartbeat files. On a disk, a slow write would look like a hanging worker.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+# Directory of the heartbeat files: /dev/shm if files can be made there. On a disk, a slow write would look like a
+# hanging worker.
+worker_tmp_dir = heartbeat_directory()
 
 # By default, a front server on this machine could set SCRIPT_NAME and PATH_INFO by header fields, and so could any
 # client whose header fields it passes on. PATH_INFO decides the route.

@@ -22,6 +22,7 @@ from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.files.stamp import stamp
+from wsgi_wasm.gateway.body import spool_problem
 from wsgi_wasm.gateway.dispatcher import Handler, not_found
 from wsgi_wasm.gateway.handler import FileHandler, Refusing
 from wsgi_wasm.gateway.request import Request
@@ -85,6 +86,9 @@ class Gateway:
     def warm(self) -> None:
         """Load the routes' modules, and begin to compile what is missing. Call after fork."""
         serving = self._serving or self._start()
+        wrong = spool_problem()
+        if wrong:
+            log.warning("%s", wrong)
         for handler in serving.handlers():
             for module in handler.modules():
                 try:

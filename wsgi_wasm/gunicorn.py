@@ -9,10 +9,13 @@ on may start with the last configuration that was good.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import mmap
 import os
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +30,43 @@ LAST_GOOD = "WSGI_WASM_LAST_GOOD"
 # begins with "no".
 _started = mmap.mmap(-1, 1)
 os.environ.pop(LAST_GOOD, None)
+
+
+def heartbeat_directory() -> str | None:
+    """For `worker_tmp_dir`: where the files go by whose times the master sees that workers live.
+
+    That is memory where there is such a directory, else gunicorn's own choice. Where no file can be
+    made at all (a read-only container), they are files in memory without a directory.
+    """
+    for directory in ("/dev/shm", None):
+        try:
+            with tempfile.TemporaryFile(prefix="wgunicorn-", dir=directory):
+                return directory
+        except OSError:
+            pass
+    base: Any = importlib.import_module("gunicorn.workers.base")
+    base.WorkerTmp = _Heartbeat
+    return None
+
+
+class _Heartbeat:
+    """As `gunicorn.workers.workertmp.WorkerTmp`."""
+
+    def __init__(self, settings: Any) -> None:
+        self._file = open(os.memfd_create("wgunicorn"), "w+b", buffering=0)  # noqa: SIM115
+
+    def notify(self) -> None:
+        now = time.monotonic()
+        os.utime(self._file.fileno(), (now, now))
+
+    def last_update(self) -> float:
+        return os.fstat(self._file.fileno()).st_mtime
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -19,10 +19,11 @@ _HEADINGS = ("HOST", "PATH", "KIND", "SERVED FROM", "TIMEOUT", "CPU", "MEMORY", 
 
 @dataclass(frozen=True, slots=True)
 class CacheState:
-    """The cache directory: may it be written, and why it cannot be used at all (empty: it can)."""
+    """The cache directory: why nothing can be written to it, and why it cannot be used at all
+    (empty: it can)."""
 
     directory: Path
-    writable: bool
+    unwritable: str
     error: str
 
 
@@ -136,7 +137,10 @@ def _surroundings(report: Report, style: Style) -> list[str]:
     if cache.error:
         lines.append(f"cache   {style('yellow', 'not used')}: {cache.error}; each process compiles modules for itself")
     else:
-        use = "trusted, writable" if cache.writable else "trusted, read-only for this user"
+        use = "trusted, writable"
+        if cache.unwritable:
+            why = style("yellow", f"cannot be written to ({cache.unwritable})")
+            use = f"trusted, but {why}: each process compiles the missing modules for itself"
         lines.append(f"cache   {cache.directory} ({use})")
     return lines + [f"note    {note}" for note in report.notes]
 
@@ -159,7 +163,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "cache": {
             "directory": str(report.cache.directory),
             "trusted": not report.cache.error,
-            "writable": report.cache.writable,
+            "writable": not report.cache.unwritable and not report.cache.error,
             "error": report.cache.error or None,
         },
         "notes": report.notes,

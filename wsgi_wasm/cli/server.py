@@ -19,7 +19,6 @@ from wsgi_wasm.errors import ConfigError, text_lines
 
 _MARGIN = 15  # seconds between the longest request and gunicorn's patience
 _ACCESS_LOG = '%(h)s "%(r)s" %(s)s %(b)s %(L)s'
-_SHARED_MEMORY = "/dev/shm"
 
 # What tells a worker to end. Until it has its own handlers it has the master's, which only queue a
 # signal. So one that came too early would be lost, and the master would wait for its whole
@@ -73,7 +72,7 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         "timeout": patience,
         "graceful_timeout": patience,
         "keepalive": 75,
-        "worker_tmp_dir": _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None,
+        "worker_tmp_dir": hooks.heartbeat_directory(),
         "forwarder_headers": "",
         "control_socket_disable": True,
         "preload_app": False,

@@ -4,11 +4,11 @@ programs, or a Spin application's manifest."""
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from wsgi_wasm.config import Config, load_config
+from wsgi_wasm.config.load import parse_config
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.errors import ConfigError, Problem, WsgiWasmError
 from wsgi_wasm.messages import printable_lines
@@ -55,11 +55,8 @@ def _small_site(file: Path) -> Config:
     if not file.exists():
         raise ConfigError([Problem(str(file), 0, 0, "cannot be read: No such file or directory")])
     target = file.absolute()
-    with tempfile.TemporaryDirectory(prefix="wsgi-wasm-") as folder:
-        path = Path(folder) / "site.yaml"
-        text = _DIRECTORY_SITE if file.is_dir() else _SPIN_SITE if is_manifest(file) else _MODULE_SITE
-        path.write_text(text, encoding="ascii")
-        config = load_config(path)
+    text = _DIRECTORY_SITE if file.is_dir() else _SPIN_SITE if is_manifest(file) else _MODULE_SITE
+    config = parse_config(text.encode("ascii"), target.with_name("site.yaml"))
     # A manifest as it was given: mistakes are named by it.
     path = file if is_manifest(file) else target
     routes = (

@@ -3,16 +3,20 @@ or in a file."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout, Unavailable
+from wsgi_wasm.files.room import unwritable
 from wsgi_wasm.gateway.wsgi_server import ClientConnection, Environ
+from wsgi_wasm.messages import escaped, reason, size_text
 
 SPOOL_SIZE = 1 << 20  # bytes; a larger body goes to an unlinked temporary file
 KEPT = 8  # such files that a process keeps for later bodies
@@ -93,12 +97,12 @@ def _spool(source: Any, length: int | None, max_body: int, connection: ClientCon
                     raise RequestTimeout(f"only {received} bytes of the body arrived within {body_timeout:g} s")
         if length is not None and received < length:
             raise BadRequest(f"the body ended after {received} of {length} bytes")
+        if isinstance(spool, Spool):
+            spool.whole()
+            return Body(spool.file, received, spool.close)
     except BaseException:
         spool.close()
         raise
-    if isinstance(spool, Spool):
-        spool.whole()
-        return Body(spool.file, received, spool.close)
     spool.seek(0)
     return Body(spool, received)
 
@@ -108,50 +112,81 @@ class Spool:
 
     A process keeps some: writing over pages that are there takes a fifth of what new ones take. One
     is cut to each body's length before a guest reads it, so nothing of an earlier body is left in
-    it. It has no buffer of Python's, which could outlive that.
+    it. It has no buffer of Python's, which could outlive that. What a disk refuses raises
+    Unavailable.
     """
 
     def __init__(self) -> None:
-        self.file: io.FileIO = tempfile.TemporaryFile(prefix="wsgi-wasm-body-", buffering=0)  # noqa: SIM115
+        with _stored():
+            self.file: io.FileIO = tempfile.TemporaryFile(prefix="wsgi-wasm-body-", buffering=0)  # noqa: SIM115
         self._process = os.getpid()
 
     def write(self, data: bytes | memoryview) -> None:
         """All of `data`, at the end of what has been written."""
         left = memoryview(data)
-        try:
+        with _stored():
             while left:
                 left = left[self.file.write(left) :]
-        except OSError as error:
-            # A full disk, or a file size limit of the process.
-            raise Unavailable(f"the body cannot be stored in {tempfile.gettempdir()}: {error.strerror}") from error
 
     def begin(self) -> bool:
-        """Before a body. False in a child after a fork: the file and its position
-        are the parent's."""
-        if self._process != os.getpid():
-            self.file.close()
-            return False
-        self.file.seek(0)
-        return True
+        """Before a body. False in a child after a fork, where the file and its position are the
+        parent's, and where the file is of no use any more."""
+        if self._process == os.getpid():
+            with contextlib.suppress(OSError, ValueError):
+                self.file.seek(0)
+                return True
+        self.file.close()
+        return False
 
     def whole(self) -> None:
         """The body is all there."""
-        self.file.truncate()
-        self.file.seek(0)
+        with _stored():
+            self.file.truncate()
+            self.file.seek(0)
 
     def close(self) -> None:
         """After the body: keep the file for the next one, if it is not one too many or too
         large to keep."""
-        if len(_spare) >= KEPT:
+        with contextlib.suppress(OSError, ValueError):
+            if len(_spare) < KEPT:
+                if self.file.seek(0, io.SEEK_END) > KEPT_SIZE:
+                    self.file.truncate(0)
+                _spare.append(self)
+                return
+        with contextlib.suppress(OSError):
             self.file.close()
-            return
-        if self.file.seek(0, io.SEEK_END) > KEPT_SIZE:
-            self.file.truncate(0)
-        _spare.append(self)
 
 
 # the last one that was used is the next, while its pages are in the processor's caches
 _spare: list[Spool] = []
+
+
+@contextlib.contextmanager
+def _stored() -> Iterator[None]:
+    """Raises Unavailable for a full disk, a file size limit of the process, no directory for
+    temporary files, no descriptors left."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the body cannot be stored in {_where()}: {reason(error)}", retry_after=30) from error
+
+
+def _where() -> str:
+    try:
+        return escaped(tempfile.gettempdir())
+    except OSError:
+        return "a temporary directory"
+
+
+def spool_problem() -> str:
+    """What is wrong with the place where larger bodies go, "" if all is well."""
+    try:
+        wrong = unwritable(Path(tempfile.gettempdir()))
+    except OSError as error:
+        wrong = reason(error)
+    if not wrong:
+        return ""
+    return f"bodies of more than {size_text(SPOOL_SIZE)} get 503, as they cannot be stored in {_where()}: {wrong}"
 
 
 def _to_file(memory: io.BytesIO) -> Spool:
@@ -162,7 +197,9 @@ def _to_file(memory: io.BytesIO) -> Spool:
     except IndexError:
         spool = Spool()
     try:
-        spool.write(memory.getbuffer())
+        # Not a view of the buffer, which could not be closed while anybody, a traceback for one,
+        # still has it.
+        spool.write(memory.getvalue())
     except BaseException:
         spool.close()
         raise

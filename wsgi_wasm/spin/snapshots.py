@@ -50,8 +50,8 @@ class Snapshot:
 def snapshot(files: Files, cache_directory: Path) -> Snapshot:
     """A directory with copies of these files, made once for as long as they stay what they are.
 
-    It lies in the cache. Where the cache cannot be used it is a temporary directory of this
-    process. Raises OSError.
+    It lies in the cache. Where that cannot be used or has no room, it is a temporary directory of
+    this process. Raises OSError.
     """
     try:
         home = snapshots_home(TrustedDirectory(cache_directory))
@@ -66,7 +66,12 @@ def snapshot(files: Files, cache_directory: Path) -> Snapshot:
             return existing
         if not home.writable:
             return Snapshot(_temporary(files, seal))
-        made = _made(files, directory)
+        try:
+            made = _made(files, directory)
+        except OSError:
+            # The disk of the cache is full, say; what is wrong with the files themselves is said
+            # there, too.
+            return Snapshot(_temporary(files, seal))
         if made is not None:
             prune(home, time.time() - UNUSED)
             return made
@@ -167,8 +172,12 @@ _temporaries: dict[str, Path] = {}
 def _temporary(files: Files, seal: str) -> Path:
     if seal not in _temporaries:
         directory = Path(tempfile.mkdtemp(prefix="wsgi-wasm-files-"))
+        try:
+            _copy(files, directory, 0o700, seal)
+        except OSError:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
-        _copy(files, directory, 0o700, seal)
         _temporaries[seal] = directory
     return _temporaries[seal]
 

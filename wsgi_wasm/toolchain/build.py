@@ -9,20 +9,21 @@ native CGI program.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.logs import package_log
-from wsgi_wasm.messages import escaped
+from wsgi_wasm.messages import escaped, reason
 
 TARGET = "wasm32-wasi"
 STACK_SIZE = 65536
@@ -63,11 +64,10 @@ def build(
         if not source.is_file():
             raise BuildError(f"{escaped(source)}: no such file")
     output = output.absolute()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
-        fresh = Path(work) / "module.wasm"
+    with _work_beside(output) as work:
+        fresh = work / "module.wasm"
         inputs = [str(source) for source in sources]
-        inputs += [str(_object(library, Path(work))) for library in (STDOUT, *([ALLOCATOR] if allocator else []))]
+        inputs += [str(_object(library, work)) for library in (STDOUT, *([ALLOCATOR] if allocator else []))]
         inputs += _language_flags(sources)
         link = ["-s", f"-Wl,-z,stack-size={stack_size}"]
         warnings = _zig(["cc", f"--target={TARGET}", f"-O{optimize}", *link, *inputs, *flags, "-o", str(fresh)])
@@ -86,8 +86,8 @@ def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = (
     language = ["-std=c11", "-Oz", "-flto", "-ffreestanding", "-fno-builtin", "-nostdlib"]
     memory = ["--import-memory", f"--initial-memory={PAGE}", f"--max-memory={256 * PAGE}", "-z,stack-size=16384"]
     link = [f"-Wl,{option}" for option in ("--no-entry", "--strip-all", *memory, *(f"--export={e}" for e in exports))]
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
-        fresh = Path(work) / "code.wasm"
+    with _work_beside(output) as work:
+        fresh = work / "code.wasm"
         _zig(
             [
                 "cc",
@@ -104,6 +104,18 @@ def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = (
         )
         fresh.chmod(0o644)
         fresh.replace(output)
+
+
+@contextlib.contextmanager
+def _work_beside(output: Path) -> Iterator[Path]:
+    """A directory for what is made before `output` is put in place. Raises BuildError where the
+    disk refuses."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as work:
+            yield Path(work)
+    except OSError as error:
+        raise BuildError(f"{escaped(output)} cannot be written: {reason(error)}") from None
 
 
 def compiler_version() -> str:
@@ -128,9 +140,8 @@ def cached(directory: Path, name: str, inputs: Iterable[Path | str], make: Calla
     stem, dot, suffix = name.rpartition(".")
     path = directory / f"{stem}-{digest.hexdigest()[:16]}{dot}{suffix}"
     if not path.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=directory) as work:
-            fresh = Path(work) / name
+        with _work_beside(directory / name) as work:
+            fresh = work / name
             make(fresh)
             fresh.replace(path)
     return path

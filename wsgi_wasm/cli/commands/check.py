@@ -28,6 +28,7 @@ from wsgi_wasm.engine.capi import core
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.files.locations import default_directory
+from wsgi_wasm.gateway.body import spool_problem
 from wsgi_wasm.gunicorn import time_warnings
 from wsgi_wasm.spin import load_application
 
@@ -88,7 +89,13 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
         routes=examined,
         cache=cache,
         engine=core.VERSION,
-        notes=[*advisory_notes(config), *_time_notes(config), *shared_directories(config), *_missing(examined)],
+        notes=[
+            *advisory_notes(config),
+            *_time_notes(config),
+            *shared_directories(config),
+            *filter(None, [spool_problem()]),
+            *_missing(examined),
+        ],
     )
 
 
@@ -108,9 +115,9 @@ def cache_state(config: Config) -> CacheState:
     """Whether the cache directory can be used, and why not."""
     directory = default_directory(config.cache_dir, os.environ)
     try:
-        return CacheState(directory, Cache(directory).writable, "")
+        return CacheState(directory, Cache(directory).unwritable(), "")
     except CacheError as error:
-        return CacheState(directory, False, str(error))
+        return CacheState(directory, "", str(error))
 
 
 def advisory_notes(config: Config) -> list[str]:

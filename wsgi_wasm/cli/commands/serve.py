@@ -129,8 +129,12 @@ def compile_first(config: Config) -> None:
         say(f"warning: {error}")
         say("warning: each worker compiles every module for itself; `wsgi-wasm check` says why")
         return
-    if not cache.writable:
-        say(f"warning: cache directory {directory} is read-only: each worker compiles the missing modules for itself")
+    wrong = cache.unwritable()
+    if wrong:
+        say(
+            f"warning: cache directory {shown(directory)} cannot be written to ({wrong}): each worker compiles the "
+            "missing modules for itself"
+        )
         return
     engine = config.engine
     budget = of_request(engine.compile_time, engine.compile_memory)

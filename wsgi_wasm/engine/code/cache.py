@@ -127,9 +127,9 @@ class Cache(TrustedDirectory):
                 check_owner(self.directory, self.directory.stat())
                 found = check_file(artefact)
                 check_file(note)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except PermissionError as error:
+        except OSError as error:
             raise CacheError(f"{escaped(artefact)} cannot be read: {reason(error)}") from None
         try:
             known = json.loads(note.read_text("ascii"))
