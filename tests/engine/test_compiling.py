@@ -22,7 +22,7 @@ from wsgi_wasm.engine.code import child, compiler, failures
 from wsgi_wasm.engine.code.budget import COMMAND, MIB, CompileBudget, of_request
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child, compile_once
-from wsgi_wasm.engine.code.failures import LIMIT, MODULE, OUTSIDE, Failure, NotCompiled
+from wsgi_wasm.engine.code.failures import HERE, LIMIT, MODULE, OUTSIDE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.code.turns import Turns
 from wsgi_wasm.engine.module import Module
@@ -358,7 +358,7 @@ def test_a_thread_goes_on(error: BaseException) -> None:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(failures._PAUSES, OUTSIDE, (0.0, 1.0, 0.0))
+    monkeypatch.setitem(failures._PAUSES, HERE, (0.0, 1.0, 0.0))
 
 
 @pytest.mark.usefixtures("no_pauses")

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from wsgi_wasm.engine.code.budget import CompileBudget
 from wsgi_wasm.engine.code.cache import DAY, Cache
-from wsgi_wasm.engine.code.failures import Failure, NotCompiled
+from wsgi_wasm.engine.code.failures import HERE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.code.turns import Turns
 from wsgi_wasm.engine.guest import Linked
@@ -157,7 +157,7 @@ class Module:
         except (OSError, RuntimeError) as error:
             self._queued_at = None
             self._compiled.set()
-            self._failed(NotCompiled(f"no thread can be started to compile it: {error}"), digest, current)
+            self._failed(NotCompiled(f"no thread can be started to compile it: {error}", HERE), digest, current)
 
     def _compile(self, digest: str, budget: CompileBudget) -> None:
         current = ""
@@ -188,7 +188,7 @@ class Module:
             return
         words = str(error) if isinstance(error, WsgiWasmError) else f"{type(error).__name__}: {error}"
         if not isinstance(error, ModuleError):
-            error = NotCompiled(words)
+            error = NotCompiled(words, HERE)
         before = self._failure if digest == self._failed_digest else None
         failure = self._store.failure(digest) or Failure.of(error, self._store.budget, before)
         self._failure, self._failed_digest = failure, digest

@@ -6,7 +6,9 @@ A server within walls can run none. There the spawner starts it, see `start_else
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -72,6 +74,8 @@ def start_compiler(arguments: Sequence[str], environment: Mapping[str, str]) -> 
     entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
     return start([interpreter(), "-I", "-c", entry, *arguments], environment)
 
+_SPARE = 24  # descriptors: those that a start takes for a moment, and some for everybody else
+
 
 class Child:
     """As `CompilerProcess`: one that was started here."""
@@ -119,12 +123,21 @@ class Child:
                 stream.close()
 
 
+def _check_descriptors() -> None:
+    """Raises OSError."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # there is no /proc
+        if len(os.listdir("/proc/self/fd")) + _SPARE > resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
 def start(argv: Sequence[str], environment: Mapping[str, str], fds: Collection[int] = ()) -> Child:
     """Start a program with this environment and these descriptors besides the standard ones.
 
     Its standard input is a pipe that ends when this process does, however that happens, and brings
-    nothing before. Raises OSError where no process can be had.
+    nothing before. Raises OSError where no process can be had, also where it would take the last
+    descriptors: servers need some to accept connections, and end without.
     """
+    _check_descriptors()
     reading, lifeline = os.pipe()
     try:
         process = subprocess.Popen(

@@ -22,7 +22,7 @@ from wsgi_wasm.engine.code.advice import with_advice
 from wsgi_wasm.engine.code.budget import COMMAND, CompileBudget
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.child import CompilerProcess, start_compiler
-from wsgi_wasm.engine.code.failures import LIMIT, OUTSIDE, Failure, NotCompiled
+from wsgi_wasm.engine.code.failures import HERE, LIMIT, OUTSIDE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.messages import printable, reason, size_text
@@ -78,7 +78,8 @@ def compile_once(
         try:
             return compile_in_child(source, features, cache.directory, waiting, budget)
         except ModuleError as error:
-            cache.keep_failure(artefact, Failure.of(error, budget, known))
+            if not (isinstance(error, NotCompiled) and error.cause == HERE):  # others may be able to
+                cache.keep_failure(artefact, Failure.of(error, budget, known))
             raise
 
 
@@ -97,7 +98,7 @@ def compile_in_child(
     try:
         child = start_compiler(_arguments(source, features, cache_directory, budget), _environment())
     except OSError as error:
-        raise NotCompiled(f"the compiler cannot be started: {reason(error)}") from None
+        raise NotCompiled(f"the compiler cannot be started: {reason(error)}", HERE) from None
     with child:
         output, errors = _watched(child, waiting, budget)
         if child.returncode and child.returncode < 0:

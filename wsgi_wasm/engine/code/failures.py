@@ -21,24 +21,38 @@ from wsgi_wasm.files.stamp import identity
 
 _PACKAGE = Path(__file__).parents[2]
 
-MODULE, LIMIT, OUTSIDE = "module", "limit", "outside"
+MODULE, LIMIT, OUTSIDE, HERE = "module", "limit", "outside", "here"
 
 # First pause in seconds, what it is multiplied by each time, and the longest one.
-_PAUSES = {MODULE: (86400.0, 1.0, 86400.0), LIMIT: (120.0, 4.0, 86400.0), OUTSIDE: (5.0, 2.0, 600.0)}
+_PAUSES = {
+    MODULE: (86400.0, 1.0, 86400.0),
+    LIMIT: (120.0, 4.0, 86400.0),
+    OUTSIDE: (5.0, 2.0, 600.0),
+    HERE: (5.0, 2.0, 60.0),
+}
 
 
 class NotCompiled(ModuleError):
     """A module could not be compiled. `cause` is MODULE where it is the module's own fault, LIMIT
-    where a limit ended the compiler, OUTSIDE where something else did."""
+    where a limit ended the compiler, OUTSIDE where something else did, HERE where this process
+    could not even start it."""
 
     def __init__(self, message: str, cause: str = OUTSIDE) -> None:
         super().__init__(message)
         self.cause = cause
 
 
-@cache
 def judge() -> str:
     """Changes when this package does, which may find other things wrong with a module then."""
+    try:
+        return _judge()
+    except OSError:
+        return ""  # no descriptors left, say
+
+
+@cache
+def _judge() -> str:
+    """Raises OSError."""
     digest = hashlib.sha256()
     for room in ("binary", "engine"):
         for path in sorted(_PACKAGE.joinpath(room).rglob("*.py")):
