@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import resource
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import component, guest
+from servers.limits import full_disk
 from servers.process import wait_for
 from wsgi_wasm.engine import modules
 from wsgi_wasm.engine.code.budget import COMMAND
@@ -27,17 +26,6 @@ from wsgi_wasm.files.room import unwritable
 from wsgi_wasm.gateway import body
 
 LARGE = b"x" * (body.SPOOL_SIZE + 100_000)
-
-
-@contextlib.contextmanager
-def full_disk(size: int = 8192) -> Iterator[None]:
-    """As far as files of more than `size` bytes are concerned: no other way needs neither root nor a disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture

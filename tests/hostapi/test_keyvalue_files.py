@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from hostapi.test_keyvalue import DRIVER, in_file
+from servers.limits import full_disk
 from wsgi_wasm.hostapi import keyvalue
 
 
@@ -127,3 +128,22 @@ def test_a_file_that_cannot_be_is_an_error(tmp_path: Path) -> None:
             error = one.error("[method]store.get", store, "k")
             assert error[0] == "other"
             assert str(tmp_path) not in error[1]
+
+
+def test_a_full_disk_is_an_error_of_the_guests(tmp_path: Path) -> None:
+    """Where the file grows and where it is made; and nothing of it stays."""
+    stores = keyvalue.stores({"default": in_file(tmp_path / "kv.db")})
+    with DRIVER.guest(stores) as one:
+        store = one.ok("[static]store.open", "default")
+        one.ok("[method]store.set", store, "before", b"1")
+        with full_disk(100_000):
+            for number in range(20):
+                last = one.call("[method]store.set", store, f"key {number}", b"x" * 20_000)
+            assert last[0] == "err"
+        one.ok("[method]store.set", store, "after", b"2")
+        assert one.ok("[method]store.get", store, "before") == b"1"
+    new = keyvalue.stores({"default": in_file(tmp_path / "new" / "kv.db")})
+    with full_disk(1000), DRIVER.guest(new) as one:
+        one.error("[method]store.set", one.ok("[static]store.open", "default"), "before", b"1")
+    with DRIVER.guest(new) as one:
+        one.ok("[method]store.set", one.ok("[static]store.open", "default"), "after", b"3")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import subprocess
@@ -19,6 +18,7 @@ from guests.build import component, guest
 
 from .client import compiled, get, request
 from .fixtures import serve
+from .limits import limited
 from .packages import package_parent
 from .process import ServerProcess, free_port, wait_for, wait_until_answering
 from .server import Server
@@ -52,34 +52,6 @@ def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
     with serve(str(request.param), site(open_tmp), open_tmp, workers=1, ready="/echo") as running:
         wait_for("/echo to be compiled", partial(compiled, running.address, "/echo"))
         yield running
-
-
-SET_LIMIT = """
-import resource, sys
-pid, which, most = map(int, sys.argv[1:])
-soft, hard = resource.prlimit(pid, which)
-resource.prlimit(pid, which, (most, hard))
-print(soft)
-"""
-
-
-def set_limit(pid: int, which: int, most: int) -> int:
-    """Set the limit of a process, and give the one that it had. By a process of its user, as nobody else may."""
-    owner = Path(f"/proc/{pid}").stat()
-    other = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() != owner.st_uid else {}
-    words = ["/usr/bin/env", "python3", "-c", SET_LIMIT, str(pid), str(which), str(most)]
-    return int(subprocess.run(words, check=True, capture_output=True, **other).stdout)  # type: ignore[call-overload]
-
-
-@contextmanager
-def limited(pid: int, which: int, most: int) -> Iterator[None]:
-    """A process with a lower limit, which those that it starts have, too."""
-    before = set_limit(pid, which, most)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            set_limit(pid, which, before)
 
 
 def posted(server: Server, data: bytes) -> int:

@@ -1,0 +1,50 @@
+"""Limits of running processes, which play a full disk and used up descriptors without root."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def full_disk(size: int = 8192) -> Iterator[None]:
+    """As far as files of more than `size` bytes are concerned: no other way needs neither root nor a disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+SET_LIMIT = """
+import resource, sys
+pid, which, most = map(int, sys.argv[1:])
+soft, hard = resource.prlimit(pid, which)
+resource.prlimit(pid, which, (most, hard))
+print(soft)
+"""
+
+
+def set_limit(pid: int, which: int, most: int) -> int:
+    """Set the limit of a process, and give the one that it had. By a process of its user, as nobody else may."""
+    owner = Path(f"/proc/{pid}").stat()
+    other = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() != owner.st_uid else {}
+    words = ["/usr/bin/env", "python3", "-c", SET_LIMIT, str(pid), str(which), str(most)]
+    return int(subprocess.run(words, check=True, capture_output=True, **other).stdout)  # type: ignore[call-overload]
+
+
+@contextmanager
+def limited(pid: int, which: int, most: int) -> Iterator[None]:
+    """A process with a lower limit, which those that it starts have, too."""
+    before = set_limit(pid, which, most)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            set_limit(pid, which, before)
