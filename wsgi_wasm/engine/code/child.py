@@ -74,6 +74,7 @@ def start_compiler(arguments: Sequence[str], environment: Mapping[str, str]) -> 
     entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
     return start([interpreter(), "-I", "-c", entry, *arguments], environment)
 
+
 _SPARE = 24  # descriptors: those that a start takes for a moment, and some for everybody else
 
 
