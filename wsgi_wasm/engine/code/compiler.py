@@ -78,7 +78,8 @@ def compile_once(
         try:
             return compile_in_child(source, features, cache.directory, waiting, budget)
         except ModuleError as error:
-            if not (isinstance(error, NotCompiled) and error.cause == HERE):  # others may be able to
+            # What this process cannot do, others may be able to.
+            if not (isinstance(error, NotCompiled) and error.cause == HERE):
                 cache.keep_failure(artefact, Failure.of(error, budget, known))
             raise
 
