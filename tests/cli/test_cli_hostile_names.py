@@ -132,6 +132,35 @@ x = "{{{{ {TOML} }}}}"
 source = {{ url = "{TOML}", digest = "{TOML}" }}
 """
 
+# Hostile where anything may stand.
+VALID = f"""\
+spin_manifest_version = 2
+[application]
+name = "shop"
+description = "{TOML}"
+authors = ["{TOML}"]
+[variables]
+v = {{ default = "{TOML}" }}
+[[trigger.http]]
+id = "{TOML}"
+route = "/a/..."
+component = "a"
+[[trigger.http]]
+id = "static"
+route = "/s"
+static_response = {{ body = "{TOML}" }}
+[component.a]
+source = "a.wasm"
+description = "{TOML}"
+environment = {{ A = "{TOML}" }}
+exclude_files = ["{TOML}"]
+ai_models = ["{TOML}"]
+[component.a.variables]
+x = "{TOML}"
+[component.a.build]
+command = "{TOML}"
+"""
+
 COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "a site": (
         ("check", "site.yaml"),
@@ -166,6 +195,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("import", "spin", "spin.toml"),
         ("import", "spin", f"{EVIL_FILE}/spin.toml"),
         ("import", "spin", "spin.toml", "-o", f"{EVIL_FILE}/x.yaml"),
+        *((command, "valid/spin.toml") for command in ("check", "compile")),
+        ("import", "spin", "valid/spin.toml"),
+        ("run", "valid/spin.toml", f"/{EVIL}"),
+        ("run", "valid/spin.toml", f"/a/{EVIL}"),
     ),
     "workers": (("import", "wws", "workers"), ("check", "workers.yaml"), ("run", "workers.yaml", f"/{EVIL}")),
 }
@@ -177,12 +210,16 @@ def place(tmp_path: Path) -> Path:
     for name, text in {"site": SITE, "broken": BROKEN, "missing": MISSING}.items():
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "spin.toml").write_text(SPIN, encoding="utf-8")
+    (tmp_path / "valid").mkdir()
+    (tmp_path / "valid" / "spin.toml").write_text(VALID, encoding="utf-8")
+    (tmp_path / "valid" / "a.wasm").write_bytes(b"\0asm\1\0\0\0" + EVIL.encode())
+    (tmp_path / "valid" / EVIL_FILE).write_bytes(b"")
     workers = tmp_path / "workers"
     (workers / EVIL_FILE).mkdir(parents=True)
     (workers / EVIL_FILE / "index.wat").write_text("(module)")
     (workers / f"{EVIL_FILE}.wasm").write_bytes(b"\0asm\1\0\0\0")
     (workers / f"{EVIL_FILE}.toml").write_text(
-        f'name = "{TOML}"\n[vars]\n"{TOML}" = "{TOML}"\n[[folders]]\nfrom = "{TOML}"\nto = "{TOML}"'
+        f'name = "{TOML}"\nversion = "1"\n[vars]\n"{TOML}" = "{TOML}"\n[[folders]]\nfrom = "{TOML}"\nto = "{TOML}"'
     )
     (tmp_path / "workers.yaml").write_text("routes: {/: {directory: workers, interface: wws}}")
     (tmp_path / f"{EVIL_FILE}.wat").write_text("(module (unknown))")

@@ -12,7 +12,8 @@ import pytest
 from cli.test_cli_hostile_names import BROKEN, EVIL, EVIL_FILE, SITE, check, files
 
 from .client import Connection, Truncated, get
-from .process import wait_for
+from .fixtures import serve
+from .process import ServerError, wait_for
 from .server import Server
 from .test_request_targets import serving
 
@@ -94,3 +95,28 @@ def settled(server: Server, target: str) -> bool:
     """Whether a module is no longer being compiled."""
     answer = get(server.address, target)
     return answer.status != 503 or answer.field("Retry-After") != "5"
+
+
+# What stands in a file as it is, where YAML allows it or not.
+RAW = {
+    "characters": b'routes: {"/a": {module: "\xe2\x80\xae\xc2\x9b31m\xe2\x80\xa8FORGED\xef\xbb\xbf", x: 1}}\n',
+    "controls": b"routes: {/a: {module: \x1b[31m\x07FORGED}}\n",
+    "no text": b"routes: {/a: {module: \xff\xfeFORGED}}\n",
+    "NUL": b"routes: {/a: {module: a\0FORGED}}\n",
+    "an unknown key": b'"\xe2\x80\xae\xe2\x80\xa9FORGED": 1\n',
+    "an anchor": b"routes: *\xe2\x80\xaeFORGED\n",
+    "a tag": b"routes: !\xe2\x80\xaeFORGED {}\n",
+    "a long line": b"routes: {/a: {" + b"x" * 300_000 + b": 1}}\n",
+}
+
+
+@pytest.mark.parametrize("case", RAW)
+def test_a_file_that_nobody_can_start_with(open_tmp: Path, case: str) -> None:
+    site = open_tmp / "site.yaml"
+    site.write_bytes(RAW[case])
+    with pytest.raises(ServerError), serve("gunicorn-sync", site, open_tmp, workers=1, ready="/a"):
+        pass
+    log = (open_tmp / "gunicorn-sync.log").read_bytes()
+    assert b"site.yaml" in log
+    check(log)
+    assert max(map(len, log.split(b"\n"))) < 30_000

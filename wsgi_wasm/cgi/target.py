@@ -24,6 +24,9 @@ _AUTHORITY = re.compile(
 )
 _LONGEST = 1024  # characters of an authority; a name of the DNS has 255
 _HIGHEST_PORT = 65535
+_REMEMBERED = 256
+
+_valid_hosts: set[str] = set()  # those that came first; clients choose them, so there is an end
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -72,13 +75,17 @@ def host_variables(environ: Mapping[str, Any]) -> Mapping[str, str]:
     Raises BadRequest for a target or a host that no guest should be asked to understand.
     """
     host = environ.get("HTTP_HOST")
-    target = raw_target(environ)
+    target = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
+    if host in _valid_hosts and target[:1] == "/" and "#" not in target:
+        return _NOTHING
     if "#" in target:
         raise BadRequest("the request target has a fragment")
     if target[:1] != "/" and target not in ("", "*"):
         return _of_absolute(environ, target, host)
     if host:
         _split_authority(host)
+        if len(_valid_hosts) < _REMEMBERED:
+            _valid_hosts.add(host)
     elif host is not None or environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
         raise BadRequest("the request names no host")
     return _NOTHING

@@ -114,7 +114,10 @@ class Dispatcher:
 def _asked(environ: Environ) -> tuple[str, str]:
     """Host and path that are asked for. A target in absolute-form has both, and its path may be
     empty (RFC 9112 3.2.4)."""
-    host, path = host_asked(environ), environ.get("PATH_INFO", "")
+    path = environ.get("PATH_INFO", "")
+    if raw_target(environ)[:1] == "/":
+        return environ.get("HTTP_HOST", ""), path
+    host = host_asked(environ)
     if path or environ.get("SCRIPT_NAME") or not split_target(raw_target(environ))[0]:
         return host, path
     whole = environ["REQUEST_METHOD"] == "OPTIONS" and not environ.get("QUERY_STRING")
