@@ -19,6 +19,7 @@ from wsgi_wasm.engine.hostcalls.interface import Interface
 from wsgi_wasm.engine.hostcalls.linker import define
 from wsgi_wasm.engine.run import Stop, current
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.logs import Seldom, package_log
 
 KINDS = list(dict(VALUES))
 
@@ -134,6 +135,16 @@ def test_a_refusal_is_an_error_or_says_what_is_not_offered(result: wit.Type | No
     else:
         assert ended.failure is None
         assert answer == 1
+
+
+def test_a_refusal_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "_seldom", Seldom(package_log("guest")))
+    for _ in range(3):
+        loaded, linker = linked(caller_text(wit.ResultOf(None, wit.STRING)))
+        assert called(loaded, linker, "run")[1] == 1
+    lines = [record.getMessage() for record in caplog.records if "not supported" in record.getMessage()]
+    assert len(lines) == 1
+    assert lines[0].endswith(" called test:call/f f, which is not supported")
 
 
 def called(loaded: component.Component, linker: component.Linker, name: str) -> tuple[Run, Any]:

@@ -95,7 +95,8 @@ def _refusing(name: str, result: wit.Type | None) -> Any:
 
 
 def _say(name: str) -> None:
-    label = current.run.client.label if current.run is not None else ""
+    run = current.run or current.the_run()
+    label = run.client.label
     program = label.rpartition(" [")[0]  # without the request's id
     _seldom.warning((program, name), f"{label} called {escaped(name)}, which is not supported")
 
