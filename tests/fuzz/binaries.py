@@ -111,8 +111,8 @@ def check_component(data: bytes) -> None:
                 outline(wrapped.component)
             case b"p":
                 plug(source, {one.name: ("plug", source) for one in found.imports[:2]})
-    except ModuleError:
-        pass
+    except ModuleError as error:
+        check_message(error)
 
 
 @cache

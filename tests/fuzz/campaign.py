@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from fuzz import native_build
+from fuzz import guests, native_build
 from fuzz.corpus import rows
 from fuzz.libfuzzer import Budget, Outcome, run
 from fuzz.registry import targets
@@ -18,7 +18,8 @@ from fuzz.registry import targets
 
 def known() -> Mapping[str, str]:
     """Names and promises, in the order in which they are run."""
-    return {name: one.promise for name, one in targets().items()} | {native_build.NAME: native_build.PROMISE}
+    ours = {native_build.NAME: native_build.PROMISE, guests.NAME: guests.PROMISE}
+    return {name: one.promise for name, one in targets().items()} | ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Campaign:
     def _one(self, name: str, budget: Budget, show: Callable[[Outcome], None]) -> Outcome:
         work = self.work / name
         work.mkdir(parents=True, exist_ok=True)
+        if name == guests.NAME:
+            return guests.campaign(work, budget, show)
         if name == native_build.NAME:
             program = native_build.build_libfuzzer(work / "program")
             return run(name, [str(program)], work, (rows(name), (), native_build.LONGEST), budget, show)
