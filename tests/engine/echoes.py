@@ -20,6 +20,7 @@ from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings, HostApi, HostState
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Function, Interface
 from wsgi_wasm.engine.hostcalls.linker import define
+from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.run import current
 
 PADDING = (wit.U8,) * 16
@@ -168,6 +169,12 @@ class Run:
         self.host_state = HostState(bindings or Unbound(), self)
         self.failure: BaseException | None = None
         self.client = SimpleNamespace(label="/x x.wasm [1]")
+
+    def look(self) -> None:
+        if time.monotonic() >= self.deadline:
+            raise Stop(End.TIMEOUT)
+        if time.thread_time() >= self.cpu_end:
+            raise Stop(End.CPU)
 
 
 ENGINE = wasmtime.Engine()

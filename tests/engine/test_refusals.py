@@ -17,7 +17,8 @@ from wsgi_wasm.engine.hostcalls.host_api import AnyApi, interfaces_of
 from wsgi_wasm.engine.hostcalls.imports import difference, imports
 from wsgi_wasm.engine.hostcalls.interface import Interface
 from wsgi_wasm.engine.hostcalls.linker import define
-from wsgi_wasm.engine.run import Stop, current
+from wsgi_wasm.engine.outcome import Stop
+from wsgi_wasm.engine.run import current
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.logs import Seldom, package_log
 

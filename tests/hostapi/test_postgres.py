@@ -16,6 +16,7 @@ from hostapi.backends import Server
 from hostapi.driver import Driver, Guest
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.model import Endpoint
+from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi import postgres
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS
 
@@ -146,7 +147,8 @@ def test_a_statement_ends_with_the_run(postgres_server: Server, address: str) ->
     ):
         with DRIVER.guest(allowing(postgres_server.port), seconds=1) as guest:
             session = Session(guest, address)
-            assert session.error(sql)[0] == "query-failed"
+            with suppress(Stop):  # which of the two comes first is open: the server has the same limit
+                assert session.error(sql)[0] == "query-failed"
 
 
 def test_answers_are_bounded(session: Session, address: str) -> None:

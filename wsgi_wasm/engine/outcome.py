@@ -39,6 +39,15 @@ class End(enum.Enum):
     STOPPED = "was stopped"
 
 
+class Stop(Exception):
+    """Ends the guest for a limit of ours; `end` says which."""
+
+    def __init__(self, end: End, detail: str = "") -> None:
+        super().__init__(detail or end.value)
+        self.end = end
+        self.detail = detail
+
+
 @dataclass(slots=True)
 class Outcome:
     """The end of one run.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Invocation, RunLimits
-from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import Unavailable
 
@@ -28,15 +28,6 @@ SLEEP_SLICE = 0.05  # seconds between two looks at the limits while a guest slee
 # bytes: Wasmtime lets a guest use 512 KiB, and its host functions need room below that
 STACK = 1 << 20
 TRAP = b"stopped by the host"
-
-
-class Stop(Exception):
-    """Ends the guest for a limit of ours; `end` says which."""
-
-    def __init__(self, end: End, detail: str = "") -> None:
-        super().__init__(detail or end.value)
-        self.end = end
-        self.detail = detail
 
 
 class Run:

@@ -17,6 +17,7 @@ from wsgi_wasm.config.model import Grants, KeyValueStore
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
+from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi.description import warn_of_files
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
@@ -60,8 +61,7 @@ class KeyValue:
         store = self._stores.get(label)
         if store is None:
             config, pool = self._granted[label]
-            store = pool.take(lambda: connect(config))
-            self._stores[label] = store
+            store = self._stores[label] = pool.take(lambda: connect(config, self.host_state))
             store.serve(self.host_state)
         return store
 
@@ -80,7 +80,7 @@ class Bucket:
             yield self.api.store(self.label)
         except (TooLarge, ValueError, OverflowError) as error:
             raise HostError("other", str(error)) from None
-        except HostError:
+        except (HostError, Stop):
             raise
         except Exception as error:
             log.warning("key-value store %r: %s: %s", self.label, type(error).__name__, error)
@@ -102,7 +102,7 @@ def _checked(key: str) -> str:
     return key
 
 
-def _get(_api: KeyValue, bucket: Bucket, key: str) -> bytes | None:
+def _get(api: KeyValue, bucket: Bucket, key: str) -> bytes | None:
     _checked(key)
     with bucket.store() as store:
         value = store.get(key)
@@ -128,9 +128,9 @@ def _exists(_api: KeyValue, bucket: Bucket, key: str) -> bool:
         return store.exists(key)
 
 
-def _keys(_api: KeyValue, bucket: Bucket) -> list[str]:
+def _keys(api: KeyValue, bucket: Bucket) -> list[str]:
     with bucket.store() as store:
-        answer, keys = ResultSize(), []
+        answer, keys = ResultSize(api.host_state), []
         for key in store.list_keys():
             answer.add(key)
             keys.append(key)
@@ -144,9 +144,9 @@ def _list_keys(api: KeyValue, bucket: Bucket, cursor: str | None) -> tuple[list[
     return _keys(api, bucket), None
 
 
-def _get_many(_api: KeyValue, bucket: Bucket, keys: list[str]) -> list[tuple[str, bytes | None]]:
+def _get_many(api: KeyValue, bucket: Bucket, keys: list[str]) -> list[tuple[str, bytes | None]]:
     with bucket.store() as store:
-        answer, pairs = ResultSize(), []
+        answer, pairs = ResultSize(api.host_state), []
         for key, value in store.get_many([_checked(key) for key in keys]):
             answer.add(key)
             answer.add(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from wsgi_wasm.config.model import KeyValueStore
 from wsgi_wasm.engine.hostcalls.host_api import HostState
-from wsgi_wasm.hostapi.limits import MAX_KEY, MAX_RESULT
+from wsgi_wasm.hostapi.limits import MAX_KEY, MAX_RESULT, looking
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 
 _TABLE = """CREATE TABLE IF NOT EXISTS spin_key_value (
@@ -30,11 +30,11 @@ class SqliteStore:
 
     Error: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 
-    def __init__(self, store: KeyValueStore) -> None:
+    def __init__(self, store: KeyValueStore, host: HostState | None) -> None:
         assert store.path is not None
         self._name = store.name
-        self._file = SqliteConnection(store.path, store.max_size)
-        self._file.raw.execute(_TABLE)
+        self._file = SqliteConnection(store.path, store.max_size, host)
+        self._file.patiently(lambda: self._file.raw.execute(_TABLE))
         # Whatever has been put there by other hands comes out as bytes, and none of it
         # without limit.
         self._file.raw.text_factory = bytes
@@ -51,8 +51,7 @@ class SqliteStore:
         self._file.close()
 
     def _run(self, statement: str, *values: Any) -> sqlite3.Cursor:
-        self._file.wait_no_longer()
-        return self._file.raw.execute(statement, (self._name, *values))
+        return self._file.patiently(lambda: self._file.raw.execute(statement, (self._name, *values)))
 
     def get(self, key: str) -> bytes | None:
         row = self._run(_GET, key).fetchone()
@@ -81,9 +80,9 @@ class SqliteStore:
 
     def change(self, pairs: Sequence[tuple[str, bytes]], gone: Sequence[str] = ()) -> None:
         def write() -> None:
-            for key in gone:
+            for key in looking(gone, self._file.host_state):
                 self.delete(key)
-            for key, value in pairs:
+            for key, value in looking(pairs, self._file.host_state):
                 self.set(key, value)
 
         self._atomically(write)
@@ -112,7 +111,6 @@ class SqliteStore:
         return bool(self._atomically(exchange))
 
     def _atomically(self, work: Callable[[], Any]) -> Any:
-        self._file.wait_no_longer()
         with self._file.transaction():
             return work()
 

@@ -43,6 +43,6 @@ class Store(Protocol):
     def swap(self, key: str, old: bytes | None, new: bytes) -> bool: ...
 
 
-def connect(store: KeyValueStore) -> Store:
-    """A connection of the kind that the store needs."""
-    return SqliteStore(store) if store.redis is None else RedisStore(store)
+def connect(store: KeyValueStore, host: HostState | None = None) -> Store:
+    """A connection of the kind that the store needs; `host` is of the run that waits for it."""
+    return SqliteStore(store, host) if store.redis is None else RedisStore(store)

@@ -91,6 +91,10 @@ class Postgres:
         self._host_state = host
         self._servers = servers
 
+    @property
+    def host_state(self) -> HostState:
+        return self._host_state
+
     def open(self, address: str) -> Lease:
         try:
             connections = client()
@@ -159,12 +163,12 @@ def _executing(types: Values) -> Callable[..., Any]:
 
 
 def _querying(types: Values) -> Callable[..., Any]:
-    def query(_api: Postgres, lease: Lease, statement: str, values: list[tuple[str, Any]]) -> Any:
+    def query(api: Postgres, lease: Lease, statement: str, values: list[tuple[str, Any]]) -> Any:
         with _errors("query-failed", types.failed):
             cursor = lease.connection.run(statement, types.parameters(values), binary=types.binary)
             described = [(types.kind(column.type_code), column) for column in cursor.description or ()]
             columns = [(column.name, types.data_type(kind, column)) for kind, column in described]
-            cost, rows = ResultSize(), list[Any]()
+            cost, rows = ResultSize(api.host_state), list[Any]()
             # Without a description the statement gave no rows, not even none of them.
             while columns and (row := cursor.fetchone()) is not None:
                 here = len(rows)

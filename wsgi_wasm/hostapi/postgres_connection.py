@@ -16,13 +16,14 @@ import psycopg
 from psycopg import conninfo, pq
 
 from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi.postgres_values_4 import prepare
 
 _CONNECT = 5.0  # seconds at most
 _RESET = 2.0  # seconds at most, between two runs
 # bytes of one answer, which the client library gathers before anybody can look at it
 _MAX_RECEIVED = 32 << 20
-_INTERVAL = 0.1  # seconds between two looks at the clock while a server is silent
+_INTERVAL = 0.05  # seconds between two looks at the clock while a server is silent
 
 # What a guest may say of a connection. Nothing that names files of the host, or another address
 # than `host`.
@@ -72,6 +73,7 @@ class _BoundedConnection(psycopg.Connection[Any]):
 
     end = math.inf  # on the monotonic clock
     received = 0
+    host_state: HostState | None = None  # of the run that waits
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         return super().wait(self._bounded(gen), _INTERVAL)
@@ -83,6 +85,8 @@ class _BoundedConnection(psycopg.Connection[Any]):
                 wanted = inner.send(ready)
             except StopIteration as end:
                 return end.value
+            if self.host_state is not None:
+                self.host_state.look()
             if time.monotonic() >= self.end:
                 raise TooLate("the time limit was reached")
             if received_by(self.pgconn.socket) - self.received > _MAX_RECEIVED:
@@ -113,7 +117,7 @@ class PostgresConnection:
 
     def serve(self, host: HostState) -> None:
         """From now on statements end when this run must end. Raises psycopg.Error, TooLate."""
-        self._host_state = host
+        self._host_state = self._raw.host_state = host
         # The server would otherwise go on for nobody. A guest that undoes this is stopped by the
         # clock here.
         self.run(f"SET statement_timeout = {max(1, int(host.remaining() * 1000))}", ())
@@ -135,7 +139,7 @@ class PostgresConnection:
             raw.end = time.monotonic() + seconds
             raw.received = received_by(raw.pgconn.socket)
             return raw.execute(statement, parameters, binary=binary)
-        except (TooLate, OSError):
+        except (TooLate, OSError, Stop):
             self.close()
             raise
         except psycopg.Error:
@@ -147,7 +151,7 @@ class PostgresConnection:
     def reset(self) -> bool:
         """Leave nothing of a run for the next: settings, temporary tables, locks. False
         where that fails."""
-        self._host_state = None
+        self._host_state = self._raw.host_state = None
         try:
             if self._raw.pgconn.transaction_status != pq.TransactionStatus.IDLE:
                 self._run("ROLLBACK", (), _RESET)

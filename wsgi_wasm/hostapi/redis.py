@@ -29,6 +29,10 @@ class Redis:
         self._host_state = host
         self._allowed = allowed
 
+    @property
+    def host_state(self) -> HostState:
+        return self._host_state
+
     def open(self, address: str) -> RespConnection:
         try:
             url = urlsplit(address)
@@ -60,39 +64,43 @@ def _errors() -> Any:
         raise HostError("other", str(error)) from None
 
 
-def _command(name: str, convert: Callable[[Any], Any], *, many: bool = False) -> Callable[..., Any]:
+def _command(name: str, convert: Callable[[Any, Redis], Any], *, many: bool = False) -> Callable[..., Any]:
     """A function that is one command; with `many` its last parameter is a list of arguments."""
 
-    def run(_api: Redis, connection: RespConnection, *arguments: Any) -> Any:
+    def run(api: Redis, connection: RespConnection, *arguments: Any) -> Any:
         if many:
             arguments = (*arguments[:-1], *arguments[-1])
         with _errors():
-            return convert(connection.call(name, *arguments))
+            return convert(connection.call(name, *arguments), api)
 
     return run
 
 
-def _nothing(_answer: Any) -> None:
+def _nothing(_answer: Any, _api: Redis) -> None:
     return None
 
 
-def _bounded(answer: bytes | None) -> bytes | None:
+def _number(answer: Any, _api: Redis) -> int:
+    return int(answer)
+
+
+def _bounded(answer: bytes | None, _api: Redis) -> bytes | None:
     ResultSize().add(answer)
     return answer
 
 
-def _texts(answer: list[bytes]) -> list[str]:
-    cost, texts = ResultSize(), []
+def _texts(answer: list[bytes], api: Redis) -> list[str]:
+    cost, texts = ResultSize(api.host_state), []
     for item in answer:
         texts.append(item.decode())
         cost.add(texts[-1])
     return texts
 
 
-def _execute(_api: Redis, connection: RespConnection, command: str, arguments: list[tuple[str, Any]]) -> list[Any]:
+def _execute(api: Redis, connection: RespConnection, command: str, arguments: list[tuple[str, Any]]) -> list[Any]:
     with _errors():
         results: list[tuple[str, Any]] = []
-        _append(connection.call(command, *(value for _, value in arguments)), results, ResultSize())
+        _append(connection.call(command, *(value for _, value in arguments)), results, ResultSize(api.host_state))
         return results
 
 
@@ -134,11 +142,11 @@ SPIN = Interface[Redis](
         "[method]connection.publish": _method(_command("PUBLISH", _nothing), None, wit.STRING, wit.BYTES),
         "[method]connection.get": _method(_command("GET", _bounded), wit.OptionOf(wit.BYTES), wit.STRING),
         "[method]connection.set": _method(_command("SET", _nothing), None, wit.STRING, wit.BYTES),
-        "[method]connection.incr": _method(_command("INCR", int), wit.S64, wit.STRING),
-        "[method]connection.del": _method(_command("DEL", int, many=True), wit.U32, _STRINGS),
-        "[method]connection.sadd": _method(_command("SADD", int, many=True), wit.U32, wit.STRING, _STRINGS),
+        "[method]connection.incr": _method(_command("INCR", _number), wit.S64, wit.STRING),
+        "[method]connection.del": _method(_command("DEL", _number, many=True), wit.U32, _STRINGS),
+        "[method]connection.sadd": _method(_command("SADD", _number, many=True), wit.U32, wit.STRING, _STRINGS),
         "[method]connection.smembers": _method(_command("SMEMBERS", _texts), _STRINGS, wit.STRING),
-        "[method]connection.srem": _method(_command("SREM", int, many=True), wit.U32, wit.STRING, _STRINGS),
+        "[method]connection.srem": _method(_command("SREM", _number, many=True), wit.U32, wit.STRING, _STRINGS),
         "[method]connection.execute": _method(_execute, wit.ListType(_RESULT), wit.STRING, wit.ListType(_PARAMETER)),
     },
     (CONNECTION,),

@@ -12,7 +12,8 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote
 
@@ -20,6 +21,8 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 
 _CONNECT = 5.0  # seconds at most
 _WAIT = 30.0  # seconds at most that an answer may take
+_SLICE = 0.05  # seconds of that between two looks at the clock
+_PIECE = 1 << 16  # bytes that are sent at a time
 _MAX_ANSWER = 5 << 20  # bytes
 _MAX_DEPTH = 8  # of arrays in arrays
 
@@ -141,20 +144,16 @@ class RespConnection:
         return socket.create_connection((self._addresses[-1], self._port), timeout=min(_CONNECT, self._time()))
 
     def _ask(self, command: tuple[Any, ...]) -> Answer:
-        assert self._socket is not None
         try:
             self._left = _MAX_ANSWER
-            self._socket.settimeout(self._time())
-            self._socket.sendall(_written(command))
+            self._send(_written(command))
             answer = self._answer(0)
-        except (OSError, ValueError, IndexError) as error:
+        except BaseException as error:
             # Half an answer may be left, which the next call would take for its own.
             self.usable = False
             self.close()
-            raise RespError(str(error) or type(error).__name__) from None
-        except RespError:
-            self.usable = False
-            self.close()
+            if isinstance(error, OSError | ValueError | IndexError):
+                raise RespError(str(error) or type(error).__name__) from None
             raise
         if isinstance(answer, ServerError):
             raise answer
@@ -201,15 +200,30 @@ class RespConnection:
         if self._left < 0:
             raise RespError(f"the answer is larger than {_MAX_ANSWER >> 20} MiB")
 
+    def _send(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            some = left[:_PIECE]
+            left = left[self._waited(methodcaller("send", some)) :]
+
     def _receive(self, size: int) -> None:
-        assert self._socket is not None
-        self._socket.settimeout(self._time())
-        data = self._socket.recv(max(size, 4096))
+        data: bytes = self._waited(methodcaller("recv", max(size, 4096)))
         if not data:
             raise RespError("the server has closed the connection")
         self._unread += data
 
+    def _waited(self, work: Callable[[socket.socket], Any]) -> Any:
+        """Wait for the server in slices, with a look at the clock between them. Raises Stop."""
+        opened = self._socket
+        assert opened is not None
+        while True:
+            opened.settimeout(min(_SLICE, self._time()))
+            with contextlib.suppress(TimeoutError):
+                return work(opened)
+
     def _time(self) -> float:
+        if self._host_state is not None:
+            self._host_state.look()
         remaining = self._end - time.monotonic()
         if remaining <= 0:
             raise RespError("the time limit was reached")

@@ -22,8 +22,7 @@ from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, ResultSize, TooLarge
 from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.hostapi.refused import say_not_granted
-from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
-from wsgi_wasm.hostapi.sqlite_guard import guard
+from wsgi_wasm.hostapi.sqlite_guard import GuardedConnection, TooMany
 
 
 class Sqlite:
@@ -38,7 +37,7 @@ class Sqlite:
         """`databases` are by label."""
         self._host_state = host
         self._databases = databases
-        self._connections: dict[str, SqliteConnection] = {}
+        self._connections: dict[str, GuardedConnection] = {}
 
     def close(self) -> None:
         connections, self._connections = self._connections, {}
@@ -56,16 +55,17 @@ class Sqlite:
             raise HostError("io", f"a guest can have at most {MAX_HANDLES} open connections")
         return Handle(label)
 
-    def connection(self, label: str) -> SqliteConnection:
+    @property
+    def host_state(self) -> HostState:
+        return self._host_state
+
+    def connection(self, label: str) -> GuardedConnection:
         """The connection to a granted database, made at the first call."""
         connection = self._connections.get(label)
         if connection is None:
             database = self._databases[label]
-            connection = SqliteConnection(database.path, database.max_size, cached_statements=0)
+            connection = GuardedConnection(database.path, database.max_size, self._host_state)
             self._connections[label] = connection
-            connection.raw.text_factory = lambda data: data.decode("utf-8", "replace")
-            guard(connection)
-            connection.serve(self._host_state)
         return connection
 
 
@@ -78,13 +78,8 @@ _CASES: dict[type, str] = {int: "integer", float: "real", str: "text", bytes: "b
 
 
 def _execute(api: Sqlite, handle: Handle, statement: str, parameters: list[tuple[str, Any]]) -> Any:
-    return _with_errors(api, handle, lambda connection: _query(connection, statement, [one for _, one in parameters]))
-
-
-def _query(connection: SqliteConnection, statement: str, parameters: list[Any]) -> tuple[list[str], list[Any]]:
-    cursor = connection.raw.execute(statement, parameters)
-    try:
-        answer, rows = ResultSize(), []
+    def read(cursor: sqlite3.Cursor) -> tuple[list[str], list[Any]]:
+        answer, rows = ResultSize(api.host_state), []
         columns = [column[0] for column in cursor.description or ()]
         for column in columns:
             answer.add(column)
@@ -93,8 +88,9 @@ def _query(connection: SqliteConnection, statement: str, parameters: list[Any]) 
                 answer.add(value)
             rows.append(([(_CASES[type(value)], value) for value in row],))
         return columns, rows
-    finally:
-        cursor.close()
+
+    values = [one for _, one in parameters]
+    return _with_errors(api, handle, lambda connection: connection.query(statement, values, read))
 
 
 def _number(sql: str) -> Callable[[Sqlite, Handle], int]:
@@ -104,13 +100,11 @@ def _number(sql: str) -> Callable[[Sqlite, Handle], int]:
     return number
 
 
-def _with_errors(api: Sqlite, handle: Handle, work: Callable[[SqliteConnection], Any]) -> Any:
+def _with_errors(api: Sqlite, handle: Handle, work: Callable[[GuardedConnection], Any]) -> Any:
     """What SQLite raises, as the interface's own error."""
     try:
-        connection = api.connection(handle.label)
-        connection.wait_no_longer()
-        return work(connection)
-    except (TooLarge, OverflowError, UnicodeError) as error:
+        return work(api.connection(handle.label))
+    except (TooLarge, TooMany, OverflowError, UnicodeError) as error:
         raise HostError("io", str(error)) from None
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)

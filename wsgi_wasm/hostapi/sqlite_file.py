@@ -5,34 +5,39 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 
 _BUSY = 5.0  # seconds that a statement waits for another writer, unless the run ends before
+_SLICE = 0.05  # seconds of that between two looks at the clock
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock; some 100 us
+
+_OCCUPIED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+T = TypeVar("T")
 
 
 class SqliteConnection:
     """A connection that no statement holds up for longer than the run that uses it may last."""
 
-    def __init__(self, path: Path, max_size: int, cached_statements: int = 32) -> None:
-        """Makes the file where there is none, readable by this user alone.
-        Raises sqlite3.Error, OSError."""
+    def __init__(self, path: Path, max_size: int, host: HostState | None = None, cached_statements: int = 32) -> None:
+        """Makes the file where there is none, readable by this user alone. `host` is of the run
+        that waits for it. Raises sqlite3.Error, OSError, Stop."""
         _make(path)
         self._path = path
         self._opened = _identity(path)
-        self._host_state: HostState | None = None
-        self._busy = -1
-        self.by_host = False  # while a statement of the host's own runs, among those of a guest
+        self.host_state = host
         # A connection serves one thread at a time, though not always the same one.
         self.raw = sqlite3.connect(
-            path, timeout=_BUSY, isolation_level=None, check_same_thread=False, cached_statements=cached_statements
+            path, timeout=_SLICE, isolation_level=None, check_same_thread=False, cached_statements=cached_statements
         )
         try:
-            _with_patience(self.raw, "PRAGMA journal_mode = WAL")
+            # SQLite refuses this at once while others open the same new file.
+            self.patiently(lambda: self.raw.execute("PRAGMA journal_mode = WAL").fetchall(), at_once=True)
             # In WAL mode a crash of the machine may undo the last commits, and damages nothing.
             self.raw.execute("PRAGMA synchronous = NORMAL")
             (page_size,) = self.raw.execute("PRAGMA page_size").fetchone()
@@ -44,30 +49,39 @@ class SqliteConnection:
 
     def serve(self, host: HostState | None) -> None:
         """From now on statements end when this run must end; None between runs."""
-        self._host_state = host
-        if host is not None:
-            self.wait_no_longer()
+        self.host_state = host
 
-    def wait_no_longer(self) -> None:
-        """Let statements wait for other writers until the run's end at most."""
-        remaining = self._host_state.remaining() if self._host_state is not None else _BUSY
-        busy = int(1000 * max(0.0, min(_BUSY, remaining)))
-        if busy != self._busy:
-            self._busy = busy
-            self.by_host = True
+    def patiently(self, work: Callable[[], T], at_once: bool = False) -> T:
+        """Do what may have to wait for other writers, for some seconds at most and until the run's
+        end. Raises sqlite3.Error, Stop.
+
+        Where SQLite itself sees that waiting would be in vain it refuses at once, and so does this,
+        unless `at_once`.
+        """
+        until = 0.0
+        while True:
+            began = time.monotonic()
             try:
-                self.raw.execute(f"PRAGMA busy_timeout = {busy}")
-            finally:
-                self.by_host = False
+                return work()
+            except sqlite3.OperationalError as error:
+                until = until or began + _BUSY
+                now = time.monotonic()
+                has_waited = at_once or now - began >= 0.8 * _SLICE
+                if error.sqlite_errorcode not in _OCCUPIED or not has_waited or now > until:
+                    raise
+            if self.host_state is not None:
+                self.host_state.look()
+            if at_once:
+                time.sleep(0.01)
 
     def _interrupt(self) -> bool:
-        return self._host_state is not None and self._host_state.expired()
+        return self.host_state is not None and self.host_state.is_over()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, with the file locked for writing from the beginning: what is
         read stays true."""
-        self.raw.execute("BEGIN IMMEDIATE")
+        self.patiently(lambda: self.raw.execute("BEGIN IMMEDIATE"))
         try:
             yield
             self.raw.execute("COMMIT")
@@ -104,17 +118,3 @@ def _make(path: Path) -> None:
     # process's other connections hold (fcntl(2), and sqlite.org/howtocorrupt.html 2.2).
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _with_patience(connection: sqlite3.Connection, statement: str) -> None:
-    """Run a statement that SQLite refuses at once, without waiting, while others open the
-    same new file."""
-    until = time.monotonic() + _BUSY
-    while True:
-        try:
-            connection.execute(statement).fetchall()
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() > until:
-                raise
-        time.sleep(0.01)

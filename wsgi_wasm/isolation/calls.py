@@ -19,8 +19,8 @@ from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings, HostApi, HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.engine.hostcalls.lifting import Mismatch
-from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import Run, Stop, current
+from wsgi_wasm.engine.outcome import End, Stop
+from wsgi_wasm.engine.run import Run, current
 from wsgi_wasm.isolation.frames import Closed
 from wsgi_wasm.isolation.values import Codec, Handles, Malformed, ValueReader, codec
 

@@ -8,8 +8,7 @@ import os
 import select
 from collections.abc import Sequence
 
-from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import Stop
+from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.isolation import messages as m
 from wsgi_wasm.isolation.frames import Channel, Closed, FrameKind
 

@@ -27,9 +27,9 @@ from wsgi_wasm.engine.component.run import Access, ComponentRun
 from wsgi_wasm.engine.component.wasi import REFUSALS, grant_by_hand, grant_wasi, input_of, is_coming, utf8
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
 from wsgi_wasm.engine.hostcalls.host_api import Bindings
-from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.engine.outcome import End, Outcome, Stop
 from wsgi_wasm.engine.pooled_guest import PooledCode, PooledGuest
-from wsgi_wasm.engine.run import Stop, current, epoch_callback
+from wsgi_wasm.engine.run import current, epoch_callback
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import ModuleError, Unavailable
 

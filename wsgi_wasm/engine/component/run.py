@@ -13,8 +13,8 @@ from wsgi_wasm.engine.component.output_file import PIECE
 from wsgi_wasm.engine.component.pool import ComponentSlot
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.hostcalls.host_api import Bindings, HostState
-from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import MAX_FILES, Run, Stop
+from wsgi_wasm.engine.outcome import End, Stop
+from wsgi_wasm.engine.run import MAX_FILES, Run
 from wsgi_wasm.engine.runtime import runtime
 
 

@@ -21,9 +21,12 @@ from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Interface, State
 from wsgi_wasm.engine.hostcalls.lifting import Mismatch
 from wsgi_wasm.engine.hostcalls.lowering import Scratch
+from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.logs import package_log
 
 log = package_log("engine")
+
+MAX_VALUES = 250_000  # in the lists that a guest passes in one call, those of bytes excepted
 
 Binding = TypeVar("Binding")
 
@@ -78,9 +81,15 @@ class Clock(Protocol):
     deadline: float
     cpu_end: float
 
+    def look(self) -> None:
+        """Raises Stop where the run must end: its time is up, or its client has gone."""
+
 
 class _Over:
     deadline = cpu_end = 0.0
+
+    def look(self) -> None:
+        raise Stop(End.STOPPED, "the run has ended")
 
 
 _OVER = _Over()
@@ -91,6 +100,7 @@ class HostState:
 
     __slots__ = (
         "_bindings", "_clock", "_counts", "_numbers", "_resources", "_states", "address", "context", "scratch",
+        "values_left",
     )  # fmt: skip
 
     def __init__(self, bindings: Bindings, clock: Clock) -> None:
@@ -99,6 +109,7 @@ class HostState:
         self._bindings = bindings
         self._clock = clock
         self.context = 0  # of the call that is served; an address
+        self.values_left = 0  # that the guest may still pass in the lists of this call
         self.scratch = Scratch()
         self._states: dict[AnyApi, Any] = {}
         self._resources: dict[int, tuple[wit.Resource, Any]] = {}
@@ -110,9 +121,29 @@ class HostState:
         so that no call may wait longer."""
         return self._clock.deadline - time.monotonic()
 
-    def expired(self) -> bool:
-        """Whether the run has used up its time, for calls that compute."""
-        return self.remaining() <= 0 or time.thread_time() >= self._clock.cpu_end
+    @property
+    def ends(self) -> tuple[float, float]:
+        """When the run must end, as `Clock` has it."""
+        return self._clock.deadline, self._clock.cpu_end
+
+    def look(self) -> None:
+        """For calls that compute or wait, every few milliseconds. Raises Stop where the run must
+        end."""
+        self._clock.look()
+
+    def is_over(self) -> bool:
+        """The same, for those who can raise nothing."""
+        try:
+            self._clock.look()
+        except Stop:
+            return True
+        return False
+
+    def admit(self, count: int) -> None:
+        """Before a list of so many values is read. Raises Stop where a call passes too many."""
+        self.values_left -= count
+        if self.values_left < 0:
+            raise Stop(End.STOPPED, f"passed more than {MAX_VALUES} values in one call of the host")
 
     def of(self, api: HostApi[Any, State]) -> State:
         """The object of an API in this run, made where this is its first call."""

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
+from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.messages import escaped
 
 
@@ -28,6 +29,12 @@ class PassedHandles(Protocol):
 
     def resolve(self, pointer: int, resource: wit.Resource, owned: bool) -> Any:
         """The host's object behind a handle; with `owned` the guest gives it up."""
+
+    def admit(self, count: int) -> None:
+        """A list of so many values follows. Raises Stop where there are too many."""
+
+    def look(self) -> None:
+        """Raises Stop where the run must end."""
 
 
 Lifter: TypeAlias = Callable[[PassedHandles, int, int, int, int], Any]
@@ -55,6 +62,7 @@ def _wrong(kind: int) -> Mismatch:
 # Python has from one to the other; a few thousand at a time, so that the copies stay in the
 # processor's cache.
 PIECE = 2048
+STEP = 1024  # values of a list between two looks at the clock
 
 
 def bytes_at(size: int, data: int) -> bytes:
@@ -78,9 +86,15 @@ def _lift_bytes(_handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> 
     return bytes_at(a, b)
 
 
+# bytes; Wasmtime takes 128 MiB, and a list of bytes of 2.6
+MAX_TEXT = 4 << 20
+
+
 def _lift_string(_handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> str:
     if kind != v.STRING:
         raise _wrong(kind)
+    if a > MAX_TEXT:
+        raise Stop(End.STOPPED, f"passed a text of more than {MAX_TEXT >> 20} MiB in a call of the host")
     return string_at(b, a).decode()
 
 
@@ -127,7 +141,15 @@ def _list_lifter(element: wit.Type) -> Lifter:
     def lift(handles: PassedHandles, kind: int, a: int, b: int, _c: int) -> list[Any]:
         if kind != v.LIST:
             raise _wrong(kind)
-        return [inner(handles, *words) for words in _iter_unpack(string_at(b, _SIZE * a))] if a else []
+        handles.admit(a)
+        if a <= STEP:
+            return [inner(handles, *words) for words in _iter_unpack(string_at(b, _SIZE * a))] if a else []
+        values: list[Any] = []
+        for start in range(0, a, STEP):
+            handles.look()
+            some = string_at(b + _SIZE * start, _SIZE * min(STEP, a - start))
+            values += [inner(handles, *words) for words in _iter_unpack(some)]
+        return values
 
     return lift
 

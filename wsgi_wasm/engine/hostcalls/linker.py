@@ -17,7 +17,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.host_api import AnyApi, HostApi, number_of
+from wsgi_wasm.engine.hostcalls.host_api import MAX_VALUES, AnyApi, HostApi, number_of
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Function, HostError, State
 from wsgi_wasm.engine.hostcalls.lifting import Lifter, Mismatch, lifter
 from wsgi_wasm.engine.hostcalls.lowering import Lowerer, lowerer, pack
@@ -65,7 +65,7 @@ def entry(api: HostApi[Any, State], function: Function[State]) -> Any:
         try:
             host = (current.run or current.the_run()).host_state
             assert host is not None
-            host.context = context
+            host.context, host.values_left = context, MAX_VALUES
             # The component's own type of the function decides how many values there are.
             if n != count or n_results != n_expected:
                 raise Mismatch(f"{n} parameters and {n_results} results")

@@ -9,14 +9,13 @@ gets wrong (a number out of its range) raise, and leak what was made before them
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections.abc import Callable, Sequence
 from ctypes import memmove
 from typing import Any, Protocol, TypeAlias
 
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
-from wsgi_wasm.engine.hostcalls.lifting import FLOATS, NUMBERS, PIECE
+from wsgi_wasm.engine.hostcalls.lifting import FLOATS, NUMBERS, PIECE, STEP
 from wsgi_wasm.messages import escaped
 
 Words: TypeAlias = tuple[int, int, int, int]
@@ -42,6 +41,9 @@ class NewHandles(Protocol):
     def give(self, value: Any, resource: wit.Resource) -> int:
         """A `wasmtime_component_resource_any_t` for `value`, which the guest owns from then on."""
 
+    def look(self) -> None:
+        """Raises Stop where the run must end."""
+
 
 Lowerer: TypeAlias = Callable[[Any, NewHandles], Words]
 
@@ -49,7 +51,6 @@ pack = v.VAL.pack
 _pack_into = v.VAL.pack_into
 _SIZE = v.VAL.size
 _pack_name = v.NAME.pack
-_pack_entry = struct.Struct("<2QB7x3Q").pack
 _BLANK = bytearray(pack(v.U8, 0, 0, 0) * PIECE)
 _U64 = (1 << 64) - 1
 
@@ -59,6 +60,13 @@ def boxed(words: Words, scratch: Scratch) -> int:
     _pack_into(scratch.value, 0, *words)
     address: int = v.val_new(scratch.value_at)
     return address
+
+
+def _release(values: Sequence[bytes], scratch: Scratch) -> None:
+    """Free values that were made and have no place any more."""
+    for value in values:
+        memmove(scratch.value_at, value, _SIZE)
+        v.val_delete(v.val_new(scratch.value_at))
 
 
 def _name(data: bytes, scratch: Scratch) -> tuple[int, int]:
@@ -127,10 +135,23 @@ def _list_lowerer(element: wit.Type) -> Lowerer:
     inner = lowerer(element)
 
     def lower(value: Sequence[Any], handles: NewHandles) -> Words:
-        values = b"".join([pack(*inner(item, handles)) for item in value])
         scratch = handles.scratch
-        v.list_new(scratch.at, len(value), values)
-        return v.LIST, len(value), scratch.words[1], 0
+        count = len(value)
+        made: list[bytes] = []
+        try:
+            if count <= STEP:
+                for item in value:
+                    made.append(pack(*inner(item, handles)))
+            else:
+                for start in range(0, count, STEP):
+                    handles.look()
+                    for item in value[start : start + STEP]:
+                        made.append(pack(*inner(item, handles)))
+        except BaseException:
+            _release(made, scratch)
+            raise
+        v.list_new(scratch.at, count, b"".join(made))
+        return v.LIST, count, scratch.words[1], 0
 
     return lower
 
@@ -140,9 +161,15 @@ def _tuple_lowerer(items: Sequence[wit.Type]) -> Lowerer:
     count = len(inner)
 
     def lower(value: Sequence[Any], handles: NewHandles) -> Words:
-        values = b"".join([pack(*one(item, handles)) for one, item in zip(inner, value, strict=True)])
         scratch = handles.scratch
-        v.tuple_new(scratch.at, count, values)
+        made: list[bytes] = []
+        try:
+            for one, item in zip(inner, value, strict=True):
+                made.append(pack(*one(item, handles)))
+        except BaseException:
+            _release(made, scratch)
+            raise
+        v.tuple_new(scratch.at, count, b"".join(made))
         return v.TUPLE, count, scratch.words[1], 0
 
     return lower
@@ -154,10 +181,14 @@ def _record_lowerer(fields: Sequence[tuple[str, wit.Type]]) -> Lowerer:
 
     def lower(value: Sequence[Any], handles: NewHandles) -> Words:
         scratch = handles.scratch
-        entries = [
-            _pack_entry(*_name(name, scratch), *one(item, handles))
-            for (name, one), item in zip(inner, value, strict=True)
-        ]
+        made: list[bytes] = []
+        try:
+            for (_, one), item in zip(inner, value, strict=True):
+                made.append(pack(*one(item, handles)))
+        except BaseException:
+            _release(made, scratch)
+            raise
+        entries = [_pack_name(*_name(name, scratch)) + one for (name, _), one in zip(inner, made, strict=True)]
         v.record_new(scratch.at, count, b"".join(entries))
         return v.RECORD, count, scratch.words[1], 0
 

@@ -18,8 +18,8 @@ from wsgi_wasm.engine.hostcalls.imports import Instance, difference
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 from wsgi_wasm.engine.hostcalls.linker import define_instance, fail
 from wsgi_wasm.engine.hostcalls.lowering import NewHandles, Scratch, lowerer, pack
-from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.run import Stop, current
+from wsgi_wasm.engine.outcome import End, Stop
+from wsgi_wasm.engine.run import current
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.logs import Seldom, package_log
 from wsgi_wasm.messages import escaped
@@ -56,6 +56,9 @@ class _NoHandles:
         self.scratch = Scratch()
 
     def give(self, value: Any, resource: wit.Resource) -> int:
+        raise AssertionError
+
+    def look(self) -> None:
         raise AssertionError
 
 

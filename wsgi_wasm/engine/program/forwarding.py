@@ -14,10 +14,9 @@ from typing import Any
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
-from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.program.pool import Engine, Forwarding
 from wsgi_wasm.engine.program.run import ProgramRun
-from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.messages import escaped
 

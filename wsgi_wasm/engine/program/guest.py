@@ -17,14 +17,13 @@ from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, HostFunction, Job, Native, address_of, native
 from wsgi_wasm.engine.code.advice import check_memory
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
-from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.engine.outcome import End, Outcome, Stop
 from wsgi_wasm.engine.pooled_guest import PooledGuest, wasi_config
 from wsgi_wasm.engine.program import wasi
 from wsgi_wasm.engine.program.files import PATH_LENGTHS
 from wsgi_wasm.engine.program.forwarding import FORWARDED, MODULE, forwarding_of
 from wsgi_wasm.engine.program.pool import Engine, Slot
 from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
-from wsgi_wasm.engine.run import Stop
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import Unavailable
 

@@ -25,13 +25,13 @@ from typing import Any
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_trap
 from wsgi_wasm.engine.capi.native import Failed, Take, native
-from wsgi_wasm.engine.outcome import End
+from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.program.directories import closed, fd_readdir, renumbered
 from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, MAX_VECTORS, VECTOR, transfer
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
 from wsgi_wasm.engine.program.opening import path_open
 from wsgi_wasm.engine.program.run import Exited, Fault, ProgramRun, current
-from wsgi_wasm.engine.run import TRAP, Stop, epoch_callback
+from wsgi_wasm.engine.run import TRAP, epoch_callback
 
 SUCCESS, BADF, FAULT, INVAL = 0, 8, 21, 28
 
