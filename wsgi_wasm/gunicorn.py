@@ -19,9 +19,13 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from wsgi_wasm.logs import package_log
+
 if TYPE_CHECKING:
     from wsgi_wasm.app import Gateway
     from wsgi_wasm.config.model import Config, Limits
+
+log = package_log("gateway")
 
 LAST_GOOD = "WSGI_WASM_LAST_GOOD"
 
@@ -86,11 +90,11 @@ def post_worker_init(worker: Any) -> None:
     if gateway is None:
         return
     for warning in time_warnings(gateway.config, worker.cfg, threaded=not sync(worker)):
-        worker.log.warning("wsgi_wasm: %s", warning)
+        log.warning("wsgi_wasm: %s", warning)
     try:
         gateway.warm()
     except Exception:
-        worker.log.exception("wsgi_wasm: cannot warm up; the first request will try again")
+        log.exception("wsgi_wasm: cannot warm up; the first request will try again")
 
 
 def join_logs(server_log: logging.Logger) -> None:
