@@ -22,7 +22,7 @@ from shape import PACKAGE, Source, read
 from wsgi_wasm.cli import terminal
 from wsgi_wasm.errors import MOST_TEXT, BuildError, ConfigError, Problem, WsgiWasmError, text_lines
 from wsgi_wasm.hostapi.log import guest_log, log
-from wsgi_wasm.logs import MOST_LOGGED, package_log
+from wsgi_wasm.logs import MOST_LOGGED, MOST_MISTAKES, log_error, package_log
 from wsgi_wasm.messages import MOST_LINES, printable, printable_lines
 
 HOSTILE = (
@@ -162,6 +162,15 @@ def test_tracebacks_cannot_look_like_records(records: io.StringIO) -> None:
         assert len(rest) < 300
         for line in rest:
             check_line(line, tabs=True)
+
+
+def test_a_thousand_mistakes_are_a_hundred_lines(records: io.StringIO) -> None:
+    own = package_log("gateway")
+    log_error(own, ConfigError([Problem("x.yaml", number, 1, HOSTILE) for number in range(1000)]), before="no: ")
+    lines = records.getvalue().splitlines()
+    assert len(lines) == MOST_MISTAKES + 1
+    assert all(line.startswith("LOG wsgi_wasm.gateway no: ") and line.isprintable() for line in lines)
+    assert lines[-1].endswith("and 900 more mistakes, which `wsgi-wasm check` shows")
 
 
 def test_records_without_anything_hostile_keep_their_parts() -> None:

@@ -28,7 +28,7 @@ from wsgi_wasm.gateway.handler import FileHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.shared import shared_by
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
-from wsgi_wasm.logs import log_error, package_log
+from wsgi_wasm.logs import MOST_MISTAKES, log_error, package_log
 from wsgi_wasm.serving import Serving
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def with_applications(config: Config, must_start: bool = False) -> tuple[Config,
     if mistakes:
         log_error(log, ConfigError(mistakes))
     for name, application in applications.items():
-        for remark in application.remarks:
+        for remark in application.remarks[:MOST_MISTAKES]:
             log.warning("%s: %s: %s", name, application.manifest.path, remark)
     return with_compositions(config, applications), applications
 

@@ -21,6 +21,8 @@ MOST_LOGGED = 20_000
 
 MOST_TRACED = 200  # lines of a traceback; the middle of a longer one is left out
 
+MOST_MISTAKES = 100  # of one configuration
+
 
 class OneLine(logging.Filter):
     """Escapes in a record what a log or a terminal would obey. Records without it stay as they
@@ -51,9 +53,13 @@ def traceback_text(error: BaseException | None) -> str:
 
 
 def log_error(log: logging.Logger, error: Exception, before: str = "") -> None:
-    """`before` and an error's text; a record for each mistake of a configuration."""
-    for line in text_lines(error):
+    """`before` and an error's text; a record for each mistake of a configuration, and for at most
+    `MOST_MISTAKES` of them."""
+    lines = text_lines(error)
+    for line in lines[:MOST_MISTAKES]:
         log.error("%s%s", before, line)
+    if len(lines) > MOST_MISTAKES:
+        log.error("%sand %d more mistakes, which `wsgi-wasm check` shows", before, len(lines) - MOST_MISTAKES)
 
 
 class Seldom:
@@ -72,23 +78,28 @@ class Seldom:
 
     def warning(self, thing: Hashable, text: str) -> None:
         """Log `text` if it is time to speak of `thing`."""
-        text = self._due(thing, text, time.monotonic())
+        # not waited for: another thread may have held it when this process was forked
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            text = self._due(thing, text, time.monotonic())
+        finally:
+            self._lock.release()
         if text:
             self._log.warning("%s", text)
 
     def _due(self, thing: Hashable, text: str, now: float) -> str:
-        with self._lock:
-            while self._said and now - next(iter(self._said.values())) >= self.EVERY:
-                del self._said[next(iter(self._said))]
-            if thing in self._said:
-                return ""
-            if len(self._said) < self._most:
-                self._said[thing] = now
-                return text
-            if now - self._overflow < self.EVERY:
-                return ""
-            self._overflow = now
-            return f"{text} (others like this are not logged for a minute)"
+        while self._said and now - next(iter(self._said.values())) >= self.EVERY:
+            del self._said[next(iter(self._said))]
+        if thing in self._said:
+            return ""
+        if len(self._said) < self._most:
+            self._said[thing] = now
+            return text
+        if now - self._overflow < self.EVERY:
+            return ""
+        self._overflow = now
+        return f"{text} (others like this are not logged for a minute)"
 
 
 _ONE_LINE = OneLine()

@@ -22,7 +22,7 @@ from .packages import package_parent
 from .process import ServerProcess, free_port, wait_for
 from .server import Server
 
-SERVERS = ("gunicorn-gthread", "gunicorn-sync", "mod_wsgi-daemon", "serve")
+SERVERS = ("gunicorn-gthread", "gunicorn-sync", "mod_wsgi-daemon", "mod_wsgi-embedded", "serve")
 
 
 @contextmanager
