@@ -92,8 +92,9 @@ ENGINE_LAYERS = [
     {"pooled_guest"},
     {"run", "gil"},
     {"runtime", "guest"},
+    {"pools"},
     {"capi"},
-    {"outcome", "free_list", "advisories"},
+    {"outcome", "free_list", "advisories", "room"},
 ]
 
 

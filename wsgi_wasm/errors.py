@@ -63,6 +63,10 @@ class WallError(WsgiWasmError):
     """A process could not be confined as it was asked to be; the text says by what, and why."""
 
 
+class NoRoom(EngineError):
+    """A module's engine finds no place in this process, as it is now."""
+
+
 class UntrustedFile(WsgiWasmError):
     """A file or directory of the server's own that others could have changed; the text says
     what mends it."""

@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from wsgi_wasm.engine import runtime
+from wsgi_wasm.engine import pools, runtime
 from wsgi_wasm.engine.capi import component, errors, values
 from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.component import pool as component_pool
 from wsgi_wasm.engine.program import forwarding, wasi
-from wsgi_wasm.engine.program import pool as program_pool
 from wsgi_wasm.errors import ModuleError
 
 bindings = pytest.importorskip("wasmtime._bindings")
@@ -43,7 +41,7 @@ def test_declaration_agrees_with_the_package(name: str) -> None:
     assert [size(kind) for kind in declared()[name]] == [size(theirs.restype), *map(size, theirs.argtypes)]
 
 
-SETTERS = re.findall(r'"((?:wasm|gc|shared|concurrency|epoch)_\w+)"', inspect.getsource(runtime))
+SETTERS = re.findall(r'"((?:wasm|gc|shared|concurrency|epoch)_\w+)"', inspect.getsource(pools))
 
 
 @pytest.mark.parametrize("name", sorted(set(SETTERS)))
@@ -53,7 +51,7 @@ def test_each_switch_exists(name: str) -> None:
 
 
 def test_each_pooling_setter_takes_a_number() -> None:
-    sources = [inspect.getsource(module) for module in (runtime, component_pool, program_pool)]
+    sources = [inspect.getsource(module) for module in (runtime, pools)]
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
     words = {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}

@@ -20,7 +20,7 @@ from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
-from wsgi_wasm.errors import CacheError, ModuleError
+from wsgi_wasm.errors import CacheError, ModuleError, NoRoom
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.hostapi import APIS, warnings
 from wsgi_wasm.interpreters import missing
@@ -93,7 +93,7 @@ class Modules:
                 return self._store.module(path).load_now(self._progress.waiting)
         except OSError as error:
             return missing(path, error.strerror or str(error))
-        except (ModuleError, CacheError) as error:
+        except (ModuleError, NoRoom, CacheError) as error:
             return str(error).removeprefix(f"{path}: ")
 
 

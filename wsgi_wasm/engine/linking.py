@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.capi.errors import error_text
+from wsgi_wasm.engine.capi.errors import NO_MEMORY, error_text
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.program.check import check_program
 from wsgi_wasm.engine.program.guest import LinkedProgram
 from wsgi_wasm.engine.program.pool import program_engine
 from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.errors import NoRoom
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import AnyApi
@@ -49,7 +50,7 @@ class Artefact:
 
     def load(self, from_file: c.Function, from_bytes: c.Function, engine: int) -> int:
         """The module or component in it, for one engine; the functions are Wasmtime's for its
-        kind. Raises Refused."""
+        kind. Raises Refused, NoRoom."""
         pointer = ctypes.c_void_p()
         out = ctypes.byref(pointer)
         if isinstance(self.code, bytes):
@@ -62,7 +63,10 @@ class Artefact:
                 data = self.code.read_bytes()
                 error = from_bytes(engine, data, len(data), out)
         if error:
-            raise Refused(error_text(error))
+            text = error_text(error)
+            if NO_MEMORY in text:
+                raise NoRoom(f"cannot be loaded now: {text}")
+            raise Refused(text)
         return int(pointer.value or 0)
 
 
@@ -79,7 +83,7 @@ class Linker:
         self._apis = apis
 
     def linked(self, facts: Facts, artefact: Artefact) -> Linked:
-        """A module, ready to run. Raises ModuleError, EngineError, Refused, OSError."""
+        """A module, ready to run. Raises ModuleError, NoRoom, Refused, OSError."""
         check_facts(facts)
         if isinstance(facts, ComponentFacts):
             return self._component(facts, artefact)

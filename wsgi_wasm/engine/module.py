@@ -18,7 +18,7 @@ from wsgi_wasm.engine.code.failures import HERE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.code.turns import Turns
 from wsgi_wasm.engine.guest import Linked
-from wsgi_wasm.errors import ModuleError, Unavailable, WsgiWasmError
+from wsgi_wasm.errors import ModuleError, NoRoom, Unavailable, WsgiWasmError
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped, printable
@@ -95,7 +95,7 @@ class Module:
             self._store.forget_failure(digest)
             linked = self._store.from_cache(self.source, digest)
             return linked or self._store.compiled(self.source, waiting, self._store.budget)[0]
-        except ModuleError as error:
+        except (ModuleError, NoRoom) as error:
             raise ModuleError(f"{escaped(self.path)}: {error}") from None
         except OSError as error:
             raise ModuleError(_unreadable(self.path, error)) from None

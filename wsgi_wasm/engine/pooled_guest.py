@@ -12,7 +12,8 @@ from wsgi_wasm.engine.capi.native import Native, native
 from wsgi_wasm.engine.gil import GilPolicy
 from wsgi_wasm.engine.guest import Invocation, Linked, Preopen, RunLimits, numbers
 from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.engine.runtime import Pool, Runtime
+from wsgi_wasm.engine.pools import Pool
+from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import Unavailable
 from wsgi_wasm.files.by_path import with_path_of
 from wsgi_wasm.messages import escaped, quote, reason

@@ -17,6 +17,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End, Stop
+from wsgi_wasm.engine.room import check_thread
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import Unavailable
 
@@ -139,6 +140,7 @@ class Current(threading.local, Generic[R]):
                 f"the server's threads have {size >> 10} KiB of stack, but a guest needs {STACK >> 10} KiB: increase "
                 "it (mod_wsgi: stack-size of WSGIDaemonProcess, Python: threading.stack_size, shell: ulimit -s)"
             )
+        check_thread()
 
 
 def epoch_callback(current: Current[Any]) -> Any:

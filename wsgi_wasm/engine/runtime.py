@@ -1,137 +1,26 @@
-"""Engines, their pools and the epoch ticker: what one process owns, made after fork and never
+"""The engines of a process and their epoch ticker: what one process owns, made after fork and never
 shared with a child."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
-import resource
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar, cast
 
 from wsgi_wasm.binary import limits
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
-from wsgi_wasm.engine.capi.native import native
-from wsgi_wasm.engine.free_list import FreeList
-from wsgi_wasm.errors import EngineError, Unavailable
-from wsgi_wasm.logs import package_log
-
-log = package_log("engine")
+from wsgi_wasm.engine.pools import Pool, PoolKey, engine_with_pool, new_config
+from wsgi_wasm.engine.room import check_room
+from wsgi_wasm.errors import NoRoom, Unavailable
 
 # seconds between epochs: how late a limit can be noticed, and how long output may wait to be sent
 TICK = 0.01
-# bytes; a memory up to this size is reset by writing over it, a larger one by giving it back
-SMALL_MEMORY = 1 << 20
-# bytes of address space for each memory, so that no access needs a bounds check
-SLOT_RESERVATION = limits.MEMORY
-
-# Most of the engine's advisories of the last years lie in proposals that CGI programs do not need.
-# Off unless named.
-OPTIONAL_FEATURES: dict[str, tuple[str, ...]] = {
-    "exceptions": ("wasm_exceptions", "gc_support", "wasm_function_references"),
-    "gc": ("wasm_gc", "gc_support", "wasm_function_references"),
-    "memory64": ("wasm_memory64",),
-    "relaxed_simd": ("wasm_relaxed_simd",),
-}
-_ALWAYS_OFF = (
-    "wasm_multi_memory",  # the store's limiter bounds each memory by itself
-    "wasm_threads",
-    "shared_memory",
-    "wasm_custom_page_sizes",
-    "wasm_stack_switching",
-    "wasm_wide_arithmetic",
-    "wasm_component_model_async",
-    "wasm_component_model_more_async_builtins",
-    "wasm_component_model_async_stackful",
-    "concurrency_support",
-)
-
-
-def new_config(features: frozenset[str], components: bool = False) -> int:
-    """A `wasm_config_t` with the features set; everything that decides whether an artefact fits
-    is set here.
-
-    What Wasmtime puts between components copies from one memory to another, so components
-    have several memories in a module. Their number is known beforehand, and the limits
-    count with it (`component.guest.memory_each`).
-    """
-    config = int(c.config_new())
-    c.config_switch(config, "epoch_interruption", True)
-    for name in _ALWAYS_OFF:
-        c.config_switch(config, name, components and name == "wasm_multi_memory")
-    wanted = {switch for feature in features for switch in OPTIONAL_FEATURES[feature]}
-    for switch in sorted({switch for switches in OPTIONAL_FEATURES.values() for switch in switches}):
-        c.config_switch(config, switch, switch in wanted)
-    return config
-
-
-def check_address_space(instances: int) -> None:
-    """Wasmtime aborts the process when it cannot reserve its pool, so the limit is
-    looked at before."""
-    wanted = instances * SLOT_RESERVATION
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY and limit < 2 * wanted:
-        raise EngineError(
-            f"this process may use {limit >> 20} MiB of address space, and {instances} instances reserve "
-            f"{wanted >> 30} GiB of it (without using it): raise RLIMIT_AS (mod_wsgi: virtual-memory-limit, systemd: "
-            "LimitAS, shell: ulimit -v) or lower engine.instances"
-        )
-
-
-def engine_with_pool(config: int, instances: int, small: bool, numbers: Mapping[str, int]) -> int:
-    """A `wasm_engine_t` of this configuration, which it takes over. `numbers` are what the pool has
-    for each kind of thing; the rest is the same for all."""
-    pooling = c.pooling_new()
-    for name, value in {
-        **numbers,
-        "table_elements": limits.TABLE_ELEMENTS,
-        "table_keep_resident": 65536,
-        "max_core_instance_size": limits.INSTANCE_STATE,
-        "max_component_instance_size": limits.INSTANCE_STATE,
-        # of asynchronous calls, which are not made: each would be two mappings of the process
-        "total_stacks": 0,
-        "max_memory_size": SLOT_RESERVATION,  # a route's own limit is set on its store
-        "linear_memory_keep_resident": SMALL_MEMORY if small else 0,
-        "max_unused_warm_slots": instances,
-        "total_gc_heaps": instances,
-    }.items():
-        c.pooling_number(pooling, name, value)
-    c.pooling_use(config, pooling)
-    c.pooling_delete(pooling)
-    return int(c.engine_new(config))
-
-
-SlotT = TypeVar("SlotT")
-
-
-class Pool(Generic[SlotT]):
-    """A `wasm_engine_t` (`pointer`) with one slot for each guest that it can run at a time.
-
-    Never freed: a process makes few, and each reserves address space for good.
-    """
-
-    def __init__(self, pointer: int, slots: Sequence[SlotT]) -> None:
-        self.pointer = pointer
-        self.instances = len(slots)
-        self.slots = FreeList(slots)
-        if native is not None and native.ticks(pointer):
-            raise EngineError("the thread that advances the clock of guests cannot be started")
-
-    def take_slot(self, timeout: float) -> tuple[SlotT, float]:
-        """A free slot of the pool, after at most `timeout` seconds, and how long that
-        took. Raises Unavailable."""
-        slot = self.slots.take_free()
-        if slot is not None:
-            return slot, 0.0
-        started = time.monotonic()
-        try:
-            return self.slots.take(timeout), time.monotonic() - started
-        except TimeoutError:
-            reason = f"all {self.instances} instances of the engine's pool are in use"
-            raise Unavailable(reason, waited=timeout) from None
 
 
 class Ticker:
@@ -142,9 +31,9 @@ class Ticker:
     lock, so the request path takes no lock of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, engines: Callable[[], Sequence[Pool[Any]]]) -> None:
         self.running: dict[Any, None] = {}  # of run.Run
-        self.engines: list[Any] = []
+        self._engines = engines
         self.asleep = True
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -173,8 +62,12 @@ class Ticker:
             self.asleep = False
             time.sleep(TICK)
             idle = 0 if self.running else idle + 1
-            for engine in self.engines:
-                c.engine_increment_epoch(engine.pointer)
+            self._advance()
+
+    def _advance(self) -> None:
+        """In a function of its own, which lets go of the engines when it returns."""
+        for engine in self._engines():
+            c.engine_increment_epoch(engine.pointer)
 
 
 PoolT = TypeVar("PoolT", bound=Pool[Any])
@@ -185,26 +78,39 @@ class Runtime:
     share: see `runtime`."""
 
     def __init__(self) -> None:
-        self.ticker = Ticker()
+        # An engine lives as long as a module that was loaded by it.
+        self._engines: weakref.WeakValueDictionary[Hashable, Pool[Any]] = weakref.WeakValueDictionary()
+        self.ticker = Ticker(self.engines)
         # Whether Wasmtime has begun threads of its own, once in the life of a process: for
         # components, and for guests with directories. In a child it would wait for them for ever,
         # where no limit ends the guest.
         self.has_threads = False
-        self._engines: dict[Hashable, Any] = {}
         self._making = threading.Lock()
 
-    def made(self, key: Hashable, make: Callable[[Any], PoolT]) -> PoolT:
-        """The engine of this key, made where it is not there yet. Keys of one class have
-        engines of one class."""
+    def engines(self) -> list[Pool[Any]]:
+        """Those that there are now; the list keeps them."""
+        # The references are copied in one step, since another thread may add an engine.
+        return [engine for engine in (reference() for reference in self._engines.valuerefs()) if engine is not None]
+
+    def made(self, key: PoolKey, make: Callable[[PoolKey], PoolT]) -> PoolT:
+        """The engine of this key, made where it is not there yet. Keys of one shape have engines
+        of one class. Raises NoRoom."""
         engine = self._engines.get(key)
         if engine is None:
             with self._making:
                 engine = self._engines.get(key)
                 if engine is None:
-                    engine = self._engines[key] = make(key)
-                    self.ticker.engines = [*self._engines.values()]
-        made: PoolT = engine
-        return made
+                    self._check_room(key)
+                    engine = make(key)
+                    self._engines[key] = engine
+        return cast("PoolT", engine)
+
+    def _check_room(self, key: PoolKey) -> None:
+        try:
+            check_room(key.reservation, (engine.key.reservation for engine in self.engines()))
+        except NoRoom:
+            gc.collect()  # a module that nothing uses may still be in a cycle
+            check_room(key.reservation, (engine.key.reservation for engine in self.engines()))
 
 
 _runtime: Runtime | None = None
@@ -263,7 +169,7 @@ def compile_engine(features: frozenset[str], components: bool = False) -> int:
         "total_core_instances": 0,
         "total_component_instances": 0,
     }
-    return engine_with_pool(new_config(features, components), 0, False, numbers)
+    return engine_with_pool(new_config(features, components), False, 0, numbers)
 
 
 def wat_to_wasm(text: bytes) -> bytes:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.outcome import TRAPS
-from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.errors import ModuleError, Unavailable
 from wsgi_wasm.messages import escaped
 
+NO_MEMORY = "(os error 12)"  # ENOMEM, in Wasmtime's words for a mapping that failed
 MOST_FRAMES = 8  # functions that are named of those that a trap passed through
 _MOST_NAME = 100  # characters
 _NO_OFFSET = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
@@ -53,9 +54,13 @@ _TRAP_WORDS = {
 
 def error_trap(pointer: int) -> str:
     """What ended a guest with a `wasmtime_error_t`, which is freed: its reason, by its own name
-    where it is a known trap, and the functions that it passed through."""
+    where it is a known trap, and the functions that it passed through. Raises Unavailable where
+    the host had no memory for the guest."""
     frames = _frames(c.error_frames, pointer)
-    return _reason(error_text(pointer)) + frames
+    reason = _reason(error_text(pointer))
+    if not frames and NO_MEMORY in reason:
+        raise Unavailable(f"the system has no memory for the guest: {reason}")
+    return reason + frames
 
 
 def _reason(text: str) -> str:

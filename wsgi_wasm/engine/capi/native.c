@@ -65,7 +65,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     int started;
-    _Atomic int running, asleep, engine_count;
+    _Atomic int running, asleep;
+    int engine_count; /* and the engines: only with the lock */
     void *engines[MAX_ENGINES];
 } ticker = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
@@ -75,8 +76,11 @@ static void *tick(void *unused)
     for (;;) {
         struct timespec pause = {0, TICK};
         nanosleep(&pause, NULL);
+        /* None is freed meanwhile. */
+        pthread_mutex_lock(&ticker.lock);
         for (int i = 0; i < ticker.engine_count; i++)
             w.engine_increment_epoch(ticker.engines[i]);
+        pthread_mutex_unlock(&ticker.lock);
         idle = ticker.running ? 0 : idle + 1;
         if (idle > IDLE_TICKS) {
             pthread_mutex_lock(&ticker.lock);
@@ -120,6 +124,19 @@ EXPORTED int wsgi_wasm_ticks(void *engine)
     }
     pthread_mutex_unlock(&ticker.lock);
     return failed;
+}
+
+/* Before an engine is freed: the ticker lets go of it. */
+EXPORTED void wsgi_wasm_ticks_no_more(void *engine)
+{
+    pthread_mutex_lock(&ticker.lock);
+    for (int i = 0; i < ticker.engine_count; i++)
+        if (ticker.engines[i] == engine) {
+            ticker.engine_count--;
+            ticker.engines[i] = ticker.engines[ticker.engine_count];
+            break;
+        }
+    pthread_mutex_unlock(&ticker.lock);
 }
 
 /* In a child after fork: the thread and the engines are the parent's. */

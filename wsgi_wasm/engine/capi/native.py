@@ -165,6 +165,8 @@ class Native:
             function.restype, function.argtypes = None, (ctypes.POINTER(ComponentJob),)
         self.ticks: Any = library.wsgi_wasm_ticks
         self.ticks.restype, self.ticks.argtypes = c_int, (c_void_p,)
+        self.ticks_no_more: Any = library.wsgi_wasm_ticks_no_more
+        self.ticks_no_more.restype, self.ticks_no_more.argtypes = None, (c_void_p,)
         self.in_python = self._address("in_python")
         self.forwarded = self._address("forwarded")
         self.waits = self._address("waits")

@@ -1,33 +1,21 @@
 """Engines for components: pools whose sizes follow from what an instance of a component takes.
 
-Components of like needs share an engine, so needs are rounded up to powers of two.
+There are two shapes of pools, so that many components share an engine.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
+from wsgi_wasm.binary import limits
 from wsgi_wasm.binary.component_facts import ComponentFacts
+from wsgi_wasm.engine.capi import component as cc
 from wsgi_wasm.engine.capi.native import ComponentJob
 from wsgi_wasm.engine.component.output_file import OutputFile
-from wsgi_wasm.engine.runtime import (
-    SMALL_MEMORY,
-    Pool,
-    check_address_space,
-    engine_with_pool,
-    new_config,
-    runtime,
-)
+from wsgi_wasm.engine.pools import SMALL_MEMORY, Pool, PoolKey, PoolShape
+from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.errors import Unavailable
-
-
-def _rounded(count: int, least: int) -> int:
-    """The next power of two, from `least` on."""
-    size = least
-    while size < count:
-        size *= 2
-    return size
 
 
 class ComponentSlot:
@@ -55,54 +43,44 @@ class ComponentSlot:
         return self.output, self.errors
 
 
-@dataclass(frozen=True, slots=True)
-class ComponentEngineKey:
-    """What distinguishes engines for components."""
-
-    features: frozenset[str]
-    small: bool
-    instances: int
-    core_instances: int
-    memories: int
-    tables: int
-
-
 class ComponentEngine(Pool[ComponentSlot]):
     """An engine with a pool for components."""
 
-    def __init__(self, key: ComponentEngineKey) -> None:
-        instances = key.instances
-        check_address_space(instances * key.memories)
-        pointer = engine_with_pool(
-            new_config(key.features, components=True),
-            instances,
-            key.small,
-            {
-                "total_component_instances": instances,
-                "max_core_instances_per_component": key.core_instances,
-                "max_memories_per_component": key.memories,
-                "max_tables_per_component": key.tables,
-                "total_core_instances": instances * key.core_instances,
-                "total_memories": instances * key.memories,
-                "total_tables": instances * key.tables,
-                "max_tables_per_module": key.tables,
-                "max_memories_per_module": key.memories,
-            },
-        )
-        super().__init__(pointer, [ComponentSlot() for _ in range(instances)])
-        self.key = key
+    def __init__(self, key: PoolKey) -> None:
+        super().__init__(key, [ComponentSlot() for _ in range(key.shape.guests)])
         self.linkers: dict[Any, int] = {}  # wasmtime_component_linker_t, by what is defined in them
+
+    def free(self) -> None:
+        """As `Pool.free`."""
+        for linker in self.linkers.values():
+            cc.linker_delete(linker)
+
+
+_COMMON = PoolShape(0, memories=4, tables=16, core_instances=64, components=True)
+_LARGE = PoolShape(
+    0,
+    memories=limits.MEMORIES,
+    tables=limits.TABLES,
+    # Wasmtime makes modules of its own for the calls between components.
+    core_instances=limits.CORE_INSTANCES + 2 * limits.COMPONENT_INSTANCES,
+    components=True,
+)
+# of large components, at a time
+FEWEST_LARGE, SHARE_OF_LARGE, MOST_LARGE = 4, 4, 32
+
+
+def component_shape(facts: ComponentFacts, instances: int) -> PoolShape:
+    """The shape of the pool that a component runs in. Nearly all components fit into the common
+    one. Those that need more share another one, which has room for fewer guests, as each takes
+    much address space."""
+    taken = (facts.memories, facts.tables, facts.core_instances)
+    common = (_COMMON.memories, _COMMON.tables, _COMMON.core_instances)
+    if all(one <= most for one, most in zip(taken, common, strict=True)):
+        return replace(_COMMON, guests=instances)
+    return replace(_LARGE, guests=min(instances, max(FEWEST_LARGE, instances // SHARE_OF_LARGE), MOST_LARGE))
 
 
 def component_engine(features: frozenset[str], facts: ComponentFacts, instances: int) -> ComponentEngine:
-    """The engine of this process for a component. Raises EngineError where its pool
-    finds no place."""
-    key = ComponentEngineKey(
-        features,
-        facts.memory_minimum <= SMALL_MEMORY,
-        instances,
-        _rounded(facts.core_instances, 8),
-        _rounded(facts.memories, 2),
-        _rounded(facts.tables, 4),
-    )
-    return runtime().made(key, ComponentEngine)
+    """The engine of this process for a component. Raises NoRoom."""
+    shape = component_shape(facts, instances)
+    return runtime().made(PoolKey(features, facts.memory_minimum <= SMALL_MEMORY, shape), ComponentEngine)

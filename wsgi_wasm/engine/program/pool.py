@@ -6,17 +6,12 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wsgi_wasm.binary import limits
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Preopen
-from wsgi_wasm.engine.runtime import (
-    SMALL_MEMORY,
-    Pool,
-    check_address_space,
-    engine_with_pool,
-    new_config,
-    runtime,
-)
+from wsgi_wasm.engine.pools import SMALL_MEMORY, Pool, PoolKey, PoolShape
+from wsgi_wasm.engine.runtime import runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,44 +51,27 @@ class Slot:
         self.preopens: Sequence[Preopen] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EngineKey:
-    """What distinguishes engines: optional features, whether memories are small enough to be kept
-    resident, and the number of guests at once."""
-
-    features: frozenset[str]
-    small: bool
-    instances: int
-
-
 class Engine(Pool[Slot]):
-    """A `wasm_engine_t` with its pool. Never freed: a process makes few, and each reserves address
-    space for good."""
+    """An engine with a pool for programs."""
 
-    def __init__(self, key: EngineKey) -> None:
-        instances = key.instances
-        check_address_space(instances)
-        pointer = engine_with_pool(
-            new_config(key.features),
-            instances,
-            key.small,
-            {
-                # A guest that writes to files gets a second instance, which has no memory of its
-                # own (see `wasi`).
-                "total_core_instances": 2 * instances,
-                "total_memories": instances,
-                "total_tables": 4 * instances,
-                "max_tables_per_module": 4,
-                "max_memories_per_module": 1,
-            },
-        )
-        super().__init__(pointer, [Slot() for _ in range(instances)])
-        self.key = key
+    def __init__(self, key: PoolKey) -> None:
+        super().__init__(key, [Slot() for _ in range(key.shape.guests)])
         self.linker = 0  # wasmtime_linker_t, once a module has been linked
         self.forwarding: Forwarding | None = None  # once a guest with directories has been linked
 
+    def free(self) -> None:
+        """As `Pool.free`."""
+        if self.forwarding is not None:
+            c.module_delete(self.forwarding.module)
+            c.linker_delete(self.forwarding.linker)
+        if self.linker:
+            c.linker_delete(self.linker)
+
 
 def program_engine(features: frozenset[str], memory_minimum: int, instances: int) -> Engine:
-    """The engine of this process for modules with these features and this much
-    initial memory (bytes)."""
-    return runtime().made(EngineKey(features, memory_minimum <= SMALL_MEMORY, instances), Engine)
+    """The engine of this process for modules with these features and this much initial memory
+    (bytes). Raises NoRoom."""
+    # A guest that writes to files gets a second instance, which has no memory of its own (see
+    # `forwarding`).
+    shape = PoolShape(instances, memories=1, tables=limits.MODULE_TABLES, core_instances=2, components=False)
+    return runtime().made(PoolKey(features, memory_minimum <= SMALL_MEMORY, shape), Engine)

@@ -13,10 +13,11 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End, Stop
+from wsgi_wasm.engine.pools import SMALL_MEMORY
 from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.pool import Slot
 from wsgi_wasm.engine.run import MAX_FILES, Current, Run
-from wsgi_wasm.engine.runtime import SMALL_MEMORY, runtime
+from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.files.beneath import Folder
 
 # bytes of output that are gathered before they are sent without waiting for a tick

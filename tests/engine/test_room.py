@@ -1,0 +1,258 @@
+"""Engines: how many there are, what they reserve, and that a process says what it has no room for instead of ending."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import loading
+from engine.loading import INVOCATION, Limits, Nobody, compiled, component, guest_of, linker, load, program
+from wsgi_wasm.binary.component_facts import ComponentFacts
+from wsgi_wasm.engine import room
+from wsgi_wasm.engine.component.pool import component_shape
+from wsgi_wasm.engine.outcome import End, Outcome
+from wsgi_wasm.engine.pools import PoolKey, PoolShape
+from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.errors import NoRoom
+
+LOOP = "(loop $again (br $again))"
+
+
+@pytest.fixture(autouse=True)
+def only_engines_of_the_test() -> Iterator[None]:
+    """Those of other tests are gone before, as nothing uses them; and those of the test afterwards."""
+    gc.collect()
+    yield
+    gc.collect()
+    assert not own_engines()
+
+
+def own_engines() -> list[PoolKey]:
+    """The engines with as many guests as these tests make them for; large components get 4."""
+    return [engine.key for engine in runtime().engines() if engine.key.shape.guests in INSTANCES]
+
+
+INSTANCES = (3, 4, 5, 7)  # which no other test asks for
+
+
+def mappings() -> int:
+    return Path("/proc/self/maps").read_bytes().count(b"\n")
+
+
+# --- sharing and freeing --------------------------------------------------------------------------
+
+
+def facts(core_instances: int, memories: int, tables: int) -> ComponentFacts:
+    return ComponentFacts("cgi", (), core_instances, memories, tables, 0, 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("taken", "instances", "guests", "memories"),
+    [
+        ((8, 2, 3), 64, 64, 4),
+        ((64, 4, 16), 64, 64, 4),
+        ((65, 1, 1), 64, 16, 32),
+        ((1, 5, 1), 64, 16, 32),
+        ((1, 1, 17), 64, 16, 32),
+        ((2000, 32, 256), 1000, 32, 32),
+        ((1, 5, 1), 8, 4, 32),
+        ((1, 5, 1), 2, 2, 32),
+        ((1, 5, 1), 1, 1, 32),
+    ],
+)
+def test_two_shapes_hold_all_components(
+    taken: tuple[int, int, int], instances: int, guests: int, memories: int
+) -> None:
+    shape = component_shape(facts(*taken), instances)
+    assert (shape.guests, shape.memories) == (guests, memories)
+    assert all(
+        one <= most for one, most in zip(taken, (shape.core_instances, shape.memories, shape.tables), strict=True)
+    )
+
+
+def test_all_shapes_together_keep_within_the_budget() -> None:
+    """Also with as many instances as the configuration allows."""
+    shapes = [component_shape(facts(*taken), 1000) for taken in ((1, 1, 1), (1000, 32, 256))]
+    shapes.append(PoolShape(1000, 1, 4, 2, components=False))
+    keys = [PoolKey(frozenset(), small, shape) for shape in shapes for small in (True, False)]
+    assert sum(key.reservation.addresses for key in keys) < room.ADDRESS_SPACE
+    assert sum(key.reservation.mappings for key in keys) < 65530 - 2 * room.SPARE_MAPPINGS
+
+
+def test_components_of_many_shapes_share_engines_and_free_them() -> None:
+    before = mappings()
+    by, kept = linker(5), []
+    for instances in (0, 30, 90, 200):
+        for tables in (1, 10, 80):
+            for memories in (0, 1, 20):
+                kept.append(load(compiled(component(instances, tables, memories)), by))
+                assert guest_of(kept[-1]).run(INVOCATION).end is End.RETURNED
+    assert len(own_engines()) == 2
+    kept.append(load(compiled(component(0, 0, 1, pages=17)), by))
+    kept.append(load(compiled(component(0, 0, 20, pages=17)), by))
+    kept += [load(compiled(program(memory=pages)), by) for pages in (1, 17)]
+    assert len(own_engines()) == 6
+    kept.clear()
+    gc.collect()
+    assert not own_engines()
+    # Each compilation leaves an engine here, as its process ends with it.
+    assert mappings() - before < 600
+
+
+class Leaving(Nobody):
+    """A client that leaves when it is told to."""
+
+    def __init__(self) -> None:
+        self.left = threading.Event()
+
+    def gone(self) -> bool:
+        return self.left.is_set()
+
+
+@pytest.mark.parametrize("text", [program(LOOP), component(body=LOOP)], ids=["program", "component"])
+def test_an_engine_lives_as_long_as_a_run_in_it(text: str) -> None:
+    ended: list[Outcome] = []
+    client, limits = Leaving(), Limits(timeout=600.0, cpu=600.0)
+    guests = [guest_of(load(compiled(text), linker(7)), limits)]
+    invocation = INVOCATION._replace(client=client)
+    running = threading.Thread(target=lambda guest: ended.append(guest.run(invocation)), args=[guests.pop()])
+    running.start()
+    for _ in range(3):
+        gc.collect()
+        assert len(own_engines()) == 1
+    client.left.set()
+    running.join()
+    del running
+    gc.collect()
+    assert [outcome.detail for outcome in ended] == ["the client has disconnected"]
+    assert not own_engines()
+
+
+def test_the_clock_goes_on_for_engines_that_stay() -> None:
+    first = load(compiled(program()), linker(3))
+    second = guest_of(load(compiled(program(LOOP)), linker(5)), Limits(timeout=0.2))
+    assert second.run(INVOCATION).end is End.TIMEOUT
+    del first
+    gc.collect()
+    assert len(own_engines()) == 1
+    assert second.run(INVOCATION).end is End.TIMEOUT
+    third = guest_of(load(compiled(program(LOOP)), linker(7)), Limits(timeout=0.2))
+    assert third.run(INVOCATION).end is End.TIMEOUT
+
+
+def test_engines_come_and_go_while_others_run() -> None:
+    """More than there are places in the ticker, one after the other."""
+    one = compiled(program())
+    stopping, ended = threading.Event(), []
+
+    def run() -> None:
+        guest = guest_of(load(compiled(program(LOOP)), linker(3)), Limits(timeout=0.05))
+        while not stopping.is_set():
+            ended.append(guest.run(INVOCATION).end)
+
+    running = threading.Thread(target=run)
+    running.start()
+    for _ in range(200):
+        assert guest_of(load(one, linker(5))).run(INVOCATION).end is End.RETURNED
+    stopping.set()
+    running.join()
+    assert set(ended) == {End.TIMEOUT}
+
+
+def test_a_child_frees_nothing_of_its_parent() -> None:
+    kept = [load(compiled(program()), linker(3))]
+    guest = guest_of(kept[0])
+    child = os.fork()
+    if not child:
+        kept.clear()
+        del guest
+        gc.collect()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert guest.run(INVOCATION).end is End.RETURNED
+
+
+@pytest.mark.parametrize("feature", ["gc", "exceptions"])
+def test_as_many_guests_with_a_heap_of_the_collector_as_there_are_instances(feature: str) -> None:
+    """Each such heap takes a memory of the pool."""
+    with_heap = {
+        "gc": ("(type $s (struct (field i32)))", "(drop (struct.new $s (i32.const 1)))"),
+        "exceptions": ("(tag $t)", "(block $h (try_table (catch_all $h) (throw $t)))"),
+    }
+    fields, body = with_heap[feature]
+    features = frozenset({feature})
+    guest = guest_of(
+        load(compiled(program(f"{body} {LOOP}", fields=fields), features), linker(3, features)), Limits(timeout=0.5)
+    )
+    ended: list[Outcome] = []
+    threads = [threading.Thread(target=lambda: ended.append(guest.run(INVOCATION))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [str(outcome) for outcome in ended] == ["exceeded its timeout: 0.5 s"] * 3
+
+
+# --- what there is no room for --------------------------------------------------------------------
+
+KEY = PoolKey(frozenset(), True, PoolShape(64, 32, 256, 2000, components=True)).reservation
+BUDGET = "has no room in this process: its engine reserves 8268 GiB of address space"
+
+
+def test_the_budget_of_addresses() -> None:
+    room.check_room(KEY, [KEY] * 6)
+    with pytest.raises(NoRoom, match=BUDGET) as refused:
+        room.check_room(KEY, [KEY] * 7)
+    assert "the others have 57877 GiB of the 65536 GiB for all: lower `engine: instances`" in str(refused.value)
+
+
+def test_the_budget_of_mappings(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, files = Path.read_bytes, {"/proc/sys/vm/max_map_count": b"65530\n", "/proc/self/maps": b"\n" * 60_000}
+    monkeypatch.setattr(Path, "read_bytes", lambda path: files.get(str(path)) or read(path))
+    with pytest.raises(NoRoom, match=r"6146 mappings, the others 0, and the process has 60000, but vm\.max_map_count"):
+        room.check_room(KEY, [])
+    files["/proc/self/maps"] = b"\n" * 100
+    room.check_room(KEY, [])
+    files["/proc/sys/vm/max_map_count"] = b"1000\n"
+    with pytest.raises(NoRoom, match="allows 1000 in all: raise that, or lower `engine: instances`"):
+        room.check_room(KEY, [])
+    room.check_room(PoolKey(frozenset(), True, PoolShape(64, 1, 4, 2, components=False)).reservation, [])
+
+
+GIB = 1 << 30
+# instances, limits of the process, and what becomes of a small program, a large one, a component, a large component,
+# and a component with much memory
+TIGHT: dict[str, tuple[int, dict[str, int], tuple[str, ...]]] = {
+    "no limit": (64, {}, ("returned",) * 5),
+    "addresses for nothing": (64, {"RLIMIT_AS": 2 * GIB}, ("RLIMIT_AS",) * 5),
+    "addresses for one instance": (1, {"RLIMIT_AS": 8 * GIB}, ("returned", *("RLIMIT_AS",) * 4)),
+    "addresses for programs": (64, {"RLIMIT_AS": 600 * GIB}, ("returned", "returned", *("RLIMIT_AS",) * 3)),
+    "addresses for components": (64, {"RLIMIT_AS": 1700 * GIB}, (*("returned",) * 3, "RLIMIT_AS", "RLIMIT_AS")),
+    "memory for nothing": (64, {"RLIMIT_DATA": GIB // 8}, ("the system does not give it",) * 5),
+    "memory for a program": (64, {"RLIMIT_DATA": GIB // 4}, ("returned", *("the system does not give it",) * 4)),
+}
+
+
+@pytest.mark.parametrize("name", TIGHT)
+@pytest.mark.parametrize("native", ["1", "0"])
+def test_a_process_with_tight_limits_says_so(name: str, native: str, untraced: None) -> None:
+    instances, limits, expected = TIGHT[name]
+    command: list[Any] = [sys.executable, "-m", loading.__name__, str(instances), json.dumps(limits)]
+    path = os.pathsep.join([str(Path(loading.__file__).parents[1]), str(Path(room.__file__).parents[2])])
+    environ = {**os.environ, "PYTHONPATH": path, "WSGI_WASM_NATIVE": native}
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert len(lines) == len(expected)
+    for line, words in zip(lines, expected, strict=True):
+        assert words in line
+        assert line == "returned" or line.startswith("NoRoom: has no room in this process")
