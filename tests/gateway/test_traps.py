@@ -49,12 +49,6 @@ TRAPS = {
         f'(module (func $main (export "_start") (call $x)) (func $x (@name "{"x" * 5000}") unreachable))',
         f"in {'x' * 97}..., called from main",
     ),
-    "a function of the host": (
-        """(module (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
-          (memory (export "memory") 1)
-          (func $main (export "_start") (drop (call $random (i32.const 0) (i32.const 70000)))))""",
-        " in main",
-    ),
     "a start function": (
         '(module (func $begin unreachable) (start $begin) (func (export "_start")))',
         "trapped: unreachable instruction in begin",
