@@ -7,6 +7,9 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import pytest
 
@@ -14,6 +17,7 @@ from hostapi.test_keyvalue import DRIVER, in_file
 from servers.limits import full_disk
 from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi import keyvalue
+from wsgi_wasm.hostapi.sqlite_file import SqliteConnection
 
 
 def count_up(path: Path, times: int) -> None:
@@ -151,3 +155,38 @@ def test_a_full_disk_is_an_error_of_the_guests(tmp_path: Path) -> None:
         one.error("[method]store.set", one.ok("[static]store.open", "default"), "before", b"1")
     with DRIVER.guest(new) as one:
         one.ok("[method]store.set", one.ok("[static]store.open", "default"), "after", b"3")
+
+
+def test_a_store_whose_folder_is_swapped(tmp_path: Path) -> None:
+    """It was resolved when the site was read; a link that was put there since leads to somebody else's."""
+    for folder in ("own", "other"):
+        connection = SqliteConnection(tmp_path / folder / "s.db", 1 << 20)
+        connection.raw.execute(f"CREATE TABLE {folder} (x)")
+        connection.close()
+    connection = SqliteConnection(tmp_path / "own" / "s.db", 1 << 20)
+    assert not connection.is_stale()
+    (tmp_path / "own").rename(tmp_path / "aside")
+    (tmp_path / "own").symlink_to("other")
+    assert connection.is_stale()
+    connection.close()
+    with pytest.raises(OSError, match="symbolic link"):
+        SqliteConnection(tmp_path / "own" / "s.db", 1 << 20)
+    with pytest.raises(OSError, match="symbolic link"):
+        SqliteConnection(tmp_path / "own" / "new.db", 1 << 20)
+    assert not (tmp_path / "other" / "new.db").exists()
+
+
+def test_a_store_that_is_swapped_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "other").mkdir()
+    connect = sqlite3.connect
+
+    def swapped(path: Path, **options: Any) -> sqlite3.Connection:
+        (tmp_path / "own").rename(tmp_path / "aside")
+        (tmp_path / "own").symlink_to("other")
+        connection: sqlite3.Connection = connect(path, **options)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", swapped)
+    with pytest.raises(OSError, match="another file"):
+        SqliteConnection(tmp_path / "own" / "s.db", 1 << 20)

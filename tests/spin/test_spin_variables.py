@@ -80,6 +80,24 @@ def test_what_goes_before_what(tmp_path: Path) -> None:
     assert values(tmp_path, environ, {"token": "from the site"}, static)[0]["token"] == "from the site"
 
 
+def test_a_link_to_what_is_not_the_applications(tmp_path: Path) -> None:
+    """Who writes an application decides where `.env` and `.spin` lead, and has no claim to another one's."""
+    app, other = tmp_path / "app", tmp_path / "other"
+    for folder in (app, other / ".spin"):
+        folder.mkdir(parents=True)
+    (other / ".env").write_text("SPIN_VARIABLE_TOKEN=another's\n")
+    (app / ".env").symlink_to("../other/.env")
+    assert values(app, {}, {})[0]["token"] == ""
+    (app / ".env").unlink()
+    (app / "own.env").write_text("SPIN_VARIABLE_TOKEN=its own\n")
+    (app / ".env").symlink_to("own.env")
+    assert values(app, {}, {})[0]["token"] == "its own"
+    (app / ".spin").symlink_to("../other/.spin")
+    with pytest.raises(ConfigError, match="is a link that leaves the application's directory: set `state_dir`"):
+        default_runtime_config(app, None, {})
+    assert default_runtime_config(app, app / ".spin", {}).sqlite["default"].parent == app / ".spin"
+
+
 def test_what_is_missing_and_what_is_too_much(tmp_path: Path) -> None:
     _, messages = values(tmp_path, {}, {"greting": "x"})
     assert messages == [

@@ -9,6 +9,7 @@ from wsgi_wasm.config.kinds import Setting, Settings
 from wsgi_wasm.config.model import Database, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
+from wsgi_wasm.files.beneath import resolved
 from wsgi_wasm.messages import did_you_mean, quote
 
 # Where `state_dir` keeps what has no file of its own: the names that Spin uses, whose files can be
@@ -70,6 +71,7 @@ class GrantsBuilder:
         if path is not None:
             self.files[path] = f"the store {name}"
         prefix = f"{name}:" if prefix is None else prefix
+        path = None if path is None else resolved(path)
         return KeyValueStore(name=name, path=path, prefix=prefix, **fields_of(KeyValueStore, settings))
 
     def _database(self, label: Setting, key: Setting) -> Database | None:
@@ -86,7 +88,7 @@ class GrantsBuilder:
             if path is None:
                 return None
         self.files[path] = f"the database {name}"
-        return Database(path=path, **fields_of(Database, settings))
+        return Database(path=resolved(path), **fields_of(Database, settings))
 
     def _variables(self, settings: Settings) -> dict[str, Variable]:
         variables = {}

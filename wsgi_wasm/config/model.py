@@ -97,9 +97,9 @@ RouteTarget = ModuleTarget | DirectoryTarget | SpinTarget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyValueStore:
-    """A key-value store: a part of a SQLite file (`path`), or the keys of a Redis database
-    (`redis`, a URL) that begin with `prefix`. One of the two is None. `name` tells it from other
-    stores in one file; `max_size` bounds the file."""
+    """A key-value store: a part of a SQLite file (`path`, without links), or the keys of a Redis
+    database (`redis`, a URL) that begin with `prefix`. One of the two is None. `name` tells it from
+    other stores in one file; `max_size` bounds the file."""
 
     name: str
     path: Path | None
@@ -110,7 +110,8 @@ class KeyValueStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """A SQLite database in a file of its own, which may grow to `max_size` bytes."""
+    """A SQLite database in a file of its own (a path without links), which may grow to `max_size`
+    bytes."""
 
     path: Path
     max_size: int

@@ -89,6 +89,11 @@ def open_beneath(root: Path, name: str, flags: int) -> int:
         os.close(directory)
 
 
+def resolved(path: Path) -> Path:
+    """Where a path leads now, as far as it exists: for `open_real`, later."""
+    return Path(os.path.realpath(path))
+
+
 def open_real(path: Path, flags: int) -> int:
     """A descriptor of an absolute path that was resolved before. Raises OSError if it has a link by
     now."""

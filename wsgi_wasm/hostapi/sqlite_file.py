@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsgi_wasm.engine.hostcalls.host_api import HostState
+from wsgi_wasm.files.beneath import open_real
 
 _BUSY = 5.0  # seconds that a statement waits for another writer, unless the run ends before
 _SLICE = 0.05  # seconds of that between two looks at the clock
@@ -25,8 +27,8 @@ class SqliteConnection:
     """A connection that no statement holds up for longer than the run that uses it may last."""
 
     def __init__(self, path: Path, max_size: int, host: HostState | None = None, cached_statements: int = 32) -> None:
-        """Makes the file where there is none, readable by this user alone. `host` is of the run
-        that waits for it. Raises sqlite3.Error, OSError, Stop."""
+        """Makes the file where there is none, readable by this user alone. `path` has no links;
+        `host` is of the run that waits for it. Raises sqlite3.Error, OSError, Stop."""
         _make(path)
         self._path = path
         self._opened = _identity(path)
@@ -38,6 +40,9 @@ class SqliteConnection:
         try:
             # SQLite refuses this at once while others open the same new file.
             self.patiently(lambda: self.raw.execute("PRAGMA journal_mode = WAL").fetchall(), at_once=True)
+            # SQLite opens by path, and follows what links there are by then.
+            if self.is_stale():
+                raise OSError(errno.ESTALE, "another file was put in its place while it was opened", str(path))
             # In WAL mode a crash of the machine may undo the last commits, and damages nothing.
             self.raw.execute("PRAGMA synchronous = NORMAL")
             (page_size,) = self.raw.execute("PRAGMA page_size").fetchone()
@@ -107,7 +112,12 @@ class SqliteConnection:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    found = os.stat(path)
+    # Closing this kind of descriptor drops no locks.
+    descriptor = open_real(path, os.O_PATH)
+    try:
+        found = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
     return found.st_dev, found.st_ino
 
 
@@ -116,5 +126,9 @@ def _make(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Never opened where it is there: closing a descriptor of it would drop the locks that this
     # process's other connections hold (fcntl(2), and sqlite.org/howtocorrupt.html 2.2).
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    folder = open_real(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        with suppress(FileExistsError):
+            os.close(os.open(path.name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder))
+    finally:
+        os.close(folder)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.model import AllowedHost, Database, Grants, KeyValueStore, Outbound, Variable
+from wsgi_wasm.files.beneath import resolved
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Component
 from wsgi_wasm.spin.runtime_config import RuntimeConfig
@@ -38,7 +39,7 @@ def component_grants(
     hosts = _hosts(component, f"{key_path}.allowed_outbound_hosts", values, reading)
     return Grants(
         key_value={label: _store(label, store) for label, store in stores.items()},
-        sqlite={label: Database(path=path, max_size=MAX_SIZE) for label, path in databases.items()},
+        sqlite={label: Database(path=resolved(path), max_size=MAX_SIZE) for label, path in databases.items()},
         variables={
             name: Variable(value=text, file=None)
             for name, template in component.variables.items()
@@ -64,7 +65,7 @@ def _labelled(
 def _store(label: str, store: Path | str) -> KeyValueStore:
     """Spin puts nothing before the keys in Redis, and the label beside those in SQLite."""
     if isinstance(store, Path):
-        return KeyValueStore(name=label, path=store, redis=None, prefix="", max_size=MAX_SIZE)
+        return KeyValueStore(name=label, path=resolved(store), redis=None, prefix="", max_size=MAX_SIZE)
     return KeyValueStore(name=label, path=None, redis=store, prefix="", max_size=MAX_SIZE)
 
 

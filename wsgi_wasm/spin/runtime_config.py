@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.config.server_names import redis_url
+from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.files.beneath import read_beneath, resolved
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.tables import TomlTable, read_toml
 from wsgi_wasm.spin.variables import PREFIX, Provider, from_environment
@@ -45,12 +47,16 @@ class RuntimeConfig:
 
 
 def default_runtime_config(base: Path, state_dir: Path | None, environ: Mapping[str, str]) -> RuntimeConfig:
-    """What Spin does without a file; `base` is the manifest's directory."""
+    """What Spin does without a file; `base` is the manifest's directory. Raises ConfigError where
+    the application keeps its state elsewhere by a link, as that may be another's."""
     state = state_dir or base / ".spin"
+    if state_dir is None and not resolved(state).is_relative_to(resolved(base)):
+        text = "is a link that leaves the application's directory: set `state_dir` in the site's route"
+        raise ConfigError([Problem(str(state), 0, 0, text)])
     return RuntimeConfig(
         key_value={"default": state / KEY_VALUE_FILE},
         sqlite={"default": state / SQLITE_FILE},
-        providers=(_environment(environ, base / ".env", PREFIX),),
+        providers=(_environment(environ, base, ".env", PREFIX),),
         max_memory=None,
         remarks=(),
     )
@@ -145,20 +151,23 @@ def _providers(top: TomlTable, base: Path, environ: Mapping[str, str]) -> Iterat
                 case "env":
                     dotenv = table.text("dotenv_path")
                     prefix = table.text("prefix", PREFIX)
-                    yield _environment(environ, base / (dotenv or ".env"), prefix)
+                    # The runtime configuration is the site's, and may name any file.
+                    named = resolved(base / dotenv) if dotenv else base / ".env"
+                    yield _environment(environ, named.parent, named.name, prefix)
                 case "static":
                     yield table.text_table("values").get
             table.close()
 
 
-def _environment(environ: Mapping[str, str], dotenv: Path, prefix: str) -> Provider:
-    return from_environment({**_read_dotenv(dotenv), **environ}, prefix)
+def _environment(environ: Mapping[str, str], folder: Path, dotenv: str, prefix: str) -> Provider:
+    return from_environment({**_read_dotenv(folder, dotenv), **environ}, prefix)
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines, values with or without quotes. A missing file has none."""
+def _read_dotenv(folder: Path, name: str) -> dict[str, str]:
+    """`NAME=value` lines, values with or without quotes. A missing file has none, and so has a link
+    out of the folder."""
     try:
-        text = path.read_text("utf-8")
+        text = read_beneath(resolved(folder), name).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return {}
     found = {}
