@@ -90,7 +90,7 @@ ENGINE_LAYERS = [
     {"program", "hostcalls"},
     {"code"},
     {"pooled_guest"},
-    {"run", "gil"},
+    {"run", "gil", "stuck_calls"},
     {"runtime", "guest"},
     {"pools"},
     {"capi"},

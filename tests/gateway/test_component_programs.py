@@ -12,6 +12,7 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import VERSIONS, component, component_text
+from wsgi_wasm.engine import stuck_calls
 from wsgi_wasm.errors import Cut
 
 
@@ -110,6 +111,29 @@ def test_a_component_cannot_take_all_descriptors(
         assert client.get("/x").status_code == 502
     assert caplog.text.count("has more than 256 files open") == 3
     assert len(os.listdir("/proc/self/fd")) <= before + 8
+
+
+@pytest.mark.parametrize("kernel", ["as it is", "of a process that has changed its user"])
+def test_a_component_that_opens_a_pipe_keeps_no_thread(
+    make_client: SiteMaker, tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time it is told that the call was interrupted, and tries again, until its time is up."""
+    if kernel != "as it is":
+
+        def refused(path: str) -> str:
+            if path.endswith("syscall"):
+                raise PermissionError(1, "Operation not permitted")
+            return Path(path).read_text("ascii")
+
+        monkeypatch.setattr(stuck_calls, "_read", refused)
+    (tmp_path / "data").mkdir()
+    os.mkfifo(tmp_path / "data" / "file")
+    (tmp_path / "files.wat").write_text(component_text("files"))
+    route = {"module": str(tmp_path / "files.wat"), "dirs": {"/data": str(tmp_path / "data")}, "timeout": "1s"}
+    client = make_client({"/x": {**route, "queue_timeout": "60s"}})
+    assert [client.get("/x").status_code for _ in range(2)] == [504, 504]
+    (tmp_path / "data" / "file").unlink()
+    assert client.get("/x").status_code == 504  # by itself it waits for ever
 
 
 # `memory`, and what a guest's memories come to, in pages: two share what the small one leaves

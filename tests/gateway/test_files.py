@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from werkzeug.test import Client, TestResponse
 
 from conftest import SiteMaker
 from guests.build import guest
+from wsgi_wasm.engine.program import opening
 
 
 @pytest.fixture
@@ -153,6 +155,46 @@ def test_a_pipe_in_a_directory_that_has_moved(make_client: SiteMaker, tree: Path
     assert answer.text == "at ENOTSUP\n"
     assert (special / "moved" / "pipe").is_fifo()
     assert done(client.get("/files?op=at&path=/data/moved&to=/data/sub&text=../file")) is False
+
+
+@pytest.mark.parametrize("op", ["read", "write"])
+def test_a_pipe_that_is_put_there_in_between(
+    make_client: SiteMaker, tree: Path, op: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at a file and Wasmtime's opening it, which then waits until it is interrupted."""
+    looked = opening._is_plain
+
+    def swapped(*arguments: Any) -> bool:
+        if not looked(*arguments):
+            return False
+        (tree / "data" / "file").unlink()
+        os.mkfifo(tree / "data" / "file")
+        return True
+
+    monkeypatch.setattr(opening, "_is_plain", swapped)
+    client = files(make_client, tree, writable=True)
+    assert client.get("/files", query_string={"op": op, "path": "/data/file"}).text == f"{op} ENOTSUP\n"
+
+
+def test_a_file_and_a_pipe_that_change_places_all_the_time(make_client: SiteMaker, tree: Path) -> None:
+    client = files(make_client, tree, writable=True)
+    file, pipe, aside = (tree / name for name in ("data/file", "data/pipe", "data/aside"))
+    os.mkfifo(pipe)
+    stop = threading.Event()
+
+    def swaps() -> None:
+        while not stop.is_set():
+            for source, goal in ((file, aside), (pipe, file), (file, pipe), (aside, file)):
+                source.rename(goal)
+
+    thread = threading.Thread(target=swaps)
+    thread.start()
+    try:
+        answers = {client.get("/files?op=read&path=/data/file").text.splitlines()[-1] for _ in range(30)}
+    finally:
+        stop.set()
+        thread.join()
+    assert answers <= {"read OK", "read ENOTSUP", "read ENOENT"}
 
 
 def test_a_directory_that_is_missing_is_503(make_client: SiteMaker, tree: Path) -> None:

@@ -14,6 +14,7 @@ from wsgi_wasm.engine.guest import Invocation, Linked, Preopen, RunLimits, numbe
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.engine.pools import Pool
 from wsgi_wasm.engine.runtime import Runtime
+from wsgi_wasm.engine.stuck_calls import watch
 from wsgi_wasm.errors import Unavailable
 from wsgi_wasm.files.by_path import with_path_of
 from wsgi_wasm.messages import escaped, quote, reason
@@ -47,6 +48,8 @@ class PooledGuest(Generic[SlotT]):
         """As `Guest.run`."""
         engine = self.linked.engine
         slot, queued = engine.take_slot(self.limits.queue_timeout)
+        if self.preopens:
+            watch.begin()
         try:
             if self._begins_threads:
                 self.linked.runtime.has_threads = True
@@ -55,6 +58,8 @@ class PooledGuest(Generic[SlotT]):
             else:
                 outcome = self._run_in_python(slot, invocation)
         finally:
+            if self.preopens:
+                watch.end()
             engine.slots.give(slot)
         outcome.queued = queued
         return outcome

@@ -13,7 +13,7 @@ from wsgi_wasm.engine.program.forwarding import Arguments, forward
 from wsgi_wasm.engine.program.run import ProgramRun
 from wsgi_wasm.files.beneath import stat_beneath
 
-MFILE, NOTSUP = 33, 58
+INTR, MFILE, NOTSUP = 27, 33, 58
 
 _U32 = 0xFFFFFFFF
 
@@ -28,11 +28,15 @@ def path_open(run: ProgramRun, caller: int, args: Arguments) -> int:
         return MFILE
     if args[6] & _U32 > MAX_PATH:
         return NAMETOOLONG
-    if run.slot.forwarding is not None and not _is_plain(run, caller, args):
-        # Opening a pipe may wait for good, in a call that nothing can interrupt, and what a device
-        # does nobody knows.
-        return NOTSUP
-    errno = forward(run, caller, "path_open", args)
+    while True:
+        if run.slot.forwarding is not None and not _is_plain(run, caller, args):
+            # Opening a pipe may wait for good, and what a device does nobody knows.
+            return NOTSUP
+        errno = forward(run, caller, "path_open", args)
+        if errno != INTR:
+            break
+        # A pipe was put there in between, and `stuck_calls` has ended the waiting for it.
+        run.look()
     if errno == SUCCESS:
         run.files += 1
         opened(run, args)

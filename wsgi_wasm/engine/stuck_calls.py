@@ -1,0 +1,159 @@
+"""Opening a pipe waits until somebody opens its other end, and nothing but a signal ends that.
+
+Programs cannot open one (`program.opening`), unless it is put in a file's place in between.
+Components open files by way of Wasmtime alone, on its own threads. So while guests with directories
+run, those threads are looked at: one that waits in the same call for what is neither a file nor a
+directory gets a signal, and the guest an error.
+
+In a process that has changed its user the kernel does not say what a thread waits for. There all of
+these threads get the signal once a guest is past its deadline, which only such a call can keep it
+from noticing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import stat
+import threading
+import time
+from functools import cache
+
+from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.logs import package_log
+
+log = package_log("engine")
+
+LOOK_EVERY = 0.5  # seconds; a call must be the same at two looks
+_THREADS = "tokio"  # how the names of Wasmtime's threads begin
+_TASKS = "/proc/self/task"
+
+# By processor: calls that open, and those that read and write (asm/unistd.h).
+_CALLS = {
+    "x86_64": ((2, 257, 437), (0, 17, 19, 295, 327, 1, 18, 20, 296, 328)),
+    "aarch64": ((56, 437), (63, 65, 67, 69, 286, 64, 66, 68, 70, 287)),
+}
+_OPENING, _MOVING = _CALLS.get(os.uname().machine, _CALLS["aarch64"])
+
+
+class Watch:
+    """Looks while there is somebody to look for."""
+
+    def __init__(self) -> None:
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """Threads are not there in a child."""
+        self._running = 0
+        self._changing = threading.Lock()
+        self._wanted = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._waiting: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """A guest with directories begins to run on this thread."""
+        with self._changing:
+            self._running += 1
+            if self._running == 1:
+                self._wanted.set()
+            if self._thread is None:
+                thread = threading.Thread(target=self._look_on, name="wsgi_wasm-watch", daemon=True)
+                with contextlib.suppress(RuntimeError):  # no more threads; the next guest tries
+                    thread.start()
+                    self._thread = thread
+
+    def end(self) -> None:
+        """It has ended."""
+        with self._changing:
+            self._running = max(0, self._running - 1)
+            if not self._running:
+                self._wanted.clear()
+
+    def _look_on(self) -> None:
+        while True:
+            self._wanted.wait()
+            time.sleep(LOOK_EVERY)
+            # Whatever goes wrong here must not end the looking.
+            with contextlib.suppress(Exception):
+                self._look()
+
+    def _look(self) -> None:
+        waiting, unknown = {}, []
+        for thread in os.listdir(_TASKS):
+            with contextlib.suppress(OSError):
+                if not _read(f"{_TASKS}/{thread}/comm").startswith(_THREADS):
+                    continue
+                try:
+                    call = _read(f"{_TASKS}/{thread}/syscall")
+                except PermissionError:
+                    unknown.append(thread)
+                    continue
+                if _waits_for_another(call):
+                    waiting[thread] = call
+        stuck = [thread for thread, call in waiting.items() if self._waiting.get(thread) == call]
+        self._waiting = waiting
+        if unknown and _is_past_deadline():
+            stuck += unknown
+        for thread in stuck:
+            _signal(int(thread))
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read()
+
+
+def _waits_for_another(call: str) -> bool:
+    """Whether this line of `syscall` (proc(5)) is of a call that waits for somebody else."""
+    number, *arguments = call.split()
+    if not number.isdigit():
+        return False
+    if int(number) in _OPENING:
+        return True
+    if int(number) not in _MOVING:
+        return False
+    descriptor = int(arguments[0], 16)
+    mode = os.fstat(descriptor).st_mode
+    # A pipe without a name is ours: a body comes through one.
+    named = not os.readlink(f"/proc/self/fd/{descriptor}").startswith("pipe:")
+    return named and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _is_past_deadline() -> bool:
+    runs = list(runtime().ticker.running)
+    # A body that is read meanwhile would break off.
+    if any(getattr(run, "feeder", None) is not None for run in runs):
+        return False
+    return any(time.monotonic() > run.deadline + LOOK_EVERY for run in runs)
+
+
+@cache
+def _interrupting() -> int:
+    """A signal that does nothing but interrupt; 0 where all are taken."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.signal.restype = ctypes.c_void_p
+    libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
+    nothing = ctypes.cast(libc.getppid, ctypes.c_void_p)
+    for number in (signal.SIGURG, *range(signal.SIGRTMAX, signal.SIGRTMIN, -1)):
+        before = libc.signal(number, nothing)
+        if before in (None, 0, nothing.value):
+            libc.siginterrupt(number, 1)
+            return int(number)
+        libc.signal(number, before)
+    log.warning("every signal is in use, so a guest that opens a pipe keeps its thread")
+    return 0
+
+
+def _signal(thread: int) -> None:
+    number = _interrupting()
+    if number:
+        ctypes.CDLL(None).syscall(_TGKILL, os.getpid(), thread, number)
+
+
+_TGKILL = 234 if os.uname().machine == "x86_64" else 131
+
+watch = Watch()
+"""That of this process."""
