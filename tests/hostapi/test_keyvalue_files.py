@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-import pytest
-
 from hostapi.test_keyvalue import DRIVER, in_file
 from servers.limits import full_disk
 from wsgi_wasm.engine.outcome import Stop

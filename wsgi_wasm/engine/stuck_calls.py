@@ -38,7 +38,7 @@ _CALLS = {
 _OPENING, _MOVING = _CALLS.get(os.uname().machine, _CALLS["aarch64"])
 
 
-class Watch:
+class ThreadWatch:
     """Looks while there is somebody to look for."""
 
     def __init__(self) -> None:
@@ -155,5 +155,5 @@ def _signal(thread: int) -> None:
 
 _TGKILL = 234 if os.uname().machine == "x86_64" else 131
 
-watch = Watch()
+watch = ThreadWatch()
 """That of this process."""
