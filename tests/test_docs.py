@@ -16,6 +16,7 @@ from wsgi_wasm.cli import COMMANDS, _split, parser
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.config.reference import default_text
 from wsgi_wasm.config.schema import LIMITS, TABLE
+from wsgi_wasm.walls.__main__ import as_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -224,6 +225,11 @@ def test_every_command_and_option_is_explained() -> None:
 
 
 # Tables and names ----------------------------------------------------------------------------------------------------
+
+
+def test_the_system_calls_of_the_walls() -> None:
+    """`python -m wsgi_wasm.walls` prints them."""
+    assert as_markdown() in (ROOT / "docs" / "security.md").read_text("utf-8")
 
 
 def test_every_key_is_in_the_reference() -> None:

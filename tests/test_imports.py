@@ -16,6 +16,7 @@ LAYERS = [
     {"__init__"},
     {"app"},
     {"serving"},
+    {"hardening"},
     {"importers"},
     {"spin"},
     {"protocols"},

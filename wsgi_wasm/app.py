@@ -28,8 +28,9 @@ from wsgi_wasm.gateway.handler import FileHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.shared import shared_by
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
+from wsgi_wasm.hardening import Site, check_confined, harden, is_confined, is_wanted, warn_of_outside
 from wsgi_wasm.logs import MOST_MISTAKES, log_error, package_log
-from wsgi_wasm.serving import Serving
+from wsgi_wasm.serving import Serving, start_spawner
 
 if TYPE_CHECKING:
     from wsgi_wasm.spin import Application
@@ -56,6 +57,7 @@ class Gateway:
         self._stamps = _stamps(config) if config.reload else None
         self._look_at = time.monotonic() + _RELOAD_EVERY
         _forget_in_children(self)
+        _gateways.add(self)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333."""
@@ -96,6 +98,26 @@ class Gateway:
                 except RequestError as error:
                     log.warning("%s: %s", handler.name, error)
 
+    @property
+    def site(self) -> Site:
+        """What the gateway serves, for the walls around its process."""
+        of_applications = (route for one in self._applications.values() for route in one.routes.values())
+        return Site(self.config, tuple(of_applications))
+
+    def harden(self, *, quiet: bool = False) -> None:
+        """Confine this process to what its gateways need, if the configuration of one of them asks
+        for it (`harden`). Call it after fork and before the process has threads.
+
+        `quiet` leaves out of the log what another process has said. Raises WallError, and then the
+        process should end.
+        """
+        sites = [self.site, *(one.site for one in list(_gateways) if one is not self)]
+        if is_confined():
+            for site in sites:
+                warn_of_outside(site)
+        elif is_wanted(sites):
+            harden(sites, programs=not start_spawner([site.config for site in sites]), quiet=quiet)
+
     def _current(self) -> Serving:
         """What serves in this process, made or read anew where that is due."""
         serving = self._serving or self._start()
@@ -106,6 +128,7 @@ class Gateway:
     def _start(self) -> Serving:
         with self._starting:
             if self._serving is None:
+                check_confined(self.config)
                 self._serving = Serving(self.config, self._applications, shared_by(self.config), self._fallback)
             return self._serving
 
@@ -126,6 +149,7 @@ class Gateway:
                 serving.shared.modules.compose(config.compose)
                 self._serving = serving = Serving(config, applications, serving.shared, self._fallback)
                 self.config, self._applications = config, applications
+                warn_of_outside(self.site)
                 log.info("%s was reloaded", config.source)
         except Exception as error:
             log_error(log, error, before="the current configuration stays in use: ")
@@ -136,6 +160,14 @@ class Gateway:
     def _forget(self) -> None:
         self._serving = None
         self._starting = threading.Lock()
+
+
+_gateways: weakref.WeakSet[Gateway] = weakref.WeakSet()
+
+
+def gateways() -> list[Gateway]:
+    """Every gateway of this process, wrapped by others or not."""
+    return list(_gateways)
 
 
 def _for_script(route: str, environ: Environ, start_response: StartResponse) -> Request:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from wsgi_wasm.errors import WallError
 from wsgi_wasm.logs import package_log
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 log = package_log("gateway")
 
 LAST_GOOD = "WSGI_WASM_LAST_GOOD"
+
+_BOOT_ERROR = 3  # gunicorn's `Arbiter.WORKER_BOOT_ERROR`: no worker will do better
 
 # One byte that master and workers share: has a worker started? `when_ready` would not tell, for
 # gunicorn calls it before it forks the first worker. A new master (SIGUSR2) imports this anew and
@@ -81,11 +84,13 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """In a worker, once its application is loaded: make the engine now instead of at the first
-    request, and say which of gunicorn's times are too short for the routes. Nothing that fails here
-    ends the worker."""
-    _started[0] = 1
+    """In a worker, once its application is loaded: confine the process if its configuration says
+    so, make the engine now instead of at the first request, and say which of gunicorn's times are
+    too short for the routes. Nothing that fails here ends the worker, but walls that cannot be put
+    up do, and then the server."""
     join_logs(worker.log.error_log)
+    confine(worker)
+    _started[0] = 1
     gateway = own_gateway(worker.wsgi)
     if gateway is None:
         return
@@ -95,6 +100,19 @@ def post_worker_init(worker: Any) -> None:
         gateway.warm()
     except Exception:
         log.exception("wsgi_wasm: cannot warm up; the first request will try again")
+
+
+def confine(worker: Any) -> None:
+    """Put up the walls around a worker, for all gateways in it, also those that are wrapped by
+    other middleware. Ends the worker where that fails: nobody shall take it for confined."""
+    module = sys.modules.get("wsgi_wasm.app")
+    gateways = [] if module is None else module.gateways()
+    try:
+        for gateway in gateways[:1]:  # it knows of the others
+            gateway.harden(quiet=bool(_started[0]))
+    except WallError as error:
+        log.error("wsgi_wasm: harden: %s", error)
+        sys.exit(_BOOT_ERROR)
 
 
 def join_logs(server_log: logging.Logger) -> None:

@@ -5,23 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.config import Config, Route, SpinTarget, all_routes
 from wsgi_wasm.engine.modules import RouteModules
-from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.errors import ModuleError, Unavailable
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler
 from wsgi_wasm.gateway.handler import GuestHandler, Refusing
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
 from wsgi_wasm.gateway.shared import Shared
 from wsgi_wasm.gateway.wsgi_server import WSGIApplication
+from wsgi_wasm.logs import log_error, package_log
 from wsgi_wasm.protocols import program_finder
 
 if TYPE_CHECKING:
     from wsgi_wasm.isolation.site import Isolation
     from wsgi_wasm.spin import Application
     from wsgi_wasm.spin.handler import SpinHandler
+
+
+log = package_log("gateway")
 
 
 class Serving:
@@ -64,10 +69,7 @@ class Serving:
         if not route.isolate:
             return self.shared.modules
         if self._isolation is None:
-            # Most sites have none.
-            from wsgi_wasm.isolation.site import Isolation
-
-            self._isolation = Isolation(self._config, self.shared)
+            self._isolation = _isolation().Isolation(self._config, self.shared)
         return self._isolation.modules(route)
 
     def _admission(self, route: Route) -> Admission | None:
@@ -91,3 +93,21 @@ class Serving:
         handler = SpinHandler(route, application, self._modules(route), self._admission(route))
         self._spin.append(handler)
         return handler
+
+
+def _isolation() -> ModuleType:
+    """Most sites need none of it."""
+    from wsgi_wasm.isolation import site
+
+    return site
+
+
+def start_spawner(configs: Iterable[Config]) -> bool:
+    """Have another process start all those that these sites need from now on, for guests and for
+    compiling; whether there is one. Why there is none is logged."""
+    try:
+        _isolation().start_spawner(configs)
+    except Unavailable as error:
+        log_error(log, error)
+        return False
+    return True

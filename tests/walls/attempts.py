@@ -266,8 +266,13 @@ def run_in_writable(world: World) -> None:
 @attempt
 def run_program(world: World) -> None:
     if (pid := os.fork()) == 0:
-        os.execv("/bin/true", ["true"])
-    os.waitpid(pid, 0)
+        try:
+            os.execv("/bin/true", ["true"])
+        except OSError as error:
+            os._exit(error.errno or 0)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise OSError(os.waitstatus_to_exitcode(status), "")
 
 
 @attempt

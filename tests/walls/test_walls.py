@@ -89,7 +89,7 @@ take_capabilities              done  EPERM  EPERM  EPERM
 leave_session                  done  EPERM  EPERM  EPERM
 connect                        done  EPERM  done   done
 connect_elsewhere              done  EPERM  EACCES done
-connect_by_mptcp               ?     EPERM  EPERM  ?
+connect_by_mptcp               ?     EPERM  EPERM  EPERM
 connect_by_fast_open           done  EPERM  EPERM  EPERM
 connect_by_fast_open_message   done  EPERM  EPERM  EPERM
 send_datagram                  done  EPERM  EPERM  done

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 from werkzeug.test import EnvironBuilder
 
 from wsgi_wasm.cli.source import UserError
-from wsgi_wasm.config import Config, Route
+from wsgi_wasm.config import Config, Hardening, Route
 from wsgi_wasm.engine.code.budget import COMMAND
 from wsgi_wasm.gateway.wsgi_server import Environ
 
@@ -62,13 +62,15 @@ def make_environ(options: argparse.Namespace, body: bytes | None) -> Environ:
 
 
 def patient(config: Config) -> Config:
-    """The same site, of which each request waits until its module is compiled."""
+    """The same site, of which each request waits until its module is compiled. This process is
+    nobody's server, and is not confined as one."""
 
     def waits(route: Route) -> Route:
         return replace(route, limits=replace(route.limits, queue_timeout=COMMAND.wall))
 
     return replace(
         config,
+        harden=Hardening(),
         routes=tuple(map(waits, config.routes)),
         hosts={host: tuple(map(waits, routes)) for host, routes in config.hosts.items()},
     )

@@ -10,7 +10,7 @@ from wsgi_wasm.config.checks import DirectoryChecks
 from wsgi_wasm.config.compose import compositions
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Settings
-from wsgi_wasm.config.model import Config, EngineSettings
+from wsgi_wasm.config.model import Config, EngineSettings, Hardening
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.reader import MAX_BYTES, read_document
 from wsgi_wasm.config.routes import RouteBuilder
@@ -65,6 +65,7 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         below = merged(inherited, value_of(section, "defaults"))
         hosts[host] = builder.table(value_of(section, "routes") or {}, below, host)
     engine = merged(defaults_of("engine"), value_of(site, "engine"))
+    harden = merged(defaults_of("harden"), value_of(site, "harden"))
     config = Config(
         source=source,
         routes=routes,
@@ -72,6 +73,7 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         handler=builder.handler(site["handler"], inherited, routes),
         compose=compositions(site["compose"], reading),
         engine=EngineSettings(**fields_of(EngineSettings, engine)),
+        harden=Hardening(**fields_of(Hardening, harden)),
         **fields_of(Config, site),
     )
     checks.of_site(config, builder.grants.files)

@@ -236,6 +236,16 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hardening:
+    """Whether the server's processes are confined, and the places that they keep besides those of
+    the site."""
+
+    enabled: bool = False
+    read: tuple[Path, ...] = ()
+    write: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One configuration file. `hosts` has lower-case names or `*.example` patterns; `handler` holds
     the settings for scripts that the front server picks itself. `compose` has the components that
@@ -246,6 +256,7 @@ class Config:
     hosts: Mapping[str, tuple[Route, ...]]
     handler: Route
     engine: EngineSettings
+    harden: Hardening
     compose: Mapping[Path, Mapping[str, Path]]
     cache_dir: Path | None
     state_dir: Path | None

@@ -98,6 +98,10 @@ VARIABLE = """\
 Each entry of `variables` maps a name to its value. Write a text, or a mapping with one of these keys.
 """
 
+HARDEN = """\
+Write `true`, or a mapping with these keys. [Security](security.md#walls-around-the-server) says what is confined.
+"""
+
 # Needs a `directory`, or excludes what the other lines of its example have.
 _NOT_IN_EXAMPLE = frozenset({"module", "spin", "exact", "selectable"})
 
@@ -125,6 +129,7 @@ def reference() -> str:
     parts.append(_part("## Databases in `sqlite`", DATABASE, database, _state(_nested("sqlite:", "shop:", database))))
     parts.append(_part("## Entries of `variables`", VARIABLE, _at("variable"), ""))
     parts.append(_part("## Engine", "", _at("engine"), _nested("engine:", "", _at("engine"))))
+    parts.append(_part("## Harden", HARDEN, _at("harden"), _nested("harden:", "", _at("harden"))))
     return "\n".join(parts)
 
 

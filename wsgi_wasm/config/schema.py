@@ -65,6 +65,9 @@ key("site", "handler", None, v.HANDLER, {}, "{timeout: 5s}",
      "Route keys for scripts that Apache itself selects with `AddHandler` or `SetHandler`.")
 key("site", "engine", None, v.ENGINE, {}, "{instances: 32}",
      "Settings of the WebAssembly engine, for all routes.")
+key("site", "harden", None, v.HARDEN, False, "true",
+     "Whether the server's own processes keep only the files, system calls and rights that this file needs, see "
+     "[security](security.md#walls-around-the-server). A restart is needed to change it.")
 key("site", "key_value", None, v.STORES_BY_NAME, {}, "{sessions: {redis: \"redis://cache.example/0\"}}",
      "Key-value stores that routes can grant. You need not define `default`, which is stored in `state_dir`.")
 key("site", "sqlite", None, v.DATABASES_BY_NAME, {}, "{shop: ./shop.db}",

@@ -10,6 +10,7 @@ from wsgi_wasm.config.model import (
     Database,
     Dir,
     EngineSettings,
+    Hardening,
     Interpreter,
     KeyValueStore,
     SpinTarget,
@@ -77,6 +78,14 @@ key("variable", "value", Variable, v.TEXT, NO_DEFAULT, "hello",
 key("variable", "file", Variable, v.HOST_PATH, NO_DEFAULT, "/run/secrets/token",
      "The file that holds the value. It is read when the guest requests the value, and a newline at its end is "
      "removed.")
+
+key("harden", "enabled", Hardening, v.FLAG, True, "true",
+     "Whether processes are confined. If this is the only key, you can write just `true` or `false`.")
+key("harden", "read", Hardening, v.HOST_PATHS, [], "[/var/www/html]",
+     "More directories and files to read: a document root of Apache's in which programs lie, or what an application "
+     "that the gateway wraps needs.")
+key("harden", "write", Hardening, v.HOST_PATHS, [], "[/srv/uploads]",
+     "More directories to write to, for a wrapped application.")
 
 key("engine", "instances", EngineSettings, integer(1, 1000), 64, "32",
      "How many guests can exist at the same time in one process.")

@@ -21,6 +21,7 @@ TITLES = {
     "dir": "an entry of dirs",
     "spin": "spin",
     "engine": "engine",
+    "harden": "harden",
     "store": "a store of key_value",
     "database": "a database of sqlite",
     "variable": "an entry of variables",
@@ -127,3 +128,5 @@ DEFAULTS = _section("defaults", "a mapping of route keys")
 HANDLER = _section("handler", "a mapping of route keys")
 SPIN = _section("spin", "a manifest's path or a mapping", "manifest", short="manifest")
 ENGINE = _section("engine", "a mapping")
+HARDEN = _section("harden", "true, false or a mapping", short="enabled")
+HOST_PATHS = ListOf(item=HOST_PATH, plural="paths")

@@ -4,11 +4,19 @@ nothing of the package."""
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 GUESTLIB = Path(__file__).parents[1] / "guestlib"
 """Code of guests' own: what is linked into them, and what interpreters are built of."""
+
+
+def own_temporary_directory() -> Path:
+    """The directory of this user's temporary files, which may be the one that is in use already.
+    Raises FileNotFoundError where there is none for temporary files at all."""
+    common, name = Path(tempfile.gettempdir()), f"wsgi-wasm-{os.geteuid()}"
+    return common if common.name == name else common / name
 
 
 def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Path:

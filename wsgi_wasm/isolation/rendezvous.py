@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from wsgi_wasm.errors import Unavailable, UntrustedFile
 from wsgi_wasm.files.directory import TrustedDirectory
+from wsgi_wasm.files.locations import own_temporary_directory
 from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.python import interpreter
 from wsgi_wasm.isolation.rights import SpawnerRights
@@ -46,7 +46,7 @@ class Meeting:
     def __init__(
         self, cache: Path, most: int, server: ServerProcess | None = None, rights: SpawnerRights | None = None
     ) -> None:
-        self._directories = cache / "run", Path(tempfile.gettempdir()) / f"wsgi-wasm-{os.geteuid()}"
+        self._directories = cache / "run", own_temporary_directory()
         self._cache = cache
         self._most = most
         self._server = server or server_process()

@@ -33,9 +33,20 @@ def began(pid: int) -> int:
         return 0
 
 
+_found: dict[int, ServerProcess] = {}  # by the process that asked, as a fork has another answer
+
+
 def server_process() -> ServerProcess:
-    """gunicorn's master, Apache's parent process; otherwise this process itself."""
+    """gunicorn's master, Apache's parent process; otherwise this process itself. What is found once
+    stays: within walls (`harden`) other processes cannot be looked at."""
     pid = os.getpid()
+    if pid not in _found:
+        _found.clear()
+        _found[pid] = _server_of(pid)
+    return _found[pid]
+
+
+def _server_of(pid: int) -> ServerProcess:
     named = os.environ.get(NAMED, "")
     if named.isdigit() and began(int(named)):
         pid = int(named)

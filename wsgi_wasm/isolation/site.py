@@ -9,12 +9,16 @@ from functools import cache
 from pathlib import Path
 
 from wsgi_wasm.config.model import Config, DirectoryTarget, Route, SpinTarget, all_routes, interpreters_of
+from wsgi_wasm.engine.code.child import start_elsewhere
+from wsgi_wasm.engine.code.compiler import cache_in
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import ModuleStore, RouteModules
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gateway.shared import Shared
 from wsgi_wasm.hostapi.outbound import own_forwarder
 from wsgi_wasm.isolation.calls import Numbered, numbered
+from wsgi_wasm.isolation.compiling import RemoteCompiler
 from wsgi_wasm.isolation.connections import Connections
 from wsgi_wasm.isolation.guest import Settings
 from wsgi_wasm.isolation.linker import RemoteLinker
@@ -35,7 +39,7 @@ class Isolation:
     def __init__(self, config: Config, shared: Shared) -> None:
         self._config = config
         self._shared = shared
-        self._meeting = Meeting(shared.cache, config.engine.processes)
+        self._meeting = _meeting(config, shared.cache)
         self._groups: dict[str, Connections] = {}
 
     def modules(self, route: Route) -> RouteModules:
@@ -60,6 +64,23 @@ class Isolation:
             group = group_of(name, [one for one in _isolated(self._config) if _shares(one, route)], self._shared.cache)
             known = self._groups[name] = Connections(group, self._meeting, _listen)
         return known
+
+
+def _meeting(config: Config, cache: Path) -> Meeting:
+    return Meeting(cache, config.engine.processes)
+
+
+def start_spawner(configs: Iterable[Config]) -> None:
+    """Start the spawners of these sites, one for each cache, and have them start this process's
+    compilers from now on. Raises Unavailable."""
+    meetings = {}
+    for config in configs:
+        cache = default_directory(config.cache_dir, os.environ)
+        meetings[str(cache)] = _meeting(config, cache)
+    for meeting in meetings.values():
+        meeting.start()
+    first = next(iter(meetings.values()))
+    start_elsewhere(lambda arguments: RemoteCompiler(meetings.get(cache_in(arguments), first), arguments))
 
 
 class ModulesByOwner:

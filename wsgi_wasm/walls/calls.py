@@ -37,13 +37,14 @@ class Calls:
 class Check:
     """A call that depends on an argument, of which the low 32 bits count, and of those the bits of
     `mask`. With `only`, the call is kept if the result is one of `values`, else if it is none of
-    them."""
+    them. `unless` is another argument and its value with which all this does not matter."""
 
     call: str
     argument: int
     values: tuple[int, ...]
     only: bool = True
     mask: int = 0xFFFFFFFF
+    unless: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ GROUPS = (
     Calls("listen for connections", "bind listen", child=False),
     Calls("make pipes with a name", "mknod mknodat", child=False),
     Calls(
-        "change mode, owner and attributes of files by name, where Landlock does not look",
+        "change mode, owner and attributes of files by name, wherever they are",
         "chmod fchmodat fchmodat2 chown lchown fchownat setxattr lsetxattr fsetxattr removexattr lremovexattr "
         "fremovexattr setxattrat removexattrat file_getattr file_setattr",
         child=False,
@@ -158,7 +159,7 @@ GROUPS = (
         worker=False,
     ),
     Calls(
-        "change the size of files by name, which Landlock sees only from Linux 6.2",
+        "change the size of files by name, which old kernels do not confine",
         "truncate",
         child=False,
         worker=False,
@@ -168,7 +169,7 @@ GROUPS = (
 # asm-generic and linux headers
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _SOCK_STREAM, _SOCK_DGRAM, _SOCK_TYPE = 1, 2, 0xF
-_IPPROTO_TCP = 6
+_IPPROTO_TCP, _IPPROTO_UDP = 6, 17
 _MSG_FASTOPEN = 0x20000000
 _CLONE_THREAD = 0x00010000
 _CLONE_NEW = 0x7E020000  # every kind of namespace that this call can make
@@ -196,9 +197,9 @@ def checks(extent: Extent) -> Iterator[Check]:
     yield Check("prctl", 0, _PRCTL)
     yield Check("ioctl", 1, _OWNERS_AND_TERMINALS, only=False)
     yield Check("fcntl", 1, (*_SIGNALS_OF_FILES, *_LEASES), only=False)
-    for call in ("kill", "tgkill"):
+    for call in ("kill", "tgkill") if not extent.programs else ():
         # Who starts programs has to end them; which those are is not known here.
-        yield Check(call, 0, () if extent.programs else (me,), only=not extent.programs)
+        yield Check(call, 0, (me,))
     for call in ("prlimit64", "sched_setaffinity"):
         yield Check(call, 0, (0, me))
     # A connection may begin with data instead of a call of `connect`, where Landlock looks.
@@ -209,7 +210,9 @@ def checks(extent: Extent) -> Iterator[Check]:
         yield Check("fchmod", 1, (0,), mask=_GROUP_OR_OTHERS_WRITE_OR_SETID)
     else:
         yield Check("socket", 0, (_AF_UNIX, _AF_INET, _AF_INET6))
-        yield Check("socket", 1, (_SOCK_STREAM, _SOCK_DGRAM), mask=_SOCK_TYPE)
+        local = (0, _AF_UNIX)
+        yield Check("socket", 1, (_SOCK_STREAM, _SOCK_DGRAM), mask=_SOCK_TYPE, unless=local)
+        yield Check("socket", 2, (0, _IPPROTO_TCP, _IPPROTO_UDP), unless=local)
     if extent.connect and child:
         yield Check("socket", 0, (_AF_INET, _AF_INET6))
         yield Check("socket", 1, (_SOCK_STREAM,), mask=_SOCK_TYPE)
@@ -249,7 +252,7 @@ def kept(extent: Extent) -> set[str]:
     elif extent.connect:
         names.add("connect")
     if extent.programs:
-        names |= {"execve", "execveat", "fork", "vfork", "setsid", "setpgid"}
+        names |= {"execve", "execveat", "fork", "vfork", "setsid", "setpgid", "kill", "tgkill"}
     return names
 
 

@@ -49,6 +49,7 @@ class Rights(Enum):
     APPEND = _WRITE_FILE | _MAKE_REG
     """For logs that are opened again: neither read, nor removed, nor emptied."""
     RUN = READ | _EXECUTE
+    LIST = _READ_DIR
 
 
 @dataclass(frozen=True, slots=True)

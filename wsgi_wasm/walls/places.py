@@ -8,6 +8,7 @@ import ssl
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from wsgi_wasm.walls.landlock import PathRule, Rights
@@ -67,7 +68,8 @@ def python_places() -> list[PathRule]:
     for name, module in list(sys.modules.items()):
         if "." not in name:
             packages |= {str(path) for path in _paths(module)}
-    return list(existing((*sorted(installed), *sorted(packages), *_loaded_libraries()), Rights.READ))
+    places = (*sorted(installed), *_linked(installed), *sorted(packages), *_loaded_libraries())
+    return list(existing(places, Rights.READ))
 
 
 def _paths(module: object) -> Iterable[object]:
@@ -77,6 +79,13 @@ def _paths(module: object) -> Iterable[object]:
         return [path for path in paths if isinstance(path, str) and path not in ("", "/")]
     except TypeError:
         return []
+
+
+def _linked(directories: Iterable[str]) -> Iterator[str]:
+    """Where packages really lie that are installed as links."""
+    for directory in directories:
+        with suppress(OSError), os.scandir(directory) as entries:
+            yield from sorted(entry.path for entry in entries if entry.is_symlink())
 
 
 def _loaded_libraries() -> list[str]:
@@ -90,10 +99,14 @@ def _loaded_libraries() -> list[str]:
 
 
 def interpreter_places() -> list[PathRule]:
-    """What may be run to start another Python process: the interpreter, and the loader of
-    programs."""
-    loaders = (str(entry) for folder in _loaded_libraries() for entry in Path(folder).glob("ld-*"))
+    """What it takes to start another Python process with this package: the interpreter and the
+    loader of programs, which may be run, and what they look at to find the package."""
+    loaders = [str(entry) for folder in _loaded_libraries() for entry in Path(folder).glob("ld-*")]
+    loaders += ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"]
     programs = (sys.executable, f"{sys.prefix}/bin/python3", f"{sysconfig.get_config_var('BINDIR')}/python3")
-    return list(
-        existing((*programs, *loaders, "/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"), Rights.RUN)
-    )
+    package = Path(__file__).parents[2]
+    return [
+        *existing((*programs, *loaders), Rights.RUN),
+        *existing((f"{prefix}/pyvenv.cfg" for prefix in (sys.prefix, f"{sys.prefix}/bin")), Rights.READ),
+        *existing((package,) if package != Path("/") else (), Rights.LIST),
+    ]

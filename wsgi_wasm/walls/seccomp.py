@@ -78,20 +78,26 @@ def _checked(all_of: list[Check]) -> list[Instruction]:
     """Instructions that end with an answer."""
     result: list[Instruction] = []
     for check in all_of:
-        result.append((LOAD, 0, 0, _ARGUMENTS + 8 * check.argument))
-        if check.mask != 0xFFFFFFFF:
-            result.append((AND, 0, 0, check.mask))
-        left = len(check.values)
-        for value in check.values:
-            left -= 1
-            # Over the other values and the refusal, or to the refusal.
-            result.append((EQUAL, left + 1 if check.only else left, 0, value))
-        if check.only:
-            result.append((RETURN, 0, 0, REFUSE))
-        elif check.values:
-            result[-1] = (EQUAL, 0, 1, check.values[-1])
-            result.append((RETURN, 0, 0, REFUSE))
+        block = _check(check)
+        if check.unless is not None:
+            argument, value = check.unless
+            result += [(LOAD, 0, 0, _ARGUMENTS + 8 * argument), (EQUAL, len(block), 0, value)]
+        result += block
     return [*result, (RETURN, 0, 0, ALLOW)]
+
+
+def _check(check: Check) -> list[Instruction]:
+    """Instructions that end with a refusal, or go on behind them."""
+    result: list[Instruction] = [(LOAD, 0, 0, _ARGUMENTS + 8 * check.argument)]
+    if check.mask != 0xFFFFFFFF:
+        result.append((AND, 0, 0, check.mask))
+    # Each value but the last leads over those that follow: behind the refusal, or to it.
+    behind = 1 if check.only else 0
+    for left, value in zip(reversed(range(len(check.values))), check.values, strict=True):
+        result.append((EQUAL, left + behind, 0, value))
+    if not check.only:
+        result[-1] = (EQUAL, 0, 1, check.values[-1])
+    return [*result, (RETURN, 0, 0, REFUSE)]
 
 
 def _ranges(actions: Mapping[int, int]) -> list[tuple[int, int]]:

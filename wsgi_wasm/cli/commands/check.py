@@ -30,7 +30,10 @@ from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gateway.body import spool_problem
 from wsgi_wasm.gunicorn import time_warnings
+from wsgi_wasm.hardening import Site, beside_stores
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.spin import load_application
+from wsgi_wasm.walls import missing
 
 EXAMPLES = """\
   wsgi-wasm check site.yaml
@@ -91,6 +94,7 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
         engine=core.VERSION,
         notes=[
             *advisory_notes(config),
+            *wall_notes(config),
             *_time_notes(config),
             *shared_directories(config),
             *filter(None, [spool_problem()]),
@@ -118,6 +122,21 @@ def cache_state(config: Config) -> CacheState:
         return CacheState(directory, Cache(directory).unwritable(), "")
     except CacheError as error:
         return CacheState(directory, "", str(error))
+
+
+def wall_notes(config: Config) -> list[str]:
+    """What walls around processes lack on this machine, where the site wants them, and what makes
+    them lower than they could be."""
+    isolated = any(route.isolate for route in (*all_routes(config), config.handler))
+    hardened = config.harden.enabled
+    if not isolated and not hardened:
+        return []
+    key = " and ".join(name for name, wanted in (("isolate", isolated), ("harden", hardened)) if wanted)
+    notes = [f"{key}: {sentence}" for sentence in missing(group=isolated)]
+    if hardened:
+        more = (path for path in (*config.harden.read, *config.harden.write) if not path.exists())
+        notes += [*beside_stores(Site(config)), *(f"harden: {escaped(path)} does not exist" for path in more)]
+    return notes
 
 
 def advisory_notes(config: Config) -> list[str]:

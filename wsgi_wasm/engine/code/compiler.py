@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,11 @@ def _arguments(
     if cache_directory is not None:
         arguments += ["--cache", str(cache_directory)]
     return arguments
+
+
+def cache_in(arguments: Sequence[str]) -> str:
+    """The directory that a compiler was told to write to, "" for none."""
+    return arguments[arguments.index("--cache") + 1] if "--cache" in arguments else ""
 
 
 def _environment() -> Mapping[str, str]:
