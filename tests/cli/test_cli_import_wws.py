@@ -109,3 +109,16 @@ def test_what_is_no_project(wsgi_wasm: Command, tmp_path: Path) -> None:
         assert f"{name}: is not a directory" in done.err
     (tmp_path / "empty").mkdir()
     assert wsgi_wasm("import", "wws", "empty").status == 0
+
+
+def test_files_that_are_links_out_of_the_project(project: Path, tmp_path: Path) -> None:
+    """What lies there is none of the project's, and must not come into a site by it."""
+    (tmp_path / "other.toml").write_text('version = "1"\nvars.A = "$ANOTHERS_SECRET"\n', encoding="utf-8")
+    for name in ("index.toml", ".wws.toml"):
+        (project / name).symlink_to("../other.toml")
+        with pytest.raises(ConfigError, match=rf"{name}: .*is outside"):
+            imported(project)
+        (project / name).unlink()
+    (project / "own").write_text('version = "1"\nvars.A = "$OWN"\n', encoding="utf-8")
+    (project / "index.toml").symlink_to("own")
+    assert "${OWN}" in imported(project)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from wsgi_wasm.config.scalars import LABEL, MODULE_SUFFIXES, variable
 from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.files.beneath import read_beneath
 from wsgi_wasm.importers.yaml_text import comment, host_path, scalar, value
+from wsgi_wasm.messages import reason
 from wsgi_wasm.wws.layout import Layout, is_worker
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar
 
@@ -75,11 +77,14 @@ def _sidecars(root: Path, workers: list[str], environ: _Environ) -> dict[str, Si
     all of them."""
     found, problems = {}, []
     for worker in workers:
-        beside = (root / worker).with_suffix(".toml")
+        beside = Path(worker).with_suffix(".toml")
         try:
-            found[worker] = read_sidecar(beside.read_bytes(), environ) if beside.exists() else Sidecar()
+            # As the worker would have it: not by a link to what lies outside of the project.
+            found[worker] = read_sidecar(read_beneath(root, str(beside)), environ)
+        except FileNotFoundError:
+            found[worker] = Sidecar()
         except (OSError, SidecarError) as error:
-            problems.append(Problem(str(beside), 0, 0, str(error)))
+            problems.append(Problem(str(root / beside), 0, 0, reason(error)))
     if problems:
         raise ConfigError(problems)
     return found
@@ -112,9 +117,9 @@ def _project_remarks(root: Path, files: list[str]) -> Iterator[str]:
     project = root / ".wws.toml"
     if project.exists():
         try:
-            tomllib.loads(project.read_text("utf-8"))
+            tomllib.loads(read_beneath(root, project.name).decode("utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigError([Problem(str(project), 0, 0, str(error))]) from None
+            raise ConfigError([Problem(str(project), 0, 0, reason(error))]) from None
         yield "The runtimes that .wws.toml lists are not used."
 
 
