@@ -43,8 +43,8 @@ class Nobody:
 INVOCATION = Invocation([b"guest"], [], None, Nobody())
 
 
-def program(body: str = "", memory: int = 1, fields: str = "") -> str:
-    """A program whose memory begins with so many pages."""
+def program(body: str = "", memory: int | str = 1, fields: str = "") -> str:
+    """A program whose memory begins with so many pages, or has these limits."""
     return f'(module {fields} (memory (export "memory") {memory}) (func (export "_start") {body}))'
 
 

@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import SiteMaker
 from engine import loading
 from engine.loading import INVOCATION, Limits, Nobody, compiled, component, guest_of, linker, load, program
 from wsgi_wasm.binary.component_facts import ComponentFacts
@@ -22,7 +24,7 @@ from wsgi_wasm.engine.component.pool import component_shape
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.pools import PoolKey, PoolShape
 from wsgi_wasm.engine.runtime import runtime
-from wsgi_wasm.errors import NoRoom
+from wsgi_wasm.errors import ModuleError, NoRoom, Unavailable
 
 LOOP = "(loop $again (br $again))"
 
@@ -256,3 +258,83 @@ def test_a_process_with_tight_limits_says_so(name: str, native: str, untraced: N
     for line, words in zip(lines, expected, strict=True):
         assert words in line
         assert line == "returned" or line.startswith("NoRoom: has no room in this process")
+
+
+# --- the memory of all guests ---------------------------------------------------------------------
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def bound() -> Iterator[None]:
+    """Memory for two guests of 128 MiB."""
+    runtime().memory.bound = 300 * MIB
+    yield
+    runtime().memory.bound = None
+
+
+def test_guests_wait_for_memory(bound: None) -> None:
+    one = load(compiled(program(LOOP)), linker(7))
+    clients = [Leaving() for _ in range(3)]
+    forever = Limits(timeout=600.0, cpu=600.0, queue_timeout=600.0)
+    ended: list[Outcome] = []
+
+    def run(client: Leaving) -> None:
+        ended.append(guest_of(one, forever).run(INVOCATION._replace(client=client)))
+
+    threads = [threading.Thread(target=run, args=[client]) for client in clients[:2]]
+    for thread in threads:
+        thread.start()
+    memory = runtime().memory
+    while memory._used < 256 * MIB:
+        time.sleep(0.01)
+    refused = guest_of(one, Limits(queue_timeout=0.1))
+    with pytest.raises(Unavailable) as full:
+        refused.run(INVOCATION)
+    assert str(full.value) == (
+        "the guests that run may use 256MiB of memory, which leaves no room for 128MiB more within the 300MiB of "
+        "`engine: memory`"
+    )
+    # One that needs less finds room, and so does one that waits until another has ended.
+    small = guest_of(load(compiled(program()), linker(7)), Limits(memory=MIB))
+    assert small.run(INVOCATION).end is End.RETURNED
+    waiting = threading.Thread(target=run, args=[clients[2]])
+    waiting.start()
+    clients[0].left.set()
+    threads[0].join()
+    clients[2].left.set()
+    waiting.join()
+    clients[1].left.set()
+    threads[1].join()
+    assert [outcome.detail for outcome in ended] == ["the client has disconnected"] * 3
+    assert sum(outcome.queued > 0 for outcome in ended) == 1
+    assert memory._used == 0
+
+
+def test_a_guest_counts_with_what_its_module_can_use(bound: None) -> None:
+    guest_of(load(compiled(program(memory="1 4")), linker(3)), Limits(memory=1 << 30))
+    with pytest.raises(ModuleError) as refused:
+        guest_of(load(compiled(program()), linker(3)), Limits(memory=1 << 30))
+    assert str(refused.value) == (
+        "may use 1GiB of memory, but `engine: memory` allows all guests of a process only 300MiB together: raise "
+        "that, or lower `memory`"
+    )
+    with pytest.raises(ModuleError, match="may use 1GiB"):
+        guest_of(load(compiled(component()), linker(3)), Limits(memory=1 << 30))
+
+
+def test_what_ends_badly_is_given_back(bound: None) -> None:
+    for text in (program("unreachable"), component(body="unreachable"), program(LOOP)):
+        guest = guest_of(load(compiled(text), linker(3)), Limits(timeout=0.1))
+        for _ in range(5):
+            assert not guest.run(INVOCATION).well
+    assert runtime().memory._used == 0
+
+
+def test_the_bound_of_a_site(make_client: SiteMaker, caplog: pytest.LogCaptureFixture, bound: None) -> None:
+    routes = {"/x": {"module": "hello", "memory": "65MiB"}, "/y": {"module": "hello", "memory": "64MiB"}}
+    client = make_client(routes, engine={"memory": "64MiB", "instances": 3})
+    assert client.get("/y").status_code == 200
+    assert client.get("/x").status_code == 503
+    assert "may use 65MiB of memory, but `engine: memory` allows all guests of a process only 64MiB" in caplog.text
+    del client

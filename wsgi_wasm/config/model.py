@@ -225,12 +225,14 @@ class Route:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """Settings of the process's engines: guest slots per process, features out of `FEATURES`, and
-    what compiling may cost that a request causes (seconds, bytes); how many processes there may be
-    for isolated guests."""
+    what compiling may cost that a request causes (seconds, bytes); the memory of all guests of a
+    process together (bytes; None for no bound); how many processes there may be for isolated
+    guests."""
 
     instances: int = 64
     compile_time: float = 60.0
     compile_memory: int = 1 << 30
+    memory: int | None = None
     features: tuple[str, ...] = ()
     processes: int = 128
 

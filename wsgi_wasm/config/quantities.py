@@ -17,7 +17,7 @@ def duration(low: str, high: str) -> Scalar:
     )
 
 
-def size(low: str, high: str, whole: str = "") -> Scalar:
+def size(low: str, high: str, whole: str = "", nullable: bool = False) -> Scalar:
     """With `whole`, a multiple of that size."""
     unit = scalars.size(whole) if whole else 1
     bounded = _between(scalars.size, low, high)
@@ -29,7 +29,7 @@ def size(low: str, high: str, whole: str = "") -> Scalar:
         return value
 
     noun = f"a size from {low} to {high}" + (f", a multiple of {whole}" if whole else "")
-    return Scalar(noun=noun, parse=parse, pattern=scalars.SIZE)
+    return Scalar(noun=noun + (" or null" if nullable else ""), parse=parse, pattern=scalars.SIZE, nullable=nullable)
 
 
 def integer(low: int, high: int, nullable: bool = False) -> Scalar:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
+from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Native, native
 from wsgi_wasm.engine.gil import GilPolicy
@@ -37,17 +38,34 @@ class PooledGuest(Generic[SlotT]):
     def __init__(
         self, linked: PooledCode[SlotT], limits: RunLimits, preopens: Sequence[Preopen], may_wait: bool
     ) -> None:
+        """Raises ModuleError for one that may use more memory than all guests together."""
         self.linked = linked
         self.limits = limits
         self.preopens = tuple(preopens)
         self._begins_threads = bool(preopens)
         self._number = next(numbers)  # slots remember it: what a run needs of its guest is set once
         self._gil = GilPolicy(limits.memory, may_wait)
+        facts = linked.facts
+        declared = facts.memory_maximum if isinstance(facts, ModuleFacts) else None
+        self._memory = limits.memory if declared is None else min(declared, limits.memory)
+        linked.runtime.memory.check(self._memory)
 
     def run(self, invocation: Invocation) -> Outcome:
         """As `Guest.run`."""
+        memory = self.linked.runtime.memory
+        if memory.bound is None:
+            return self._run(invocation, self.limits.queue_timeout)
+        waited = memory.take(self._memory, self.limits.queue_timeout)
+        try:
+            outcome = self._run(invocation, self.limits.queue_timeout - waited)
+        finally:
+            memory.give(self._memory)
+        outcome.queued += waited
+        return outcome
+
+    def _run(self, invocation: Invocation, timeout: float) -> Outcome:
         engine = self.linked.engine
-        slot, queued = engine.take_slot(self.limits.queue_timeout)
+        slot, queued = engine.take_slot(timeout)
         if self.preopens:
             watch.begin()
         try:

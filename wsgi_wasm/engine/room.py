@@ -1,5 +1,5 @@
-"""Whether there is room for an engine in a process: one budget for all of them, and what the kernel
-says. A leaf.
+"""Whether there is room in a process: for an engine, by one budget for all of them and by what the
+kernel says; and for the memory of a guest beside those that run. A leaf.
 
 An engine reserves addresses for every memory and table of its pool. Wasmtime ends the process where
 it does not get them, so that all of it is looked at before.
@@ -11,11 +11,14 @@ import ctypes
 import mmap
 import os
 import resource
+import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from wsgi_wasm.errors import NoRoom, Unavailable
+from wsgi_wasm.errors import ModuleError, NoRoom, Unavailable
+from wsgi_wasm.messages import size_text
 
 # bytes of address space that all engines of a process may reserve together: half of what a process
 # has with 47 bits
@@ -131,3 +134,48 @@ def _not_reserved(size: int, error: int) -> str:
         f"has no room in this process: its engine reserves {_gib(size)} of address space (without using it), but the "
         f"system does not give it ({os.strerror(error)}): lower `engine: instances`"
     )
+
+
+class GuestMemory:
+    """The memory of all guests of a process together, where it has a `bound` (bytes; None for no
+    bound). A guest counts with all that it may come to use."""
+
+    def __init__(self) -> None:
+        self.bound: int | None = None
+        self._used = 0
+        self._changed = threading.Condition()
+
+    def check(self, size: int) -> None:
+        """Raises ModuleError for a guest that may use more than all together."""
+        if self.bound is not None and size > self.bound:
+            raise ModuleError(
+                f"may use {size_text(size)} of memory, but `engine: memory` allows all guests of a process only "
+                f"{size_text(self.bound)} together: raise that, or lower `memory`"
+            )
+
+    def take(self, size: int, timeout: float) -> float:
+        """Count a guest that begins, once there is room for it, and the seconds that this took.
+        Raises Unavailable after `timeout` seconds."""
+        with self._changed:
+            if self._fits(size):
+                self._used += size
+                return 0.0
+            started = time.monotonic()
+            if self._changed.wait_for(lambda: self._fits(size), timeout):
+                self._used += size
+                return time.monotonic() - started
+            used = self._used
+        raise Unavailable(
+            f"the guests that run may use {size_text(used)} of memory, which leaves no room for {size_text(size)} "
+            f"more within the {size_text(self.bound or 0)} of `engine: memory`",
+            waited=timeout,
+        )
+
+    def give(self, size: int) -> None:
+        """A guest that was counted has ended."""
+        with self._changed:
+            self._used -= size
+            self._changed.notify_all()
+
+    def _fits(self, size: int) -> bool:
+        return self.bound is None or self._used + size <= self.bound

@@ -16,7 +16,7 @@ from wsgi_wasm.binary import limits
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.pools import Pool, PoolKey, engine_with_pool, new_config
-from wsgi_wasm.engine.room import check_room
+from wsgi_wasm.engine.room import GuestMemory, check_room
 from wsgi_wasm.errors import NoRoom, Unavailable
 
 # seconds between epochs: how late a limit can be noticed, and how long output may wait to be sent
@@ -85,6 +85,7 @@ class Runtime:
         # components, and for guests with directories. In a child it would wait for them for ever,
         # where no limit ends the guest.
         self.has_threads = False
+        self.memory = GuestMemory()
         self._making = threading.Lock()
 
     def engines(self) -> list[Pool[Any]]:
