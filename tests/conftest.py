@@ -20,6 +20,20 @@ PROJECT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["servers.fixtures", "hostapi.backends"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--isolated", action="store_true", help="run the guests of `make_app` in a process of their own (isolate)"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about guests in this very process, where they run in another."""
+    if config.getoption("--isolated"):
+        left_out = [item for item in items if item.get_closest_marker("in_process")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # One cache for the whole run and the next: compiling is not what most tests are about.
     os.environ.setdefault("WSGI_WASM_CACHE", str(PROJECT / "build" / "cache"))
@@ -46,14 +60,14 @@ SiteMaker = Callable[..., Client]
 
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> Callable[..., Gateway]:
+def make_app(tmp_path: Path, pytestconfig: pytest.Config) -> Callable[..., Gateway]:
     """`make_app({"/x": {"module": "echo"}}, reload=True)`: a gateway; modules are test guests by name or paths."""
 
     def make(routes: dict[str, Any], app: WSGIApplication | None = None, **top: Any) -> Gateway:
         for route in routes.values():
             if "/" not in route.get("module", "/"):
                 route["module"] = str(guest(route["module"]))
-        if os.environ.get("ISOLATED"):
+        if pytestconfig.getoption("--isolated"):
             top["defaults"] = {"isolate": "tests", **top.get("defaults", {})}
         path = tmp_path / "site.yaml"
         path.write_text(yaml.safe_dump({"routes": routes, **top}), encoding="utf-8")
