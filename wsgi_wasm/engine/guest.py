@@ -114,6 +114,10 @@ class Linked(Protocol):
     def facts(self) -> Facts:
         """What the module says of itself."""
 
+    @property
+    def refused(self) -> bool:
+        """Whether its code could not be loaded, which in this process is found out before."""
+
     def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> Guest:
         """The module with what a route grants it; `bindings` is called for components
         alone. Raises ModuleError."""

@@ -43,6 +43,7 @@ class Supply(Protocol):
     def digest(self, source: ModuleSource) -> str: ...
     def failure(self, digest: str) -> Failure | None: ...
     def forget_failure(self, digest: str) -> None: ...
+    def forget(self, digest: str) -> None: ...
     def from_cache(self, source: ModuleSource, digest: str) -> Linked | None: ...
     def compiled(self, source: ModuleSource, waiting: Waiting, budget: CompileBudget) -> tuple[Linked, str]: ...
 
@@ -56,6 +57,7 @@ class Module:
         self._store = store
         self._linked: Linked | None = None
         self._linked_digest = ""  # of what it was made of
+        self._refused_digest = ""  # of one that could not be loaded where it runs
         self._identity = ""  # of the files that were judged last
         self._error = ""  # why what is in them now is not ready
         self._failure: Failure | None = None
@@ -119,6 +121,11 @@ class Module:
 
     def _look(self, owner: str) -> None:
         """Raises OSError, and whatever keeps the module from being loaded."""
+        if self._linked is not None and self._linked.refused and self._linked_digest != self._refused_digest:
+            # Where it runs, Wasmtime would not take the code: made anew, once, it may.
+            self._refused_digest = self._linked_digest
+            self._store.forget(self._linked_digest)
+            self._linked, self._linked_digest, self._identity = None, "", ""
         current = self.source.identity()
         if current == self._identity and not (self._error and time.monotonic() >= self._retry_at):
             if time.monotonic() > self._say_used_at and self._store.cache is not None:

@@ -141,6 +141,11 @@ class ModuleStore:
         cache = self.cache
         return cache.failure(cache.artefact(digest, self.features)) if cache is not None else None
 
+    def forget(self, digest: str) -> None:
+        """Have a module made anew."""
+        if self.cache is not None:
+            self.cache.forget(self.cache.artefact(digest, self.features))
+
     def forget_failure(self, digest: str) -> None:
         """Have it tried again at once."""
         cache = self.cache

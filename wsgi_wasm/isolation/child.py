@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from wsgi_wasm.engine.guest import Invocation
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi
-from wsgi_wasm.errors import Unavailable, WsgiWasmError
+from wsgi_wasm.engine.linking import Refused
+from wsgi_wasm.errors import WsgiWasmError
 from wsgi_wasm.isolation import messages as m
 from wsgi_wasm.isolation.child_guests import Guests, Ready
 from wsgi_wasm.isolation.frames import Channel, Closed, Frame, FrameKind, closing
@@ -107,9 +108,8 @@ class ServedConnection:
     def _make(self, frame: Frame) -> bool:
         try:
             self._guests.make(m.GuestSpec.from_json(frame.payload), frame.descriptors[0])
-        except (WsgiWasmError, OSError) as error:
-            refusal = error if isinstance(error, WsgiWasmError) else Unavailable(str(error))
-            self._channel.send(FrameKind.REFUSED, m.pack_refusal(refusal))
+        except (WsgiWasmError, Refused, OSError) as error:
+            self._channel.send(FrameKind.REFUSED, m.pack_refusal(error))
             return False
         return True
 
@@ -134,8 +134,7 @@ class ServedConnection:
         try:
             outcome = ready.run(invocation)
         except (WsgiWasmError, OSError) as error:
-            refusal = error if isinstance(error, WsgiWasmError) else Unavailable(str(error))
-            self._channel.send(FrameKind.REFUSED, m.pack_refusal(refusal))
+            self._channel.send(FrameKind.REFUSED, m.pack_refusal(error))
             return
         finally:
             client.running = False

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from wsgi_wasm.engine.guest import Guest, Invocation, Linked
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi
-from wsgi_wasm.engine.linking import Artefact, Linker, Refused
+from wsgi_wasm.engine.linking import Artefact, Linker
 from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.isolation import messages as m
 from wsgi_wasm.isolation.calls import remote
@@ -59,7 +58,7 @@ class Guests:
 
     def make(self, spec: m.GuestSpec, artefact: int) -> None:
         """Have a guest from here on; `artefact` is a descriptor of its code. Raises ModuleError,
-        EngineError, Unavailable, OSError."""
+        EngineError, Unavailable, Refused, OSError."""
         with self._making:
             key = spec.artefact, spec.features, spec.instances
             linked = self._linked.get(key)
@@ -76,15 +75,12 @@ class Guests:
         linker = Linker(spec.features, spec.instances, lambda: self._apis)
         path = Path(f"/proc/self/fd/{artefact}")
         try:
-            try:
-                os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-                return linker.linked(spec.facts, Artefact(path))
-            except OSError:
-                # Of another user's, say: then it is a copy for this process.
-                size = os.fstat(artefact).st_size
-                return linker.linked(spec.facts, Artefact(os.pread(artefact, size, 0)))
-        except Refused as error:
-            raise ModuleError(f"cannot be loaded: {error}") from None
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            return linker.linked(spec.facts, Artefact(path))
+        except OSError:
+            # Of another user's, say: then it is a copy for this process.
+            size = os.fstat(artefact).st_size
+            return linker.linked(spec.facts, Artefact(os.pread(artefact, size, 0)))
 
     def _admission(self, limits: m.SentLimits) -> Admission | None:
         """The route's. It outlives a change of its limits, as in the gateway."""

@@ -16,9 +16,10 @@ from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.component.feeder import Feeder
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
+from wsgi_wasm.engine.linking import Refused
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Run
-from wsgi_wasm.errors import BadGateway, RequestError, Unavailable
+from wsgi_wasm.errors import BadGateway, ModuleError, RequestError, Unavailable
 from wsgi_wasm.isolation import messages as m
 from wsgi_wasm.isolation.calls import HostCalls, Numbered
 from wsgi_wasm.isolation.connections import Connection, Connections
@@ -45,6 +46,7 @@ class RemoteLinked:
     def __init__(self, facts: Facts, code: RemoteCode, connections: Connections, settings: Settings) -> None:
         self.facts = facts
         self.code = code
+        self.refused = False
         self.connections = connections
         self.settings = settings
 
@@ -111,6 +113,10 @@ class RemoteGuest:
             except RequestError:  # the child's word, after which it waits for the next run
                 connections.give(connection)
                 raise
+            except Refused as refused:
+                connections.give(connection)
+                self.linked.refused = True
+                raise ModuleError(f"cannot be loaded: {refused}", retry_after=1) from None
             except Closed as closed:
                 connection.close()
                 how = connections.ended(connection.pid)

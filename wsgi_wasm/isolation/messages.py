@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from wsgi_wasm.binary.module_facts import Facts, from_json, to_json
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
+from wsgi_wasm.engine.linking import Refused
 from wsgi_wasm.engine.outcome import End, Outcome
-from wsgi_wasm.errors import BadGateway, EngineError, ModuleError, RequestError, Unavailable, WsgiWasmError
+from wsgi_wasm.errors import BadGateway, EngineError, ModuleError, RequestError, Unavailable
 from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.isolation.frames import Closed
 
@@ -168,6 +169,7 @@ _FAILURES: tuple[type[Exception], ...] = (
     Unavailable,
     EngineError,
     BadGateway,
+    Refused,
 )
 
 
@@ -205,13 +207,15 @@ def unpack_end(data: bytes) -> Outcome:
         raise Closed("the child's word on the outcome makes no sense") from None
 
 
-def pack_refusal(error: WsgiWasmError) -> bytes:
-    """REFUSED."""
+def pack_refusal(error: Exception) -> bytes:
+    """REFUSED. What the system says becomes Unavailable."""
+    if isinstance(error, OSError):
+        error = Unavailable(str(error))
     waited = getattr(error, "waited", 0.0)
     return struct.pack("<Bd", _kind_of(error), waited) + str(error).encode("utf-8", "replace")[:_MAX_TEXT]
 
 
-def unpack_refusal(data: bytes) -> RequestError:
+def unpack_refusal(data: bytes) -> RequestError | Refused:
     """The reverse. Raises Closed."""
     try:
         kind, waited = struct.unpack_from("<Bd", data)
@@ -220,7 +224,7 @@ def unpack_refusal(data: bytes) -> RequestError:
         raise Closed("the child's word on a refusal makes no sense") from None
     if isinstance(error, Unavailable) and not isinstance(error, ModuleError):
         return Unavailable(str(error), waited=max(0.0, min(waited, 3600.0)))
-    return error if isinstance(error, RequestError) else Unavailable(str(error))
+    return error if isinstance(error, RequestError | Refused) else Unavailable(str(error))
 
 
 def _kind_of(failure: BaseException) -> int:

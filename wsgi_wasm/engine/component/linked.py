@@ -53,6 +53,8 @@ def check_component(facts: ComponentFacts) -> None:
 class LinkedComponent:
     """As `engine.guest.Linked`. `apis` are those of the host that it may call."""
 
+    refused = False
+
     def __init__(
         self, runtime: Runtime, engine: ComponentEngine, pointer: int, facts: ComponentFacts, apis: tuple[AnyApi, ...]
     ) -> None:

@@ -37,6 +37,8 @@ _KINDS = {"i32": 0, "i64": 1}
 class LinkedProgram:
     """As `engine.guest.Linked`."""
 
+    refused = False
+
     def __init__(self, runtime: Runtime, engine: Engine, pointer: int, facts: ModuleFacts) -> None:
         self.prepared = 0
         self.runtime = runtime
