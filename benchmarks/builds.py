@@ -64,6 +64,8 @@ def lay_out(folder: Path, *, python: bool) -> Path:
     for name in C_PROGRAMS:
         write(folder / f"{name}.wasm", c_guest(name).read_bytes())
         routes[f"/{name}"] = {"module": f"{name}.wasm"}
+    for name in ("hello", "component"):
+        routes[f"/isolated/{name}"] = {**routes[f"/{name}"], "isolate": "benchmark"}
     routes["/flushed"] = {"module": "lines.wasm"}
     routes["/file"] |= {"dirs": {"/data": "data"}, "env": {"PAGE": "/data/page.html"}}
     routes["/wait"] |= {"timeout": "60s"}

@@ -16,6 +16,8 @@ BARE = "bare WSGI app"
 C_GUEST = "C guest"
 WAT_GUEST = ".wat guest"
 HTTP_GUEST = "wasi:http guest, .wat component"
+ISOLATED = "C guest, isolated"
+ISOLATED_HTTP = "wasi:http guest, isolated"
 PYTHON_GUEST = "Python guest"
 WITHOUT_NATIVE = "C guest, without native.c"
 NATIVE_C = "native C"
@@ -87,6 +89,9 @@ def _at_home(home: str) -> Iterator[Contender]:
     yield Contender(home, WAT_GUEST, home, {"hello": f"{mount}/wat?world"})
     yield Contender(home, C_GUEST, home, _paths(_C, mount))
     yield Contender(home, HTTP_GUEST, home, {"hello": f"{mount}/component?world"})
+    if home in ("gunicorn-gthread", "mod_wsgi-daemon"):
+        yield Contender(home, ISOLATED, home, {"hello": f"{mount}/isolated/hello?world"})
+        yield Contender(home, ISOLATED_HTTP, home, {"hello": f"{mount}/isolated/component?world"})
     if home in ("gunicorn-gthread", "mod_wsgi-embedded"):
         yield Contender(home, PYTHON_GUEST, home, {"python": f"{mount}/cgi-bin/page.py?name=world"})
     if home == "gunicorn-gthread":
