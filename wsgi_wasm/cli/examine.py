@@ -21,10 +21,11 @@ from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.engine.runtime import runtime
-from wsgi_wasm.errors import CacheError, ModuleError, NoRoom
+from wsgi_wasm.errors import CacheError, ModuleError, NoRoom, WallError
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.hostapi import APIS, warnings
 from wsgi_wasm.interpreters import missing
+from wsgi_wasm.walls import user_of
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
 MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
@@ -115,8 +116,18 @@ def examine(route: Route, modules: Modules) -> Examined:
                 _examine_dirs(found, interpreter.dirs)
             _examine_directory(found, target, modules)
     _examine_dirs(found, route.dirs)
+    _examine_user(found)
     found.warnings += warnings(route.grants)
     return found
+
+
+def _examine_user(found: Examined) -> None:
+    """Whether a server of this user's can run the route as the one that it names."""
+    if found.route.user is not None:
+        try:
+            user_of(found.route.user)
+        except WallError as error:
+            found.errors.append(f"user: {error}")
 
 
 def _examine_module(found: Examined, path: Path, name: str, modules: Modules) -> None:

@@ -93,6 +93,9 @@ def _details(one: Examined, style: Style) -> list[str]:
     lines += [f"{style('yellow', 'warning')}  {text}" for text in one.warnings]
     if route.methods is not None:
         lines.append(f"methods  {' '.join(route.methods)}")
+    if route.isolate:
+        name = "of its own" if route.isolate is True else f"named {route.isolate}"
+        lines.append(f"isolate  a process {name}{f', as user {route.user}' if route.user else ''}")
     grants = [_grant(entry) for entry in _all_dirs(route)]
     if route.target is not None and interpreters_of(route.target):
         grants.insert(0, f"/ = {route.target.path} (ro, for interpreters)")
@@ -189,6 +192,8 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "grants": describe(route.grants),
         "interface": one.interface or None,
         "composed": one.plugs,
+        "isolate": route.isolate,
+        "user": route.user,
         "imports": sorted(one.imports),
         "memory": one.memory,
         "scripts": one.scripts,
