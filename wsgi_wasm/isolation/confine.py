@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.isolation.tenant import Tenant
@@ -14,13 +15,20 @@ from wsgi_wasm.walls import PathRule, Rights, Role, User, Walls, python_places, 
 _FIRST_TO_GO = "500"  # where the kernel has no memory left: before the server's own processes
 
 
-def confine(tenant: Tenant, user: User | None, kept: Sequence[int], ports: Sequence[int]) -> None:
+class Network(NamedTuple):
+    """The ports that a child may connect to, and whether it is alone in its network."""
+
+    ports: tuple[int, ...] = ()
+    alone: bool = False
+
+
+def confine(tenant: Tenant, user: User | None, kept: Sequence[int], network: Network) -> None:
     """Give up everything that the tenant's guests do not need, for good; of the open descriptors
     only `kept` stay. Raises WallError."""
     paths = [PathRule(Path(one.path), Rights.WRITE if one.writable else Rights.READ) for one in tenant.directories]
     if tenant.cache:
         paths.append(PathRule(Path(tenant.cache), Rights.READ))
-    _confine(paths, user, kept, ports)
+    _confine(paths, user, kept, network)
 
 
 def confine_compiler(source: ModuleSource, cache: Path | None, user: User | None) -> None:
@@ -30,16 +38,17 @@ def confine_compiler(source: ModuleSource, cache: Path | None, user: User | None
     paths = [PathRule(folder, Rights.READ) for folder in folders]
     if cache is not None:
         paths.append(PathRule(cache, Rights.WRITE))
-    _confine(paths, user, (0, 1, 2), ())
+    _confine(paths, user, (0, 1, 2), Network())
 
 
-def _confine(paths: Sequence[PathRule], user: User | None, kept: Sequence[int], ports: Sequence[int]) -> None:
+def _confine(paths: Sequence[PathRule], user: User | None, kept: Sequence[int], network: Network) -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(_FIRST_TO_GO)
     Walls(
         role=Role.CHILD,
         paths=(*paths, *system_places(), *python_places()),
-        ports=tuple(ports),
+        ports=network.ports,
+        own_network=network.alone,
         user=user,
         keep=frozenset(kept),
         empty_environment=True,
