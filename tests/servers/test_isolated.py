@@ -3,8 +3,10 @@ processes are one for the whole server."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -75,9 +77,9 @@ def test_a_crash_is_502_for_its_own_requests(server: Server, open_module_tmp: Pa
     pids = set(server.pids())
     with ThreadPoolExecutor(16) as pool:
         lost = pool.submit(get, server.address, "/other")
-        wait_for("the guest to run", lambda: bool(spinning(server)))
+        wait_for("the guest to run", lambda: bool(spinning(open_module_tmp)))
         rest = [pool.submit(get, server.address, path) for _ in range(500) for path in ("/hello", "/plain")]
-        os.kill(spinning(server), signal.SIGABRT)
+        os.kill(spinning(open_module_tmp), signal.SIGABRT)
         assert lost.result().status == 502
         assert {one.result().status for one in rest} == {200}
     assert set(server.pids()) == pids
@@ -85,18 +87,28 @@ def test_a_crash_is_502_for_its_own_requests(server: Server, open_module_tmp: Pa
     ordinary(server)
 
 
-def spinning(server: Server) -> int:
-    """The child of the route /other that computes; 0 where none does."""
-    own = set(server.everyone())
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-            theirs = Path(f"/proc/{fields[1]}/cmdline").read_bytes().split(b"\0")
-        except (OSError, IndexError):
-            continue
-        if b"--server" in theirs and int(theirs[theirs.index(b"--server") + 1]) in own and int(fields[11]) > 30:
-            return int(entry)
+def spinning(tmp: Path) -> int:
+    """The child of the route /other, once its guest has computed for a while; 0 before."""
+    for pid in children(tmp, "/other"):
+        if int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]) > 10:
+            return pid
     return 0
+
+
+def children(tmp: Path, name: str | None = None) -> list[int]:
+    """The processes of a name, or all of them, by what the server's spawner says; none where it has none."""
+    found = []
+    for path in tmp.glob("cache-*/run/*"):
+        if not path.is_socket():
+            continue
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            try:
+                connection.connect(str(path))
+            except ConnectionRefusedError:
+                continue
+            connection.send(b'{"children": true}')
+            found += json.loads(connection.recv(65536))["children"]
+    return [one["pid"] for one in found if name in (None, one["name"])]
 
 
 def test_children_are_shared_by_workers_and_end_with_the_server(open_tmp: Path) -> None:
@@ -105,31 +117,13 @@ def test_children_are_shared_by_workers_and_end_with_the_server(open_tmp: Path) 
         with ThreadPoolExecutor(32) as pool:
             statuses = set(pool.map(lambda _: get(running.address, "/hello").status, range(400)))
         assert statuses == {200}
-        found = spawners(running)
-        assert len(found) == 1
-        children = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(pid) in found]
-        assert len(children) == 1
-    wait_for("their end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in (*found, *children)))
+        (child,) = children(open_tmp)
+        spawner = parent(child)
+    wait_for("their end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in (child, spawner)))
 
 
 def parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-def spawners(server: Server) -> list[int]:
-    own = set(server.everyone())
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"--server" in words and int(words[words.index(b"--server") + 1]) in own:
-            found.append(int(entry))
-    return found
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_dropped_in_files_by_their_owner(open_tmp: Path) -> None:
@@ -138,7 +132,7 @@ def test_dropped_in_files_by_their_owner(open_tmp: Path) -> None:
     docroot.mkdir(mode=0o755)
     for owner in (0, 12345) if os.geteuid() == 0 else (os.geteuid(),):
         module = docroot / f"of{owner}.wasm"
-        module.write_bytes(guest("hello").read_bytes())
+        module.write_bytes(guest("env").read_bytes())
         module.chmod(0o644)
         os.chown(module, owner, -1)
     config = open_tmp / "site.yaml"
@@ -147,9 +141,7 @@ def test_dropped_in_files_by_their_owner(open_tmp: Path) -> None:
     with serve_docroot(docroot, open_tmp, site=config) as running:
         for module in docroot.iterdir():
             wait_for("an answer", partial(answers, running, f"/{module.name}"))
-        found = spawners(running)
-        children = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(pid) in found]
-        assert len(children) == len(list(docroot.iterdir()))
+        assert len(children(open_tmp)) == len(list(docroot.iterdir()))
 
 
 def answers(server: Server, target: str) -> bool:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.engine.guest import Invocation
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi
 from wsgi_wasm.engine.linking import Refused
@@ -129,7 +130,8 @@ class ServedConnection:
 
     def _run(self, ready: Ready, message: m.RunMessage, descriptors: Sequence[int]) -> None:
         client = GatewayClient(self._channel, message)
-        stdin = body_of(message, descriptors, ready.guest.interface)
+        is_component = isinstance(ready.guest.linked.facts, ComponentFacts)
+        stdin = body_of(message, descriptors, is_component)
         invocation = Invocation(message.arguments, message.environment, stdin, client, message.spent)
         try:
             outcome = ready.run(invocation)

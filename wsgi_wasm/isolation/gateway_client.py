@@ -92,7 +92,7 @@ class PipeBody:
 
 
 def body_of(
-    message: m.RunMessage, descriptors: Sequence[int], interface: str
+    message: m.RunMessage, descriptors: Sequence[int], is_component: bool
 ) -> io.BytesIO | io.FileIO | FileBody | PipeBody | None:
     if message.body == m.NO_BODY:
         return None
@@ -102,6 +102,4 @@ def body_of(
         raise Closed("a body without its descriptor")
     if message.body == m.PIPE:
         return PipeBody(descriptors[0])
-    if interface == "cgi":
-        return io.FileIO(descriptors[0], "rb", closefd=False)
-    return FileBody(descriptors[0])
+    return FileBody(descriptors[0]) if is_component else io.FileIO(descriptors[0], "rb", closefd=False)

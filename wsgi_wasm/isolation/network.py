@@ -1,4 +1,5 @@
-"""A network of a child's own (network_namespaces(7)), for kernels whose Landlock does not know ports.
+"""A network of a child's own (network_namespaces(7)), for kernels whose Landlock does not know
+ports.
 
 There is nothing in it but a loopback interface. The sockets that the child listens on for the
 gateway are made in it, and work wherever they are handed to.
