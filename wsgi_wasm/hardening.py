@@ -36,6 +36,15 @@ from wsgi_wasm.walls import (
 log = package_log("gateway")
 
 
+# Folders that nobody means as a whole.
+_COMMON = frozenset(
+    (
+        *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/mnt", "/opt", "/proc", "/root", "/run", "/srv"),
+        *("/sys", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/var/log", "/var/tmp"),
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A configuration, and the routes that its Spin applications consist of."""
@@ -102,7 +111,8 @@ def harden(sites: Iterable[Site], *, programs: bool, quiet: bool = False) -> Non
     applied = walls.apply()
     _state.granted, _state.confined = rules, True
     if not quiet:
-        for sentence in applied.lacking:
+        log.info("harden: this server's processes are confined")
+        for sentence in (*applied.lacking, *(text for site in sites for text in low_walls(site))):
             log.warning("harden: %s", sentence)
         for path in dict.fromkeys(applied.absent):
             log.warning("harden: %s does not exist: should it appear, it is used only after a restart", escaped(path))
@@ -200,16 +210,24 @@ def _own_directories(config: Config) -> set[Path]:
     return {default_directory(config.cache_dir, os.environ), default_directory(None, os.environ)}
 
 
-def beside_stores(site: Site) -> list[str]:
-    """Directories that have to be writable because a database lies in them, though modules or the
-    configuration lie there too; as sentences for `check`."""
-    read = {rule.path for rule in site_places(site) if rule.rights is Rights.READ}
+def low_walls(site: Site) -> list[str]:
+    """What of a site makes its walls lower than they could be: folders that have to be writable
+    because a database lies in them, though modules or the configuration lie there too, and folders
+    that hold much besides."""
+    rules = site_places(site)
+    read = {rule.path for rule in rules if rule.rights is Rights.READ}
     written = {directory for route in site.routes() for directory in _directories_of_stores(route)}
-    return [
-        f"harden: {escaped(path)} holds a database, so the server can write to all that lies there, such as modules "
+    sentences = [
+        f"{escaped(path)} holds a database, so the server can write to all that lies there, such as modules "
         "and this file: keep databases in a directory of their own"
         for path in sorted(written & read)
     ]
+    common = {*_COMMON, os.path.expanduser("~")}
+    for rule in dict.fromkeys(rules):
+        if not isinstance(rule.path, int) and os.path.realpath(rule.path) in common:
+            verb = "read" if rule.rights is Rights.READ else "change"
+            sentences.append(f"the server can {verb} all of {escaped(rule.path)}: keep what the site needs in a folder")
+    return sentences
 
 
 # What is made beforehand --------------------------------------------------------------------------

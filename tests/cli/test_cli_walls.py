@@ -40,6 +40,12 @@ def test_what_the_kernel_lacks(tmp_path: Path) -> None:
     assert notes(tmp_path, ", isolate: true}}")[0].startswith("isolate: Landlock")
 
 
+def test_a_folder_of_everything(tmp_path: Path) -> None:
+    said = notes(tmp_path, ", dirs: {/a: /etc}}}\nharden: {write: [/var/../srv]}")
+    assert "harden: the server can read all of /etc: keep what the site needs in a folder" in said
+    assert "harden: the server can change all of /var/../srv: keep what the site needs in a folder" in said
+
+
 def test_a_database_beside_modules(tmp_path: Path) -> None:
     (said,) = [note for note in notes(tmp_path, "}}\nharden: true") if "database" in note]
     assert said.startswith(f"harden: {tmp_path} holds a database, so the server can write to all that lies there")

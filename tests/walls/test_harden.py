@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from guests.build import guest
+from guests.build import component, guest
 from hostapi import programs
 from servers.apache import Apache, give_to_server
 from servers.apache import Site as ApacheSite
@@ -137,8 +139,9 @@ def test_guests_notice_nothing(place: Path, name: str) -> None:
         assert large.status == 200, server.log()[-3000:]
         assert large.body.count(b"x") >= 3 << 20
         for pid in server.pids():
-            found = statuses(pid)
-            assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                found = statuses(int(thread.name))
+                assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
             assert int(found["CapBnd"], 16) & ~0b1111 == 0 or int(found["CapEff"], 16) == 0
         assert "Traceback" not in server.log()
 
@@ -263,6 +266,49 @@ def test_a_reload_that_leads_outside(place: Path, name: str) -> None:
         server.reload()
         compiled(server, "/files")
         assert "<secret>" in get(server.address, "/files?op=read&path=/elsewhere/secret").text
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """What guests' requests reach."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "8")
+        self.end_headers()
+        self.wfile.write(b"upstream")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_requests_of_guests(place: Path, isolate: bool) -> None:
+    """The host's part of them is in the worker."""
+    shutil.copy(component("client"), place / "site" / "client.wasm")
+    routes = routes_of(place)
+    routes["/client"] = {"module": "client.wasm", "allowed_outbound_hosts": ["http://localhost:*"], "isolate": isolate}
+    write(place, routes)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as upstream:
+        thread = threading.Thread(target=upstream.serve_forever)
+        thread.start()
+        try:
+            with serve("gunicorn-gthread", site(place), place) as server:
+                path = f"/client/get?http://localhost:{upstream.server_address[1]}/"
+                compiled(server, path)
+                assert "upstream" in get(server.address, path).text, server.log()[-3000:]
+        finally:
+            upstream.shutdown()
+            thread.join()
+
+
+def test_without_a_spawner(place: Path, world: World) -> None:
+    """The worker goes on starting compilers, which stand within its own walls."""
+    with hostile(place, world, "gunicorn-gthread", NO_SPAWNER="1") as server:
+        compiled(server, "/hello")
+        assert get(server.address, "/hello").status == 200
+        assert get(server.address, "/try/make_process").text == "done"
+        assert get(server.address, "/try/spawn_program").text == "EACCES"
+        assert get(server.address, "/try/read_outside").text == "EACCES"
 
 
 @pytest.mark.parametrize("name", ["gunicorn-gthread", "mod_wsgi-daemon"])

@@ -252,7 +252,7 @@ def kept(extent: Extent) -> set[str]:
     elif extent.connect:
         names.add("connect")
     if extent.programs:
-        names |= {"execve", "execveat", "fork", "vfork", "setsid", "setpgid", "kill", "tgkill"}
+        names |= {"execve", "execveat", "fork", "vfork", "setsid", "setpgid", "setpriority", "kill", "tgkill"}
     return names
 
 

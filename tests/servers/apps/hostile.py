@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, os.environ["ATTEMPTS"])
 attempts: Any = importlib.import_module("attempts")
 
-from wsgi_wasm import create_app  # noqa: E402
+from wsgi_wasm import app, create_app  # noqa: E402
 
 attempts.walled = True
 WORLD = attempts.World(**json.loads(os.environ["WORLD"]))
@@ -30,6 +30,8 @@ def attacker(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [result.encode()]
 
 
+if os.environ.get("NO_SPAWNER"):
+    vars(app)["start_spawner"] = lambda configs: False
 if os.environ.get("EARLY_THREAD"):
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 application: Any = create_app(os.environ["WSGI_WASM_CONFIG"], attacker)

@@ -30,7 +30,7 @@ from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gateway.body import spool_problem
 from wsgi_wasm.gunicorn import time_warnings
-from wsgi_wasm.hardening import Site, beside_stores
+from wsgi_wasm.hardening import Site, low_walls
 from wsgi_wasm.messages import escaped
 from wsgi_wasm.spin import load_application
 from wsgi_wasm.walls import missing
@@ -135,7 +135,8 @@ def wall_notes(config: Config) -> list[str]:
     notes = [f"{key}: {sentence}" for sentence in missing(group=isolated)]
     if hardened:
         more = (path for path in (*config.harden.read, *config.harden.write) if not path.exists())
-        notes += [*beside_stores(Site(config)), *(f"harden: {escaped(path)} does not exist" for path in more)]
+        notes += [f"harden: {sentence}" for sentence in low_walls(Site(config))]
+        notes += [f"harden: {escaped(path)} does not exist" for path in more]
     return notes
 
 
