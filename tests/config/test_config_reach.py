@@ -10,8 +10,10 @@ import pytest
 
 from wsgi_wasm.config import load_config
 from wsgi_wasm.config.checks import shared_directories
+from wsgi_wasm.config.model import interpreters_of
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.files import trails
+from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.files.trails import Survey
 
 # Who has the other directory: a part of the file, in which OTHER is its path. It is in line 3.
@@ -141,13 +143,22 @@ def test_one_directory_of_several_guests(base: Path, path: str) -> None:
         assert refused(base, site("w", OTHERS[name].replace("OTHER", path)))
 
 
-@pytest.mark.parametrize("route", ["", "interpreters: {.x: {module: m/v.wasm, dirs: {/b: OTHER}}}, directory: cgi"])
-def test_directories_of_one_guest_may_lie_in_each_other(base: Path, route: str) -> None:
-    own = "{/a: {path: w, writable: true}, /b: OTHER}" if not route else "{/a: {path: w, writable: true}}"
-    for path, problems in {"{path: w/sub, writable: true}": 0, "{path: w/out, writable: true}": 1}.items():
-        target = route.replace("OTHER", path) or "module: m/u.wasm"
-        text = f"routes:\n  /a: {{{target}, dirs: {own.replace('OTHER', path)}}}\n"
-        assert len(refused(base, text)) == problems, path
+@pytest.mark.parametrize("where", ["dirs", "an interpreter's dirs"])
+@pytest.mark.parametrize("path", ["w/sub", "w/out", "link-to-w/out", "w/new/x", "w/sub/../out"])
+def test_directories_of_one_guest_may_lie_in_each_other(base: Path, path: str, where: str) -> None:
+    """What the guest puts there must not keep the site from being read again: it is looked for beneath the other."""
+    inner = f"{{path: {path}, writable: true}}"
+    if where == "dirs":
+        text = f"module: m/u.wasm, dirs: {{/a: {{path: w, writable: true}}, /b: {inner}}}"
+    else:
+        text = f"directory: cgi, interpreters: {{.x: {{module: m/v.wasm, dirs: {{/b: {inner}}}}}}}, "
+        text += "dirs: {/a: {path: w, writable: true}}"
+    assert refused(base, f"routes:\n  /a: {{{text}}}\n") == []
+    (route,) = load_config(base / "site.yaml", {}).routes
+    dirs = {d.guest: d.folder for one in interpreters_of(route.target).values() for d in one.dirs}
+    dirs |= {d.guest: d.folder for d in route.dirs}
+    assert dirs == {"/a": Folder(base / "w"), "/b": Folder(base / "w", path.partition("/")[2])}
+    assert refused(base, f"routes:\n  /a: {{{text.replace(inner, path)}}}\n"), "with other rights it is refused"
 
 
 def test_interpreters_of_one_route_are_different_guests(base: Path) -> None:

@@ -209,6 +209,33 @@ def test_what_the_site_adds_stays_apart(serve: Serve, app: Path, tmp_path: Path)
         serve(dirs={"/b": {"path": "app/bin", "writable": True}})
 
 
+# Directories to which a guest of another route may write, and whether they are kept from it.
+OTHERS = {
+    "app": "is writable, but contains",
+    "app/data": "is writable, but contains .*/app/data",
+    "app/data/new": "is writable, but files of files lie there",
+    "app/out": "",
+    "shared": "",
+    "app/.spin": "lies in the state_dir|is the state_dir",
+}
+
+
+@pytest.mark.parametrize("place", OTHERS)
+def test_another_route_writes_where_files_are_looked_for(place: str, app: Path, tmp_path: Path) -> None:
+    """Whether there are any does not count: a guest could put one there, and the site would not start again."""
+    site = tmp_path / "site.yaml"
+    up = f"{{module: app/args.wasm, dirs: {{/up: {{path: {place}, writable: true}}}}}}"
+    site.write_text(f"routes:\n  /: {{spin: app/spin.toml}}\n  /up: {up}\n")
+    if not OTHERS[place]:
+        create_app(site)
+        return
+    with pytest.raises(ConfigError, match=OTHERS[place]):
+        create_app(site)
+    (app / "spin.toml").write_text(MANIFEST.replace("data/hidden.txt", "data/new/*"))
+    if place == "app/data/new":
+        create_app(site)
+
+
 def test_several_applications_and_hosts(serve: Serve) -> None:
     hosts = {"shop.example": {"routes": {"/": {"spin": "app/spin.toml", "env": {"OWN": "host"}}}}}
     client = serve("/a", more={"/b": {"spin": "app/spin.toml", "env": {"OWN": "b"}}}, top={"hosts": hosts})

@@ -85,10 +85,10 @@ class Places:
         there = self._trail(other)
         if trail.is_same(there):
             return "is" if isinstance(other, _Kept) else ""
+        if isinstance(other, GrantedDir) and granted.is_of_same_guest(other):
+            return ""  # and it is opened beneath this one (`dirs_of`)
         if there.has_link_in(trail):
             return "contains a link that leads to"
-        if isinstance(other, GrantedDir) and granted.is_of_same_guest(other):
-            return ""
         if trail.reaches(there):
             return "contains"
         is_file = isinstance(other, _Kept) and other.is_file
@@ -121,7 +121,8 @@ class DirectoryChecks:
         through the other."""
         trails = [(self._survey.trail(entry.dir.host), entry) for entry in placed]
         for (trail, entry), (later_trail, later) in combinations(trails, 2):
-            if entry.dir.writable != later.dir.writable and _overlap(trail, later_trail):
+            written, read = (trail, later_trail) if entry.dir.writable else (later_trail, trail)
+            if entry.dir.writable != later.dir.writable and _overlap(written, read):
                 rights = "writable" if entry.dir.writable else "read-only"
                 message = f"overlaps the host directory of '{entry.dir.guest}', which is {rights}"
                 self.reading.report(later.setting.key, later.setting.path, message)
@@ -136,7 +137,8 @@ class DirectoryChecks:
         places = Places(survey, kept, self._granted.values())
         for granted in self._granted.values():
             setting = granted.entry.setting
-            if survey.trail(granted.entry.dir.host).path != str(granted.entry.dir.folder.root):
+            folder = granted.entry.dir.folder
+            if folder.name == "." and survey.trail(granted.entry.dir.host).path != str(folder.root):
                 self.reading.report(setting.key, setting.path, "leads somewhere else than a moment ago")
             reached = list(places.reached(granted)) if granted.entry.dir.writable else []
             if reached:
@@ -152,8 +154,8 @@ def _what(granted: GrantedDir) -> str:
     return f"the directory {quote(guest)} of {interpreter}{of} (line {line})"
 
 
-def _overlap(one: Trail, other: Trail) -> bool:
-    return one.is_same(other) or one.lies_in(other) or other.lies_in(one)
+def _overlap(written: Trail, read: Trail) -> bool:
+    return written.is_same(read) or written.reaches(read) or written.lies_in(read)
 
 
 def title(route: str) -> str:

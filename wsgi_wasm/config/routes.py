@@ -97,7 +97,7 @@ class RouteBuilder:
         taken = {entry.dir.guest for entry in placed}
         for suffix, setting in settings["interpreters"].value.items():
             own = merged(defaults_of("interpreter"), setting.value)
-            dirs = dirs_of(own)
+            dirs = dirs_of(own, placed)
             self._check_root(dirs, name)
             self._check_env(own)
             for entry in dirs:

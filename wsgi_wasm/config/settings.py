@@ -3,6 +3,7 @@ several sections share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from wsgi_wasm.config.model import Dir
 from wsgi_wasm.config.nodes import Reading, ScalarNode, written
 from wsgi_wasm.config.schema import TABLE
 from wsgi_wasm.config.section import NO_DEFAULT, Key
-from wsgi_wasm.files.beneath import Folder
+from wsgi_wasm.files.beneath import Folder, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,27 @@ def with_other_defaults(section: str, settings: Settings) -> Settings:
     return {**settings, **others}
 
 
-def dirs_of(settings: Settings) -> tuple[PlacedDir, ...]:
-    """The entries of `dirs` whose path could be read."""
-    placed = []
-    for guest, setting in settings["dirs"].value.items():
-        entry = merged(defaults_of("dir"), setting.value)
-        path = value_of(entry, "path")
-        if path is not None:
-            placed.append(PlacedDir(Dir(guest=guest, folder=Folder.at(path), **fields_of(Dir, entry)), setting))
-    return tuple(placed)
+def dirs_of(settings: Settings, beside: Sequence[PlacedDir] = ()) -> tuple[PlacedDir, ...]:
+    """The entries of `dirs` whose path could be read. `beside` are others of the same guest."""
+    found = [
+        (guest, entry, setting)
+        for guest, setting in settings["dirs"].value.items()
+        if value_of(entry := merged(defaults_of("dir"), setting.value), "path") is not None
+    ]
+    writable = [value_of(entry, "path") for _, entry, _ in found if value_of(entry, "writable")]
+    writable += (one.dir.host for one in beside if one.dir.writable)
+    return tuple(
+        PlacedDir(Dir(guest=guest, folder=_folder(value_of(entry, "path"), writable), **fields_of(Dir, entry)), setting)
+        for guest, entry, setting in found
+    )
+
+
+def _folder(path: Path, writable: Sequence[Path]) -> Folder:
+    """The directory of a path. Where that leads through one that the guest may write to, the guest
+    decides what the rest of it is: it is looked for there, and nowhere else, by each request."""
+    roots = {resolved(other) for other in writable if other != path}
+    for above in reversed(path.parents) if roots else ():
+        rest = path.relative_to(above)
+        if rest.parts[0] != ".." and (root := resolved(above)) in roots:
+            return Folder(root, str(rest))
+    return Folder.at(path)

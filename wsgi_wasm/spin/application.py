@@ -15,7 +15,7 @@ from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.files.trails import Survey
 from wsgi_wasm.messages import reason
-from wsgi_wasm.spin.files import Files, select
+from wsgi_wasm.spin.files import Files, folders, is_excluded, select
 from wsgi_wasm.spin.grants import component_grants
 from wsgi_wasm.spin.manifest import read_manifest
 from wsgi_wasm.spin.model import Component, Manifest, Trigger, Wagi
@@ -106,7 +106,7 @@ def load_application(
         made = _as_http(made) if wagi is None else _as_wagi(made, component, reading)
         files = select(component, reading)
         _check_root(route, component, files, reading)
-        _check_writable(made, component, files, granted or tuple((route, entry) for entry in route.dirs), reading)
+        _check_writable(made, component, granted or tuple((route, entry) for entry in route.dirs), reading)
         if files and not reading.problems:
             copies = _copied(files, cache_directory, reading)
             snapshots += copies
@@ -199,22 +199,26 @@ def _check_root(route: Route, component: Component, files: Files, reading: Manif
 
 
 def _check_writable(
-    made: Route, component: Component, files: Files, granted: Sequence[tuple[Route, Dir]], reading: ManifestReading
+    made: Route, component: Component, granted: Sequence[tuple[Route, Dir]], reading: ManifestReading
 ) -> None:
     """Whether a guest of the site may write to the component or to what it keeps, or one of another
-    route to what it is given."""
+    route to where its files are looked for. Not whether there are any, which a guest might decide.
+    """
     survey = Survey()
     stores = {store.path for store in made.grants.key_value.values() if store.path is not None}
     stores |= {database.path for database in made.grants.sqlite.values()}
     own = {component.source, *component.dependencies.values(), *stores}
-    given = {path.parent: path for path in files.values()}
     for route, entry in granted:
         if not entry.writable:
             continue
         written = survey.trail(entry.host)
-        reached = [path for path in own if written.reaches(survey.trail(path))]
-        if not made.name.startswith(f"{route.name}["):
-            reached += (path for path in given.values() if written.reaches(survey.trail(path)))
+        reached = {path for path in own if written.reaches(survey.trail(path))}
+        if not made.name.startswith(f"{route.name}[") and not is_excluded(component, reading.base, Path(written.path)):
+            found = {path: survey.trail(path) for path in folders(component, reading.base)}
+            reached |= {p for p, trail in found.items() if written.reaches(trail) or written.is_same(trail)}
+            if any(written.lies_in(trail) for trail in found.values()):
+                where = f"dirs.{entry.guest} of {route.name}"
+                reading.report("", f"{where} is writable, but files of {component.id} lie there")
         for path in sorted(reached):
             reading.report("", f"dirs.{entry.guest} of {route.name} is writable, but contains {path}")
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from wsgi_wasm.files.beneath import Outside, real_beneath
+from wsgi_wasm.files.beneath import Outside, real_beneath, resolved
 from wsgi_wasm.messages import quote
 from wsgi_wasm.spin.globs import compiled, is_glob
 from wsgi_wasm.spin.model import Component, Mount
@@ -40,6 +40,31 @@ def select(component: Component, reading: ManifestReading) -> Files:
     return found
 
 
+def folders(component: Component, base: Path) -> Iterator[Path]:
+    """Where the files of a component are looked for, whether or not there are any by now."""
+    for mount in component.files:
+        source = mount.source.removeprefix("./").rstrip("/")
+        if mount.destination is None and is_glob(source) and not (base / source).exists():
+            source = _fixed(source)
+        yield base / source
+
+
+def is_excluded(component: Component, base: Path, folder: Path) -> bool:
+    """Whether no file in a folder (a path without links) is one of the component's."""
+    root = resolved(base)
+    if not folder.is_relative_to(root):
+        return False
+    name = f"{folder.relative_to(root).as_posix()}/file"
+    with contextlib.suppress(ValueError, re.error):  # reported by `select`
+        return any(compiled(pattern, across=True).fullmatch(name) for pattern in component.exclude_files)
+    return False
+
+
+def _fixed(pattern: str) -> str:
+    """The folder that every path of a pattern is in."""
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0]
+
+
 def _check_tree(found: Files, key_path: str, reading: ManifestReading) -> None:
     """A name cannot be a file and a directory at once."""
     directories = {str(parent) for name in found for parent in PurePosixPath(name).parents}
@@ -64,8 +89,7 @@ def _mounted(mount: Mount, root: Path, excluded: tuple[str, ...]) -> Iterator[tu
         if source.startswith("/"):
             raise ValueError(f"{quote(source)} is outside the application's directory")
         pattern = compiled(source)
-        fixed = source[: re.search(r"[*?\[]", source).start()].rpartition("/")[0]  # type: ignore[union-attr]
-        for name in _below(root, fixed, excluded):
+        for name in _below(root, _fixed(source), excluded):
             if pattern.fullmatch(name):
                 yield name, _real(root, name)
     else:
