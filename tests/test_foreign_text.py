@@ -219,10 +219,6 @@ def test_colours_of_a_terminal_are_all_that_is_left(monkeypatch: pytest.MonkeyPa
 
 LOGGERS = {
     "wsgi_wasm.logs": "makes them",
-    "wsgi_wasm.mod_wsgi": "gives the package's logger its handler",
-    "wsgi_wasm.gunicorn": "the same",
-    "wsgi_wasm.cli.commands.serve": "the same",
-    "wsgi_wasm.cli.commands.run": "the same",
     "wsgi_wasm.cli.commands.check": "switches loggers off",
 }
 
@@ -231,6 +227,7 @@ PRINTS = {
     "wsgi_wasm.cli.progress": "rewrites a line of the terminal; what stands in it is escaped",
     "wsgi_wasm.cli.commands.import_": "YAML for a file, which `yaml_text` escapes",
     "wsgi_wasm.config.__main__": "the reference, of nothing foreign",
+    "wsgi_wasm.walls.__main__": "the same",
     "wsgi_wasm.engine.code.compiler": "the compiler's child, which the parent reads",
     "wsgi_wasm.isolation.fork": "a child's last words, which the spawner reads and escapes",
     "wsgi_wasm.toolchain.adapter": "for developers, of their own files",
@@ -288,10 +285,18 @@ def calls(source: Source, *names: str) -> list[int]:
 
 
 def test_loggers_are_made_in_one_place() -> None:
+    """The root and the package's own are asked for by those who give them handlers."""
     levels = ("debug", "info", "warning", "error", "exception", "critical", "log")
+    handed = ("logging.getLogger()", "logging.getLogger('wsgi_wasm')")
     for name, source in sources().items():
-        assert not calls(source, *(f"logging.{level}" for level in levels)), f"{name} logs through the root"
-        assert name in LOGGERS or not calls(source, "logging.getLogger"), f"{name}: use `package_log`"
+        made = [
+            ast.unparse(node)
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.getLogger"
+        ]
+        assert name in LOGGERS or set(made) <= set(handed), f"{name}: use `package_log`"
+        through = (f"{logger}.{level}" for logger in ("logging", *handed) for level in levels)
+        assert not calls(source, *through), f"{name} logs through the root"
     assert LOGGERS.keys() <= sources().keys()
 
 

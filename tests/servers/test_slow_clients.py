@@ -3,6 +3,7 @@ for ever; under Apache this is the business of mod_reqtimeout and Timeout."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,35 @@ def test_a_client_that_never_reads_is_dropped(server: Server) -> None:
         connection.send_request("GET", "/flood?bytes=90000000")
         wait_for("the answer to be given up", lambda: "the client has disconnected" in server.log())
     assert get(server.address, "/hello").status == 200
+
+
+SLOW = 6  # clients that send half a head, three times the threads
+
+
+def test_c1_heads_that_never_end_hold_no_thread_for_good(open_tmp: Path) -> None:
+    """gunicorn itself would wait for them for ever. What is being served goes on meanwhile."""
+    site = open_tmp / "site.yaml"
+    routes = {f"/{name}": {"module": str(guest(name))} for name in ("echo", "hello")}
+    site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
+    with serve("gunicorn-gthread", site, open_tmp, workers=1, threads=2, ready="/hello") as server:
+        for target in routes:
+            wait_for(f"{target} to be compiled", partial(compiled, server.address, target))
+        with contextlib.ExitStack() as stack:
+            busy = stack.enter_context(Connection(server.address))
+            busy.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+            kept = stack.enter_context(Connection(server.address))
+            kept.send_request("GET", "/hello")
+            assert kept.read_answer().status == 200
+            slow = [stack.enter_context(Connection(server.address)) for _ in range(SLOW)]
+            for connection in slow:
+                connection.send(b"GET /hello HTTP/1.1\r\nHo")
+            assert get(server.address, "/hello").status == 200
+            for connection in slow:
+                assert connection.ended()
+            busy.send(b"cd")
+            answer = busy.read_answer()
+            assert (answer.status, answer.body) == (200, b"POST 4\nabcd")
+        server.wait_for_log("ended connections on which no head of a request arrived in time")
 
 
 def test_gevent_is_refused_with_the_way_out(open_tmp: Path) -> None:

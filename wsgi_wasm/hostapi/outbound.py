@@ -62,6 +62,10 @@ class Policy:
         entry = wanted._replace(host=addresses[0].partition("%")[0]) if addresses else wanted
         self._refusals.say(str(wanted), str(entry), why, label=label)
 
+    def refuse_more(self, wanted: Destination) -> None:
+        """Log that enough requests are under way."""
+        self._refusals.say(str(wanted), "", f": {self.limits.concurrency} are under way (outbound_concurrency)")
+
     def begin(self) -> bool:
         """Count one more request; False where there are enough."""
         with self._counting:
@@ -115,6 +119,7 @@ class Requests:
         if within is None and wanted.host == OWN:
             raise HostError("denied", URI_INVALID)
         if not policy.begin():
+            policy.refuse_more(wanted)
             raise HostError("denied", CONNECTION_LIMIT)
         try:
             self._forwarder = self._forwarder or own_forwarder()
