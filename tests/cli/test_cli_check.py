@@ -143,7 +143,7 @@ def test_what_a_component_is_and_may(wsgi_wasm: Command, site: SiteWriter, tmp_p
     assert any("`memory` allows only 128 KiB" in text for text in routes["/memory"]["errors"])
     assert any("has unsupported imports" in text and "a:b/c@1.0.0" in text for text in routes["/odd"]["warnings"])
     assert any("a core module" in text for text in routes["/core"]["errors"])
-    assert any("without the function run" in text for text in routes["/empty"]["errors"])
+    assert any("its wasi:cli/run is not that of WASI 0.2" in text for text in routes["/empty"]["errors"])
     assert routes["/core"]["interface"] is None
     assert [routes[path]["errors"] for path in ("/app", "/handler", "/odd")] == [[], [], []]
     text = wsgi_wasm("check", "site.yaml").text

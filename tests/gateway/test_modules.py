@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from werkzeug.test import Client
 
 from conftest import SiteMaker
+from guests.bomb import bomb
 from guests.build import component, guest
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_in_child
@@ -290,20 +292,63 @@ def test_where_the_cache_is(environ: dict[str, str], configured: Path | None, ex
     assert default_directory(configured, environ) == Path(expected)
 
 
+COMPILES = """
+import sys
+from pathlib import Path
+from wsgi_wasm.engine.code import compiler
+from wsgi_wasm.engine.code.budget import COMMAND
+from wsgi_wasm.engine.code.cache import Cache
+from wsgi_wasm.engine.code.source import ModuleSource
+
+start = compiler.start_compiler
+
+def said(*arguments):
+    print("starts", flush=True)
+    return start(*arguments)
+
+compiler.start_compiler = said
+source = ModuleSource(Path(sys.argv[1]))
+compiler.compile_once(source, frozenset(), Cache(Path(sys.argv[2])), lambda seconds: None, COMMAND)
+"""
+
+
+def compiling(module: Path, cache: Path) -> subprocess.Popen[str]:
+    """A process that compiles a module into a cache, and says so."""
+    command = [sys.executable, "-P", "-c", COMPILES, str(module), str(cache)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
 def test_one_compilation_for_many_processes(cache: Path, tmp_path: Path) -> None:
     """Processes that start with an empty cache: one compiles, the others take what it made."""
     cache.mkdir(mode=0o700)
-    code = (
-        "import sys; from pathlib import Path; from wsgi_wasm.engine.code.compiler import compile_in_child; "
-        "from wsgi_wasm.engine.code.source import ModuleSource; "
-        "compile_in_child(ModuleSource(Path(sys.argv[1])), frozenset(), Path(sys.argv[2]))"
-    )
-    command = [sys.executable, "-P", "-c", code, str(guest("hello")), str(cache)]
-    children = [subprocess.Popen(command) for _ in range(4)]
-    assert [child.wait(60) for child in children] == [0, 0, 0, 0]
+    children = [compiling(guest("hello"), cache) for _ in range(8)]
+    assert "".join(child.communicate(timeout=120)[0] for child in children) == "starts\n"
+    assert [child.returncode for child in children] == [0] * 8
     (artefact,) = cache.glob("*.cwasm")
     assert not list(cache.glob(".making-*"))
     assert Cache(cache).find(artefact) is not None
+
+
+def test_the_next_one_compiles_if_a_process_is_killed(cache: Path, tmp_path: Path) -> None:
+    cache.mkdir(mode=0o700)
+    module = tmp_path / "bomb.wasm"
+    module.write_bytes(bomb())
+    children = [compiling(module, cache) for _ in range(3)]
+    streams = [child.stdout for child in children if child.stdout is not None]
+    try:
+        for _ in range(3):
+            (ready, *others), _, _ = select.select(streams, [], [], 60)
+            assert not others, "one at a time"
+            assert ready.readline() == "starts\n"
+            children[streams.index(ready)].kill()
+            children.pop(streams.index(ready)).wait()
+            streams.remove(ready)
+            ready.close()
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+    assert not list(cache.glob("*.failed")), "nothing is known of a module whose compiler was killed with its parent"
 
 
 def test_the_configuration_is_read_anew(

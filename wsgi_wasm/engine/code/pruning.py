@@ -110,12 +110,12 @@ def prune_built_modules(
 
 
 def prune_rest(cache: Cache, before: float) -> None:
-    """Remove what takes no room by itself (remembered digests, locks of artefacts that are gone)
+    """Remove what takes no room by itself (remembered digests and failures, unneeded locks)
     and what processes left behind that ended while they wrote."""
     for path in list(cache.directory.iterdir()):
         with contextlib.suppress(OSError):
             changed = path.lstat().st_mtime
-            if path.suffix == ".source" and changed < before:
+            if path.suffix in (".source", ".failed") and changed < before:
                 path.unlink()
             elif path.suffix == ".lock" and changed < before and not path.with_suffix(".cwasm").exists():
                 _removed(path, ())
