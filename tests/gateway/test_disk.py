@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ from wsgi_wasm.files.room import unwritable
 from wsgi_wasm.gateway import body
 
 LARGE = b"x" * (body.SPOOL_SIZE + 100_000)
+
+
+@pytest.fixture
+def make_client(make_client: SiteMaker) -> SiteMaker:
+    """One whose requests wait for a compiler however slow the machine is."""
+    return partial(make_client, defaults={"queue_timeout": "2m"})
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,11 @@ def full_disk(size: int = 8192) -> Iterator[None]:
     """As far as files of more than `size` bytes are concerned: no other way needs neither root nor a disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # Python takes half of a .pyc file for a whole one
     try:
         yield
     finally:
+        sys.dont_write_bytecode = before
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 

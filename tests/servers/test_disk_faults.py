@@ -49,7 +49,8 @@ def put(path: Path, data: bytes) -> None:
 
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
-    with serve(str(request.param), site(open_tmp), open_tmp, workers=1, ready="/echo") as running:
+    env = {"PYTHONDONTWRITEBYTECODE": "1"}
+    with serve(str(request.param), site(open_tmp), open_tmp, env=env, workers=1, ready="/echo") as running:
         wait_for("/echo to be compiled", partial(compiled, running.address, "/echo"))
         yield running
 

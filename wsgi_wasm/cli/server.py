@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import signal
+import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -93,6 +94,7 @@ def _pre_fork(server: Any, worker: Any) -> None:
 
 def _post_worker_init(worker: Any) -> None:
     """In the worker, which has its handlers and its application."""
+    sys.dont_write_bytecode = True  # on a full disk Python leaves half of a .pyc file
     _take_signals()
     hooks.post_worker_init(worker)
 

@@ -54,7 +54,7 @@ COMMAND = CompileBudget(time=1800.0, memory=8192 * MIB)
 def of_request(time: float, memory: int) -> CompileBudget:
     """What a request may cause to be compiled, by the settings of the configuration (seconds,
     bytes)."""
-    return CompileBudget(time=time, memory=memory, nice=10, by_request=True)
+    return CompileBudget(time=time, memory=memory, nice=5, by_request=True)
 
 
 REQUEST = of_request(time=60.0, memory=1024 * MIB)

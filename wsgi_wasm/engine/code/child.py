@@ -72,7 +72,8 @@ def start_compiler(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         return _elsewhere(arguments)
     folders = [folder for folder in sys.path if folder]
     entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
-    return start([interpreter(), "-I", "-c", entry, *arguments], environment)
+    # -B: on a full disk Python leaves half of a .pyc file, and then takes it for a whole one.
+    return start([interpreter(), "-I", "-B", "-c", entry, *arguments], environment)
 
 
 _SPARE = 24  # descriptors: those that a start takes for a moment, and some for everybody else
