@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import HostState
 
 MAX_FILES = 256  # that one guest may hold open
+# bytes of standard error between two looks at the clock: each may be a line of the log
+ERROR_PIECE = 1024
 SLEEP_SLICE = 0.05  # seconds between two looks at the limits while a guest sleeps
 # bytes: Wasmtime lets a guest use 512 KiB, and its host functions need room below that
 STACK = 1 << 20

@@ -75,6 +75,23 @@ class _BoundedConnection(psycopg.Connection[Any]):
     received = 0
     host_state: HostState | None = None  # of the run that waits
 
+    @classmethod
+    def _connect_gen(cls, *args: Any, **options: Any) -> Any:
+        # libpq itself waits for two seconds at least.
+        return cls._looking(super()._connect_gen(*args, **options))
+
+    @classmethod
+    def _looking(cls, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        ready = None
+        while True:
+            try:
+                wanted = inner.send(ready)
+            except StopIteration as end:
+                return end.value
+            if cls.host_state is not None:
+                cls.host_state.look()
+            ready = yield wanted
+
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         return super().wait(self._bounded(gen), _INTERVAL)
 
@@ -111,7 +128,9 @@ class PostgresConnection:
         if remaining <= 0:
             raise TooLate("the time limit was reached")
         given = {**options, **_OURS, "connect_timeout": math.ceil(min(_CONNECT, remaining))}
-        self._raw = _BoundedConnection.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
+        # Whoever connects looks at the clock of this run.
+        bounded: type[_BoundedConnection] = type("_BoundedConnection", (_BoundedConnection,), {"host_state": host})
+        self._raw = bounded.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **given)
         prepare(self._raw.adapters)
         self._host_state: HostState | None = None
 

@@ -36,6 +36,8 @@ from wsgi_wasm.errors import ModuleError, Unavailable
 PAGE = 65536
 NO_RUN = b"exports no function run"  # as in native_component.c
 ADAPTER_MINIMUM = PAGE  # memory.wat
+LAST_ERRORS = 0.1  # seconds that the log may take for what a guest has written before its end
+MUCH_OUTPUT = 1 << 20  # bytes
 
 ON_EPOCH = epoch_callback(current)
 
@@ -230,10 +232,22 @@ class ComponentGuest(PooledGuest[ComponentSlot]):
             outcome = Outcome(run.failure.end, detail=run.failure.detail)
         elif run.failure is not None:
             outcome = Outcome(End.STOPPED, detail=str(run.failure), failure=run.failure)
-        run.take_errors()
+        run.take_errors(within=LAST_ERRORS)
+        return self._with_output(run, outcome)
+
+    def _with_output(self, run: ComponentRun, outcome: Outcome) -> Outcome:
+        """The outcome with what waits of the output. Where that is much, it is handed on before, a
+        piece at a time."""
+        if outcome.well and run.output.waiting() > MUCH_OUTPUT:
+            try:
+                run.flush()
+            except Stop as stop:
+                return Outcome(stop.end, detail=stop.detail)
+            except BaseException as failure:
+                return Outcome(End.STOPPED, detail=str(failure), failure=failure)
         room = self.limits.max_output - run.output.taken
         waiting = run.output.waiting()
-        outcome.rest = run.output.take(min(waiting, room))
+        outcome.rest = run.output.take(min(waiting, room, MUCH_OUTPUT))
         if outcome.well and waiting > room:
             outcome.end, outcome.detail = End.OUTPUT, f"{self.limits.max_output} bytes"
         return outcome

@@ -43,16 +43,20 @@ class OutputFile:
         """Up to `size` bytes of what has not been read yet."""
         data = os.pread(self.descriptor, size, self.taken)
         self.taken += len(data)
-        if self.taken - self._punched > _PUNCHED:
-            # The writer's own position stays where it is, so the file keeps its size and loses
-            # its pages.
-            _libc.fallocate(self.descriptor, _KEEP_SIZE | _PUNCH_HOLE, self._punched, self.taken - self._punched)
-            self._punched = self.taken
+        self._give_back()
         return data
 
     def skip(self) -> None:
         """Take what there is without reading it."""
         self.taken += self.waiting()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self.taken - self._punched > _PUNCHED:
+            # The writer's own position stays where it is, so the file keeps its size and loses
+            # its pages.
+            _libc.fallocate(self.descriptor, _KEEP_SIZE | _PUNCH_HOLE, self._punched, self.taken - self._punched)
+            self._punched = self.taken
 
     def end(self) -> None:
         """After a run: keep no pages that a next one would not need."""

@@ -14,7 +14,7 @@ from wsgi_wasm.engine.component.pool import ComponentSlot
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.hostcalls.host_api import Bindings, HostState
 from wsgi_wasm.engine.outcome import End, Stop
-from wsgi_wasm.engine.run import MAX_FILES, Run
+from wsgi_wasm.engine.run import ERROR_PIECE, MAX_FILES, Run
 from wsgi_wasm.engine.runtime import runtime
 
 
@@ -80,12 +80,24 @@ class ComponentRun(Run):
                 self.deadline += time.monotonic() - before
             if over and len(data) < PIECE:
                 raise Stop(End.OUTPUT, f"{self.limits.max_output} bytes")
+            if len(data) == PIECE:
+                self.look()
 
-    def take_errors(self) -> None:
-        """Hand on what is new on standard error; of a flood, the beginning."""
-        if self.errors.waiting():
-            self.client.error_output(self.errors.take(PIECE))
-            self.errors.skip()
+    def take_errors(self, within: float | None = None) -> None:
+        """Hand on what is new on standard error, in small pieces, as each may be many lines of the
+        log; what would be dropped is not read.
+
+        Raises Stop, unless it is given seconds `within` which to be done: then the rest is dropped.
+        """
+        until = None if within is None else time.monotonic() + within
+        while self.errors.waiting():
+            left = self.client.errors_left
+            if left <= 0 or (until is not None and time.monotonic() > until):
+                self.errors.skip()
+                return
+            self.client.error_output(self.errors.take(min(ERROR_PIECE, left)))
+            if until is None:
+                self.look()
 
     def close(self) -> None:
         """As `Run.close`."""

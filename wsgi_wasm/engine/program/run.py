@@ -16,14 +16,12 @@ from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.pools import SMALL_MEMORY
 from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.pool import Slot
-from wsgi_wasm.engine.run import MAX_FILES, Current, Run
+from wsgi_wasm.engine.run import ERROR_PIECE, MAX_FILES, Current, Run
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.files.beneath import Folder
 
 # bytes of output that are gathered before they are sent without waiting for a tick
 FLUSH_SIZE = 65536
-# bytes of standard error between two looks at the clock: each may be a line of the log
-ERROR_PIECE = 1024
 
 
 class Exited(Exception):

@@ -10,6 +10,8 @@
 #define FIRST_SLICE 10000000ull /* nanoseconds */
 #define LAST_SLICE 50000000ull
 
+#define MOST 4096 /* pollables in one call: the host looks at all of them at once */
+
 #define PIECE 65536 /* bytes that one read takes at most */
 
 static bool any_ready(const Handle *pollables, uint32_t count) {
@@ -71,8 +73,8 @@ EXPORT("blocking-read") uint32_t *blocking_read(Handle stream, uint64_t size) {
 
 EXPORT("poll") Text *poll(const Handle *pollables, uint32_t count) {
     static Text ready;
-    if (count == 0)
-        __builtin_trap(); /* as the interface says */
+    if (count == 0 || count > MOST)
+        __builtin_trap(); /* the first as the interface says */
     Handle *list = allocate((count + 1) * sizeof *list);
     for (uint32_t i = 0; i < count; i++)
         list[i] = pollables[i];
