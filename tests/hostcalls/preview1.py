@@ -9,6 +9,7 @@ import io
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +22,8 @@ from wsgi_wasm import create_app
 TIMEOUT = 0.3  # seconds
 
 # What lies in the guest's memory: 1,024 vectors that each name all from BIG on, the path of a file, the descriptor of
-# that file, room for results, and subscriptions to what comes in an hour. From BIG on all bytes are "a".
-VECTORS, PATH, FD, RESULT, HOURS, BIG = 8192, 256, 260, 264, 65536, 1 << 20
+# that file, room for results, subscriptions to what comes in an hour, and a head. From BIG on all bytes are "a".
+VECTORS, PATH, FD, RESULT, HOURS, BIG, ONE = 8192, 256, 260, 264, 65536, 1 << 20, 512
 SIZE = 100_000_000
 ALL = (1 << 32) - 1
 
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     """Numbers of 32 bits, of 64 bits in a list; "fd" is a file that may be written."""
     status: int = 504
     what: str = ""
+    forever: bool = True
 
 
 def _i64(number: int) -> list[int]:
@@ -79,6 +81,7 @@ ROWS = (
     _descriptor("fd_sync"),
     _descriptor("fd_tell", RESULT),
     Row("fd_write", (1, VECTORS, 1024, RESULT), 502, "standard output"),
+    Row("fd_write", (1, ONE, 2, RESULT), 200, "an answer in one call", forever=False),
     Row("fd_write", (1, BIG, SIZE // 8, RESULT), what="vectors by the million"),
     Row("fd_write", (2, VECTORS, 1024, RESULT), what="standard error"),
     _descriptor("fd_write", VECTORS, 1024, RESULT),
@@ -117,9 +120,11 @@ def module(row: Row) -> str:
  (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
  (import "wasi_snapshot_preview1" "{row.function}" (func $f (param {kinds}) {"(result i32)" * returns}))
  (memory (export "memory") 1600)
- (data (i32.const {PATH}) "f")
+ (data (i32.const {PATH}) "f") (data (i32.const {ONE + 16}) "Status: 200\\n\\n")
  (func (export "_start") (local $i i32)
   (memory.fill (i32.const {BIG}) (i32.const 97) (i32.const {SIZE}))
+  (i32.store (i32.const {ONE}) (i32.const {ONE + 16})) (i32.store (i32.const {ONE + 4}) (i32.const 13))
+  (i32.store (i32.const {ONE + 8}) (i32.const {BIG})) (i32.store (i32.const {ONE + 12}) (i32.const {SIZE}))
   (loop $vectors
    (i32.store (i32.add (i32.const {VECTORS}) (i32.mul (local.get $i) (i32.const 8))) (i32.const {BIG}))
    (i32.store offset=4 (i32.add (i32.const {VECTORS}) (i32.mul (local.get $i) (i32.const 8))) (i32.const {SIZE}))
@@ -128,7 +133,7 @@ def module(row: Row) -> str:
    (br_if $vectors (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 1024))))
   (if (call $open (i32.const 3) (i32.const 0) (i32.const {PATH}) (i32.const 1) (i32.const 1) (i64.const 0x1fffffff)
     (i64.const 0x1fffffff) (i32.const 0) (i32.const {FD})) (then unreachable))
-  (loop $again {f"(drop {call})" if returns else call} (br $again))))"""
+  (loop $again {f"(drop {call})" if returns else call} {"(br $again)" * row.forever})))"""
 
 
 def _push(argument: Any) -> str:
@@ -160,30 +165,39 @@ def outcomes(folder: Path) -> Iterator[dict[str, Any]]:
     names.mkdir()
     for i in range(2000):
         (names / f"{i:0100d}").touch()
-    routes = {}
+    routes: dict[str, dict[str, Any]] = {}
     for i, row in enumerate(ROWS):
         (folder / f"{i}.wat").write_text(module(row))
         directory = names if row.function == "fd_readdir" else folder / "w"
         directory.mkdir(exist_ok=True)
         routes[f"/{i}"] = {"module": f"{i}.wat", "dirs": {"/w": {"path": str(directory), "writable": True}}}
+        if not row.forever:
+            routes[f"/{i}"] |= {"max_output": "200MiB", "timeout": "60s", "cpu": "60s"}
     defaults = {"timeout": f"{int(TIMEOUT * 1000)}ms", "cpu": f"{int(TIMEOUT * 1000)}ms", "max_output": "10MiB"}
     (folder / "site.yaml").write_text(yaml.safe_dump({"routes": routes, "defaults": defaults}))
     application = create_app(folder / "site.yaml")
     for i in range(len(ROWS)):
-        statuses: list[str] = []
+        while (found := outcome(application, f"/{i}"))["status"] == 503:  # it is being compiled
+            time.sleep(0.1)
+        yield found
 
-        def start(status: str, fields: object, seen: list[str] = statuses) -> Any:
-            seen.append(status)
-            return lambda data: None
 
-        def run(path: str = f"/{i}", start: Any = start) -> float:
-            environ = _request(path)
-            for _ in application(environ, start):
-                pass
-            return float(environ["wsgi_wasm.guest_us"]) / 1e6
+def outcome(application: Any, path: str) -> dict[str, Any]:
+    """The same of one request."""
+    statuses: list[str] = []
+    sizes: list[int] = []
 
-        guest, grown = peak_of(run)
-        yield {"status": int(statuses[0][:3]), "seconds": guest, "grown": grown}
+    def start(status: str, _fields: object) -> Any:
+        statuses.append(status)
+        return lambda data: sizes.append(len(data))
+
+    def run() -> float:
+        environ = _request(path)
+        sizes.extend(map(len, application(environ, start)))
+        return float(environ.get("wsgi_wasm.guest_us", 0)) / 1e6
+
+    seconds, grown = peak_of(run)
+    return {"status": int(statuses[0][:3]), "seconds": seconds, "grown": grown, "length": sum(sizes)}
 
 
 def main() -> None:
