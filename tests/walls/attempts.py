@@ -204,6 +204,12 @@ def open_by_handle(world: World) -> None:
 
 
 @attempt
+def lock_readable(world: World) -> None:
+    with Path(world.readable, "file").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+@attempt
 def read_readable(world: World) -> None:
     Path(world.readable, "file").read_bytes()
 

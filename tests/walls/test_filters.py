@@ -108,6 +108,7 @@ ARGUMENTS = [
     ("ioctl", (0, 0x5412), ()),  # TIOCSTI
     ("ioctl", (0, 0x100005412), ()),  # the kernel takes 32 bits
     ("ioctl", (0, 0x541C), ()),  # TIOCLINUX
+    ("ioctl", (0, 0x5423), ()),  # TIOCSETD
     ("ioctl", (0, 0x8902), ()),  # SIOCSPGRP
     ("fcntl", (0, 1030), (CHILD, CONNECTING, WORKER, COMPILING)),  # F_DUPFD_CLOEXEC
     ("fcntl", (0, 8), ()),

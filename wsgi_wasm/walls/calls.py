@@ -62,7 +62,7 @@ GROUPS = (
     Calls(
         "use files, pipes and sockets that are open",
         "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range fstat "
-        "dup dup2 dup3 fsync fdatasync sync_file_range ftruncate fallocate fadvise64 readahead flock sendfile "
+        "dup dup2 dup3 fsync fdatasync sync_file_range ftruncate fallocate fadvise64 readahead sendfile "
         "copy_file_range fstatfs getdents getdents64 fchdir poll ppoll select pselect6 epoll_create epoll_create1 "
         "epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create "
         "timerfd_settime timerfd_gettime pipe pipe2 memfd_create recvfrom recvmsg recvmmsg shutdown getsockname "
@@ -108,6 +108,8 @@ GROUPS = (
         "fremovexattr setxattrat removexattrat file_getattr file_setattr",
         child=False,
     ),
+    # The cache can be read by every child, and whoever can read a file can lock it.
+    Calls("lock files as a whole", "flock", child=False),
     Calls("watch files", "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch", child=False),
     Calls("write all files to disk", "sync syncfs", child=False),
     # --- refused to both ---
@@ -175,8 +177,8 @@ _CLONE_THREAD = 0x00010000
 _CLONE_NEW = 0x7E020000  # every kind of namespace that this call can make
 _SIGNALS_OF_FILES = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
 _LEASES = (1024, 1026)  # F_SETLEASE, F_NOTIFY
-_OWNERS_AND_TERMINALS = (0x5412, 0x541C, 0x540E, 0x8901, 0x8902)
-# TIOCSTI, TIOCLINUX, TIOCSCTTY, FIOSETOWN, SIOCSPGRP
+_OWNERS_AND_TERMINALS = (0x5412, 0x541C, 0x540E, 0x5423, 0x8901, 0x8902)
+# TIOCSTI, TIOCLINUX, TIOCSCTTY, TIOCSETD, FIOSETOWN, SIOCSPGRP
 _PRCTL = (
     *(1, 2, 3),  # PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE
     *(15, 16, 0x53564D41),  # PR_SET_NAME, PR_GET_NAME, PR_SET_VMA
