@@ -338,3 +338,21 @@ def test_the_bound_of_a_site(make_client: SiteMaker, caplog: pytest.LogCaptureFi
     assert client.get("/x").status_code == 503
     assert "may use 65MiB of memory, but `engine: memory` allows all guests of a process only 64MiB" in caplog.text
     del client
+
+
+def test_a_route_whose_engine_has_no_room(
+    make_client: SiteMaker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another route, whose engine is there already, goes on."""
+    routes = {"/small": {"module": "hello"}, "/large": {"module": "big_memory", "memory": "4GiB"}}
+    client = make_client(routes, engine={"instances": 3})
+    assert client.get("/small").status_code == 200
+    monkeypatch.setattr(room, "ADDRESS_SPACE", 1 << 40 >> 6)
+    for _ in range(3):
+        refused = client.get("/large")
+        assert refused.status_code == 503
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert client.get("/small").status_code == 200
+    said = "has no room in this process: its engine reserves 12 GiB of address space"
+    assert caplog.text.count(f"big_memory.wat: {said}") == 4, "once by the engine, and for each request"
+    del client

@@ -48,22 +48,16 @@ class PooledGuest(Generic[SlotT]):
         facts = linked.facts
         declared = facts.memory_maximum if isinstance(facts, ModuleFacts) else None
         self._memory = limits.memory if declared is None else min(declared, limits.memory)
-        linked.runtime.memory.check(self._memory)
+        self._room = linked.runtime.memory
+        self._room.check(self._memory)
 
-    def run(self, invocation: Invocation) -> Outcome:
-        """As `Guest.run`."""
-        memory = self.linked.runtime.memory
-        if memory.bound is None:
-            return self._run(invocation, self.limits.queue_timeout)
-        waited = memory.take(self._memory, self.limits.queue_timeout)
-        try:
-            outcome = self._run(invocation, self.limits.queue_timeout - waited)
-        finally:
-            memory.give(self._memory)
-        outcome.queued += waited
-        return outcome
-
-    def _run(self, invocation: Invocation, timeout: float) -> Outcome:
+    def run(self, invocation: Invocation, timeout: float | None = None) -> Outcome:
+        """As `Guest.run`. `timeout` is given where the memory is counted already: the seconds that
+        it may still wait."""
+        if timeout is None:
+            if self._room.bound is not None:
+                return self._run_counted(invocation)
+            timeout = self.limits.queue_timeout
         engine = self.linked.engine
         slot, queued = engine.take_slot(timeout)
         if self.preopens:
@@ -80,6 +74,15 @@ class PooledGuest(Generic[SlotT]):
                 watch.end()
             engine.slots.give(slot)
         outcome.queued = queued
+        return outcome
+
+    def _run_counted(self, invocation: Invocation) -> Outcome:
+        waited = self._room.take(self._memory, self.limits.queue_timeout)
+        try:
+            outcome = self.run(invocation, self.limits.queue_timeout - waited)
+        finally:
+            self._room.give(self._memory)
+        outcome.queued += waited
         return outcome
 
     def _run_native(self, native: Native, slot: SlotT, invocation: Invocation) -> Outcome:

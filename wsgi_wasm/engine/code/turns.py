@@ -58,6 +58,7 @@ class Turns:
                     log.exception("a compiler's thread goes on after an error")
                 finally:
                     self._ended(owner)
+                    del job  # with its module, which nothing else may use any more
 
     def _next(self) -> tuple[str, Job]:
         with self._changed:
