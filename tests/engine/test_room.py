@@ -23,7 +23,7 @@ from wsgi_wasm.engine import room
 from wsgi_wasm.engine.component.pool import component_shape
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.pools import PoolKey, PoolShape
-from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.engine.runtime import guest_memory, runtime
 from wsgi_wasm.errors import ModuleError, NoRoom, Unavailable
 
 LOOP = "(loop $again (br $again))"
@@ -268,9 +268,9 @@ MIB = 1 << 20
 @pytest.fixture
 def bound() -> Iterator[None]:
     """Memory for two guests of 128 MiB."""
-    runtime().memory.bound = 300 * MIB
+    guest_memory.bound = 300 * MIB
     yield
-    runtime().memory.bound = None
+    guest_memory.bound = None
 
 
 def test_guests_wait_for_memory(bound: None) -> None:
@@ -285,8 +285,7 @@ def test_guests_wait_for_memory(bound: None) -> None:
     threads = [threading.Thread(target=run, args=[client]) for client in clients[:2]]
     for thread in threads:
         thread.start()
-    memory = runtime().memory
-    while memory._used < 256 * MIB:
+    while guest_memory._used < 256 * MIB:
         time.sleep(0.01)
     refused = guest_of(one, Limits(queue_timeout=0.1))
     with pytest.raises(Unavailable) as full:
@@ -308,7 +307,7 @@ def test_guests_wait_for_memory(bound: None) -> None:
     threads[1].join()
     assert [outcome.detail for outcome in ended] == ["the client has disconnected"] * 3
     assert sum(outcome.queued > 0 for outcome in ended) == 1
-    assert memory._used == 0
+    assert guest_memory._used == 0
 
 
 def test_a_guest_counts_with_what_its_module_can_use(bound: None) -> None:
@@ -328,7 +327,7 @@ def test_what_ends_badly_is_given_back(bound: None) -> None:
         guest = guest_of(load(compiled(text), linker(3)), Limits(timeout=0.1))
         for _ in range(5):
             assert not guest.run(INVOCATION).well
-    assert runtime().memory._used == 0
+    assert guest_memory._used == 0
 
 
 def test_the_bound_of_a_site(make_client: SiteMaker, caplog: pytest.LogCaptureFixture, bound: None) -> None:

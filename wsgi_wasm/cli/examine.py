@@ -20,7 +20,7 @@ from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
-from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.engine.runtime import guest_memory
 from wsgi_wasm.errors import CacheError, ModuleError, NoRoom, WallError
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.hostapi import APIS, warnings
@@ -71,7 +71,7 @@ class Modules:
         engine = config.engine
         features = frozenset(engine.features)
         self._store = ModuleStore(directory, features, engine.instances, lambda: APIS, config.compose)
-        runtime().memory.bound = engine.memory
+        guest_memory.bound = engine.memory
         self._store.budget = of_request(engine.compile_time, engine.compile_memory)
         self._progress = Progress(count)
         self._compiling = compiling

@@ -14,7 +14,7 @@ from wsgi_wasm.engine.gil import GilPolicy
 from wsgi_wasm.engine.guest import Invocation, Linked, Preopen, RunLimits, numbers
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.engine.pools import Pool
-from wsgi_wasm.engine.runtime import Runtime
+from wsgi_wasm.engine.runtime import Runtime, guest_memory
 from wsgi_wasm.engine.stuck_calls import watch
 from wsgi_wasm.errors import Unavailable
 from wsgi_wasm.files.by_path import with_path_of
@@ -48,14 +48,13 @@ class PooledGuest(Generic[SlotT]):
         facts = linked.facts
         declared = facts.memory_maximum if isinstance(facts, ModuleFacts) else None
         self._memory = limits.memory if declared is None else min(declared, limits.memory)
-        self._room = linked.runtime.memory
-        self._room.check(self._memory)
+        guest_memory.check(self._memory)
 
     def run(self, invocation: Invocation, timeout: float | None = None) -> Outcome:
         """As `Guest.run`. `timeout` is given where the memory is counted already: the seconds that
         it may still wait."""
         if timeout is None:
-            if self._room.bound is not None:
+            if guest_memory.bound is not None:
                 return self._run_counted(invocation)
             timeout = self.limits.queue_timeout
         engine = self.linked.engine
@@ -77,11 +76,11 @@ class PooledGuest(Generic[SlotT]):
         return outcome
 
     def _run_counted(self, invocation: Invocation) -> Outcome:
-        waited = self._room.take(self._memory, self.limits.queue_timeout)
+        waited = guest_memory.take(self._memory, self.limits.queue_timeout)
         try:
             outcome = self.run(invocation, self.limits.queue_timeout - waited)
         finally:
-            self._room.give(self._memory)
+            guest_memory.give(self._memory)
         outcome.queued += waited
         return outcome
 

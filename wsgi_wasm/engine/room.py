@@ -145,6 +145,11 @@ class GuestMemory:
         self._used = 0
         self._changed = threading.Condition()
 
+    def begin_anew(self) -> None:
+        """In a child after a fork, where none of the guests run."""
+        self._used = 0
+        self._changed = threading.Condition()
+
     def check(self, size: int) -> None:
         """Raises ModuleError for a guest that may use more than all together."""
         if self.bound is not None and size > self.bound:

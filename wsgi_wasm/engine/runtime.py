@@ -85,7 +85,6 @@ class Runtime:
         # components, and for guests with directories. In a child it would wait for them for ever,
         # where no limit ends the guest.
         self.has_threads = False
-        self.memory = GuestMemory()
         self._making = threading.Lock()
 
     def engines(self) -> list[Pool[Any]]:
@@ -113,6 +112,9 @@ class Runtime:
             gc.collect()  # a module that nothing uses may still be in a cycle
             check_room(key.reservation, (engine.key.reservation for engine in self.engines()))
 
+
+# Of this process, and kept by its children: whoever forks makes a runtime of its own.
+guest_memory = GuestMemory()
 
 _runtime: Runtime | None = None
 _beginning = threading.Lock()
@@ -148,6 +150,7 @@ def _forget() -> None:
     _orphaned = _orphaned or _forked_with_threads
     _runtime = None
     _beginning = threading.Lock()
+    guest_memory.begin_anew()
 
 
 os.register_at_fork(before=_before_fork, after_in_child=_forget)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wsgi_wasm.config import Config
 from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.modules import ModuleStore
-from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.engine.runtime import guest_memory
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gateway.admission import Admissions
 
@@ -33,7 +33,7 @@ def shared_by(config: Config) -> Shared:
     engine = config.engine
     directory, features = default_directory(config.cache_dir, os.environ), frozenset(engine.features)
     modules = ModuleStore(directory, features, engine.instances, _host_apis, config.compose)
-    runtime().memory.bound = engine.memory
+    guest_memory.bound = engine.memory
     modules.budget = of_request(engine.compile_time, engine.compile_memory)
     return Shared(modules, Admissions(), directory, _host_apis)
 
