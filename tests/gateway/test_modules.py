@@ -124,7 +124,8 @@ def test_what_is_no_module_is_503(
     module.write_bytes(no_module(kind))
     client = make_client({"/x": {"module": str(module)}})
     for _ in range(3):
-        assert client.get("/x").status_code == 503
+        answer = client.get("/x")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert str(module) in caplog.text, "the log names the file"
     said = [one for one in caplog.records if one.name == "wsgi_wasm.engine" and one.levelno == logging.ERROR]
     assert len(said) == 1, "a broken module is compiled once, not for every request"

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from wsgi_wasm.engine.code.budget import CompileBudget
 from wsgi_wasm.engine.code.cache import DAY, Cache
-from wsgi_wasm.engine.code.failures import HERE, Failure, NotCompiled
+from wsgi_wasm.engine.code.failures import HERE, MODULE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.code.turns import Turns
 from wsgi_wasm.engine.guest import Linked
@@ -28,6 +28,7 @@ log = package_log("engine")
 RECHECK = 1.0  # seconds between two looks at a module's file
 _MOST_PACED = 10.0  # seconds between two looks at one that is not ready, where a look takes long
 _MOST_RETRY_AFTER = 3600  # seconds
+_MENDED_IN = 30  # the same, for what only somebody who changes the file can mend
 
 Waiting = Callable[[float], None]
 
@@ -211,9 +212,12 @@ class Module:
             self._identity = ""
 
     def _retry_after(self) -> int:
-        """Seconds that clients are told."""
+        """Seconds that clients are told. What is wrong with a module itself may be mended at any
+        time."""
+        if self._failure is not None and self._failure.cause == MODULE:
+            return _MENDED_IN
         left = math.ceil(self._retry_at - time.monotonic())
-        return min(max(left, 1), _MOST_RETRY_AFTER) if left > 0 else 30
+        return min(max(left, 1), _MOST_RETRY_AFTER) if left > 0 else _MENDED_IN
 
 
 def _unreadable(path: Path, error: OSError) -> str:
