@@ -122,7 +122,7 @@ def test_what_is_no_module_is_503(
 ) -> None:
     module = tmp_path / "bad.wasm"
     module.write_bytes(no_module(kind))
-    client = make_client({"/x": {"module": str(module)}})
+    client = make_client({"/x": {"module": str(module), "queue_timeout": "2m"}})
     for _ in range(3):
         answer = client.get("/x")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
