@@ -377,3 +377,10 @@ def test_no_directory_outside_is_listed(make_client: SiteMaker, tree: Path, path
 )
 def test_a_path_that_is_too_long(make_client: SiteMaker, tree: Path, query: str) -> None:
     assert files(make_client, tree, writable=True).get(f"/files?{query}").text.endswith(" ENAMETOOLONG\n")
+
+
+def test_names_have_the_inodes_of_their_files(make_client: SiteMaker, tree: Path) -> None:
+    """As Wasmtime makes them, which may change with its version."""
+    listed = files(make_client, tree, writable=False).get("/files?op=inodes&path=/data").text.splitlines()
+    assert len(listed) == 1 + 1 + len(list((tree / "data").iterdir()))
+    assert all(line.endswith(" same>") for line in listed[:-1]), listed

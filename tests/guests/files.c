@@ -43,6 +43,19 @@ static int list(void)
     return directory ? 0 : -1;
 }
 
+/* Whether each name has the inode that its status has. */
+static int inodes(void)
+{
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        struct stat is;
+        if (strcmp(entry->d_name, "..") && fstatat(dirfd(directory), entry->d_name, &is, AT_SYMLINK_NOFOLLOW) == 0)
+            printf("<%s %s>\n", entry->d_name, is.st_ino == entry->d_ino ? "same" : "other");
+    }
+    return directory ? 0 : -1;
+}
+
 static int set_size(void)
 {
     int file = open(path, O_WRONLY);
@@ -87,6 +100,7 @@ static int act(const char *op)
     if (strcmp(op, "read") == 0) return read_file();
     OP("stat") look();
     OP("list") list();
+    OP("inodes") inodes();
     OP("at") read_at();
     OP("readlink") follow();
     OP("write") write_file(O_WRONLY);
