@@ -28,7 +28,7 @@ from wsgi_wasm.gateway.handler import FileHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.shared import shared_by
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
-from wsgi_wasm.hardening import Site, check_confined, harden, is_confined, is_wanted, warn_of_outside
+from wsgi_wasm.hardening import Site, check_confined, check_process, harden, is_confined, is_wanted, warn_of_outside
 from wsgi_wasm.logs import MOST_MISTAKES, log_error, package_log
 from wsgi_wasm.serving import Serving, start_spawner
 
@@ -109,13 +109,14 @@ class Gateway:
         for it (`harden`). Call it after fork and before the process has threads.
 
         `quiet` leaves out of the log what another process has said. Raises WallError, and then the
-        process should end.
+        process should end; EngineError in a process of Apache's own.
         """
         sites = [self.site, *(one.site for one in list(_gateways) if one is not self)]
         if is_confined():
             for site in sites:
                 warn_of_outside(site)
         elif is_wanted(sites):
+            check_process()
             harden(sites, programs=not start_spawner([site.config for site in sites]), quiet=quiet)
 
     def _current(self) -> Serving:

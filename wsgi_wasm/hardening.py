@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -94,6 +95,15 @@ def check_confined(config: Config) -> None:
 def is_wanted(sites: Iterable[Site]) -> bool:
     """Whether one of them asks for walls."""
     return any(site.config.harden.enabled for site in sites)
+
+
+def check_process() -> None:
+    """Raises EngineError in a process of Apache's own, which serves others besides."""
+    if getattr(sys.modules.get("mod_wsgi"), "process_group", None) == "":
+        raise EngineError(
+            "`harden` is set, but in embedded mode the process is Apache's own, and does other things besides: "
+            "use daemon mode (WSGIDaemonProcess and process-group=), or set `harden: false`"
+        )
 
 
 def harden(sites: Iterable[Site], *, programs: bool, quiet: bool = False) -> None:

@@ -109,24 +109,10 @@ def make_gateway() -> Gateway:
         # it: a mistake in the file shall not take the site down then. Without a last good
         # configuration the mistake is an error.
         os.environ.setdefault("WSGI_WASM_LAST_GOOD", "1")
-        return confined(create_app(path), embedding_server())
+        gateway = create_app(path)
+        gateway.harden()  # this may be the only time before there are threads
+        return gateway
     return Gateway(parse_config(b"handler: {}", path))
-
-
-def confined(gateway: Gateway, server: ModuleType | None) -> Gateway:
-    """The gateway, in a process that is confined if its configuration says so. `server` as in
-    `check_server`.
-
-    Raises EngineError in a process of Apache's own, WallError where the walls cannot be put up:
-    after the daemon has begun to take requests, for one.
-    """
-    if gateway.config.harden.enabled and not getattr(server, "process_group", ""):
-        raise EngineError(
-            "`harden` is set, but in embedded mode the process is Apache's own, and does other things besides: "
-            "use daemon mode (WSGIDaemonProcess and process-group=), or set `harden: false`"
-        )
-    gateway.harden()
-    return gateway
 
 
 class Once:
