@@ -64,8 +64,8 @@ class Listing:
 
 
 def inode(device: int, number: int) -> int:
-    """What Wasmtime gives for a file's inode in its status: a SipHash-1-3 of device and number, with
-    a key of zeros, as Rust's standard library has it."""
+    """What Wasmtime gives for a file's inode in its status: a SipHash-1-3 of device and number,
+    with a key of zeros, as Rust's standard library has it."""
     a, b, c, d = 0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573
     for word in (device & _U64, number & _U64, 16 << 56):
         a, b, c, d = _round(a, b, c, d ^ word)
