@@ -11,7 +11,7 @@ import os
 
 # The hooks. `post_worker_init` starts the engine before the first request, and warns if a timeout below is too short
 # for a route. `pre_fork` prevents a later mistake in the YAML file from stopping the server, see docs/gunicorn.md.
-from wsgi_wasm.gunicorn import heartbeat_directory, post_worker_init, pre_fork  # noqa: F401
+from wsgi_wasm.gunicorn import heartbeat_directory, post_worker_init, pre_fork, when_ready  # noqa: F401
 
 # A front server (nginx, Apache) handles TLS, static files and slow clients. Without one, use "0.0.0.0:8000".
 bind = os.environ.get("BIND", "127.0.0.1:8000")

@@ -20,9 +20,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from wsgi_wasm.errors import WallError
+from wsgi_wasm.isolation.server import NAMED
 from wsgi_wasm.logs import Seldom, package_log
 
 if TYPE_CHECKING:
@@ -79,9 +81,21 @@ class _Heartbeat:
         self._file.close()
 
 
+def when_ready(server: Any, config: Config | None = None) -> None:
+    """In the master, before the first fork: start what runs guests as other users (`user`), which a
+    worker that is not root cannot. Without a `config` the site is that of wsgi_wasm.wsgi."""
+    os.environ[NAMED] = str(os.getpid())
+    if os.geteuid() == 0 and server.cfg.uid:
+        # the hooks are imported by masters that need none of it
+        from wsgi_wasm.serving import start_spawner_of_root
+
+        start_spawner_of_root(config, int(server.cfg.uid))
+
+
 def pre_fork(server: Any, worker: Any) -> None:
-    """In the master, before each fork: from the second generation on, workers may use the
-    last good configuration."""
+    """In the master, before each fork: workers know their server by its first process, and from
+    the second generation on may use the last good configuration."""
+    os.environ[NAMED] = str(os.getpid())
     if _started[0]:
         os.environ[LAST_GOOD] = "1"
 
@@ -206,10 +220,7 @@ def sync(worker: Any) -> bool:
 
 def all_limits(config: Config) -> Iterator[tuple[str, Limits]]:
     """The limits of every route, with its name."""
-    # the hooks are imported by masters that need none of it
-    from wsgi_wasm.config import all_routes
-
-    for route in all_routes(config):
+    for route in chain(config.routes, *config.hosts.values()):
         yield route.name, route.limits
 
 

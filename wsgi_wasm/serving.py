@@ -3,14 +3,15 @@ guests run."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from wsgi_wasm.config import Config, Route, SpinTarget, all_routes
+from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, load_config
 from wsgi_wasm.engine.modules import RouteModules
-from wsgi_wasm.errors import ModuleError, Unavailable
+from wsgi_wasm.errors import ConfigError, ModuleError, Unavailable
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler
 from wsgi_wasm.gateway.handler import GuestHandler, Refusing
@@ -100,6 +101,19 @@ def _isolation() -> ModuleType:
     from wsgi_wasm.isolation import site
 
     return site
+
+
+def start_spawner_of_root(config: Config | None, uid: int) -> None:
+    """As `isolation.site.start_spawner_of_root`; why there is none is logged. Without a `config`,
+    that of the file which WSGI_WASM_CONFIG names; workers say what is wrong with it."""
+    try:
+        if config is None:
+            config = load_config(os.environ.get("WSGI_WASM_CONFIG") or "/etc/wsgi-wasm/site.yaml")
+        _isolation().start_spawner_of_root(config, os.environ, uid)
+    except ConfigError:
+        pass
+    except Unavailable as error:
+        log_error(log, error)
 
 
 def start_spawner(configs: Iterable[Config]) -> bool:

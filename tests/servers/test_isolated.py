@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import socket
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from guests.build import component, guest
+from wsgi_wasm.cli import main
 
 from . import test_components, test_hostile
 from .client import compiled, get, request
@@ -153,3 +155,29 @@ def test_bodies_in_files(server: Server) -> None:
     data = os.urandom(3_000_000)
     assert request(server.address, "POST", "/echo", body=data).body == b"POST 3000000\n" + data
     assert request(server.address, "POST", "/http/echo", body=data).body == data
+
+
+def test_another_user(open_tmp: Path) -> None:
+    """The master is root's, its workers are not, and a route's guests are somebody else again."""
+    config = site(open_tmp)
+    routes = yaml.safe_load(config.read_text())["routes"]
+    routes["/hello"] |= {"isolate": "other", "user": "nobody"}
+    config.write_text(yaml.safe_dump({"routes": {path: routes[path] for path in ("/hello", "/plain")}}))
+    if os.geteuid() != 0:
+        assert main(["check", str(config), "--no-compile"]) == 1
+        return
+    cache = open_tmp / "cache-users"
+    cache.mkdir(mode=0o755)
+    os.chown(cache, 0, 0)
+    options = ("--user", "www-data", "--group", "www-data")
+    with serve("gunicorn-gthread", config, open_tmp, options=options, cache=cache, ready="/plain") as running:
+        assert {owner(pid) for pid in running.pids()} == {pwd.getpwnam("www-data").pw_uid}
+        wait_for("an answer", partial(answers, running, "/hello"))
+        (child,) = children(open_tmp)
+        assert owner(child) == pwd.getpwnam("nobody").pw_uid
+
+
+def owner(pid: int) -> int:
+    """The user that a process is; the files of one that hides belong to root."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Uid:")).split()[1])

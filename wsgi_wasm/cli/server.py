@@ -41,7 +41,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         """gunicorn's settings, from ours."""
         for name, value in settings(self._config, self._options).items():
             self.cfg.set(name, value)
-        self.cfg.set("when_ready", lambda server: show(self._config, self._options, server))
+        self.cfg.set("when_ready", self._when_ready)
+
+    def _when_ready(self, server: Any) -> None:
+        hooks.when_ready(server, self._config)
+        show(self._config, self._options, server)
 
     def reload(self) -> None:
         """SIGHUP, in the master: a file with mistakes leaves the configuration in use as it is."""

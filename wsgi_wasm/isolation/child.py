@@ -17,12 +17,14 @@ from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.engine.guest import Invocation
 from wsgi_wasm.engine.hostcalls.host_api import AnyApi
 from wsgi_wasm.engine.linking import Refused
+from wsgi_wasm.engine.runtime import guest_memory
 from wsgi_wasm.errors import WsgiWasmError
 from wsgi_wasm.isolation import messages as m
 from wsgi_wasm.isolation.child_guests import Guests, Ready
 from wsgi_wasm.isolation.frames import Channel, Closed, Frame, FrameKind, closing
 from wsgi_wasm.isolation.gateway_client import GatewayClient, PipeBody, body_of
 from wsgi_wasm.isolation.listeners import Listeners
+from wsgi_wasm.isolation.tenant import Tenant
 
 _KEPT = 256  # guests that are kept; the least recently used goes first
 _PIECE = 1 << 16
@@ -145,13 +147,14 @@ class ServedConnection:
         self._channel.send(FrameKind.END, m.pack_end(outcome), outcome.rest)
 
 
-def main(control: socket.socket, apis: Sequence[AnyApi], idle: float, listeners: Listeners) -> None:
-    """Serve until the spawner has gone or nothing has run for `idle` seconds."""
-    guests, activity = Guests(apis), Activity(idle)
+def main(control: socket.socket, apis: Sequence[AnyApi], tenant: Tenant, listeners: Listeners) -> None:
+    """Serve until the spawner has gone or nothing has run for a while."""
+    guest_memory.bound = tenant.memory
+    guests, activity = Guests(apis), Activity(tenant.idle)
     ready = select.poll()
     ready.register(control, select.POLLIN)
     while not activity.over():
-        if not ready.poll(min(1.0, idle) * 1000):
+        if not ready.poll(min(1.0, tenant.idle) * 1000):
             continue
         data, descriptors, _, _ = socket.recv_fds(control, 64, 1)
         if not data:

@@ -15,11 +15,12 @@ from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import WallError
 from wsgi_wasm.hostapi import APIS
 from wsgi_wasm.isolation import child
-from wsgi_wasm.isolation.confine import Network, confine, confine_compiler
+from wsgi_wasm.isolation.confine import Kernel, confine, confine_compiler
 from wsgi_wasm.isolation.listeners import MOST, Listeners
 from wsgi_wasm.isolation.network import needs_network, own_network
-from wsgi_wasm.isolation.tenant import Tenant
+from wsgi_wasm.isolation.running import Wanted
 from wsgi_wasm.walls import User
+from wsgi_wasm.walls.cgroup import Group
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT)
 
@@ -43,16 +44,17 @@ def forked(become: Callable[[], int]) -> int:
         os._exit(status)
 
 
-def be_child(tenant: Tenant, user: User | None, control: socket.socket, printed: int) -> int:
+def be_child(wanted: Wanted, control: socket.socket, printed: int, group: Group | None) -> int:
     """A process for guests. `printed` is where its output and errors go."""
+    tenant = wanted.tenant
     for descriptor, source in enumerate((os.open(os.devnull, os.O_RDONLY), printed, printed)):
         os.dup2(source, descriptor)
     # Where its connections cannot be confined, it makes none, and the gateway says so.
     alone = tenant.connects and needs_network() and own_network()
     listeners = Listeners(MOST if tenant.connects and (alone or not needs_network()) else 0)
     kept = [0, 1, 2, control.fileno(), *(one.fileno() for one in listeners.sockets)]
-    confine(tenant, user, kept, Network(tuple(listeners.ports()), alone))
-    child.main(control, APIS, tenant.idle, listeners)
+    confine(tenant, wanted.user, kept, Kernel(tuple(listeners.ports()), alone, group))
+    child.main(control, APIS, tenant, listeners)
     return 0
 
 

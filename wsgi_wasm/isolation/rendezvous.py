@@ -79,21 +79,29 @@ class Meeting:
         """Start the spawner where there is none yet. Raises Unavailable."""
         self.ask({"children": True})
 
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[socket.socket]:
+    def _connected(self) -> socket.socket:
         """Raises OSError, UntrustedFile."""
-        with _directory(self._directories) as at:
+        failures: list[Exception] = []
+        for starting in (False, True):
+            for directory in self._directories if starting else filter(Path.is_dir, self._directories):
+                try:
+                    with _opened(directory, writable=starting) as at:
+                        connection = self._started(at) if starting else _connection(at, self._name)
+                except (OSError, UntrustedFile) as error:
+                    failures += [error] if starting else []
+                    continue
+                if connection is not None:
+                    return connection
+        raise failures[0] if failures else ConnectionRefusedError("it does not listen")
+
+    def _started(self, at: str) -> socket.socket | None:
+        """A connection to a spawner that is started unless somebody was faster. Raises OSError."""
+        with locked_file(Path(f"{at}/{self._name}.lock")):
             connection = _connection(at, self._name)
             if connection is None:
-                with locked_file(Path(f"{at}/{self._name}.lock")):
-                    connection = _connection(at, self._name)
-                    if connection is None:
-                        self._begin(at)
-                        connection = _connection(at, self._name)
-        if connection is None:
-            raise ConnectionRefusedError("it does not listen")
-        with connection:
-            yield connection
+                self._begin(at)
+                connection = _connection(at, self._name)
+        return connection
 
     def _begin(self, at: str) -> None:
         """Raises OSError."""
@@ -151,18 +159,12 @@ def _connection(at: str, name: str) -> socket.socket | None:
 
 
 @contextlib.contextmanager
-def _directory(directories: Sequence[Path]) -> Iterator[str]:
-    """A short path of the first directory that is ours: addresses of sockets have at most 108
-    bytes. Raises UntrustedFile, OSError for the last one."""
-    for nth, directory in enumerate(directories):
-        try:
-            trusted = TrustedDirectory(directory)
-            if trusted.writable:
-                break
-            raise UntrustedFile(f"{escaped(directory)} is read-only")
-        except UntrustedFile:
-            if nth == len(directories) - 1:
-                raise
+def _opened(directory: Path, *, writable: bool) -> Iterator[str]:
+    """A short path of a directory that is ours: addresses of sockets have at most 108 bytes. Raises
+    UntrustedFile, OSError."""
+    trusted = TrustedDirectory(directory)
+    if writable and not trusted.writable:
+        raise UntrustedFile(f"{escaped(directory)} is read-only")
     descriptor = os.open(trusted.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{descriptor}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from wsgi_wasm.isolation.tenant import Tenant
 from wsgi_wasm.walls import User
+from wsgi_wasm.walls.cgroup import Group
 
 PATIENCE = 2.0  # seconds that a request waits for a child's end
 LOG_RATE = 64 << 10  # bytes a second of what a child prints
@@ -26,6 +27,7 @@ class RunningChild:
     pidfd: int
     control: socket.socket
     printed: int  # descriptor of what it prints
+    group: Group | None  # its control group
     began: float = field(default_factory=time.monotonic)
     waiting: list[Reply] = field(default_factory=list)  # for its end
     quota: float = LOG_RATE

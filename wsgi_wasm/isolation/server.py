@@ -48,7 +48,7 @@ def server_process() -> ServerProcess:
 
 def _server_of(pid: int) -> ServerProcess:
     named = os.environ.get(NAMED, "")
-    if named.isdigit() and began(int(named)):
+    if named.isdigit() and int(named) in (pid, os.getppid()):
         pid = int(named)
     elif ("mod_wsgi" in sys.modules and hasattr(sys.modules["mod_wsgi"], "process_group")) or _is_gunicorn_worker():
         pid = os.getppid()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from wsgi_wasm.isolation.connections import Connections
 from wsgi_wasm.isolation.guest import Settings
 from wsgi_wasm.isolation.linker import RemoteLinker
 from wsgi_wasm.isolation.rendezvous import Meeting
+from wsgi_wasm.isolation.rights import SpawnerRights
 from wsgi_wasm.isolation.tenant import IDLE, Tenant, looked_at
 
 HANDLER = "handler"
@@ -61,13 +62,25 @@ class Isolation:
     def _connections(self, name: str, route: Route) -> Connections:
         known = self._groups.get(name)
         if known is None:
-            group = group_of(name, [one for one in _isolated(self._config) if _shares(one, route)], self._shared.cache)
+            routes = [one for one in _isolated(self._config) if _shares(one, route)]
+            group = group_of(name, routes, self._shared.cache, self._config.engine.memory)
             known = self._groups[name] = Connections(group, self._meeting, _listen)
         return known
 
 
 def _meeting(config: Config, cache: Path) -> Meeting:
     return Meeting(cache, config.engine.processes)
+
+
+def start_spawner_of_root(config: Config, environ: Mapping[str, str], uid: int) -> None:
+    """In a server's first process, which is root's while its workers are user `uid`: start a
+    spawner that gives out processes of the users that the site names. Raises Unavailable."""
+    if not any(route.user for route in _isolated(config)):
+        return
+    # A worker has no home to write to, and root's is not meant.
+    cache = default_directory(config.cache_dir, {name: value for name, value in environ.items() if name != "HOME"})
+    users = frozenset(route.user for route in _isolated(config) if route.user)
+    Meeting(cache, config.engine.processes, rights=SpawnerRights(frozenset({uid}), users)).start()
 
 
 def start_spawner(configs: Iterable[Config]) -> None:
@@ -107,7 +120,7 @@ def _shares(one: Route, other: Route) -> bool:
     return one is other or name_of(one) == name_of(other)
 
 
-def group_of(name: str, routes: Sequence[Route], directory: Path) -> Tenant:
+def group_of(name: str, routes: Sequence[Route], directory: Path, memory: int | None) -> Tenant:
     """The group of these routes, with all directories that their guests can be given."""
     directories: dict[str, bool] = {}
     for route in routes:
@@ -121,6 +134,7 @@ def group_of(name: str, routes: Sequence[Route], directory: Path) -> Tenant:
         directories=looked_at(directories),
         cache=os.path.realpath(directory),
         user=routes[0].user,
+        memory=memory,
         idle=IDLE,
         connects=any(route.grants.outbound.hosts or isinstance(route.target, SpinTarget) for route in routes),
     )

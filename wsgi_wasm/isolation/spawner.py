@@ -29,6 +29,7 @@ from typing import Any
 
 from wsgi_wasm.errors import WallError
 from wsgi_wasm.isolation.compilers import Compilers
+from wsgi_wasm.isolation.control_groups import ControlGroups
 from wsgi_wasm.isolation.fork import be_child, forked
 from wsgi_wasm.isolation.frames import closing
 from wsgi_wasm.isolation.rights import SpawnerRights
@@ -37,7 +38,6 @@ from wsgi_wasm.isolation.server import began
 from wsgi_wasm.isolation.tenant import Tenant
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped
-from wsgi_wasm.walls import User
 
 log = package_log("isolation")
 
@@ -59,6 +59,7 @@ class Spawner:
         self._held: list[Wanted] = []  # until a child has ended
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._groups = ControlGroups()
         self._compilers = Compilers(self._selector, options.cache)
         self._server = os.pidfd_open(server)
         self._selector.register(self._server, selectors.EVENT_READ, self._leave)
@@ -137,7 +138,7 @@ class Spawner:
                 self._held.append(wanted)
                 return
             try:
-                one = self._children[tenant.key] = self._start(tenant, wanted.user)
+                one = self._children[tenant.key] = self._start(wanted)
             except OSError as error:
                 reply({"error": f"a process for {tenant.name!r} cannot be started: {error}", "retry_after": 5}, None)
                 return
@@ -180,16 +181,17 @@ class Spawner:
 
     # --- children ---
 
-    def _start(self, tenant: Tenant, user: User | None) -> RunningChild:
+    def _start(self, wanted: Wanted) -> RunningChild:
         """Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         read, write = os.pipe2(os.O_CLOEXEC)
+        group = self._groups.of(wanted.tenant)
         with theirs:
-            pid = forked(lambda: be_child(tenant, user, theirs, write))
+            pid = forked(lambda: be_child(wanted, theirs, write, group))
         os.close(write)
         os.set_blocking(read, False)
         ours.setblocking(False)
-        one = RunningChild(tenant, pid, os.pidfd_open(pid), ours, read)
+        one = RunningChild(wanted.tenant, pid, os.pidfd_open(pid), ours, read, group)
         self._selector.register(one.pidfd, selectors.EVENT_READ, lambda: self._reap(one))
         self._selector.register(read, selectors.EVENT_READ, lambda: self._print(one))
         return one
@@ -208,6 +210,8 @@ class Spawner:
         self._ended[one.pid] = how
         while len(self._ended) > 1000:
             del self._ended[next(iter(self._ended))]
+        if one.group is not None:
+            one.group.remove()
         for reply in one.waiting:
             reply({"ended": how}, None)
 
@@ -220,6 +224,8 @@ class Spawner:
         how = f"ended with status {os.waitstatus_to_exitcode(status)}"
         if os.WIFSIGNALED(status):
             how = f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
+        if one.group is not None and one.group.killed_for_memory():
+            how = f"{how}, as it used more memory than its group may"
         fault = self._faults.setdefault(key, ChildFault())
         fault.times = 1 if now - one.began > _STEADY else fault.times + 1
         fault.until = now + min(_LAST_PAUSE, _FIRST_PAUSE * 2 ** (fault.times - 1))

@@ -40,7 +40,7 @@ def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """The walls of one child. `cache` is where compiled modules lie. `connects` says whether its
-    guests may make requests.
+    guests may make requests, `memory` bounds what they use together (bytes).
 
     A change of any of it, as by a new configuration, means another child; the old one ends when
     nothing runs in it.
@@ -51,6 +51,7 @@ class Tenant:
     cache: str = ""
     user: str | None = None
     connects: bool = False
+    memory: int | None = None
     idle: float = IDLE
     key: str = field(init=False, compare=False)
 
