@@ -102,6 +102,21 @@ class Seldom:
         return f"{text} (others like this are not logged for a minute)"
 
 
+class Harmless(logging.Logger):
+    """A logger whose handlers cannot fail the request that logs: what they raise is dropped with
+    the record. Python's own handlers raise nothing, but others do."""
+
+    lost = 0
+    """Records that handlers have raised an exception for, of all loggers of the process."""
+
+    def callHandlers(self, record: logging.LogRecord) -> None:
+        """As `logging.Logger.callHandlers`."""
+        try:
+            super().callHandlers(record)
+        except Exception:
+            Harmless.lost += 1
+
+
 _ONE_LINE = OneLine()
 
 
@@ -109,4 +124,6 @@ def package_log(name: str) -> logging.Logger:
     """The logger `wsgi_wasm.NAME`. Modules of the package log through no other."""
     log = logging.getLogger(f"wsgi_wasm.{name}")
     log.addFilter(_ONE_LINE)
+    if type(log) is logging.Logger:  # an application may have made a class of its own the default
+        log.__class__ = Harmless
     return log

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,11 +48,22 @@ def parse_config(data: bytes, path: str | os.PathLike[str], environ: Mapping[str
 def read_source(path: str | os.PathLike[str]) -> bytes:
     """A configuration file's content. Raises ConfigError where it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             # One byte more than allowed tells a file that is too large, whatever its size says.
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ConfigError([Problem(os.fspath(path), 0, 0, f"cannot be read: {reason(error)}")]) from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a regular file. A pipe would keep a worker that starts waiting for somebody who
+    writes to it. Raises OSError."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # Python refuses directories itself
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return descriptor
 
 
 def _build(site: Settings, source: Path, reading: Reading) -> Config:

@@ -11,6 +11,7 @@ from wsgi_wasm.errors import ModuleError, Unavailable
 from wsgi_wasm.messages import escaped
 
 NO_MEMORY = "(os error 12)"  # ENOMEM, in Wasmtime's words for a mapping that failed
+NO_CODE = "the system lets this process make no code (systemd: MemoryDenyWriteExecute, SELinux: httpd_execmem)"
 MOST_FRAMES = 8  # functions that are named of those that a trap passed through
 _MOST_NAME = 100  # characters
 _NO_OFFSET = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
@@ -35,7 +36,8 @@ def error_text(pointer: int) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.replace("Caused by:", "because").split())
+    line = " ".join(text.replace("Caused by:", "because").split())
+    return f"{line}; {NO_CODE}" if "make memory executable" in line else line
 
 
 # How Wasmtime words a trap inside an error, and the names in TRAPS, which logs should always use.
