@@ -263,4 +263,30 @@ def methods() -> Iterator[Sent]:
         yield Sent(row="C10", name=name, data=get(b"/c/env", field), statuses=(200,), body=RAN)
 
 
-SENT: list[Sent] = [*framing(), *lengths(), *paths(), *variables(), *hosts(), *methods()]
+def refused() -> Iterator[Sent]:
+    """Methods that no guest gets, and targets that are whole URLs, whose host decides."""
+    for method in (b"CONNECT", b"TRACE", b"TRACK"):
+        # Apache answers TRACE itself, unless TraceEnable is off, and takes CONNECT for no path
+        yield Sent(
+            row="F13", name=method.decode(), data=get(b"/c/env", method=method), statuses=(405, 400, 200), absent=RAN
+        )
+    yield Sent(
+        row="F13",
+        name="connect-to-a-host",
+        data=get(b"x:80", method=b"CONNECT", host=b"Host: x:80"),
+        statuses=(405, 400),
+        absent=RAN,
+    )
+    yield Sent(row="F13", name="the-targets-host", data=get(b"http://admin.example/"), statuses=(200,), body=ADMIN)
+    yield Sent(
+        row="F13",
+        name="not-the-fields-host",
+        data=get(b"http://x/", host=b"Host: admin.example"),
+        statuses=(400, 404),
+        absent=ADMIN,
+    )
+    yield Sent(row="F13", name="a-user-in-the-target", data=get(b"http://x@admin.example/"), statuses=(400, 404),
+               absent=ADMIN)  # fmt: skip
+
+
+SENT: list[Sent] = [*framing(), *lengths(), *paths(), *variables(), *hosts(), *methods(), *refused()]

@@ -15,6 +15,7 @@ from servers.fixtures import serve
 from servers.server import Server
 
 from .client_site import HOSTS, ROUTES, make_docroot
+from .found_cases import FOUND_CASES
 from .guest_cases import GUEST_CASES
 from .guest_files import make_tree
 from .site import SERVERS, compile_all, lay_out
@@ -36,7 +37,9 @@ def place() -> Iterator[Path]:
     for folder in make_tree(path):
         give_to_server(folder)
     make_docroot(path)
-    site = lay_out(path, GUEST_CASES, ROUTES, HOSTS)
+    (path / "state").mkdir(mode=0o700)
+    give_to_server(path / "state")
+    site = lay_out(path, [*GUEST_CASES, *FOUND_CASES], ROUTES, HOSTS)
     compile_all(site, path / "cache")
     yield path
     shutil.rmtree(path, ignore_errors=True)

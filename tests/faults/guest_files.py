@@ -39,8 +39,17 @@ HEADS: Mapping[str, bytes] = {
     "transfer-encoding": PLAIN + b"Transfer-Encoding: chunked\n\n0\r\n\r\n",
     "length-no-number": PLAIN + b"Content-Length: +5\n\nhello",
     "two-lengths": PLAIN + b"Content-Length: 5\nContent-Length: 6\n\nhello",
+    "transfer-encoding-with-underscore": PLAIN + b"Transfer_Encoding: chunked\n\n0\r\n\r\n",
+    "length-with-underscore": PLAIN + b"Content_Length: +5\n\nhello",
     "split-cr": PLAIN + b"X-Split: a\rSet-Cookie: b=1\n\nbody",
 }
+
+
+DROPPED: Mapping[str, bytes] = {
+    name: b"Content-Type: text/plain\n" + name.encode() + b": /etc/leaked-from-a-refused-head\n\nbody"
+    for name in ("X_Sendfile", "X-Sendfile", "X_Accel_Redirect", "X-LIGHTTPD_send-file", "Keep_Alive", "Trailer")
+}
+"""Heads that are taken, without this field."""
 
 
 def make_tree(place: Path) -> list[Path]:
@@ -48,7 +57,7 @@ def make_tree(place: Path) -> list[Path]:
     heads, read_only, writable = place / "heads", place / "tree" / "ro", place / "tree" / "rw"
     for folder in (heads, read_only / "folder", writable):
         folder.mkdir(parents=True)
-    for name, data in HEADS.items():
+    for name, data in {**HEADS, **DROPPED}.items():
         (heads / name).write_bytes(data)
     (place / "tree" / "secret").write_text("a secret of the host\n")
     (read_only / "file").write_text("bytes of the host\n")

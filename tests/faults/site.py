@@ -31,7 +31,7 @@ CUT = -1
 KEYS: Mapping[str, Any] = {"timeout": "5m", "memory": "16MiB", "concurrency": 1}
 """What routes have unless a case says otherwise. No case but those about time comes near this `timeout`."""
 
-SHORT: Mapping[str, Any] = {"timeout": "1s"}
+SHORT: Mapping[str, Any] = {"timeout": "500ms"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def lay_out(place: Path, cases: Iterable[Case], more: Mapping[str, Any], hosts: 
     routes: dict[str, Any] = {"/hello": {"module": str(module_of(Case(row="", name="", guest="hello"), modules))}}
     for case in cases:
         routes[case.route] = {"module": str(module_of(case, modules)), **KEYS, **case.keys}
-    whole = {"routes": {**routes, **more}, "hosts": dict(hosts), "engine": {"instances": 12}}
+    whole = {"routes": {**routes, **more}, "hosts": dict(hosts), "engine": {"instances": 12}, "state_dir": "state"}
     site = place / "site.yaml"
     site.write_text(yaml.safe_dump(whole), encoding="utf-8")
     site.chmod(0o644)

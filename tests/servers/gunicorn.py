@@ -41,15 +41,17 @@ def start_gunicorn(
     pythonpath: Sequence[Path] = (),
     options: Sequence[str] = (),
     ready: str | None = "/",
+    prefix: Sequence[str] = (),
 ) -> Gunicorn:
     """Start gunicorn for `app` ("module:callable" or "module:factory(...)") and wait until it answers GET `ready`.
 
-    `env` is added to our environment. Without `config` no configuration file is read, not even ./gunicorn.conf.py.
+    `prefix` is a command that begins gunicorn in its own place. `env` is added to our environment. Without `config` no
+    configuration file is read, not even ./gunicorn.conf.py.
     Raises ServerError with the log's end when it does not come up.
     """
     port = free_port()
     argv = [
-        *(sys.executable, "-P", "-m", "gunicorn"),
+        *(*prefix, sys.executable, "-P", "-m", "gunicorn"),
         *("--bind", f"{Server.host}:{port}", "--worker-class", worker_class),
         *("--workers", str(workers), "--threads", str(threads)),
         *("--config", os.devnull if config is None else str(config)),
