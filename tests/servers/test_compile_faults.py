@@ -55,9 +55,7 @@ def compilers(of: Path) -> list[int]:
                 words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if any(b"engine.compiling" in word for word in words) and any(
-                word.startswith(os.fsencode(of)) for word in words
-            ):
+            if any(b"engine.compiling" in word for word in words) and any(os.fsencode(of) in word for word in words):
                 found.append(int(entry))
     return found
 
