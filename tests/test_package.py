@@ -79,7 +79,7 @@ def test_too_little_address_space_is_said(limit: str, tmp_path: Path) -> None:
     site.write_text(f"routes: {{/: {{module: {PROJECT / 'examples' / 'hello' / 'hello.wat'}}}}}\n")
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30)); "
-        f"from wsgi_wasm.cli import main; sys.exit(main(['run', {str(site)!r}, '/']))"
+        f"from wsgi_wasm.cli import main; sys.exit(main(['run', '--fail', {str(site)!r}, '/']))"
     )
     ended = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     assert ended.returncode == 1, ended.stderr
