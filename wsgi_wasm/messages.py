@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 MOST_QUOTED = 60  # characters
 MOST_ESCAPED = 1000  # the same; names of files may be long, and the end is what tells them apart
+_MOST_COMPARED = 200  # names that one could have meant
 MOST_LISTED = 20  # items
 MOST_LINES = 200
 
@@ -84,7 +86,7 @@ def shorten(text: str, most: int = MOST_QUOTED) -> str:
 def did_you_mean(text: str, allowed: Iterable[str]) -> str:
     """`; did you mean 'module'?`, or nothing where no name is near."""
     # The comparison is quadratic in the length, and no key is long.
-    near = get_close_matches(text, list(allowed), n=1) if len(text) <= 40 else []
+    near = get_close_matches(text, islice(allowed, _MOST_COMPARED), n=1) if len(text) <= 40 else []
     return f"; did you mean {quote(near[0])}?" if near else ""
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from fuzz.target import Target
 
-MODULES = ("heads", "requests", "configuration", "manifests", "binaries", "hostapis", "workers", "calls")
+MODULES = ("heads", "requests", "configuration", "manifests", "binaries", "hostapis", "workers", "calls", "hostcalls")
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from fuzz import native_build
+from fuzz.campaign import known
 from fuzz.corpus import HERE, rows
 from fuzz.mutations import mutants
 from fuzz.registry import targets
@@ -25,7 +27,13 @@ def test_mutations(target: Target) -> None:
 
 
 def test_every_corpus_has_its_target() -> None:
-    assert {path.stem for path in HERE.glob("*.txt")} <= {*targets(), native_build.NAME}
+    assert {path.stem for path in HERE.glob("*.txt")} <= {*known()}
+
+
+def test_the_page_lists_every_target() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "fuzzing.md").read_text("utf-8")
+    table = "".join(f"| `{name}` | {promise} |\n" for name, promise in known().items())
+    assert f"| target | what holds |\n|---|---|\n{table}\n" in page
 
 
 def _check(target: Target, data: bytes) -> None:

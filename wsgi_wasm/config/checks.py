@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 
 from wsgi_wasm.config.model import (
@@ -119,13 +118,21 @@ class DirectoryChecks:
     def of_guest(self, placed: Sequence[PlacedDir]) -> None:
         """Two directories of a guest with different rights must not overlap: the guest could write
         through the other."""
-        trails = [(self._survey.trail(entry.dir.host), entry) for entry in placed]
-        for (trail, entry), (later_trail, later) in combinations(trails, 2):
-            written, read = (trail, later_trail) if entry.dir.writable else (later_trail, trail)
-            if entry.dir.writable != later.dir.writable and _overlap(written, read):
+        # By rights, and by a key of the place itself or of what would reach it.
+        at: dict[tuple[bool, Hashable], list[PlacedDir]] = {}
+        below: dict[tuple[bool, Hashable], list[PlacedDir]] = {}
+        for later in placed:
+            trail, other = self._survey.trail(later.dir.host), not later.dir.writable
+            over = trail.above if later.dir.writable else trail.above | trail.through
+            met = [at.get((other, key), []) for key in trail.own | over]
+            met += [below.get((other, key), []) for key in trail.own]
+            for entry in {id(entry): entry for entries in met for entry in entries}.values():
                 rights = "writable" if entry.dir.writable else "read-only"
                 message = f"overlaps the host directory of '{entry.dir.guest}', which is {rights}"
                 self.reading.report(later.setting.key, later.setting.path, message)
+            for keys, places in ((trail.own, at), (over, below)):
+                for key in keys:
+                    places.setdefault((later.dir.writable, key), []).append(later)
 
     def of_site(self, config: Config, files: Mapping[Path, str]) -> None:
         """No writable directory may reach modules, scripts, this file, the cache or other guests'
@@ -152,10 +159,6 @@ def _what(granted: GrantedDir) -> str:
     of = listed(map(title, granted.routes), _MOST_REACHED) or "handler"
     interpreter = f"the interpreter of {granted.suffix} in " if granted.suffix else ""
     return f"the directory {quote(guest)} of {interpreter}{of} (line {line})"
-
-
-def _overlap(written: Trail, read: Trail) -> bool:
-    return written.is_same(read) or written.reaches(read) or written.lies_in(read)
 
 
 def title(route: str) -> str:

@@ -19,12 +19,33 @@ def compositions(setting: Setting, reading: Reading) -> dict[Path, dict[str, Pat
         reading.base / file: {name: plug.value for name, plug in plugs.value.items()}
         for file, plugs in setting.value.items()
     }
+    suspects = _untrimmed(found)
     for file, plugs in setting.value.items():
-        if needs_itself(reading.base / file, found):
+        if reading.base / file in suspects and needs_itself(reading.base / file, found):
             reading.report(
                 plugs.key, setting.path, f"{quote(file)} is plugged into itself, directly or through its plugs"
             )
     return found
+
+
+def _untrimmed(found: Mapping[Path, Mapping[str, Path]]) -> set[Path]:
+    """All but those that cannot go round, as nothing there goes on from them, or leads to them."""
+    onwards = {file: {plug for plug in plugs.values() if plug in found} for file, plugs in found.items()}
+    for _ in range(2):  # along the plugs, then against them
+        back: dict[Path, set[Path]] = {file: set() for file in onwards}
+        for file, plugs in onwards.items():
+            for plug in plugs:
+                back[plug].add(file)
+        ends = [file for file, plugs in onwards.items() if not plugs]
+        while ends:
+            end = ends.pop()
+            for file in back.pop(end):
+                onwards[file].discard(end)
+                if not onwards[file]:
+                    ends.append(file)
+            del onwards[end]
+        onwards = back
+    return set(onwards)
 
 
 def needs_itself(start: Path, found: Mapping[Path, Mapping[str, Path]]) -> bool:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from wsgi_wasm.errors import Problem
+from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.messages import quote, shorten
+
+MOST_PROBLEMS = 100  # of one file: who has more mends one kind, and looks again
 
 # The texts that YAML takes for "no value" when they are not quoted.
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -68,11 +70,14 @@ class Reading:
 
     def report(self, node: Node, path: str, message: str) -> None:
         """Note a mistake at `node`; `path` names the key, such as `routes./shop.dirs`, and is empty
-        at the top."""
+        at the top. Raises ConfigError with the last one that is taken."""
         self.report_at(node.line, node.column, f"{path}: {message}" if path else message)
 
     def report_at(self, line: int, column: int, message: str) -> None:
         self.problems.add(Problem(self.file, line, column, message))
+        if len(self.problems) >= MOST_PROBLEMS:
+            more = f"there are {MOST_PROBLEMS} mistakes or more: only these are listed"
+            raise ConfigError([*self.problems, Problem(self.file, 0, 0, more)])
 
     def expand(self, node: ScalarNode, path: str) -> str | None:
         """The node's text with each `${NAME}` replaced; None after reporting what

@@ -33,6 +33,9 @@ VARIABLE = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
 # What a directory serves without an interpreter: modules as binary and as text.
 MODULE_SUFFIXES = (".wasm", ".wat")
 
+_LONGEST_PATH = 4095  # bytes: PATH_MAX of Linux, without the NUL
+_DEEPEST_PATH = 100  # slashes; what a path leads through is compared with what others do
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {
     "B": 1,
@@ -139,6 +142,8 @@ def host_path(text: str) -> str:
         raise ValueError("is empty; write '.' for this file's own directory")
     if text.startswith("~"):
         raise ValueError("starts with '~', which is not expanded; write the whole path, or '${HOME}/...'")
+    if len(text.encode("utf-8", "surrogateescape")) > _LONGEST_PATH or text.count("/") > _DEEPEST_PATH:
+        raise ValueError(f"is longer than {_LONGEST_PATH} bytes, or {_DEEPEST_PATH} directories deep")
     return text
 
 

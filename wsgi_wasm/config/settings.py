@@ -3,7 +3,7 @@ several sections share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -90,20 +90,24 @@ def dirs_of(settings: Settings, beside: Sequence[PlacedDir] = ()) -> tuple[Place
         for guest, setting in settings["dirs"].value.items()
         if value_of(entry := merged(defaults_of("dir"), setting.value), "path") is not None
     ]
-    writable = [value_of(entry, "path") for _, entry, _ in found if value_of(entry, "writable")]
-    writable += (one.dir.host for one in beside if one.dir.writable)
+    paths = {value_of(entry, "path") for _, entry, _ in found if value_of(entry, "writable")}
+    writable: dict[Path, set[Path]] = {}
+    for path in paths.union(one.dir.host for one in beside if one.dir.writable):
+        writable.setdefault(resolved(path), set()).add(path)
     return tuple(
         PlacedDir(Dir(guest=guest, folder=_folder(value_of(entry, "path"), writable), **fields_of(Dir, entry)), setting)
         for guest, entry, setting in found
     )
 
 
-def _folder(path: Path, writable: Sequence[Path]) -> Folder:
+def _folder(path: Path, writable: Mapping[Path, set[Path]]) -> Folder:
     """The directory of a path. Where that leads through one that the guest may write to, the guest
-    decides what the rest of it is: it is looked for there, and nowhere else, by each request."""
-    roots = {resolved(other) for other in writable if other != path}
-    for above in reversed(path.parents) if roots else ():
+    decides what the rest of it is: it is looked for there, and nowhere else, by each request.
+
+    `writable` are such directories without links, each with the paths that lead there.
+    """
+    for above in reversed(path.parents) if writable else ():
         rest = path.relative_to(above)
-        if rest.parts[0] != ".." and (root := resolved(above)) in roots:
+        if rest.parts[0] != ".." and writable.get(root := resolved(above), set()) - {path}:
             return Folder(root, str(rest))
     return Folder.at(path)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -107,19 +107,22 @@ class Survey:
         return self._looked[path]
 
     def _all(self, directories: set[str]) -> Keys:
-        return frozenset().union(*map(self._chain, directories))
+        # Of those that follow each other down, the last one's chain has all.
+        ordered = [*sorted(directories), ""]
+        last = [one for one, below in pairwise(ordered) if not below.startswith(one.rstrip("/") + "/")]
+        return frozenset().union(*map(self._chain, last))
 
     def _chain(self, directory: str) -> Keys:
         """The keys of a directory (a path without links) and of every one that it lies in, on its
         file system too, of which another part may be mounted elsewhere."""
         chain = self._chains.get(directory)
         if chain is None:
-            keys = self._keys_of(directory)
-            if directory == "/":
-                above: Keys = frozenset()
-            else:
-                above = self._chain(os.path.dirname(directory))
-            chain = self._chains[directory] = above | keys | frozenset(self._on_file_system(directory))
+            keys: set[Hashable] = set()
+            for here in (directory, *map(str, Path(directory).parents)):
+                keys |= self._keys_of(here)
+                if not keys.issuperset(places := [*islice(self._on_file_system(here), 2)]):
+                    keys.update(places, self._on_file_system(here))
+            chain = self._chains[directory] = frozenset(keys)
         return chain
 
     def _keys_of(self, path: str) -> Keys:
@@ -129,12 +132,15 @@ class Survey:
         return keys
 
     def _identity(self, path: str) -> Hashable:
-        info = self._look(path)
-        if info is not None or path == "/":
-            return info and (info.st_dev, info.st_ino)
-        above, name = os.path.split(path)
-        # Nobody knows yet whether the file system will tell upper case from lower.
-        return self._identity(above), name.casefold()
+        missing = []
+        while (info := self._look(path)) is None and path != "/":
+            path, name = os.path.split(path)
+            # Nobody knows yet whether the file system will tell upper case from lower.
+            missing.append(name.casefold())
+        found: Hashable = info and (info.st_dev, info.st_ino)
+        for name in reversed(missing):
+            found = found, name
+        return found
 
     def _on_file_system(self, path: str) -> Iterator[Hashable]:
         """The place in the file system, and those above it."""
