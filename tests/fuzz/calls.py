@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -313,7 +314,12 @@ def check(data: bytes) -> None:
     assert SECRET not in body
     assert not Faults.found, Faults.found
     assert one.seen() == one.kept
-    assert one.open() <= one.descriptors, one.open() - one.descriptors
+    for _ in range(100):  # other threads may have something open for a moment
+        left = one.open() - one.descriptors
+        if not left:
+            break
+        time.sleep(0.02)
+    assert not left, left
     one.clear()
 
 

@@ -73,7 +73,7 @@ def check_resp(data: bytes) -> None:
     piece, answer = data[:1], data[1:]
     found = asked(answer, 1 << 20)
     again = asked(answer, piece[0] + 1 if piece else 1)
-    assert again == found
+    assert repr(again) == repr(found)  # errors in a list are equal to none
     assert found is None or isinstance(found, Status | int | bytes | list | type)
     if isinstance(found, bytes):
         assert found in answer
