@@ -81,7 +81,13 @@ class _Heartbeat:
         self._file.close()
 
 
-def when_ready(server: Any, config: Config | None = None) -> None:
+def when_ready(server: Any) -> None:
+    """In the master, before the first fork, for the site of wsgi_wasm.wsgi. gunicorn takes hooks of
+    one parameter alone."""
+    start_root_spawner(server, None)
+
+
+def start_root_spawner(server: Any, config: Config | None) -> None:
     """In the master, before the first fork: start what runs guests as other users (`user`), which a
     worker that is not root cannot. Without a `config` the site is that of wsgi_wasm.wsgi."""
     os.environ[NAMED] = str(os.getpid())

@@ -44,7 +44,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.cfg.set("when_ready", self._when_ready)
 
     def _when_ready(self, server: Any) -> None:
-        hooks.when_ready(server, self._config)
+        hooks.start_root_spawner(server, self._config)
         show(self._config, self._options, server)
 
     def reload(self) -> None:
