@@ -12,9 +12,12 @@ CLIENTS = (
         tests=(
             *in_file("faults/test_clients.py", "test_a_body_that_trickles", "test_apache_ends_what_trickles"),
             *in_file("faults/test_clients.py", "test_a_client_that_does_not_read"),
-            *in_file("servers/test_slow_clients.py", "test_a_body_that_stalls_is_408"),
+            *in_file(
+                "servers/test_slow_clients.py",
+                "test_a_body_that_stalls_is_408",
+                "test_c1_heads_that_never_end_hold_no_thread_for_good",
+            ),
         ),
-        reason="a head that trickles under bare gunicorn: gunicorn reads it, and has no limit of time for it",
     ),
     Row(
         id="C2",

@@ -103,7 +103,8 @@ HOSTS = (
     Row(
         id="H12",
         fault="too little address space at the start, no more memory while it serves",
-        outcome="503 with what to change, before the engine is made; requests that need memory fail alone",
+        outcome="503 with what to change, before the engine is made; later, requests that need memory fail, and a "
+        "process that the engine ends for want of it is replaced",
         tests=in_file(
             PROCESS,
             "test_too_little_address_space",
@@ -204,9 +205,12 @@ HOSTS = (
     ),
     Row(
         id="H24",
-        fault="another version of Wasmtime is installed",
-        outcome="refused before the first call into it",
-        tests=in_file(PROCESS, "test_another_version_of_the_engine"),
+        fault="another version of Wasmtime is installed, or one with known holes",
+        outcome="refused before the first call into it; `check` names the advisories",
+        tests=(
+            *in_file(PROCESS, "test_another_version_of_the_engine"),
+            *in_file("cli/test_cli_check.py", "test_advisories_go_by_version_and_features"),
+        ),
         servers="in one process",
     ),
     Row(

@@ -177,11 +177,6 @@ LIMITS = (
         "C2",
     ),
     Statement(
-        "A client that sends the head of a request a byte at a time keeps a thread of bare gunicorn, which "
-        "has no limit of time for heads. Use a front server; Apache has mod_reqtimeout.",
-        "C1",
-    ),
-    Statement(
         "mod_wsgi does not expose the client's socket. A client that disconnects is noticed when the guest "
         "writes again, or when a limit ends the guest.",
         "C2",
@@ -228,6 +223,11 @@ LIMITS = (
         "If something takes SIGSEGV after the first guest has run (`faulthandler.enable()` does), the next "
         "trap ends the process. Enable it before, as `python -X faulthandler` does.",
         "H18",
+    ),
+    Statement(
+        "Wasmtime ends the process if the system has no memory for its own small needs. Set `MemoryMax` so "
+        "that guests meet their own limits before.",
+        "H12",
     ),
     Statement(
         "A pipe for logs that nobody reads blocks whoever logs, as it blocks the server itself.",
