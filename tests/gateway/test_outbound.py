@@ -24,6 +24,7 @@ from wsgi_wasm.engine.code.adapter import adapter_parts
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.hostapi import forwarder
+from wsgi_wasm.isolation import connections
 
 
 class Upstream(http.server.BaseHTTPRequestHandler):
@@ -293,6 +294,7 @@ def test_tls(
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(cert))
     monkeypatch.setattr(forwarder, "_forwarder", None)  # one that has not looked at certificates yet
+    monkeypatch.setattr(connections, "_leases", {})  # which isolated guests do not know yet
     client = site(make_client, "https://localhost:*", "https://127.0.0.1:*")
     response = client.get(f"/x/get?{url(upstream, host=host).replace('http', 'https')}")
     assert (response.status_code, response.text) == answer

@@ -259,3 +259,19 @@ def test_the_spawner_makes_sense_of_nothing_else(tmp_path: Path) -> None:
     for question in questions:
         assert json.dumps(there.ask(question).words)
     assert there.ask({"children": True}).words == {"children": []}
+
+
+def test_memory_of_all_guests_together(asked: Callable[..., Any]) -> None:
+    """`engine: memory` bounds each child by itself."""
+    routes = {
+        "/loop": {**LOOP, "isolate": "bound", "memory": "64MiB"},
+        "/hello": {"module": "hello", "isolate": "bound", "memory": "64MiB", "queue_timeout": "100ms"},
+        "/other": {"module": "hello", "isolate": "unbound", "memory": "64MiB", "queue_timeout": "100ms"},
+    }
+    get, threads = asked(routes, engine={"memory": "64MiB"})
+    first = threads.submit(get, "/loop")
+    pid = running("bound")
+    assert get("/hello") == 503
+    assert get("/other") == 200
+    os.kill(pid, signal.SIGKILL)
+    assert first.result() == 502

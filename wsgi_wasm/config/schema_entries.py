@@ -92,7 +92,7 @@ key("engine", "instances", EngineSettings, integer(1, 1000), 64, "32",
 key("engine", "memory", EngineSettings, size("64KiB", "1TiB", nullable=True), None, "2GiB",
      "Memory that all guests of one process may use together. Each running guest counts with its `memory`, or with the "
      "maximum that its module declares. A request for which there is no room waits for `queue_timeout`, then gets 503. "
-     "`null` means no limit. Isolated guests (`isolate`) do not count.")
+     "`null` means no limit. Each process of isolated guests (`isolate`) has as much for itself.")
 key("engine", "compile_time", EngineSettings, duration("1s", "1h"), "60s", "30s",
      "CPU time, over all threads, in which a module must be compiled if a request needs it or `serve` starts. Limits "
      "the wall clock time to five times as much. `wsgi-wasm compile` has a limit of its own, 30 min.")

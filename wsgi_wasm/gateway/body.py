@@ -48,8 +48,9 @@ def announced_length(environ: Environ) -> int | None:
     return int(text)
 
 
-def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bool) -> Body | None:
-    """The body of a request, None where it has none.
+def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bool, apart: bool = False) -> Body | None:
+    """The body of a request, None where it has none. One that goes to another process (`apart`)
+    lies in a file that no later body comes into: that process may keep it open.
 
     Raises BodyTooLarge before a byte is read where the length is announced, BadRequest where the
     client sent less than it announced, RequestTimeout after `body_timeout` seconds.
@@ -74,7 +75,10 @@ def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bo
             source=source, connection=connection, body_timeout=body_timeout, left=left, open_ended=length is None
         )
         return Body(stream, length)
-    return _spool(source, length, max_body, connection, body_timeout)
+    body = _spool(source, length, max_body, connection, body_timeout)
+    if apart and isinstance(body.stream, io.FileIO):
+        return body._replace(close=body.stream.close)
+    return body
 
 
 def _spool(source: Any, length: int | None, max_body: int, connection: ClientConnection, body_timeout: float) -> Body:

@@ -37,6 +37,7 @@ class GuestHandler(RouteHandler):
     def __init__(self, route: Route, programs: ProgramFinder, admission: Admission | None) -> None:
         super().__init__(route)
         self._streams = route.stream_request
+        self._apart = route.isolate is not False
         self._limits = route.limits
         self._programs = programs
         self._admission = admission
@@ -58,7 +59,8 @@ class GuestHandler(RouteHandler):
         program, limits, exchange = found.program, self._limits, request.exchange
         exchange.runs(self.name, program.name, program.label)
         guest, protocol = program.guest(limits.queue_timeout)
-        body = read_body(request.environ, limits.max_body, limits.body_timeout, self._streams and protocol.streams)
+        streamed = self._streams and protocol.streams
+        body = read_body(request.environ, limits.max_body, limits.body_timeout, streamed, self._apart)
         errors = ErrorLog(program.label, exchange.identity, limits.max_stderr)
         try:
             arguments, environment, stdin, head = protocol.call(request, found, body)

@@ -21,7 +21,7 @@ from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.engine.hostcalls.lifting import Mismatch
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.run import Run, current
-from wsgi_wasm.isolation.frames import Closed
+from wsgi_wasm.isolation.frames import Closed, Misbehaved
 from wsgi_wasm.isolation.values import Codec, Handles, Malformed, ValueReader, codec
 
 _CALL = struct.Struct("<Hdd")  # the function, the run's deadline, and the CPU time that it has left
@@ -200,8 +200,8 @@ class HostCalls:
         self.failure: BaseException | None = None
 
     def answer(self, question: bytes) -> list[bytes]:
-        """The reply to a CALL. What ends the run is kept in `failure`. Raises Closed for what is
-        no call."""
+        """The reply to a CALL. What ends the run is kept in `failure`. Raises Misbehaved for what
+        is no call."""
         began = time.thread_time()
         try:
             number, deadline, cpu = _CALL.unpack_from(question)
@@ -211,7 +211,7 @@ class HostCalls:
             values = [read.read(source, handles) for read in one.parameters]
             source.end()
         except (struct.error, IndexError, Malformed) as error:
-            raise Closed(f"the child calls a function of the host wrongly: {error}") from None
+            raise Misbehaved(f"the child calls a function of the host wrongly: {error}") from None
         run = self._run
         run.deadline = min(deadline, self._latest) if deadline == deadline else self._latest
         run.cpu_end = began + min(max(0.0, cpu), run.limits.cpu) if cpu == cpu else began
@@ -227,11 +227,11 @@ class HostCalls:
         self._latest += seconds
 
     def drop(self, payload: bytes) -> None:
-        """DROP. Raises Closed for a handle that is not there."""
+        """DROP. Raises Misbehaved for a handle that is not there."""
         try:
             self._objects.drop(int.from_bytes(payload, "little"))
         except KeyError:
-            raise Closed("the child drops a handle that it does not have") from None
+            raise Misbehaved("the child drops a handle that it does not have") from None
 
     def close(self) -> None:
         """The run has ended."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.errors import Unavailable
-from wsgi_wasm.isolation.frames import Channel, Closed, FrameKind, closing
+from wsgi_wasm.isolation.frames import Channel, FrameKind, Misbehaved, closing
 from wsgi_wasm.isolation.rendezvous import Meeting
 from wsgi_wasm.isolation.tenant import Tenant, looked_at
 
@@ -64,6 +64,15 @@ class _ListenLease:
 
 _leases: dict[tuple[int, int], _ListenLease] = {}  # by process and child
 _leasing = threading.Lock()
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    """Whether a socket is what a child should give: one of TCP that listens on 127.0.0.1."""
+    try:
+        listens = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        return bool(listens) and listener.family == socket.AF_INET and listener.getsockname()[0] == "127.0.0.1"
+    except (OSError, ValueError):
+        return False
 
 
 class Connections:
@@ -123,7 +132,7 @@ class Connections:
     def address(self, pid: int) -> str:
         """Where guests of this child reach this process: host and port, "" where they cannot.
 
-        Raises Unavailable, Closed.
+        Raises Unavailable, Misbehaved.
         """
         with _leasing:
             for known, lease in list(_leases.items()):
@@ -140,10 +149,13 @@ class Connections:
         connection.socket.settimeout(None)
         if len(data) != 5 or data[0] != FrameKind.LEASED:
             closing(descriptors)
-            raise Closed("the child gives no socket")
+            raise Misbehaved("the child gives no socket")
         lease = _leases[os.getpid(), connection.pid] = _ListenLease(connection, "", _nothing)
         if descriptors:
             listener = socket.socket(fileno=descriptors[0])
+            if not _is_loopback(listener):
+                listener.close()
+                raise Misbehaved("the child gives another socket than one that listens on this machine")
             host, port = listener.getsockname()
             lease.address, lease.stop = f"{host}:{port}", self._listen(listener)
         return lease

@@ -43,7 +43,11 @@ class FrameKind(enum.IntEnum):
 
 
 class Closed(Exception):
-    """The other side has ended, or what it sends is no frame."""
+    """The other side has ended."""
+
+
+class Misbehaved(Closed):
+    """What the other side sends makes no sense, or is more than it may send."""
 
 
 class Frame(NamedTuple):
@@ -92,13 +96,13 @@ class Channel:
             raise Closed(str(error)) from None
 
     def receive(self) -> Frame:
-        """The next frame. Raises Closed; TimeoutError where the socket has a time for that, and
+        """The next frame. Raises Closed, Misbehaved; TimeoutError where the socket has a time for that, and
         then nothing is lost."""
         while self._end - self._begin < _HEADER.size:
             self._more(_HEADER.size)
         kind, size = _HEADER.unpack_from(self._buffer, self._begin)
         if size > MAX_FRAME:
-            raise Closed(f"a frame of {size} bytes")
+            raise Misbehaved(f"a frame of {size} bytes")
         whole = _HEADER.size + size
         while self._end - self._begin < whole:
             self._more(whole)

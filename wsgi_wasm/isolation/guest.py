@@ -23,7 +23,7 @@ from wsgi_wasm.errors import BadGateway, ModuleError, RequestError, Unavailable
 from wsgi_wasm.isolation import messages as m
 from wsgi_wasm.isolation.calls import HostCalls, Numbered
 from wsgi_wasm.isolation.connections import Connection, Connections
-from wsgi_wasm.isolation.frames import Closed, Frame, FrameKind
+from wsgi_wasm.isolation.frames import Closed, Frame, FrameKind, Misbehaved
 from wsgi_wasm.isolation.tenant import identity
 
 if TYPE_CHECKING:
@@ -110,16 +110,12 @@ class RemoteGuest:
             run = _RemoteRun(self, connection, invocation)
             try:
                 outcome = run.run()
-            except RequestError:  # the child's word, after which it waits for the next run
+            except _NotRun as said:  # the child's word, after which it waits for the next run
                 connections.give(connection)
-                raise
-            except Refused as refused:
-                connections.give(connection)
-                self.linked.refused = True
-                raise ModuleError(f"cannot be loaded: {refused}", retry_after=1) from None
+                raise self._reason(said.error) from None
             except Closed as closed:
                 connection.close()
-                how = connections.ended(connection.pid)
+                how = (connections.kill if isinstance(closed, Misbehaved) else connections.ended)(connection.pid)
                 if how == "idle" and not run.answered:
                     continue  # it had not begun
                 return run.broken(f"the process of {connections.group.name!r} {how}", closed)
@@ -132,9 +128,24 @@ class RemoteGuest:
             return outcome
         raise Unavailable(f"the processes of {connections.group.name!r} end as fast as they begin")
 
+    def _reason(self, error: RequestError | Refused) -> RequestError:
+        if not isinstance(error, Refused):
+            return error
+        self.linked.refused = True
+        return ModuleError(f"cannot be loaded: {error}", retry_after=1)
+
+
+class _NotRun(Exception):
+    """The child has not run the guest, and is ready for another run."""
+
+    def __init__(self, error: RequestError | Refused) -> None:
+        super().__init__(str(error))
+        self.error = error
+
 
 class _RemoteRun:
-    """One run on one connection."""
+    """One run on one connection. The child is not believed: whatever it sends is within the limits
+    of the run, or ends it."""
 
     def __init__(self, guest: RemoteGuest, connection: Connection, invocation: Invocation) -> None:
         self._guest = guest
@@ -146,17 +157,20 @@ class _RemoteRun:
         self._failure: BaseException | None = None
         self._cancelled = False
         self.answered = False  # whether anything has come
+        self._described = False
+        self._output_left = guest.limits.max_output
         limits, spent = guest.limits, invocation.spent
         self._until = time.monotonic() + limits.timeout - spent[0] + 2 * limits.queue_timeout + GRACE
 
     def run(self) -> Outcome:
-        """Raises Closed where the child is gone, and what REFUSED says."""
+        """Raises Closed where the child is gone, Misbehaved, and _NotRun for what REFUSED says."""
         self._send()
         while True:
             frame = self._next()
             self.answered = True
             match frame.kind:
                 case FrameKind.OUTPUT:
+                    self._count(len(frame.payload))
                     self._pass_on(self._client.output, frame.payload)
                 case FrameKind.ERRORS:
                     self._pass_on(self._client.error_output, frame.payload)
@@ -164,14 +178,22 @@ class _RemoteRun:
                     self._call(frame.payload)
                 case FrameKind.DROP:
                     self._host_calls().drop(frame.payload)
-                case FrameKind.UNKNOWN:
+                case FrameKind.UNKNOWN if not self._described:
+                    self._described = True
                     self._describe()
                 case FrameKind.REFUSED:
-                    raise m.unpack_refusal(frame.payload)
+                    raise _NotRun(m.unpack_refusal(frame.payload))
                 case FrameKind.END:
-                    return self._outcome(m.unpack_end(frame.payload))
+                    outcome = m.unpack_end(frame.payload)
+                    self._count(len(outcome.rest))
+                    return self._outcome(outcome)
                 case _:
-                    raise Closed(f"a frame of kind {frame.kind}")
+                    raise Misbehaved(f"a frame of kind {frame.kind}")
+
+    def _count(self, size: int) -> None:
+        self._output_left -= size
+        if self._output_left < 0:
+            raise Misbehaved("it sends more than max_output")
 
     def broken(self, why: str, closed: Closed) -> Outcome:
         """The outcome of a run whose child is gone."""
@@ -217,19 +239,18 @@ class _RemoteRun:
     # --- what comes from it ---
 
     def _next(self) -> Frame:
-        """The next frame. Between two of them the client is looked at, and the clock."""
+        """The next frame. Between two of them the clock is looked at, and while none comes, the
+        client."""
         while True:
             began = time.monotonic()
+            if began > self._until:
+                raise Misbehaved("it has not kept its limits")
             try:
                 return self._connection.receive()
             except TimeoutError:
                 pass
-            now = time.monotonic()
             if self._feeder is not None and self._feeder.guest_waits():
-                self._later(now - began)
-            if now > self._until:
-                group = self._guest.linked.connections
-                raise Closed(f"it has not kept its limits, and {group.kill(self._connection.pid)}")
+                self._later(time.monotonic() - began)
             if not self._cancelled and self._client.gone():
                 self._cancel()
 
@@ -254,7 +275,7 @@ class _RemoteRun:
         if self._calls is None:
             guest = self._guest
             if guest._bindings is None:
-                raise Closed("a program calls functions of the host")
+                raise Misbehaved("a program calls functions of the host")
             run = Run(guest.limits, self._invocation, None)
             run.deadline = self._until
             address = guest.linked.connections.address(self._connection.pid) if guest._outbound else ""

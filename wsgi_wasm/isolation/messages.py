@@ -18,7 +18,7 @@ from wsgi_wasm.engine.linking import Refused
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.errors import BadGateway, EngineError, ModuleError, RequestError, Unavailable
 from wsgi_wasm.files.beneath import Folder
-from wsgi_wasm.isolation.frames import Closed
+from wsgi_wasm.isolation.frames import Closed, Misbehaved
 
 ID_SIZE = 16  # bytes of a guest's digest
 
@@ -194,7 +194,7 @@ def pack_end(outcome: Outcome) -> bytes:
 
 
 def unpack_end(data: bytes) -> Outcome:
-    """The reverse, of a child that is not believed. Raises Closed for what is no outcome."""
+    """The reverse, of a child that is not believed. Raises Misbehaved for what is no outcome."""
     try:
         end, kind, code, cpu, wall, queued, detail, said, rest = _END.unpack_from(data)
         if _END.size + detail + said + rest != len(data) or not all(0 <= one < 1e9 for one in (cpu, wall, queued)):
@@ -204,7 +204,7 @@ def unpack_end(data: bytes) -> Outcome:
         words = data[_END.size : texts].decode("utf-8", "replace")
         return Outcome(_ENDS[end], code & 0xFFFFFFFF, words, cpu, wall, queued, failure, data[len(data) - rest :])
     except (struct.error, ValueError, IndexError):
-        raise Closed("the child's word on the outcome makes no sense") from None
+        raise Misbehaved("the child's word on the outcome makes no sense") from None
 
 
 def pack_refusal(error: Exception) -> bytes:
@@ -216,12 +216,12 @@ def pack_refusal(error: Exception) -> bytes:
 
 
 def unpack_refusal(data: bytes) -> RequestError | Refused:
-    """The reverse. Raises Closed."""
+    """The reverse. Raises Misbehaved."""
     try:
         kind, waited = struct.unpack_from("<Bd", data)
-        error = _made(kind, data[9:].decode("utf-8", "replace"))
+        error = _made(kind, data[9 : 9 + _MAX_TEXT].decode("utf-8", "replace"))
     except (struct.error, IndexError):
-        raise Closed("the child's word on a refusal makes no sense") from None
+        raise Misbehaved("the child's word on a refusal makes no sense") from None
     if isinstance(error, Unavailable) and not isinstance(error, ModuleError):
         return Unavailable(str(error), waited=max(0.0, min(waited, 3600.0)))
     return error if isinstance(error, RequestError | Refused) else Unavailable(str(error))

@@ -29,9 +29,16 @@ class RunningChild:
     printed: int  # descriptor of what it prints
     group: Group | None  # its control group
     began: float = field(default_factory=time.monotonic)
-    waiting: list[Reply] = field(default_factory=list)  # for its end
+    waiting: list[tuple[float, Reply]] = field(default_factory=list)  # for its end, and until when
     quota: float = LOG_RATE
     quota_at: float = field(default_factory=time.monotonic)
+
+    def late(self) -> list[tuple[float, Reply]]:
+        """Those who have waited long enough for its end, and wait no more."""
+        now = time.monotonic()
+        found = [one for one in self.waiting if one[0] < now]
+        self.waiting = [one for one in self.waiting if one[0] >= now]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

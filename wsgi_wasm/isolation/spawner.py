@@ -33,7 +33,7 @@ from wsgi_wasm.isolation.control_groups import ControlGroups
 from wsgi_wasm.isolation.fork import be_child, forked
 from wsgi_wasm.isolation.frames import closing
 from wsgi_wasm.isolation.rights import SpawnerRights
-from wsgi_wasm.isolation.running import LOG_RATE, ChildFault, Reply, RunningChild, Wanted
+from wsgi_wasm.isolation.running import LOG_RATE, PATIENCE, ChildFault, Reply, RunningChild, Wanted
 from wsgi_wasm.isolation.server import began
 from wsgi_wasm.isolation.tenant import Tenant
 from wsgi_wasm.logs import package_log
@@ -68,9 +68,11 @@ class Spawner:
     def run(self) -> None:
         """Until the server has ended."""
         while not self._over:
-            for key, _ in self._selector.select(0.05 if self._held else None):
+            waiting = self._held or any(one.waiting for one in self._children.values())
+            for key, _ in self._selector.select(0.05 if waiting else None):
                 key.data()
             self._look_at_held()
+            self._look_at_waiting()
         for one in list(self._children.values()):
             os.kill(one.pid, signal.SIGKILL)
         self._compilers.end()
@@ -169,13 +171,20 @@ class Spawner:
             else:
                 self._held.append(wanted)
 
+    def _look_at_waiting(self) -> None:
+        """Tell those who have waited long enough that a child still runs: it has closed their
+        connection alone."""
+        for one in self._children.values():
+            for _, reply in one.late():
+                reply({"ended": "has closed the connection"}, None)
+
     def _tell_end(self, pid: int, kill: bool, reply: Reply) -> None:
         for one in self._children.values():
             if one.pid == pid:
                 if kill:
                     log.error("the process of %r no longer answers, and is ended", one.tenant.name)
                     signal.pidfd_send_signal(one.pidfd, signal.SIGKILL)
-                one.waiting.append(reply)
+                one.waiting.append((time.monotonic() + PATIENCE, reply))
                 return
         reply({"ended": self._ended.get(pid, "has ended")}, None)
 
@@ -212,7 +221,7 @@ class Spawner:
             del self._ended[next(iter(self._ended))]
         if one.group is not None:
             one.group.remove()
-        for reply in one.waiting:
+        for _, reply in one.waiting:
             reply({"ended": how}, None)
 
     def _judged(self, one: RunningChild, status: int) -> str:
