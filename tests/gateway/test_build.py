@@ -42,6 +42,7 @@ print(len(written))
 """
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize(("flush", "writes"), [("", 1), ("fflush(stdout)", 2)])
 def test_standard_output_is_gathered(tmp_path: Path, flush: str, writes: int) -> None:
     (tmp_path / "lines.c").write_text(PROGRAM.replace("FLUSH", flush))

@@ -464,6 +464,7 @@ def test_one_that_was_short_stops_nobody(
     assert served > 5, "or it would have stopped the others, but for the one that was on its way"
 
 
+@pytest.mark.in_process
 def test_without_a_descriptor_left_the_next_request_is_served(
     make_client: SiteMaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -136,6 +136,7 @@ BREAKS: dict[str, Callable[[body.Spool], object]] = {
 }
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("how", BREAKS)
 def test_a_kept_file_that_is_of_no_use_any_more(make_client: SiteMaker, temporary: Path, how: str) -> None:
     client = make_client({"/echo": {"module": "echo"}})
@@ -154,6 +155,7 @@ def status(make_client: SiteMaker, module: str) -> int:
     return make_client({"/x": {"module": module}}).get("/x").status_code
 
 
+@pytest.mark.in_process
 def test_a_full_disk_for_the_cache(
     make_client: SiteMaker, cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,6 +252,7 @@ def test_a_directory_that_others_can_write_to_later(
     assert sorted(cache.glob("*.cwasm")) == before
 
 
+@pytest.mark.in_process
 def test_a_component_without_room(make_client: SiteMaker, cache: Path, tmp_path: Path) -> None:
     module = str(component("http"))
     with full_disk():

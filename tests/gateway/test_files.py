@@ -157,6 +157,7 @@ def test_a_pipe_in_a_directory_that_has_moved(make_client: SiteMaker, tree: Path
     assert done(client.get("/files?op=at&path=/data/moved&to=/data/sub&text=../file")) is False
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("op", ["read", "write"])
 def test_a_pipe_that_is_put_there_in_between(
     make_client: SiteMaker, tree: Path, op: str, monkeypatch: pytest.MonkeyPatch
@@ -209,6 +210,7 @@ def test_one_guest_cannot_take_all_descriptors(make_client: SiteMaker, tree: Pat
     assert answer.text.split() == ["256", "EMFILE"]
 
 
+@pytest.mark.in_process
 def test_descriptors_are_left_for_the_host(make_client: SiteMaker, tree: Path) -> None:
     """Under a low limit all guests together may hold half of it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -411,6 +411,7 @@ def test_random_bytes(make_client: SiteMaker, tmp_path: Path, address: int, size
         assert (response.status_code, response.data) == (200, answer)
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize(
     ("memory", "patience", "held"), [("128MiB", PATIENCE, 9), ("129MiB", PATIENCE, 0), ("128MiB", 0.0, 1)]
 )

@@ -185,6 +185,7 @@ def foreign_code(artefact: Path, note: Path) -> None:
     note.write_text(json.dumps(known | {"sha256": hashlib.sha256(artefact.read_bytes()).hexdigest()}))
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("damage", [truncate, flip, empty, no_note, bad_note, other_facts, foreign_code])
 def test_a_damaged_artefact_is_made_again(
     make_client: SiteMaker, cache: Path, damage: Callable[[Path, Path], None]
@@ -386,6 +387,7 @@ print(client.get(before).status_code)
 """
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize(
     ("before", "after", "statuses"),
     [

@@ -294,10 +294,11 @@ def test_tls(
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(cert))
     monkeypatch.setattr(forwarder, "_forwarder", None)  # one that has not looked at certificates yet
-    monkeypatch.setattr(connections, "_leases", {})  # which isolated guests do not know yet
+    connections.end_leases()  # isolated guests know the one before
     client = site(make_client, "https://localhost:*", "https://127.0.0.1:*")
     response = client.get(f"/x/get?{url(upstream, host=host).replace('http', 'https')}")
     assert (response.status_code, response.text) == answer
+    connections.end_leases()
 
 
 def test_a_process_that_forks_has_a_forwarder_of_its_own() -> None:
@@ -305,6 +306,7 @@ def test_a_process_that_forks_has_a_forwarder_of_its_own() -> None:
     assert forwarder.forwarder() is before
     forwarder._forget()
     assert forwarder.forwarder() is not before
+    connections.end_leases()  # which lead to the one before
 
 
 # --- what stands between a guest and the network cannot be imported past ---

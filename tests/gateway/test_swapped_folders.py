@@ -120,6 +120,7 @@ def swapping(path: Path, target: Path) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.in_process
 @pytest.mark.usefixtures("kernel")
 def test_swapped_all_the_time(make_client: SiteMaker, tree: Path) -> None:
     client = granted(make_client, tree)

@@ -32,6 +32,9 @@ WELL = m.pack_end(Outcome(End.RETURNED))
 HEADER = struct.Struct("<BI")
 
 
+CODE = remote.RemoteCode("x", lambda: os.open(os.devnull, os.O_RDONLY))
+
+
 class Taker:
     """A client that takes everything."""
 
@@ -101,7 +104,7 @@ def run(attack: Callable[[socket.socket], None], component: bool) -> tuple[Outco
     facts = ComponentFacts("http", (), 1, 1, 1, 0, 0, 1, 0) if component else ModuleFacts()
     taken = Taken(attack)
     settings = remote.Settings("/x", frozenset(), 1, lambda: numbered(APIS))
-    linked = remote.RemoteLinked(facts, remote.RemoteCode("x", lambda: os.open(os.devnull, os.O_RDONLY)), taken, settings)
+    linked = remote.RemoteLinked(facts, CODE, taken, settings)
     guest = linked.guest(Limits(), (), lambda: Bindings({}))
     return guest.run(Invocation([b"x"], [b"A=b"], io.BytesIO(b"body"), Taker())), taken
 

@@ -9,6 +9,7 @@ from wws.peak import BODIES, KINDS, MIB, peak
 pytestmark = pytest.mark.usefixtures("untraced")
 
 
+@pytest.mark.in_process
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_memory_that_an_answer_takes(kind: str) -> None:
     """The output, what it holds, and the response."""

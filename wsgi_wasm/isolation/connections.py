@@ -66,6 +66,13 @@ _leases: dict[tuple[int, int], _ListenLease] = {}  # by process and child
 _leasing = threading.Lock()
 
 
+def end_leases() -> None:
+    """Have guests that run elsewhere connect anew."""
+    with _leasing:
+        while _leases:
+            _leases.popitem()[1].end()
+
+
 def _is_loopback(listener: socket.socket) -> bool:
     """Whether a socket is what a child should give: one of TCP that listens on 127.0.0.1."""
     try:

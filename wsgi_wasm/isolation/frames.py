@@ -96,8 +96,8 @@ class Channel:
             raise Closed(str(error)) from None
 
     def receive(self) -> Frame:
-        """The next frame. Raises Closed, Misbehaved; TimeoutError where the socket has a time for that, and
-        then nothing is lost."""
+        """The next frame. Raises Closed, Misbehaved; TimeoutError where the socket has a time for
+        that, and then nothing is lost."""
         while self._end - self._begin < _HEADER.size:
             self._more(_HEADER.size)
         kind, size = _HEADER.unpack_from(self._buffer, self._begin)

@@ -25,6 +25,7 @@ from wsgi_wasm.isolation.calls import HostCalls, Numbered
 from wsgi_wasm.isolation.connections import Connection, Connections
 from wsgi_wasm.isolation.frames import Closed, Frame, FrameKind, Misbehaved
 from wsgi_wasm.isolation.tenant import identity
+from wsgi_wasm.messages import reason
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
@@ -97,8 +98,7 @@ class RemoteGuest:
         self._spec = m.GuestSpec(facts, settings.features, settings.instances, own, tuple(preopens), linked.code.name)
 
     def run(self, invocation: Invocation) -> Outcome:
-        """As `Guest.run`. Raises BadGateway besides, where the child ends before the run does and
-        nothing has come of it."""
+        """As `Guest.run`."""
         connections = self.linked.connections
         if self._folders:
             now = [identity(folder) for folder in self._folders]
@@ -129,7 +129,7 @@ class RemoteGuest:
         raise Unavailable(f"the processes of {connections.group.name!r} end as fast as they begin")
 
     def _reason(self, error: RequestError | Refused) -> RequestError:
-        if not isinstance(error, Refused):
+        if isinstance(error, RequestError):
             return error
         self.linked.refused = True
         return ModuleError(f"cannot be loaded: {error}", retry_after=1)
@@ -225,7 +225,10 @@ class _RemoteRun:
             self._connection.send(FrameKind.RUN, head, inline)
 
     def _describe(self) -> None:
-        descriptor = self._guest.linked.code.open()
+        try:
+            descriptor = self._guest.linked.code.open()
+        except OSError as error:
+            raise Unavailable(f"the module's code cannot be handed over: {reason(error)}") from None
         try:
             self._connection.send(FrameKind.GUEST, self._guest._spec.text, descriptors=[descriptor])
         finally:

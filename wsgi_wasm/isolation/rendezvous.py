@@ -46,7 +46,9 @@ class Meeting:
     def __init__(
         self, cache: Path, most: int, server: ServerProcess | None = None, rights: SpawnerRights | None = None
     ) -> None:
-        self._directories = cache / "run", own_temporary_directory()
+        self._directories = [cache / "run"]
+        with contextlib.suppress(OSError):  # where there is no directory for temporary files
+            self._directories.append(own_temporary_directory())
         self._cache = cache
         self._most = most
         self._server = server or server_process()
