@@ -1,5 +1,5 @@
 # Nothing is built here: each line is the command that it stands for.
-.PHONY: bench fuzz lint run test
+.PHONY: bench fuzz lint run soak test
 
 bench: ## measures; installs what it needs (Debian), about 20 minutes. make bench ARGS=--quick
 	python3 -m benchmarks $(ARGS)
@@ -12,6 +12,9 @@ lint:
 
 run:
 	python3 quickstart.py
+
+soak: ## good, bad and hostile guests and clients, reloads and kills; installs what it needs (Debian). make soak TIME=30m
+	python3 -m benchmarks.soak $(if $(TIME),--time $(TIME)) $(ARGS)
 
 test:
 	./run-tests

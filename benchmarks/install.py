@@ -62,8 +62,8 @@ def _requirements() -> None:
     DONE.write_text(wanted, "utf-8")
 
 
-def restart(arguments: list[str]) -> None:
-    """Goes on as the environment's Python; does not return.
+def restart(arguments: list[str], package: str = "benchmarks") -> None:
+    """Goes on as the environment's Python, with this package's command; does not return.
 
     The package is taken from the environment, also by every child: the working directory is not looked into, and
     `benchmarks` is found at the path's end.
@@ -71,7 +71,7 @@ def restart(arguments: list[str]) -> None:
     python = str(VENV / "bin" / "python")
     os.chdir(PROJECT)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    os.execve(python, [python, "-m", "benchmarks", *arguments], {**environment, "PYTHONSAFEPATH": "1"})
+    os.execve(python, [python, "-m", package, *arguments], {**environment, "PYTHONSAFEPATH": "1"})
 
 
 def _debian() -> None:

@@ -116,6 +116,7 @@ def post_worker_init(worker: Any) -> None:
     _started[0] = 1
     if hasattr(worker, "tpool"):
         SlowHeads(worker)
+        count_once(worker)
     gateway = own_gateway(worker.wsgi)
     if gateway is None:
         return
@@ -138,6 +139,23 @@ def confine(worker: Any) -> None:
     except WallError as error:
         log.error("wsgi_wasm: harden: %s", error)
         sys.exit(_BOOT_ERROR)
+
+
+def count_once(worker: Any) -> None:
+    """Keep a `gthread` worker's count of its connections right where an answer is broken off.
+
+    gunicorn then closes the socket itself, fails at closing it again, and counts the connection a
+    second time. With a count below what there is, a worker that stops would leave its loop, in
+    which it reports to its master and ends slow clients, before the last client has gone.
+    """
+    finish = worker.finish_request
+
+    def finish_request(connection: Any, future: Any) -> None:
+        if connection.sock.fileno() == -1:
+            connection.close = lambda graceful=False: None
+        finish(connection, future)
+
+    worker.finish_request = finish_request
 
 
 class SlowHeads:

@@ -13,7 +13,7 @@ import yaml
 
 from guests.build import guest
 
-from .client import Connection, compiled, get
+from .client import Connection, Truncated, compiled, get
 from .fixtures import serve
 from .gunicorn import start_gunicorn
 from .process import ServerError, wait_for
@@ -103,3 +103,29 @@ def test_gevent_is_refused_with_the_way_out(open_tmp: Path) -> None:
             ready="/hello",
         )
     assert "use the gthread worker" in str(caught.value)
+
+
+def test_a_worker_that_stops_looks_after_its_clients_although_answers_were_cut_off(open_tmp: Path) -> None:
+    """gunicorn counts a connection twice that was closed in the middle of an answer. It would then leave its loop with
+    clients still there, and hang until its master kills it."""
+    site = open_tmp / "site.yaml"
+    routes = {"/hello": {"module": str(guest("hello"))}, "/loop": {"module": str(guest("loop")), "timeout": "100ms"}}
+    site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
+    options = ("--timeout", "10", "--graceful-timeout", "60")
+    with serve("gunicorn-gthread", site, open_tmp, workers=1, threads=1, options=options, ready="/hello") as server:
+        wait_for("/loop to be compiled", partial(compiled, server.address, "/loop"))
+        for _ in range(3):
+            with pytest.raises(Truncated):
+                get_whole(server)
+        with Connection(server.address) as slow:
+            slow.send(b"GET /hello HTTP/1.1\r\nHo")
+            server.reload()
+            assert slow.ended()
+        assert "WORKER TIMEOUT" not in server.log()
+
+
+def get_whole(server: Server) -> None:
+    """Raises Truncated."""
+    with Connection(server.address) as connection:
+        connection.send_request("GET", "/loop?when=after")
+        connection.read_answer()
