@@ -24,6 +24,7 @@ from servers.process import wait_for
 from wsgi_wasm import Gateway
 from wsgi_wasm.isolation import guest as remote
 from wsgi_wasm.isolation.rendezvous import Meeting
+from wsgi_wasm.isolation.server import ServerProcess, began, namespace
 
 LOOP = {"module": "loop", "isolate": "bad", "timeout": "2m", "cpu": "1m"}
 HELLO = {"module": "hello", "isolate": "good"}
@@ -170,8 +171,6 @@ def test_nothing_outlives_the_server(tmp_path: Path, stop: signal.Signals) -> No
     cache = {**os.environ, "WSGI_WASM_CACHE": str(tmp_path / "cache")}
     server = subprocess.Popen([sys.executable, "-c", program, str(site)], env=cache)
     try:
-        from wsgi_wasm.isolation.server import ServerProcess, began
-
         there = Meeting(tmp_path / "cache", 128, ServerProcess(server.pid, began(server.pid)))
         wait_for("the server's socket", lambda: any(tmp_path.glob("cache/run/*")))
         wait_for("a child", lambda: bool(there.ask({"children": True}).words["children"]))
@@ -275,3 +274,36 @@ def test_memory_of_all_guests_together(asked: Callable[..., Any]) -> None:
     assert get("/other") == 200
     os.kill(pid, signal.SIGKILL)
     assert first.result() == 502
+
+
+def test_a_stop_of_the_whole_service_lets_requests_end(asked: Callable[..., Any]) -> None:
+    """systemd sends SIGTERM to every process, while the server's workers wait for their requests."""
+    get, threads = asked({"/sleep": {"module": "sleep", "isolate": "stopped", "timeout": "1s"}})
+    first = threads.submit(get, "/sleep")
+    wait_for("the guest to begin", lambda: bool(children("stopped")))
+    (child,) = children("stopped")
+    spawner = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+    for pid in (child, spawner):
+        os.kill(pid, signal.SIGTERM)
+    assert first.result() == 504, "its own limit ends it"
+    assert get("/sleep") == 504
+
+
+def test_what_ended_servers_left_is_removed(tmp_path: Path) -> None:
+    """By the next server that starts a spawner there; of other machines and containers nothing is known."""
+    run = tmp_path / "cache" / "run"
+    run.mkdir(parents=True, mode=0o700)
+    (tmp_path / "cache").chmod(0o700)
+    mine, alive = f"{namespace()}-999999999-1", f"{namespace()}-{os.getpid()}-{began(os.getpid())}"
+    names = {
+        f"{mine}-0.1.0": False,
+        f"{mine}-0.1.0.lock": False,
+        f"{alive}-0": True,
+        "1-999999999-1-0": True,
+        "x": True,
+    }
+    for name in names:
+        (run / name).touch()
+        os.utime(run / name, (0, 0))
+    Meeting(tmp_path / "cache", 1).start()
+    assert {name: (run / name).exists() for name in names} == names

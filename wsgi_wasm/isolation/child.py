@@ -30,11 +30,17 @@ _KEPT = 256  # guests that are kept; the least recently used goes first
 _PIECE = 1 << 16
 
 
+_FIRST = 10.0  # seconds that a process waits for its first run
+
+
 class Activity:
     """How many guests run, and since when none does."""
 
     def __init__(self, idle: float) -> None:
         self._idle = idle  # seconds
+        # Whoever had it started is on the way, on a busy machine for a while.
+        self._first = max(idle, _FIRST)
+        self._begun = False
         self._running = 0
         self._since = time.monotonic()
         self._lock = threading.Lock()
@@ -44,6 +50,7 @@ class Activity:
         """A run begins; False where the process is about to end."""
         with self._lock:
             self._running += not self._over
+            self._begun = True
             return not self._over
 
     def end(self) -> None:
@@ -56,8 +63,8 @@ class Activity:
         """Whether nothing runs, and has not for long enough, or is to end `now`; then nothing
         begins any more."""
         with self._lock:
-            idle = time.monotonic() - self._since
-            self._over = self._over or (self._running == 0 and (now or idle >= self._idle))
+            idle = time.monotonic() - self._since >= (self._idle if self._begun else self._first)
+            self._over = self._over or (self._running == 0 and (now or idle))
             return self._over
 
 

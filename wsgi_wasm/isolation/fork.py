@@ -45,7 +45,13 @@ def forked(become: Callable[[], int]) -> int:
 
 
 def be_child(wanted: Wanted, control: socket.socket, printed: int, group: Group | None) -> int:
-    """A process for guests. `printed` is where its output and errors go."""
+    """A process for guests. `printed` is where its output and errors go.
+
+    It goes on while its server ends gracefully, whomever the system tells of that (systemd tells
+    every process of a service), and ends with the spawner.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     tenant = wanted.tenant
     for descriptor, source in enumerate((os.open(os.devnull, os.O_RDONLY), printed, printed)):
         os.dup2(source, descriptor)

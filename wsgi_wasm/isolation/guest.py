@@ -156,7 +156,7 @@ class _RemoteRun:
         self._feeder: Feeder | None = None
         self._failure: BaseException | None = None
         self._cancelled = False
-        self.answered = False  # whether anything has come
+        self.answered = False  # whether the guest may have begun
         self._described = False
         self._output_left = guest.limits.max_output
         limits, spent = guest.limits, invocation.spent
@@ -167,7 +167,7 @@ class _RemoteRun:
         self._send()
         while True:
             frame = self._next()
-            self.answered = True
+            self.answered = frame.kind != FrameKind.UNKNOWN
             match frame.kind:
                 case FrameKind.OUTPUT:
                     self._count(len(frame.payload))

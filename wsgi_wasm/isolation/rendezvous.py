@@ -21,7 +21,7 @@ from wsgi_wasm.files.locations import own_temporary_directory
 from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.python import interpreter
 from wsgi_wasm.isolation.rights import SpawnerRights
-from wsgi_wasm.isolation.server import ServerProcess, began, server_process
+from wsgi_wasm.isolation.server import ServerProcess, began, namespace, server_process
 from wsgi_wasm.messages import escaped, reason
 from wsgi_wasm.version import __version__
 
@@ -177,10 +177,11 @@ def _opened(directory: Path, *, writable: bool) -> Iterator[str]:
 def _sweep(at: str) -> None:
     """Remove the sockets of servers that have ended."""
     for entry in os.scandir(at):
-        pid, _, rest = entry.name.partition("-")
-        if not pid.isdigit() or time.time() - entry.stat(follow_symlinks=False).st_mtime < 60:
+        parts = entry.name.split("-", 3)[:3]
+        if len(parts) < 3 or not all(map(str.isdigit, parts)):
             continue
-        ticks = rest.partition("-")[0]
-        if str(began(int(pid))) != ticks:
+        space, pid, ticks = map(int, parts)
+        known = space == namespace() and time.time() - entry.stat(follow_symlinks=False).st_mtime > 60
+        if known and began(pid) != ticks:
             with contextlib.suppress(OSError):
                 os.unlink(entry.path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from wsgi_wasm.errors import WallError
 from wsgi_wasm.messages import quote
@@ -36,3 +37,12 @@ class SpawnerRights:
                 raise WallError(f"user {quote(wanted)} was not in the configuration when the server started")
             return user_of(wanted)
         return None if uid == os.geteuid() else User(f"number {uid}", uid, gid, (gid,))
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnerOptions:
+    """How many children there may be, the cache of the server, and who may have what."""
+
+    most: int
+    cache: Path
+    rights: SpawnerRights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -32,6 +33,12 @@ class RunningChild:
     waiting: list[tuple[float, Reply]] = field(default_factory=list)  # for its end, and until when
     quota: float = LOG_RATE
     quota_at: float = field(default_factory=time.monotonic)
+
+    def close(self) -> None:
+        """After its end."""
+        os.close(self.pidfd)
+        os.close(self.printed)
+        self.control.close()
 
     def late(self) -> list[tuple[float, Reply]]:
         """Those who have waited long enough for its end, and wait no more."""

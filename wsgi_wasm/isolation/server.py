@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import NamedTuple
 
 NAMED = "WSGI_WASM_SERVER"
@@ -20,8 +21,17 @@ class ServerProcess(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For files."""
-        return f"{self.pid}-{self.began}"
+        """For files of this machine, whose containers may share a directory."""
+        return f"{namespace()}-{self.pid}-{self.began}"
+
+
+@cache
+def namespace() -> int:
+    """Of process ids (pid_namespaces(7)); 0 where that cannot be told."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0
 
 
 def began(pid: int) -> int:

@@ -23,7 +23,6 @@ import signal
 import socket
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from wsgi_wasm.isolation.compilers import Compilers
 from wsgi_wasm.isolation.control_groups import ControlGroups
 from wsgi_wasm.isolation.fork import be_child, forked
 from wsgi_wasm.isolation.frames import closing
-from wsgi_wasm.isolation.rights import SpawnerRights
+from wsgi_wasm.isolation.rights import SpawnerOptions, SpawnerRights
 from wsgi_wasm.isolation.running import LOG_RATE, PATIENCE, ChildFault, Reply, RunningChild, Wanted
 from wsgi_wasm.isolation.server import began
 from wsgi_wasm.isolation.tenant import Tenant
@@ -54,6 +53,7 @@ class Spawner:
         self._most = options.most
         self._rights = options.rights
         self._children: dict[str, RunningChild] = {}  # by the group's key
+        self._leaving: set[RunningChild] = set()  # that take no connections any more
         self._ended: dict[int, str] = {}  # how the last ones ended, by pid
         self._faults: dict[str, ChildFault] = {}
         self._held: list[Wanted] = []  # until a child has ended
@@ -68,14 +68,17 @@ class Spawner:
     def run(self) -> None:
         """Until the server has ended."""
         while not self._over:
-            waiting = self._held or any(one.waiting for one in self._children.values())
+            waiting = self._held or any(one.waiting for one in self._running())
             for key, _ in self._selector.select(0.05 if waiting else None):
                 key.data()
             self._look_at_held()
             self._look_at_waiting()
-        for one in list(self._children.values()):
+        for one in self._running():
             os.kill(one.pid, signal.SIGKILL)
         self._compilers.end()
+
+    def _running(self) -> list[RunningChild]:
+        return [*self._children.values(), *self._leaving]
 
     def _leave(self) -> None:
         self._over = True
@@ -149,8 +152,9 @@ class Spawner:
             try:
                 socket.send_fds(one.control, [b"connect"], [theirs.fileno()])
             except OSError:
-                # It is about to end, and another one will be started.
-                self._held.append(wanted)
+                # It is about to end, which takes its time where memory is given back.
+                self._leaving.add(self._children.pop(tenant.key))
+                self._connect(wanted)
                 return
             reply({"pid": one.pid}, ours.fileno())
 
@@ -164,8 +168,9 @@ class Spawner:
         held, self._held = self._held, []
         for wanted in held:
             if time.monotonic() > wanted.until:
-                what = f"all {self._most} processes for guests (engine.processes) are in use"
-                wanted.reply({"error": what, "retry_after": 5}, None)
+                wanted.reply(
+                    {"error": f"all {self._most} processes (engine.processes) are in use", "retry_after": 5}, None
+                )
             elif wanted.tenant.key in self._children or len(self._children) < self._most:
                 self._connect(wanted)
             else:
@@ -174,12 +179,12 @@ class Spawner:
     def _look_at_waiting(self) -> None:
         """Tell those who have waited long enough that a child still runs: it has closed their
         connection alone."""
-        for one in self._children.values():
+        for one in self._running():
             for _, reply in one.late():
                 reply({"ended": "has closed the connection"}, None)
 
     def _tell_end(self, pid: int, kill: bool, reply: Reply) -> None:
-        for one in self._children.values():
+        for one in self._running():
             if one.pid == pid:
                 if kill:
                     log.error("the process of %r no longer answers, and is ended", one.tenant.name)
@@ -208,11 +213,11 @@ class Spawner:
     def _reap(self, one: RunningChild) -> None:
         _, status = os.waitpid(one.pid, 0)
         self._print(one)
-        for descriptor in (one.pidfd, one.printed):
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(descriptor)
-            os.close(descriptor)
-        one.control.close()
+        self._selector.unregister(one.pidfd)
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(one.printed)
+        one.close()
+        self._leaving.discard(one)
         if self._children.get(one.tenant.key) is one:
             del self._children[one.tenant.key]
         how = self._judged(one, status)
@@ -261,15 +266,6 @@ class Spawner:
             one.quota -= len(line) + 1
             if one.quota > 0:
                 log.warning("%r: %s", one.tenant.name, escaped(os.fsdecode(line)))
-
-
-@dataclass(frozen=True, slots=True)
-class SpawnerOptions:
-    """How many children there may be, the cache of the server, and who may have what."""
-
-    most: int
-    cache: Path
-    rights: SpawnerRights
 
 
 def main() -> None:
