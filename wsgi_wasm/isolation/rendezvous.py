@@ -25,6 +25,7 @@ from wsgi_wasm.isolation.server import ServerProcess, began, namespace, server_p
 from wsgi_wasm.messages import escaped, reason
 from wsgi_wasm.version import __version__
 
+_PASSED = ("PATH", "LANG", "TZ", "COVERAGE_", "WSGI_WASM_NATIVE")  # how variables begin that a spawner gets
 _START = 30.0  # seconds that the spawner may take for an answer
 
 
@@ -137,7 +138,7 @@ def start_spawner(listener: socket.socket, options: Sequence[str]) -> None:
     folders = [folder for folder in sys.path if folder]
     start = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.isolation.spawner import main; main()"
     command = [interpreter(), "-I", "-c", start, *options]
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TZ", "WSGI_WASM_NATIVE")}
+    kept = {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
     # The one in between ends at once, and the spawner goes to init.
     between = [interpreter(), "-I", "-c", "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)", *command]
     subprocess.run(between, stdin=listener.fileno(), stdout=2, env=kept, start_new_session=True, check=True)

@@ -37,6 +37,7 @@ from wsgi_wasm.isolation.server import began
 from wsgi_wasm.isolation.tenant import Tenant
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped
+from wsgi_wasm.walls import missing
 
 log = package_log("isolation")
 
@@ -282,6 +283,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # it ends with its server, which these are for
     listener = socket.socket(fileno=os.dup(0))
+    for sentence in missing(group=True):
+        log.warning("isolate: %s", sentence)
     rights = SpawnerRights(frozenset(options.asker), frozenset(options.user))
     spawner = Spawner(listener, options.server, SpawnerOptions(options.most, options.cache, rights))
     if began(options.server) == options.began:
