@@ -25,7 +25,8 @@ from wsgi_wasm.isolation.server import ServerProcess, began, namespace, server_p
 from wsgi_wasm.messages import escaped, reason
 from wsgi_wasm.version import __version__
 
-_PASSED = ("PATH", "LANG", "TZ", "COVERAGE_", "WSGI_WASM_NATIVE")  # how variables begin that a spawner gets
+# How variables begin that a spawner gets.
+_PASSED = ("PATH", "LANG", "TZ", "COVERAGE_", "WSGI_WASM_NATIVE")
 _START = 30.0  # seconds that the spawner may take for an answer
 
 
