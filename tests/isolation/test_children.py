@@ -307,3 +307,17 @@ def test_what_ended_servers_left_is_removed(tmp_path: Path) -> None:
         os.utime(run / name, (0, 0))
     Meeting(tmp_path / "cache", 1).start()
     assert {name: (run / name).exists() for name in names} == names
+
+
+def test_a_module_that_is_compiled_later(
+    make_client: SiteMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not among those that the child's walls are about, and is handed over."""
+    monkeypatch.setenv("WSGI_WASM_CACHE", str(tmp_path / "cache"))
+    module = tmp_path / "later.wat"
+    text = guest("hello").read_text()
+    module.write_text(text)
+    client = make_client({"/x": {"module": str(module), "isolate": "code"}})
+    assert client.get("/x").text == "hello\n"
+    module.write_text(text.replace("hello", "later"))
+    wait_for("the new module", lambda: client.get("/x").text == "later\n")

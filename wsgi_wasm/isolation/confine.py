@@ -29,8 +29,9 @@ def confine(tenant: Tenant, user: User | None, kept: Sequence[int], kernel: Kern
     """Give up everything that the tenant's guests do not need, for good; of the open descriptors
     only `kept` stay. Raises WallError."""
     paths = [PathRule(Path(one.path), Rights.WRITE if one.writable else Rights.READ) for one in tenant.directories]
-    if tenant.cache:
-        paths.append(PathRule(Path(tenant.cache), Rights.READ))
+    # The modules that are there now, to be mapped as other processes map them. Those that come
+    # later are handed over and copied: the cache also keeps the site's last good configuration.
+    paths += [PathRule(code, Rights.READ) for code in Path(tenant.cache).glob("*.cwasm") if tenant.cache]
     _confine(paths, user, kept, kernel)
 
 
