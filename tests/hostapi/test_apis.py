@@ -31,7 +31,8 @@ PROGRAM = """(module
 
 
 def test_each_grant_has_its_api() -> None:
-    assert [api.name for api in hostapi.APIS] == [field.name for field in fields(Grants)]
+    # The last one says where the others come from.
+    assert [api.name for api in hostapi.APIS] == [field.name for field in fields(Grants)][:-1]
 
 
 def test_sites_of_one_process_have_their_own_apis(
