@@ -16,6 +16,7 @@ from werkzeug.test import Client
 from conftest import SiteMaker
 from guests.build import component
 from hostapi import programs
+from servers.process import wait_for
 from wsgi_wasm.engine.runtime import guest_memory
 from wsgi_wasm.gateway.answer import Answer
 from wsgi_wasm.hostapi import APIS, keyvalue
@@ -131,6 +132,8 @@ def upstream() -> Iterator[str]:
 
 def test_a_client_that_leaves(site: Callable[..., Client], monkeypatch: pytest.MonkeyPatch) -> None:
     """The guest is stopped, and the connection serves the next request."""
+    quick = site(module="loop", timeout="100ms")
+    wait_for("the guest to be compiled", lambda: quick.get("/x").status_code == 504)
     client = site(module="loop", timeout="5m", cpu="5m")
     monkeypatch.setattr(Answer, "gone", lambda _answer: True)
     with pytest.raises(ConnectionResetError):
