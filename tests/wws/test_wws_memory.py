@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_memory_that_an_answer_takes(kind: str) -> None:
     """The output, what it holds, and the response."""
-    assert 5 * MIB < peak(kind) < 40 * MIB
+    assert 2 * MIB < peak(kind) < 40 * MIB
 
 
 @pytest.mark.parametrize("kind", BODIES)
