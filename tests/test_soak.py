@@ -39,6 +39,10 @@ def test_a_short_soak_finds_no_fault(name: str, tmp_path: Path) -> None:
         assert len(part["samples"]) > 5
     lines = ElementTree.parse(tmp_path / "soak.svg").findall(".//{http://www.w3.org/2000/svg}polyline")
     assert len(lines) > 8
+    again = [*command, "--render", str(tmp_path / "soak.json"), "--output", str(tmp_path / "again")]
+    shown = subprocess.run(again, cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=100)
+    assert shown.stdout == done.stdout
+    assert (tmp_path / "again" / "soak.svg").read_text() == (tmp_path / "soak.svg").read_text()
 
 
 def test_neighbours_of_a_crashing_child_lose_nothing(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("--crash", action="store_true", help="10,000 requests beside a child that is aborted all the time instead")
     add("--requests", type=int, default=10_000, metavar="N", help="of --crash")
     add("--output", type=Path, default=BUILD / "soak", metavar="DIR", help="where JSON, picture and logs go")
+    add("--render", type=Path, metavar="JSON", help="soak nothing: text and picture from an earlier run's JSON")
     add("--no-install", action="store_true", help="use this Python and what is there")
     return made
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         install.restart(list(arguments), "benchmarks.soak")
     # Only the environment has what these need.
     from benchmarks.soak import latency, picture, report, rivals
-    from benchmarks.soak.run import run
+    from benchmarks.soak.run import Run, run
 
     chosen = [name for name in COMBINATIONS if not options.only or any(text in name for text in options.only)]
     if not chosen:
@@ -62,8 +63,11 @@ def main(arguments: Sequence[str]) -> int:
         keep(output / "rivals.json", [dataclasses.asdict(one) for one in standings])
         print(rivals.table(standings))
         return 0
-    found = run(chosen, options.time, output)
-    (output / "soak.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", "utf-8")
+    if options.render:
+        found = Run.load(options.render)
+    else:
+        found = run(chosen, options.time, output)
+        (output / "soak.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", "utf-8")
     (output / "soak.svg").write_text(picture.picture(found), "utf-8")
     print(report.text(found))
     return 1 if found.faults else 0

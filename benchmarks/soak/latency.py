@@ -25,7 +25,7 @@ from benchmarks.soak.storm import children
 from servers.server import Server
 
 REQUESTS = 1000
-ROUNDS = 3  # of quiet and busy in turn
+ROUNDS = 1  # of quiet and busy in turn
 SERVERS = ("gunicorn-gthread", "mod_wsgi-daemon")
 
 HOSTILE: tuple[Act, ...] = (
@@ -85,6 +85,16 @@ def one_after_the_other(target: Target, count: int, nonces: Iterator[int]) -> tu
     return times, failed
 
 
+def deadlines(target: Target, count: int = 20) -> list[float]:
+    """How many milliseconds after its `timeout` of a second an endless loop has been answered, at the client."""
+    times = []
+    for nonce in range(count):
+        began = time.perf_counter()
+        if performed(acts.status("/hostile/loop"), target, nonce) == "504":
+            times.append(1000 * (time.perf_counter() - began) - 1000)
+    return sorted(times)
+
+
 @contextmanager
 def beside(target: Target, hostile: tuple[Act, ...], nonces: Iterator[int]) -> Iterator[None]:
     """Each of these is asked for all the time, in processes of their own: they shall not slow the good client down by
@@ -126,6 +136,8 @@ def beside_hostile_guests(say: Callable[[str], None], isolate: bool = False) -> 
                     time.sleep(4)  # a compiler may still be at work
             label = name + (" isolated" if isolate else "")
             found += [Latency.of(label, what, taken, failed[what]) for what, taken in times.items()]
+            late = deadlines(target)
+            say(f"{label}: {len(late)} loops were stopped {late[0]:.1f} to {late[-1]:.1f} ms after their second")
     return found
 
 

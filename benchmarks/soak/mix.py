@@ -44,7 +44,7 @@ def slow(name: str, act: Act, *expected: str, pause: float = 0.5) -> Actor:
 def mix(apache: bool) -> Sequence[Actor]:
     """The whole mix. Apache ends slow clients by itself, and later; what it cannot break off it ends early."""
     cut = (CUT, RESET, *(["200"] if apache else []))
-    dropped = (CUT, RESET, *([SHORT, OK] if apache else []))
+    dropped = (CUT, RESET, OK, *([SHORT] if apache else []))  # whole where its turn came late
     flood = "/client/flood?bytes=90000000"
     return (
         good("program", acts.program("/good/program"), 2),

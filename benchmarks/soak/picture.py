@@ -14,6 +14,7 @@ from benchmarks.soak.watch import ROLES
 WIDTH, LEFT, RIGHT, TOP, STRIP, GAP = 960, 80, 150, 48, 90, 34
 COLOURS = ("#5b5bd6", "#c2571a", "#2e8b57", "#b0307a", "#8a8a8a")
 MIB = 1 << 20
+MOST = 400  # samples that are drawn
 
 Value = Callable[[dict[str, Any]], float]
 
@@ -64,14 +65,14 @@ def joined(found: Run) -> tuple[list[tuple[float, dict[str, Any]]], list[tuple[s
         starts.append((part.name, offset))
         samples += [(offset + one["at"], one) for one in part.samples]
         offset = max([at for at, _ in samples], default=offset)
-    return samples, starts
+    return samples[:: 1 + len(samples) // MOST], starts
 
 
 def _line(value: Value, samples: Sequence[tuple[float, dict[str, Any]]], title: str) -> list[tuple[float, float]]:
     if not title.endswith("a second"):
         return [(at, value(one)) for at, one in samples]
     points = []
-    for (since, old), (until, new) in zip(samples, samples[10:], strict=False):  # over ten samples, which is smoother
+    for (since, old), (until, new) in zip(samples, samples[5:], strict=False):  # over some samples, which is smoother
         if value(new) >= value(old):  # a new combination counts from 0
             points.append((until, (value(new) - value(old)) / max(until - since, 0.1)))
     return points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import tempfile
 import time
@@ -68,6 +69,14 @@ class Run:
     @property
     def faults(self) -> list[str]:
         return [f"{part.name}: {fault}" for part in self.parts for fault in part.faults]
+
+    @classmethod
+    def load(cls, path: Path) -> Run:
+        """What `to_json` gave, from a file."""
+        data = json.loads(path.read_text("utf-8"))
+        del data["verdict"]
+        parts = [Part(**part) for part in data.pop("parts")]
+        return cls(**data, parts=parts)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "verdict": self.faults or "no fault"}
