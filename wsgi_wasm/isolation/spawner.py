@@ -42,7 +42,7 @@ from wsgi_wasm.walls import missing
 log = package_log("isolation")
 
 MAX_REQUEST = 1 << 20  # bytes
-_STEADY = 60.0  # seconds after which the child's next fault counts as its first
+_STEADY = 10.0  # seconds after which the child's next fault counts as its first
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 30.0  # seconds before a child that failed is started again
 
 
