@@ -205,9 +205,12 @@ def test_a_directory_that_is_mounted_elsewhere_too(base: Path) -> None:
     (base / "mounted").mkdir()
     (base / "part").mkdir()
     script = 'mount --bind w mounted; mount --bind w/sub part; exec "$@"'
-    private = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
-    command = [*private, sys.executable, "-c", SHOWS, *map(" ".join, MOUNTED)]
-    done = subprocess.run(command, cwd=base, capture_output=True, text=True, check=True)
+    shows = ["sh", "-c", script, "sh", sys.executable, "-c", SHOWS, *map(" ".join, MOUNTED)]
+    # Root needs no namespace of users for its mounts, and in a changed root there is none to be had.
+    for private in (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
+        done = subprocess.run([*private, *shows], cwd=base, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
     assert done.stdout.splitlines() == list(MOUNTED.values()), done.stderr
 
 

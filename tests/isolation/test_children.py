@@ -163,7 +163,11 @@ def test_concurrency_counts_for_the_whole_server(asked: Callable[..., Any], make
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_the_server(tmp_path: Path, stop: signal.Signals) -> None:
     site = tmp_path / "site.yaml"
-    site.write_text(yaml.safe_dump({"routes": {"/x": {"module": str(guest("loop")), "isolate": True}}}))
+    site.write_text(
+        yaml.safe_dump(
+            {"routes": {"/x": {"module": str(guest("loop")), "isolate": True, "timeout": "5m", "cpu": "5m"}}}
+        )
+    )
     program = (
         "import sys, threading; from werkzeug.test import Client; from wsgi_wasm import create_app\n"
         "app = create_app(sys.argv[1]); threading.Thread(target=lambda: Client(app).get('/x')).start()"
