@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.process import ServerProcess, free_port, wait_until_answering
+from servers.process import ServerProcess, free_port, wait_for, wait_until_answering
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -44,6 +44,9 @@ def redis(directory: Path) -> Iterator[Server]:
     process = ServerProcess(argv, output=directory / "log", cwd=directory)
     try:
         wait_until_answering(process, ("127.0.0.1", port), None)
+        # It listens before it has finished starting.
+        ready = [str(POSTGRES[-1] / "pg_isready"), "--quiet", "-h", "127.0.0.1", "-p", str(port)]
+        wait_for("PostgreSQL to be ready", lambda: subprocess.run(ready, check=False).returncode == 0)
         yield Server(process, port, "opensesame")
     finally:
         process.stop()
