@@ -59,21 +59,23 @@ class PooledGuest(Generic[SlotT]):
             timeout = self.limits.queue_timeout
         engine = self.linked.engine
         slot, queued = engine.take_slot(timeout)
-        if self.preopens:
-            watch.begin()
         try:
             if self._begins_threads:
                 self.linked.runtime.has_threads = True
-            if native is not None:
-                outcome = self._run_native(native, slot, invocation)
-            else:
-                outcome = self._run_in_python(slot, invocation)
-        finally:
             if self.preopens:
-                watch.end()
+                with watch:
+                    outcome = self._run_in(slot, invocation)
+            else:
+                outcome = self._run_in(slot, invocation)
+        finally:
             engine.slots.give(slot)
         outcome.queued = queued
         return outcome
+
+    def _run_in(self, slot: SlotT, invocation: Invocation) -> Outcome:
+        if native is not None:
+            return self._run_native(native, slot, invocation)
+        return self._run_in_python(slot, invocation)
 
     def _run_counted(self, invocation: Invocation) -> Outcome:
         waited = guest_memory.take(self._memory, self.limits.queue_timeout)

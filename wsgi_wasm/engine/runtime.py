@@ -40,12 +40,19 @@ class Ticker:
         self._starting = threading.Lock()
 
     def wake(self) -> None:
-        """Called by a run that has entered itself into `running` and found the ticker asleep."""
+        """Called by a run that has entered itself into `running` and found the ticker asleep.
+
+        Raises Unavailable where there is no thread for it: nothing would end the run.
+        """
         if self._thread is None:
             with self._starting:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._tick, name="wsgi_wasm-ticker", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._tick, name="wsgi_wasm-ticker", daemon=True)
+                    try:
+                        thread.start()
+                    except RuntimeError as error:
+                        raise Unavailable(f"no thread can be started for the clock of guests: {error}") from None
+                    self._thread = thread
         self._wake.set()
 
     def _tick(self) -> None:

@@ -39,7 +39,7 @@ _OPENING, _MOVING = _CALLS.get(os.uname().machine, _CALLS["aarch64"])
 
 
 class ThreadWatch:
-    """Looks while there is somebody to look for."""
+    """Looks while there is somebody to look for: a context manager around each run."""
 
     def __init__(self) -> None:
         self._forget()
@@ -53,19 +53,19 @@ class ThreadWatch:
         self._thread: threading.Thread | None = None
         self._waiting: dict[str, str] = {}
 
-    def begin(self) -> None:
+    def __enter__(self) -> None:
         """A guest with directories begins to run on this thread."""
         with self._changing:
-            self._running += 1
-            if self._running == 1:
-                self._wanted.set()
             if self._thread is None:
                 thread = threading.Thread(target=self._look_on, name="wsgi_wasm-watch", daemon=True)
                 with contextlib.suppress(RuntimeError):  # no more threads; the next guest tries
                     thread.start()
                     self._thread = thread
+            self._running += 1
+            if self._running == 1:
+                self._wanted.set()
 
-    def end(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """It has ended."""
         with self._changing:
             self._running = max(0, self._running - 1)

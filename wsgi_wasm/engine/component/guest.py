@@ -92,9 +92,9 @@ class ComponentGuest(PooledGuest[ComponentSlot]):
         context = c.store_context(store)
         cpu, wall = time.thread_time(), time.monotonic()
         ticker.running[run] = None
-        if ticker.asleep:
-            ticker.wake()
         try:
+            if ticker.asleep:
+                ticker.wake()
             facts = linked.facts
             c.store_limiter(store, self.memory, TABLE_ELEMENTS, facts.core_instances, facts.tables, facts.memories)
             grant_wasi(context, run, invocation, self.preopens)

@@ -155,9 +155,9 @@ class ProgramGuest(PooledGuest[Slot]):
         context = c.store_context(store)
         cpu, wall = time.thread_time(), time.monotonic()
         ticker.running[run] = None
-        if ticker.asleep:
-            ticker.wake()
         try:
+            if ticker.asleep:
+                ticker.wake()
             c.store_limiter(store, self.limits.memory, TABLE_ELEMENTS, 2, 8, 1)
             self._grant(context, invocation.arguments)
             c.set_epoch_deadline(context, 1)
