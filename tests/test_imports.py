@@ -32,7 +32,7 @@ LAYERS = [
     {"files"},
     {"logs"},
     {"errors"},
-    {"interrupts", "messages", "version"},
+    {"interrupts", "messages", "syscalls", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from wsgi_wasm.syscalls import call, numbers
 from wsgi_wasm.walls import PathRule, ResourceLimits, Rights, Role, Walls, landlock, seccomp, user_of
-from wsgi_wasm.walls.syscalls import call, numbers
 from wsgi_wasm.walls.walls import missing
 
 

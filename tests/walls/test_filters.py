@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from wsgi_wasm.syscalls import numbers
 from wsgi_wasm.walls import Role
 from wsgi_wasm.walls.calls import CHECKED, GROUPS, Extent, checks, kept, known
 from wsgi_wasm.walls.seccomp import (
@@ -26,7 +27,6 @@ from wsgi_wasm.walls.seccomp import (
     Instruction,
     program,
 )
-from wsgi_wasm.walls.syscalls import numbers
 
 PROCESSORS = sorted(ARCHITECTURES)
 EXTENTS = [Extent(role, connect, programs) for role in Role for connect in (False, True) for programs in (False, True)]

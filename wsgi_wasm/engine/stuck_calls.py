@@ -21,6 +21,7 @@ import threading
 import time
 from functools import cache
 
+from wsgi_wasm import syscalls
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.logs import package_log
 
@@ -30,12 +31,9 @@ LOOK_EVERY = 0.5  # seconds; a call must be the same at two looks
 _THREADS = "tokio"  # how the names of Wasmtime's threads begin
 _TASKS = "/proc/self/task"
 
-# By processor: calls that open, and those that read and write (asm/unistd.h).
-_CALLS = {
-    "x86_64": ((2, 257, 437), (0, 17, 19, 295, 327, 1, 18, 20, 296, 328)),
-    "aarch64": ((56, 437), (63, 65, 67, 69, 286, 64, 66, 68, 70, 287)),
-}
-_OPENING, _MOVING = _CALLS.get(os.uname().machine, _CALLS["aarch64"])
+# System calls that open, and those that read and write.
+_OPENING = ("open", "openat", "openat2")
+_MOVING = ("read", "pread64", "readv", "preadv", "preadv2", "write", "pwrite64", "writev", "pwritev", "pwritev2")
 
 
 class ThreadWatch:
@@ -109,17 +107,22 @@ def _read(path: str) -> str:
 def _waits_for_another(call: str) -> bool:
     """Whether this line of `syscall` (proc(5)) is of a call that waits for somebody else."""
     number, *arguments = call.split()
-    if not number.isdigit():
-        return False
-    if int(number) in _OPENING:
+    name = _names().get(number)
+    if name in _OPENING:
         return True
-    if int(number) not in _MOVING:
+    if name not in _MOVING:
         return False
     descriptor = int(arguments[0], 16)
     mode = os.fstat(descriptor).st_mode
     # A pipe without a name is ours: a body comes through one.
     named = not os.readlink(f"/proc/self/fd/{descriptor}").startswith("pipe:")
     return named and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Names of system calls by their numbers, as the kernel writes these."""
+    return {str(number): name for name, number in syscalls.numbers(syscalls.machine()).items()}
 
 
 def _is_past_deadline() -> bool:
@@ -150,10 +153,9 @@ def _interrupting() -> int:
 def _signal(thread: int) -> None:
     number = _interrupting()
     if number:
-        ctypes.CDLL(None).syscall(_TGKILL, os.getpid(), thread, number)
+        with contextlib.suppress(OSError):  # it has ended
+            syscalls.call("tgkill", os.getpid(), thread, number)
 
-
-_TGKILL = 234 if os.uname().machine == "x86_64" else 131
 
 watch = ThreadWatch()
 """That of this process."""

@@ -7,13 +7,13 @@ gateway are made in it, and work wherever they are handed to.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import socket
 import struct
 from pathlib import Path
 
+from wsgi_wasm.syscalls import call
 from wsgi_wasm.walls.landlock import confines_ports
 
 # linux/sched.h, linux/sockios.h, linux/if.h
@@ -32,10 +32,8 @@ def own_network() -> bool:
     system does not allow that."""
     uid, gid = os.geteuid(), os.getegid()
     flags = _NEWNET if uid == 0 else _NEWNET | _NEWUSER
-    libc = ctypes.CDLL(None, use_errno=True)
     try:
-        if libc.unshare(flags):
-            return False
+        call("unshare", flags)
         if flags & _NEWUSER:
             # Files belong to whom they did before.
             Path("/proc/self/setgroups").write_text("deny")

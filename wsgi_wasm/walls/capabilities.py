@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from wsgi_wasm.walls.syscalls import call
+from wsgi_wasm.syscalls import call
 
 _VERSION_3 = 0x20080522  # linux/capability.h
 _WORDS = 2  # of 32 bits each

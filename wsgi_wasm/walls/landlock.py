@@ -20,7 +20,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 
-from wsgi_wasm.walls.syscalls import call
+from wsgi_wasm.syscalls import call
 
 # linux/landlock.h, with the ABI that brought each
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgi_wasm.walls.syscalls import call
+from wsgi_wasm.syscalls import call
 
 # linux/prctl.h
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_NO_NEW_PRIVS = 1, 4, 38

@@ -7,8 +7,8 @@ import errno
 from collections.abc import Mapping
 from itertools import groupby
 
+from wsgi_wasm.syscalls import AARCH64, X86_64, call, machine, numbers
 from wsgi_wasm.walls.calls import Check, Extent, checks, kept, known
-from wsgi_wasm.walls.syscalls import AARCH64, X86_64, call, machine, numbers
 
 # linux/seccomp.h, linux/audit.h
 _SET_MODE_FILTER, _GET_ACTION_AVAIL, _TSYNC = 1, 2, 1
