@@ -9,8 +9,9 @@ gets wrong (a number out of its range) raise, and leak what was made before them
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ctypes import memmove
+from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
 from wsgi_wasm.engine.capi import values as v
@@ -62,11 +63,25 @@ def boxed(words: Words, scratch: Scratch) -> int:
     return address
 
 
-def _release(values: Sequence[bytes], scratch: Scratch) -> None:
-    """Free values that were made and have no place any more."""
-    for value in values:
-        memmove(scratch.value_at, value, _SIZE)
-        v.val_delete(v.val_new(scratch.value_at))
+def _made(parts: Iterable[tuple[Lowerer, Any]], handles: NewHandles) -> list[bytes]:
+    """The values of all parts. Where one cannot be made, those before it are freed."""
+    made: list[bytes] = []
+    try:
+        for one, item in parts:
+            made.append(pack(*one(item, handles)))
+    except BaseException:
+        for value in made:
+            memmove(handles.scratch.value_at, value, _SIZE)
+            v.val_delete(v.val_new(handles.scratch.value_at))
+        raise
+    return made
+
+
+def _in_steps(values: Sequence[Any], handles: NewHandles) -> Iterator[Any]:
+    """Many values, with a look at the clock between some of them and the next."""
+    for start in range(0, len(values), STEP):
+        handles.look()
+        yield from values[start : start + STEP]
 
 
 def _name(data: bytes, scratch: Scratch) -> tuple[int, int]:
@@ -137,20 +152,8 @@ def _list_lowerer(element: wit.Type) -> Lowerer:
     def lower(value: Sequence[Any], handles: NewHandles) -> Words:
         scratch = handles.scratch
         count = len(value)
-        made: list[bytes] = []
-        try:
-            if count <= STEP:
-                for item in value:
-                    made.append(pack(*inner(item, handles)))
-            else:
-                for start in range(0, count, STEP):
-                    handles.look()
-                    for item in value[start : start + STEP]:
-                        made.append(pack(*inner(item, handles)))
-        except BaseException:
-            _release(made, scratch)
-            raise
-        v.list_new(scratch.at, count, b"".join(made))
+        items = value if count <= STEP else _in_steps(value, handles)
+        v.list_new(scratch.at, count, b"".join(_made(zip(repeat(inner), items), handles)))
         return v.LIST, count, scratch.words[1], 0
 
     return lower
@@ -162,33 +165,20 @@ def _tuple_lowerer(items: Sequence[wit.Type]) -> Lowerer:
 
     def lower(value: Sequence[Any], handles: NewHandles) -> Words:
         scratch = handles.scratch
-        made: list[bytes] = []
-        try:
-            for one, item in zip(inner, value, strict=True):
-                made.append(pack(*one(item, handles)))
-        except BaseException:
-            _release(made, scratch)
-            raise
-        v.tuple_new(scratch.at, count, b"".join(made))
+        v.tuple_new(scratch.at, count, b"".join(_made(zip(inner, value, strict=True), handles)))
         return v.TUPLE, count, scratch.words[1], 0
 
     return lower
 
 
 def _record_lowerer(fields: Sequence[tuple[str, wit.Type]]) -> Lowerer:
-    inner = [(name.encode(), lowerer(kind)) for name, kind in fields]
+    names, inner = [name.encode() for name, _ in fields], [lowerer(kind) for _, kind in fields]
     count = len(inner)
 
     def lower(value: Sequence[Any], handles: NewHandles) -> Words:
         scratch = handles.scratch
-        made: list[bytes] = []
-        try:
-            for (_, one), item in zip(inner, value, strict=True):
-                made.append(pack(*one(item, handles)))
-        except BaseException:
-            _release(made, scratch)
-            raise
-        entries = [_pack_name(*_name(name, scratch)) + one for (name, _), one in zip(inner, made, strict=True)]
+        made = _made(zip(inner, value, strict=True), handles)
+        entries = [_pack_name(*_name(name, scratch)) + one for name, one in zip(names, made, strict=True)]
         v.record_new(scratch.at, count, b"".join(entries))
         return v.RECORD, count, scratch.words[1], 0
 
