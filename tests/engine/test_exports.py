@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from conftest import SiteMaker
+from engine.loading import compiled, linker, load
 from wsgi_wasm.binary.writer import Item, Writer
-from wsgi_wasm.engine.code.source import ModuleSource
-from wsgi_wasm.engine.compiling import Compiled, compile_source
-from wsgi_wasm.engine.linking import Artefact, Linker
 from wsgi_wasm.errors import ModuleError
 
 RUN, HANDLER = "wasi:cli/run@0.2.0", "wasi:http/incoming-handler@0.2.0"
@@ -70,14 +68,6 @@ WRONG_START = {
 GC = {"features": ["gc"]}
 
 
-def compiled(text: str, features: frozenset[str] = frozenset()) -> Compiled:
-    return compile_source(ModuleSource(Path("x.wat")), features, lambda path: text.encode())
-
-
-def linked(one: Compiled) -> object:
-    return Linker(frozenset(), 2, lambda: ()).linked(one.facts, Artefact(one.code))
-
-
 @pytest.mark.parametrize("name", [*WRONG_RUN, *WRONG_HANDLER])
 def test_a_component_with_another_type_is_refused_when_it_is_compiled(
     name: str, make_client: SiteMaker, caplog: pytest.LogCaptureFixture, tmp_path: Path
@@ -97,11 +87,11 @@ def test_an_artefact_with_another_type_is_refused_when_it_is_linked(name: str, m
     monkeypatch.setattr(Writer, "export", lambda self, called, item, _kind: export(self, called, item))
     one = compiled(WRONG_RUN[name])
     with pytest.raises(ModuleError, match="its wasi:cli/run"):
-        linked(one)
+        load(one, linker(2))
 
 
 def test_the_right_type_is_taken() -> None:
-    linked(compiled(function("(result i32) i32.const 0", "(result (result))")))
+    load(compiled(function("(result i32) i32.const 0", "(result (result))")), linker(2))
 
 
 @pytest.mark.parametrize("name", WRONG_START)
