@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from wsgi_wasm.files.python import interpreters
 from wsgi_wasm.walls.landlock import PathRule, Rights
 
 # For the C library: shared libraries that are loaded late, locales, zones.
@@ -103,10 +104,9 @@ def interpreter_places() -> list[PathRule]:
     loader of programs, which may be run, and what they look at to find the package."""
     loaders = [str(entry) for folder in _loaded_libraries() for entry in Path(folder).glob("ld-*")]
     loaders += ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"]
-    programs = (sys.executable, f"{sys.prefix}/bin/python3", f"{sysconfig.get_config_var('BINDIR')}/python3")
     package = Path(__file__).parents[2]
     return [
-        *existing((*programs, *loaders), Rights.RUN),
+        *existing((*interpreters(), *loaders), Rights.RUN),
         *existing((f"{prefix}/pyvenv.cfg" for prefix in (sys.prefix, f"{sys.prefix}/bin")), Rights.READ),
         *existing((package,) if package != Path("/") else (), Rights.LIST),
     ]
