@@ -30,7 +30,7 @@ LAYERS = [
     {"cgi", "binary"},
     {"walls"},
     {"files"},
-    {"logs"},
+    {"logs", "polling"},
     {"errors"},
     {"interrupts", "messages", "syscalls", "version"},
 ]

@@ -7,7 +7,6 @@ import ctypes
 import gc
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
@@ -18,58 +17,22 @@ from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.pools import Pool, PoolKey, engine_with_pool, new_config
 from wsgi_wasm.engine.room import GuestMemory, check_room
 from wsgi_wasm.errors import NoRoom, Unavailable
+from wsgi_wasm.polling import PollingThread
 
 # seconds between epochs: how late a limit can be noticed, and how long output may wait to be sent
 TICK = 0.01
 
 
-class Ticker:
-    """Advances the epoch of every engine each TICK while guests run, and sleeps a second after
-    the last one.
+class Ticker(PollingThread):
+    """Advances the epoch of every engine each TICK while guests run. `running`, its work, holds a
+    key for each run."""
 
-    `running` holds a key for each run: adding and removing it is one step under the interpreter's
-    lock, so the request path takes no lock of its own.
-    """
+    purpose = "the clock of guests"
 
     def __init__(self, engines: Callable[[], Sequence[Pool[Any]]]) -> None:
         self.running: dict[Any, None] = {}  # of run.Run
         self._engines = engines
-        self.asleep = True
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-
-    def wake(self) -> None:
-        """Called by a run that has entered itself into `running` and found the ticker asleep.
-
-        Raises Unavailable where there is no thread for it: nothing would end the run.
-        """
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    thread = threading.Thread(target=self._tick, name="wsgi_wasm-ticker", daemon=True)
-                    try:
-                        thread.start()
-                    except RuntimeError as error:
-                        raise Unavailable(f"no thread can be started for the clock of guests: {error}") from None
-                    self._thread = thread
-        self._wake.set()
-
-    def _tick(self) -> None:
-        idle = 0
-        while True:
-            if idle > 1 / TICK:
-                self.asleep = True
-                # A run that came before this line is seen here; one that comes after it
-                # sees `asleep`.
-                if not self.running:
-                    self._wake.wait()
-                idle = 0
-            self._wake.clear()
-            self.asleep = False
-            time.sleep(TICK)
-            idle = 0 if self.running else idle + 1
-            self._advance()
+        super().__init__("wsgi_wasm-ticker", TICK, self.running, self._advance)
 
     def _advance(self) -> None:
         """In a function of its own, which lets go of the engines when it returns."""

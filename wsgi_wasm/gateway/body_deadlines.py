@@ -7,11 +7,12 @@ it wants. So a client that sends a byte now and then would hold a thread for as 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+from wsgi_wasm.polling import PollingThread
 
 STEP = 0.25  # seconds between two looks at the clock
 
@@ -25,52 +26,30 @@ class Stoppable(Protocol):
 
 class Deadlines:
     """Reads that wait for clients, and a thread that ends those whose time is over. It begins with
-    the first one, and sleeps while there is none."""
+    the first one."""
 
     def __init__(self) -> None:
         self._waiting: dict[object, tuple[float, Stoppable]] = {}
-        self._wake = threading.Event()
-        self._asleep = True
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._thread = PollingThread("wsgi_wasm-body-deadlines", STEP, self._waiting, self._look)
 
     @contextmanager
     def bounding(self, connection: Stoppable, deadline: float) -> Iterator[None]:
         """Within the block, reads from `connection` find the end once `deadline` (monotonic clock,
-        seconds) has passed."""
+        seconds) has passed. Raises Unavailable where nobody could end them."""
         key = object()
         self._waiting[key] = deadline, connection
-        if self._asleep:
-            self._begin()
         try:
+            if self._thread.asleep:
+                self._thread.wake()
             yield
         finally:
             del self._waiting[key]
 
-    def _begin(self) -> None:
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    thread = threading.Thread(target=self._watch, name="wsgi_wasm-body-deadlines", daemon=True)
-                    thread.start()
-                    self._thread = thread
-        self._wake.set()
-
-    def _watch(self) -> None:
-        while True:
-            if not self._waiting:
-                self._asleep = True
-                # One that came before this line is seen here; one that comes after it
-                # sees `_asleep`.
-                if not self._waiting:
-                    self._wake.wait()
-            self._wake.clear()
-            self._asleep = False
-            time.sleep(STEP)
-            now = time.monotonic()
-            for deadline, connection in list(self._waiting.values()):
-                if now > deadline:
-                    connection.stop_reading()
+    def _look(self) -> None:
+        now = time.monotonic()
+        for deadline, connection in list(self._waiting.values()):
+            if now > deadline:
+                connection.stop_reading()
 
 
 deadlines = Deadlines()

@@ -200,8 +200,8 @@ class GuardedConnection(SqliteConnection):
     def _query(self, statement: str, parameters: Sequence[Any], read: Callable[[sqlite3.Cursor], T]) -> T:
         def once() -> T:
             self._weight, self._asks_for_more, self._ends_transactions = 0, False, False
-            watch().begin(self, *self._host.ends)
             try:
+                watch().begin(self, *self._host.ends)
                 cursor = self.raw.execute(statement, parameters)
                 try:
                     return read(cursor)

@@ -13,6 +13,7 @@ import time
 from typing import Protocol
 
 from wsgi_wasm.engine.runtime import TICK
+from wsgi_wasm.polling import PollingThread
 
 
 class Watched(Protocol):
@@ -22,50 +23,25 @@ class Watched(Protocol):
 
 
 class Watch:
-    """One for the process; its thread begins with the first statement, and sleeps a second after
-    the last one."""
+    """One for the process; its thread begins with the first statement."""
 
     def __init__(self) -> None:
         self._watched: dict[Watched, tuple[float, float, int]] = {}
         self._changing = threading.Lock()
-        self._wake = threading.Event()
-        self._asleep = True
-        self._thread: threading.Thread | None = None
+        self._thread = PollingThread("wsgi_wasm-sqlite", TICK, self._watched, self._look)
 
     def begin(self, one: Watched, deadline: float, cpu_end: float) -> None:
         """This thread begins a statement, which must end at `deadline` (monotonic clock), or when
-        the thread has used so much CPU time (`cpu_end`); seconds."""
+        the thread has used so much CPU time (`cpu_end`); seconds. Raises Unavailable where nobody
+        could stop it, and then it must `end`, too."""
         self._watched[one] = deadline, cpu_end, time.pthread_getcpuclockid(threading.get_ident())
-        if self._asleep:
-            self._begin_thread()
+        if self._thread.asleep:
+            self._thread.wake()
 
     def end(self, one: Watched) -> None:
         """The statement is over."""
         with self._changing:
             del self._watched[one]
-
-    def _begin_thread(self) -> None:
-        with self._changing:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="wsgi_wasm-sqlite", daemon=True)
-                self._thread.start()
-        self._wake.set()
-
-    def _run(self) -> None:
-        idle = 0
-        while True:
-            if idle > 1 / TICK:
-                self._asleep = True
-                # One that came before this line is seen here; one that comes after it
-                # sees `_asleep`.
-                if not self._watched:
-                    self._wake.wait()
-                idle = 0
-            self._wake.clear()
-            self._asleep = False
-            time.sleep(TICK)
-            idle = 0 if self._watched else idle + 1
-            self._look()
 
     def _look(self) -> None:
         now = time.monotonic()
