@@ -13,6 +13,7 @@ from guests.bomb import bomb
 from guests.build import guest
 from servers.client import get
 from servers.fixtures import serve
+from servers.proc import memory
 from servers.process import wait_for
 from servers.server import Server
 
@@ -120,5 +121,4 @@ def test_no_copy_of_what_a_guest_writes(tmp_path: Path, untraced: None) -> None:
 def peak(server: Server) -> int:
     """The most resident memory that the worker has had, in bytes."""
     (pid,) = server.pids()
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+    return memory(pid, "VmHWM")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from .packages import others_reach, python_home
+from .proc import words
 from .process import ServerError, ServerProcess, free_port, wait_while_alive
 from .server import Server
 
@@ -82,7 +83,7 @@ class Apache(Server):
         """mod_wsgi's daemon processes if the site has any, else the children that take requests."""
         children = self.process.children()
         if self.site.daemons:  # the name is given by display-name, a moment after the fork
-            return [pid for pid in children if command_line(pid).startswith("(wsgi:")]
+            return [pid for pid in children if b"".join(words(pid)).startswith(b"(wsgi:")]
         return [pid for pid in children if pid != self._cgi_daemon()]
 
     def _cgi_daemon(self) -> int | None:
@@ -129,15 +130,6 @@ class Apache(Server):
             server.stop()
             raise ServerError(f"{error}\n{log[-4000:]}") from error
         return server
-
-
-def command_line(pid: int) -> str:
-    """The words of a process's command line; empty when it is gone."""
-    try:
-        data = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return ""
-    return data.replace(b"\0", b" ").decode("utf-8", "replace").strip()
 
 
 def check_installed(site: Site) -> None:

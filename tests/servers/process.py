@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from .proc import every_pid, living, stat_fields
+
 TIMEOUT = 120.0
 """Seconds that anything here may take before it is an error."""
 
@@ -63,26 +65,12 @@ def wait_for(what: str, condition: Callable[[], bool], timeout: float = TIMEOUT)
         time.sleep(PAUSE)
 
 
-def stat_fields(pid: int) -> list[str] | None:
-    """State, parent, group and session and what follows of /proc/PID/stat; None when there is no such process."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return text.rpartition(")")[2].split()  # the command's name may hold blanks and brackets
-
-
-def every_pid() -> list[int]:
-    """All processes that there are now."""
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-
-
 def session_members(session: int) -> list[int]:
     """Living processes of a session, zombies left out."""
     members = []
     for pid in every_pid():
-        fields = stat_fields(pid)
-        if fields is not None and int(fields[3]) == session and fields[0] not in ("Z", "X"):
+        fields = living(pid)
+        if fields is not None and int(fields[3]) == session:
             members.append(pid)
     return members
 

@@ -18,6 +18,7 @@ from guests.build import guest
 
 from .client import compiled, get
 from .fixtures import serve
+from .proc import pids_with
 from .process import session_members, wait_for
 from .server import Server
 
@@ -48,16 +49,7 @@ def put(path: Path, data: bytes) -> None:
 
 def compilers(of: Path) -> list[int]:
     """The processes that compile a module of this directory."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if any(b"engine.compiling" in word for word in words) and any(os.fsencode(of) in word for word in words):
-                found.append(int(entry))
-    return found
+    return pids_with("engine.compiling", str(of))
 
 
 @pytest.fixture(params=SERVERS)

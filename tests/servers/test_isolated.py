@@ -3,11 +3,9 @@ processes are one for the whole server."""
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import signal
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,9 +18,10 @@ import yaml
 from guests.build import component, guest
 from wsgi_wasm.cli import main
 
-from . import test_components, test_hostile
+from . import spawner, test_components, test_hostile
 from .client import compiled, get, request
 from .fixtures import SERVERS, serve, serve_docroot
+from .proc import every_pid, parent, status_lines, user_time
 from .process import wait_for
 from .server import Server
 from .test_hostile import ordinary
@@ -91,26 +90,13 @@ def test_a_crash_is_502_for_its_own_requests(server: Server, open_module_tmp: Pa
 
 def spinning(tmp: Path) -> int:
     """The child of the route /other, once its guest has computed for a while; 0 before."""
-    for pid in children(tmp, "/other"):
-        if int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]) > 10:
-            return pid
-    return 0
+    return next((pid for pid in children(tmp, "/other") if user_time(pid) > 10), 0)
 
 
 def children(tmp: Path, name: str | None = None) -> list[int]:
     """The processes of a name, or all of them, by what the server's spawner says; none where it has none."""
-    found = []
-    for path in tmp.glob("cache-*/run/*"):
-        if not path.is_socket():
-            continue
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-            try:
-                connection.connect(str(path))
-            except ConnectionRefusedError:
-                continue
-            connection.send(b'{"children": true}')
-            found += json.loads(connection.recv(65536))["children"]
-    return [one["pid"] for one in found if name in (None, one["name"])]
+    found = [one for cache in tmp.glob("cache-*") for one in spawner.children(cache).items()]
+    return [pid for pid, its in found if name in (None, its)]
 
 
 def test_children_are_shared_by_workers_and_end_with_the_server(open_tmp: Path) -> None:
@@ -120,12 +106,8 @@ def test_children_are_shared_by_workers_and_end_with_the_server(open_tmp: Path) 
             statuses = set(pool.map(lambda _: get(running.address, "/hello").status, range(400)))
         assert statuses == {200}
         (child,) = children(open_tmp)
-        spawner = parent(child)
-    wait_for("their end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in (child, spawner)))
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        both = {child, parent(child)}
+    wait_for("their end", lambda: not both.intersection(every_pid()))
 
 
 def test_dropped_in_files_by_their_owner(open_tmp: Path) -> None:
@@ -179,5 +161,4 @@ def test_another_user(open_tmp: Path) -> None:
 
 def owner(pid: int) -> int:
     """The user that a process is; the files of one that hides belong to root."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("Uid:")).split()[1])
+    return int(status_lines(pid)["Uid"].split()[0])

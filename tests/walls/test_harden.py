@@ -24,6 +24,7 @@ from servers.apache import Site as ApacheSite
 from servers.client import get, request
 from servers.fixtures import GUNICORN_CONF, fragment_defines, serve, serve_docroot, server_environ
 from servers.gunicorn import start_gunicorn
+from servers.proc import status_lines
 from servers.process import ServerError, wait_for
 from servers.server import Server
 from wsgi_wasm.hostapi import keyvalue
@@ -108,11 +109,6 @@ def wait_for_log(server: Server, text: str) -> None:
         raise ServerError(f"{error}\n{server.log()[-4000:]}") from None
 
 
-def statuses(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
 @pytest.mark.parametrize("name", CONFINED)
 def test_guests_notice_nothing(place: Path, name: str) -> None:
     """Modules are compiled, directories read and written, bodies spooled, values stored, files found by name."""
@@ -140,7 +136,7 @@ def test_guests_notice_nothing(place: Path, name: str) -> None:
         assert large.body.count(b"x") >= 3 << 20
         for pid in server.pids():
             for thread in Path(f"/proc/{pid}/task").iterdir():
-                found = statuses(int(thread.name))
+                found = status_lines(int(thread.name))
                 assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
             assert int(found["CapBnd"], 16) & ~0b1111 == 0 or int(found["CapEff"], 16) == 0
         assert "Traceback" not in server.log()
@@ -321,7 +317,7 @@ def test_isolated_routes(place: Path, name: str) -> None:
         compiled(server, "/hello", "/files")
         assert "<known>" in get(server.address, "/files?op=read&path=/data/known.txt").text, server.log()[-3000:]
         assert "create OK" in get(server.address, "/files?op=create&path=/out/made").text
-        assert all(statuses(pid)["Seccomp"] == "2" for pid in server.pids())
+        assert all(status_lines(pid)["Seccomp"] == "2" for pid in server.pids())
 
 
 def test_the_key_does_not_change_by_a_reload(place: Path) -> None:
@@ -329,7 +325,7 @@ def test_the_key_does_not_change_by_a_reload(place: Path) -> None:
         compiled(server, "/hello")
         write(place, routes_of(place), harden=False)
         wait_for_log(server, "a change of `harden` takes effect only after a restart")
-        assert statuses(server.pids()[0])["Seccomp"] == "2"
+        assert status_lines(server.pids()[0])["Seccomp"] == "2"
 
 
 def test_dropped_in_files(place: Path) -> None:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -57,6 +58,7 @@ def _measure(kind: str, folder: Path) -> int:
     from werkzeug.test import Client
 
     from guests.build import guest
+    from hostcalls.resident import peak_of
     from wsgi_wasm import create_app
 
     site = folder / "site.yaml"
@@ -75,15 +77,8 @@ def _measure(kind: str, folder: Path) -> int:
             raise SystemExit(answer.text)
 
     serve("small")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the highest mark becomes what there is now
-    before = _high_water()
-    serve("small" if body else "large", body)
-    return _high_water() - before
-
-
-def _high_water() -> int:
-    status = Path("/proc/self/status").read_text("ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+    _, grown = peak_of(partial(serve, "small" if body else "large", body))
+    return int(grown * MIB)
 
 
 if __name__ == "__main__":
