@@ -3,3 +3,5 @@
 `site` lays out what is served, `acts` has what clients do and expect, `mix` who does it, `clients` drives them, `storm`
 reloads and kills, `watch` measures, `verdict` judges, `picture` draws.
 """
+
+COMBINATIONS = ("gunicorn-gthread", "gunicorn-gthread isolated", "mod_wsgi-daemon", "mod_wsgi-daemon isolated")

@@ -15,8 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks import BUILD, install
-
-COMBINATIONS = ("gunicorn-gthread", "gunicorn-gthread isolated", "mod_wsgi-daemon", "mod_wsgi-daemon isolated")
+from benchmarks.soak import COMBINATIONS
 
 
 def seconds(text: str) -> float:

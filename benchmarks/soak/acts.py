@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.soak.site import under_apache
 from guests.bomb import bomb
 from servers.client import Answer, Connection, Truncated
 
@@ -33,7 +34,7 @@ class Target:
 
     @property
     def apache(self) -> bool:
-        return not self.name.startswith("gunicorn")
+        return under_apache(self.name)
 
 
 Act = Callable[[Target, int], str]

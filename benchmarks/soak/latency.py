@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -14,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from benchmarks.soak import acts
 from benchmarks.soak.acts import OK, Act, Target, performed
 from benchmarks.soak.run import started
-from benchmarks.soak.site import SiteFolder
-from benchmarks.soak.storm import children
+from benchmarks.soak.site import SiteFolder, scratch
+from servers import spawner
 from servers.server import Server
 
 REQUESTS = 1000
@@ -64,13 +62,9 @@ def percentile(times: list[float], which: int) -> float:
 
 @contextmanager
 def serving(name: str, isolate: bool) -> Iterator[tuple[Server, Target, SiteFolder]]:
-    with tempfile.TemporaryDirectory(prefix="wsgi-wasm-soak-", ignore_cleanup_errors=True) as text:
-        place = Path(text)
-        place.chmod(0o755)
+    with scratch() as place:
         folder = SiteFolder(place, isolate)
-        folder.lay_out()
-        if not name.startswith("gunicorn"):
-            folder.give_away()
+        folder.lay_out(name)
         with started(name, folder) as server:
             yield server, Target(server.address, name, folder.dropped), folder
 
@@ -177,7 +171,7 @@ def _ask(target: Target, ended: threading.Event, asked: Counter[str]) -> None:
 
 def _abort(folder: SiteFolder, ended: threading.Event, aborted: Counter[str]) -> None:
     while not ended.wait(0.5):
-        for pid, name in children(folder.cache).items():
+        for pid, name in spawner.children(folder.cache).items():
             if name == "hostile":
                 os.kill(pid, signal.SIGABRT)
                 aborted[name] += 1

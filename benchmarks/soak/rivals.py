@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +18,9 @@ from benchmarks.soak import acts
 from benchmarks.soak.acts import OK, Act, Target, performed
 from benchmarks.soak.latency import beside, percentile
 from benchmarks.soak.run import APACHE, started
-from benchmarks.soak.site import SiteFolder
-from benchmarks.soak.storm import spawner_processes
+from benchmarks.soak.site import SiteFolder, scratch
 from guests.build import component, native
+from servers import spawner
 from servers.apache import Apache, Site, give_to_server
 from servers.server import Server
 
@@ -82,9 +81,7 @@ def of_components(root: str) -> list[Act]:
 @contextmanager
 def gateway(name: str, place: Path) -> Iterator[tuple[Server, Path]]:
     folder = SiteFolder(place, isolate=False)
-    folder.lay_out()
-    if not name.startswith("gunicorn"):
-        folder.give_away()
+    folder.lay_out(name)
     with started(name, folder) as server:
         yield server, folder.cache
 
@@ -151,11 +148,8 @@ def compare(say: Callable[[str], None], seconds: float = SECONDS, only: Sequence
         if only and not any(text in contender.name for text in only):
             continue
         say(f"{contender.name}: {seconds:.0f} s beside the hostile mix")
-        with tempfile.TemporaryDirectory(prefix="wsgi-wasm-soak-", ignore_cleanup_errors=True) as text:
-            place = Path(text)
-            place.chmod(0o755)
-            with contender.start(place) as (server, cache):
-                found.append(_stand(contender, server, cache, seconds))
+        with scratch() as place, contender.start(place) as (server, cache):
+            found.append(_stand(contender, server, cache, seconds))
     return found
 
 
@@ -211,7 +205,7 @@ class _Peak:
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def _pids(self) -> list[int]:
-        return [*self._server.everyone(), *(pid for pid, _ in spawner_processes(self._cache))]
+        return [*self._server.everyone(), *spawner.processes(self._cache)]
 
     def now(self) -> int:
         total = 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -19,19 +17,14 @@ from benchmarks.soak import verdict
 from benchmarks.soak.acts import Target
 from benchmarks.soak.clients import Clients
 from benchmarks.soak.mix import mix
-from benchmarks.soak.site import SiteFolder, names
-from benchmarks.soak.storm import Every, Storm, spawner_processes
+from benchmarks.soak.site import SiteFolder, names, scratch, under_apache
+from benchmarks.soak.storm import Every, Storm
 from benchmarks.soak.watch import Sample, Watch
+from servers import spawner
 from servers.fixtures import serve
 from servers.process import ServerError, wait_for
 from servers.server import Server
 
-COMBINATIONS = (
-    "gunicorn-gthread",
-    "gunicorn-gthread isolated",
-    "mod_wsgi-daemon",
-    "mod_wsgi-daemon isolated",
-)
 WARM = 0.25  # of the steady work, which is not judged
 SHORTEST = 60.0  # seconds of steady work from which growth is judged; before, caches and pools still fill
 APACHE = """
@@ -92,8 +85,8 @@ def run(combinations: Sequence[str], seconds: float, log: Path) -> Run:
 
 
 def started(name: str, folder: SiteFolder) -> AbstractContextManager[Server]:
-    """A server of this name for a site, as large as in production."""
-    apache = not name.startswith("gunicorn")
+    """A server of this name for a site that is laid out for it, as large as in production."""
+    apache = under_apache(name)
     return serve(
         name,
         folder.site,
@@ -114,29 +107,22 @@ class Soak:
 
     def __init__(self, name: str, seconds: float, progress: Progress, log: Path) -> None:
         self._server_name, _, isolated = name.partition(" ")
-        self._apache = not name.startswith("gunicorn")
         self._isolated = bool(isolated)
         self._seconds, self._progress, self._log = seconds, progress, log
         self._part = Part(name, seconds)
 
     def run(self) -> Part:
-        place = Path(tempfile.mkdtemp(prefix="wsgi-wasm-soak-"))
-        place.chmod(0o755)
-        folder = SiteFolder(place, self._isolated)
-        try:
-            folder.lay_out()
-            if self._apache:
-                folder.give_away()
+        with scratch() as place:
+            folder = SiteFolder(place, self._isolated)
+            folder.lay_out(self._server_name)
             with ExitStack() as stack:
                 server = stack.enter_context(started(self._server_name, folder))
                 stack.callback(self._keep, server)
                 self._soak(server, folder)
             try:
-                wait_for("all processes to end", lambda: not spawner_processes(folder.cache))
+                wait_for("all processes to end", lambda: not spawner.processes(folder.cache))
             except ServerError:
                 self._part.faults.append("processes outlived the server")
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
         return self._part
 
     def _keep(self, server: Server) -> None:
@@ -149,7 +135,7 @@ class Soak:
     def _soak(self, server: Server, folder: SiteFolder) -> None:
         storm = Storm(server, folder, Every.within(self._seconds / 2))
         target = Target(server.address, server.name, folder.dropped)
-        clients = Clients(target, mix(self._apache), storm, itertools.count(1))
+        clients = Clients(target, mix(target.apache), storm, itertools.count(1))
         watch = Watch(server, folder, clients.tally)
         try:
             storm.start()

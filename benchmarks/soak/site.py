@@ -6,7 +6,9 @@ import copy
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +104,8 @@ class SiteFolder:
         broken = {**good, "routes": {"/good/program": {"modul": "nonce.wasm", "timeout": "soon"}}}
         self._texts = [yaml.safe_dump(each) for each in (good, other, broken)]
 
-    def lay_out(self) -> None:
-        """Build, copy and compile what is served; the server's user gets what it must write to."""
+    def lay_out(self, server: str) -> None:
+        """Build, copy and compile what a server of this name serves; its user gets what it must write to."""
         for folder in (self.dropped, self.place / "data", self.temporary, self.place / "state"):
             folder.mkdir(mode=0o755)
         for name in PROGRAMS:
@@ -120,11 +122,9 @@ class SiteFolder:
         )
         if done.returncode:
             raise RuntimeError(f"the site cannot be compiled: {done.stderr.decode()[-2000:]}")
-
-    def give_away(self) -> None:
-        """To the user that guests run as under Apache."""
-        for path in (self.temporary, self.place / "state", self.cache, *self.cache.rglob("*")):
-            give_to_server(path)
+        if under_apache(server):
+            for path in (self.temporary, self.place / "state", self.cache, *self.cache.rglob("*")):
+                give_to_server(path)
 
     def swap(self) -> None:
         """The next configuration in turn: one, another, a broken one."""
@@ -147,6 +147,20 @@ class SiteFolder:
     def files(self) -> dict[str, int]:
         """How many files lie in the directory for temporary ones, and in the cache."""
         return {"TMPDIR": len(names(self.temporary)), "cache": len(names(self.cache))}
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A directory for one server, into which Apache's user may go."""
+    with tempfile.TemporaryDirectory(prefix="wsgi-wasm-soak-", ignore_cleanup_errors=True) as text:
+        place = Path(text)
+        place.chmod(0o755)
+        yield place
+
+
+def under_apache(server: str) -> bool:
+    """By the server's name."""
+    return not server.startswith("gunicorn")
 
 
 def names(folder: Path) -> set[str]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import signal
-import socket
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
-from benchmarks.soak.site import SiteFolder
+from benchmarks.soak.site import SiteFolder, under_apache
+from servers import spawner
 from servers.process import ServerError
 from servers.server import Server
 
@@ -89,7 +87,7 @@ class Storm:
         os.kill(pid, signal.SIGKILL)
 
     def _kill_child(self) -> None:
-        pid, name = self._random.choice(list(children(self._folder.cache).items()))
+        pid, name = self._random.choice(list(spawner.children(self._folder.cache).items()))
         # Each of its faults makes the pause longer, and a change of the configuration begins anew.
         self._strike(min(30.0, FIRST_PAUSE * 2 ** self._times[name]) + GRACE)
         self._times[name] += 1
@@ -97,35 +95,8 @@ class Storm:
 
     def _reload(self) -> None:
         """gunicorn finishes what it has begun. Apache ends daemons within some seconds, with what runs in them."""
-        if self._server.name.startswith("gunicorn"):
-            self._server.process.send(signal.SIGHUP)
-        else:
+        if under_apache(self._server.name):
             self._strike(5.0)
             self._server.process.send(signal.SIGUSR1)
-
-
-def children(cache: Path) -> dict[int, str]:
-    """The names of the processes for isolated guests, by their ids, as the spawner gives them."""
-    found: dict[int, str] = {}
-    for path in (cache / "run").glob("*"):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-            connection.settimeout(10)
-            connection.connect(str(path))
-            connection.send(b'{"children": true}')
-            found |= {one["pid"]: one["name"] for one in json.loads(connection.recv(65536))["children"]}
-    return found
-
-
-def spawner_processes(cache: Path) -> list[tuple[int, bool]]:
-    """The spawner of the server with this cache directory and the processes that it has forked: their ids, and
-    whether each is the spawner."""
-    found = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                words = Path(f"/proc/{entry}/cmdline").read_bytes()
-                if b"isolation.spawner" in words and os.fsencode(cache) in words:
-                    stat = Path(f"/proc/{entry}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-                    if stat[0] not in "ZX":
-                        found[int(entry)] = int(stat[1])
-    return [(pid, parent not in found) for pid, parent in found.items()]
+        else:
+            self._server.process.send(signal.SIGHUP)

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks import accounting
 from benchmarks.soak.clients import Tally
 from benchmarks.soak.site import SiteFolder
-from benchmarks.soak.storm import spawner_processes
+from servers import spawner
 from servers.server import Server
 
 HELD = ("memory", "descriptors", "threads", "mappings")
@@ -82,7 +82,7 @@ def processes(server: Server, cache: Path) -> Iterator[Process]:
     workers = set(server.pids())
     roles = {pid: "workers" if pid in workers else "helpers" for pid in server.everyone()}
     roles[server.process.pid] = "leader"
-    roles |= {pid: "spawner" if first else "children" for pid, first in spawner_processes(cache)}
+    roles |= {pid: "spawner" if first else "children" for pid, first in spawner.processes(cache).items()}
     for pid, role in roles.items():
         found = process(pid, role)
         if found is not None:
