@@ -6,7 +6,6 @@ import logging
 import os
 import resource
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from werkzeug.test import Client, TestResponse
 
 from conftest import SiteMaker
 from guests.build import guest
+from swapping import swapping
 from wsgi_wasm.engine.program import opening
 
 
@@ -179,22 +179,10 @@ def test_a_pipe_that_is_put_there_in_between(
 
 def test_a_file_and_a_pipe_that_change_places_all_the_time(make_client: SiteMaker, tree: Path) -> None:
     client = files(make_client, tree, writable=True)
-    file, pipe, aside = (tree / name for name in ("data/file", "data/pipe", "data/aside"))
+    file, pipe = tree / "data/file", tree / "data/pipe"
     os.mkfifo(pipe)
-    stop = threading.Event()
-
-    def swaps() -> None:
-        while not stop.is_set():
-            for source, goal in ((file, aside), (pipe, file), (file, pipe), (aside, file)):
-                source.rename(goal)
-
-    thread = threading.Thread(target=swaps)
-    thread.start()
-    try:
+    with swapping(file, pipe):
         answers = {client.get("/files?op=read&path=/data/file").text.splitlines()[-1] for _ in range(30)}
-    finally:
-        stop.set()
-        thread.join()
     assert answers <= {"read OK", "read ENOTSUP", "read ENOENT"}
 
 

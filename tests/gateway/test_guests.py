@@ -7,8 +7,6 @@ import io
 import logging
 import os
 import re
-import resource
-import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +19,7 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
+from servers.limits import full_disk
 from wsgi_wasm.engine import gil
 from wsgi_wasm.engine.capi.native import native
 from wsgi_wasm.engine.gil import PATIENCE
@@ -332,14 +331,8 @@ def test_of_an_earlier_body_nothing_is_left(make_client: SiteMaker) -> None:
 
 def test_a_full_disk_is_503(make_client: SiteMaker, caplog: pytest.LogCaptureFixture) -> None:
     client = make_client({"/x": {"module": "resume"}})
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    with full_disk(1 << 20):
         response = client.post("/x", data=bytes(3_000_000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
     assert response.status_code == 503
     assert "the body cannot be stored in" in caplog.text
     assert client.post("/x", data=bytes(3_000_000)).status_code == 200

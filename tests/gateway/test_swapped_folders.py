@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
+from swapping import swapping
 from wsgi_wasm import create_app
 from wsgi_wasm.files import beneath, by_path
 
@@ -99,25 +97,10 @@ def test_a_directory_that_comes_later(make_client: SiteMaker, tree: Path) -> Non
     assert client.get(READ).status_code == 503
 
 
-@contextmanager
-def swapping(path: Path, target: Path) -> Iterator[None]:
-    """A thread that makes `path` a link and a directory again, as fast as it can."""
-    stop = threading.Event()
-    aside, link = path.with_name("aside"), path.with_name("link")
+def link_beside(path: Path, target: Path) -> Path:
+    link = path.with_name("link")
     link.symlink_to(target)
-
-    def swaps() -> None:
-        while not stop.is_set():
-            for source, goal in ((path, aside), (link, path), (path, link), (aside, path)):
-                source.rename(goal)
-
-    thread = threading.Thread(target=swaps)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return link
 
 
 @pytest.mark.in_process
@@ -126,7 +109,7 @@ def test_swapped_all_the_time(make_client: SiteMaker, tree: Path) -> None:
     client = granted(make_client, tree)
     client.get(READ)
     answers = set()
-    with swapping(tree / "srv/tenant/data", tree / SECRET):
+    with swapping(tree / "srv/tenant/data", link_beside(tree / "srv/tenant/data", tree / SECRET)):
         for _ in range(300):
             answer = client.get(READ)
             answers.add((answer.status_code, "granted" in answer.text, SECRET in answer.text))
@@ -180,7 +163,7 @@ def test_the_project_itself_is_swapped(tree: Path, worker: Client) -> None:
 def test_a_sidecars_folder_is_swapped_all_the_time(tree: Path, worker: Client) -> None:
     worker.get(WORKER)
     answers = set()
-    with swapping(tree / "project/_data/deep", tree / SECRET):
+    with swapping(tree / "project/_data/deep", link_beside(tree / "project/_data/deep", tree / SECRET)):
         for _ in range(300):
             answer = worker.get(WORKER)
             answers.add((answer.status_code, answer.text if answer.status_code == 200 else ""))
@@ -206,7 +189,7 @@ def test_the_folder_of_a_script_is_swapped_all_the_time(
     quiet = client.get(path)
     assert quiet.status_code == 200
     answers = set()
-    with swapping(tree / "cgi/sub", tree / SECRET / "sub"):
+    with swapping(tree / "cgi/sub", link_beside(tree / "cgi/sub", tree / SECRET / "sub")):
         for _ in range(100):
             answer = client.get(path)
             answers.add((answer.status_code, answer.data if answer.status_code == 200 else b""))

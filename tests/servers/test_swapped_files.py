@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import pytest
 import yaml
 
 from guests.build import component_text, guest
+from swapping import swapping
 
 from .apache import give_to_server
 from .client import compiled, get
@@ -50,24 +48,6 @@ def site(tmp: Path) -> Path:
     path.write_text(yaml.safe_dump({"defaults": {"queue_timeout": "60s"}, "routes": routes}), encoding="utf-8")
     give_to_server(tmp)
     return path
-
-
-@contextmanager
-def swapping(path: Path, link: Path) -> Iterator[None]:
-    stop, aside = threading.Event(), path.with_name("aside")
-
-    def swaps() -> None:
-        while not stop.is_set():
-            for source, goal in ((path, aside), (link, path), (path, link), (aside, path)):
-                source.rename(goal)
-
-    thread = threading.Thread(target=swaps)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 SWAPPED = {
