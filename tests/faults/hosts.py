@@ -20,9 +20,6 @@ from servers.gunicorn import Gunicorn, start_gunicorn
 from servers.process import wait_for
 from servers.server import Server
 
-PRIVATE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec")
-"""Begins a command with mounts of its own: shell text, which ends in `exec "$@"`, and a word for `$0` follow."""
-
 
 def site_of(place: Path, *guests: str, keys: Mapping[str, Any] = {}, **top: Any) -> Path:
     """A site with a route for each guest, `hello` among them."""

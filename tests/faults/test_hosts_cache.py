@@ -15,11 +15,12 @@ import pytest
 
 from guests.build import guest
 from servers.client import get
+from servers.limits import own_mounts
 from servers.packages import package_parent
 from servers.process import wait_for
 from wsgi_wasm.engine.code.cache import Cache
 
-from .hosts import PRIVATE, gunicorn, is_compiled, serves, site_of
+from .hosts import gunicorn, is_compiled, serves, site_of
 
 FULL = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
 """A disk on which nothing larger than this can be written: 20 KB, less than any compiled module."""
@@ -71,18 +72,10 @@ def test_a_cache_directory_that_is_no_good(make: Callable[[Path], str], said: st
 
 
 MOUNTS = {
-    "read-only": 'mount -t tmpfs -o mode=700 tmpfs "$0" && mount -o remount,ro "$0" && exec "$@"',
-    "noexec": 'mount -t tmpfs -o noexec,mode=700 tmpfs "$0" && exec "$@"',
-    "full": 'mount -t tmpfs -o size=8k,mode=700 tmpfs "$0" && exec "$@"',
+    "read-only": 'mount -t tmpfs -o mode=700 tmpfs "$0"; mount -o remount,ro "$0"',
+    "noexec": 'mount -t tmpfs -o noexec,mode=700 tmpfs "$0"',
+    "full": 'mount -t tmpfs -o size=8k,mode=700 tmpfs "$0"',
 }
-
-
-def mountable() -> bool:
-    """Whether this system lets a process make mounts of its own."""
-    try:
-        return subprocess.run([*PRIVATE, "mount -t tmpfs tmpfs /mnt", "-"], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("kind", MOUNTS)
@@ -90,9 +83,8 @@ def test_a_cache_on_a_file_system_that_is_no_good(kind: str, tmp_path: Path) -> 
     """H1; where nothing can be mounted, a limit on the size of files stands in for the full one."""
     site_of(tmp_path)
     (tmp_path / "cache").mkdir(mode=0o700)
-    able = mountable()
-    prefix = [*PRIVATE, MOUNTS[kind], str(tmp_path / "cache")] if able else []
-    with gunicorn(tmp_path, prefix=prefix, fault="" if able else FULL) as server:
+    prefix = own_mounts(MOUNTS[kind], tmp_path / "cache")
+    with gunicorn(tmp_path, prefix=prefix, fault="" if prefix else FULL) as server:
         serves(server)
         for _ in range(5):
             assert get(server.address, "/hello").status == 200

@@ -13,10 +13,10 @@ import pytest
 from servers.apache import Apache, Site, include
 from servers.client import get, request
 from servers.fixtures import FRAGMENTS, fragment_defines, scripts, server_environ
+from servers.limits import own_mounts, starts
 from servers.process import wait_for
 
-from .hosts import PRIVATE, gunicorn, is_compiled, limit, serves, site_of, unlimit
-from .test_hosts_cache import mountable
+from .hosts import gunicorn, is_compiled, limit, serves, site_of, unlimit
 
 LARGE = b"x" * 3_000_000
 
@@ -46,8 +46,8 @@ def test_without_a_home_and_a_name(tmp_path: Path) -> None:
     """H14: no HOME, and a user whom no file of passwords knows."""
     site_of(tmp_path)
     fault = "import os; [os.environ.pop(name, None) for name in ('HOME', 'USER', 'LOGNAME', 'XDG_CACHE_HOME')]"
-    prefix = ["unshare", "--user", "--map-user=4242"] if mountable() else []
-    with gunicorn(tmp_path, fault=fault, prefix=prefix) as server:
+    prefix = ["unshare", "--user", "--map-user=4242"]
+    with gunicorn(tmp_path, fault=fault, prefix=prefix if starts(prefix) else []) as server:
         serves(server)
         assert "Traceback" not in server.log()
 
@@ -61,17 +61,10 @@ def test_without_memfd_create(tmp_path: Path) -> None:
         assert request(server.address, "POST", "/echo", body=LARGE).status == 200
 
 
-NAMESPACES: Mapping[str, str] = {
-    "read-only": 'mount -t tmpfs tmpfs /tmp && mount -o remount,ro,bind / && exec "$@"',
-    "no-proc": 'mount -t tmpfs tmpfs /proc && exec "$@"',
-}
-
-
 def test_without_proc(tmp_path: Path) -> None:
     """H14: an empty /proc; programs are served, and what cannot be is said by name."""
     site_of(tmp_path, "echo", "loop", keys={"timeout": "2s"})
-    prefix = [*PRIVATE, NAMESPACES["no-proc"], "-"] if mountable() else []
-    with gunicorn(tmp_path, prefix=prefix) as server:
+    with gunicorn(tmp_path, prefix=own_mounts("mount -t tmpfs tmpfs /proc")) as server:
         wait_for("an answer", lambda: get(server.address, "/hello").status in (200, 503))
         serves(server)
         is_compiled(server, "/loop")
@@ -137,15 +130,14 @@ def test_a_guest_fills_its_directory(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     site_of(tmp_path, "files", "echo", keys={"dirs": {"/data": {"path": "data", "writable": True}}})
-    able = mountable()
-    prefix = [*PRIVATE, 'mount -t tmpfs -o size=64k,nr_inodes=200 tmpfs "$0" && exec "$@"', str(data)] if able else []
+    prefix = own_mounts('mount -t tmpfs -o size=64k,nr_inodes=200 tmpfs "$0"', data)
     with gunicorn(tmp_path, prefix=prefix) as server:
         is_compiled(server, "/files?op=stat&path=/data", "/echo")
-        if not able:
+        if not prefix:
             limit(server, resource.RLIMIT_FSIZE, 64 << 10)
         many = get(server.address, "/files?op=many&path=/data&n=1000")
         assert many.status == 200
-        assert ("many E" in many.text) == able
+        assert ("many E" in many.text) == bool(prefix)
         assert get(server.address, "/files?op=truncate&path=/data/0&size=1000000000000").status == 200
         assert request(server.address, "POST", "/echo", body=b"x" * 900_000).status == 200
         serves(server)
@@ -211,43 +203,36 @@ def test_the_clock_jumps(tmp_path: Path) -> None:
             serves(server)
 
 
-def test_a_sub_interpreter(open_tmp: Path) -> None:
-    """H19: without application-group=%{GLOBAL} nothing runs, and the log names the directive."""
-    site = site_of(open_tmp)
-    fragment = (FRAGMENTS / "wsgi-wasm.conf").read_text("utf-8").replace("application-group=%{GLOBAL}", "")
-    config = open_tmp / "sub.conf"
-    config.write_text(fragment)
-    text = f"{include(config)}"
-    with Apache.start(
+def apache(place: Path, old: str, new: str) -> Apache:
+    """One daemon for `place/site.yaml`, by the installed fragment with something in it replaced."""
+    fragment = (FRAGMENTS / "wsgi-wasm.conf").read_text("utf-8")
+    assert old in fragment
+    config = place / "changed.conf"
+    config.write_text(fragment.replace(old, new))
+    return Apache.start(
         Site(
-            text=text,
-            scripts=scripts(open_tmp),
+            text=include(config),
+            scripts=scripts(place),
             daemons=1,
             defines={**fragment_defines(), "WSGI_WASM_PATH": "/", "WSGI_WASM_PROCESSES": "1"},
         ),
-        open_tmp,
-        env={"WSGI_WASM_CONFIG": str(site), **server_environ("mod_wsgi-daemon", open_tmp, None, None)},
-    ) as server:
+        place,
+        env={"WSGI_WASM_CONFIG": str(place / "site.yaml"), **server_environ("mod_wsgi-daemon", place, None, None)},
+    )
+
+
+def test_a_sub_interpreter(open_tmp: Path) -> None:
+    """H19: without application-group=%{GLOBAL} nothing runs, and the log names the directive."""
+    site_of(open_tmp)
+    with apache(open_tmp, "application-group=%{GLOBAL}", "") as server:
         assert get(server.address, "/hello").status == 503
         assert "application-group=%{GLOBAL}" in server.log()
 
 
 def test_a_small_stack_under_apache(open_tmp: Path) -> None:
     """G8: mod_wsgi's stack-size of 512 KiB, which its documentation suggests for small machines."""
-    site = site_of(open_tmp, "recurse_calls")
-    fragment = (FRAGMENTS / "wsgi-wasm.conf").read_text("utf-8")
-    config = open_tmp / "small.conf"
-    config.write_text(fragment.replace("queue-timeout=45", "stack-size=524288 queue-timeout=45"))
-    with Apache.start(
-        Site(
-            text=include(config),
-            scripts=scripts(open_tmp),
-            daemons=1,
-            defines={**fragment_defines(), "WSGI_WASM_PATH": "/", "WSGI_WASM_PROCESSES": "1"},
-        ),
-        open_tmp,
-        env={"WSGI_WASM_CONFIG": str(site), **server_environ("mod_wsgi-daemon", open_tmp, None, None)},
-    ) as server:
+    site_of(open_tmp, "recurse_calls")
+    with apache(open_tmp, "queue-timeout=45", "stack-size=524288 queue-timeout=45") as server:
         before = server.pids()
         for _ in range(3):
             assert get(server.address, "/recurse_calls").status == 503

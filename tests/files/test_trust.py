@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from servers.limits import own_mounts
 from servers.packages import package_parent
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.errors import ConfigError, UntrustedFile
@@ -174,13 +175,8 @@ def test_a_file_that_grows_too_large(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     """On a small file system, where one can be mounted; the mount goes with the process."""
-    mount = 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"'
-    private = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(tmp_path)]
-    try:
-        mountable = not subprocess.run([*private, "true"], capture_output=True, check=False).returncode
-    except FileNotFoundError:
-        mountable = False
-    if mountable:
+    private = own_mounts('mount -t tmpfs -o size=64k tmpfs "$0"', tmp_path)
+    if private:
         assert fills(tmp_path, *private) == "ENOSPC file old"
     else:
         assert fills(tmp_path, how="limit") == "EFBIG file old"

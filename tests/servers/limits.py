@@ -1,4 +1,5 @@
-"""Limits of running processes, which play a full disk and used up descriptors without root."""
+"""What runs out: limits of running processes, which play a full disk and used up descriptors without root, and real
+file systems where those can be mounted."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 
@@ -51,3 +53,26 @@ def limited(pid: int, which: int, most: int) -> Iterator[None]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             set_limit(pid, which, before)
+
+
+def starts(prefix: Sequence[str]) -> bool:
+    """Whether a command can be started by this one here."""
+    try:
+        return subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def own_mounts(script: str, place: Path | str = "-") -> list[str]:
+    """What starts a command with mounts of its own, which `script` makes in the shell; `$0` is `place`. Nothing where
+    that cannot be done here."""
+    return [*_mounting(), "sh", "-ec", f'{script}; exec "$@"', str(place)] if _mounting() else []
+
+
+@cache
+def _mounting() -> Sequence[str]:
+    """Root needs no namespace of users for its mounts, and in a changed root there is none to be had."""
+    for prefix in (("unshare", "--user", "--map-root-user", "--mount"), ("unshare", "--mount")):
+        if starts([*prefix, "sh", "-ec", 'mount -t tmpfs tmpfs /mnt; exec "$@"', "-"]):
+            return prefix
+    return ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from guests.build import component, guest
 
 from .client import compiled, get, request
 from .fixtures import serve
-from .limits import limited
+from .limits import limited, own_mounts
 from .packages import package_parent
 from .process import ServerProcess, free_port, wait_for, wait_until_answering
 from .server import Server
@@ -146,24 +145,13 @@ def test_serve_starts_without_temporary_files(open_tmp: Path, place: str) -> Non
         assert "Traceback" not in log
 
 
-def own_file_system() -> list[str]:
-    """What starts a command with a disk of a megabyte on ./tiny; nothing where that cannot be done here."""
-    probe = ["unshare", "-rm", "true"] if os.geteuid() else ["unshare", "-m", "true"]
-    try:
-        done = subprocess.run(probe, check=False, capture_output=True)
-    except OSError:
-        return []
-    mount = 'mount -t tmpfs -o size=1m,mode=700 tiny tiny && mkdir -m 700 tiny/cache tiny/tmp && exec "$@"'
-    return [*probe[:-1], "sh", "-c", mount, "sh"] if done.returncode == 0 else []
-
-
 def test_a_small_disk(open_tmp: Path) -> None:
     """A real one where that is possible; else it is played by a limit, as above."""
     site(open_tmp)
     tiny = open_tmp / "tiny"
     tiny.mkdir()
     env = {"WSGI_WASM_CACHE": str(tiny / "cache"), "TMPDIR": str(tiny / "tmp")}
-    before = own_file_system()
+    before = own_mounts('mount -t tmpfs -o size=1m,mode=700 tiny "$0"; mkdir -m 700 "$0"/cache "$0"/tmp', tiny)
     if not before:
         (tiny / "cache").mkdir(mode=0o700)
         (tiny / "tmp").mkdir(mode=0o700)
