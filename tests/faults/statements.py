@@ -205,8 +205,8 @@ LIMITS = (
     Statement(
         "One call of Wasmtime's own functions for components (WASI 0.2) can copy up to 128 MiB, or make 64 "
         "MiB of random bytes, and listing a directory takes as long as the directory is. Such a call "
-        "completes before a limit takes effect: 0.1 to 0.5 s on one core. For programs (preview 1) there is "
-        "no such call.",
+        "completes before a limit takes effect: 0.1 to 0.5 s on one core, measured once. For programs "
+        "(preview 1) there is no such call.",
         "F5 F12",
     ),
     Statement(
