@@ -8,12 +8,13 @@ from functools import cache
 
 import pytest
 
+from guests.binary import section
 from guests.build import component
 from wsgi_wasm.binary.needs import needs
 from wsgi_wasm.binary.outline import outline
 from wsgi_wasm.binary.reader import PREAMBLE, sections
 from wsgi_wasm.binary.wrap import Parts, wrap
-from wsgi_wasm.binary.writer import Item, Writer, unsigned
+from wsgi_wasm.binary.writer import Item, Writer
 from wsgi_wasm.engine.code.adapter import adapter_parts
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.errors import ModuleError
@@ -59,10 +60,6 @@ def test_changed_bytes_raise_nothing_else(seed: int) -> None:
             changed[chance.randrange(8, head)] = chance.choice([*odd, chance.randrange(256)])
         with contextlib.suppress(ModuleError):
             read(bytes(changed))
-
-
-def section(number: int, body: bytes) -> bytes:
-    return bytes([number]) + unsigned(len(body)) + body
 
 
 NESTED_TYPE = b"\x42\x01\x01" * 5000 + b"\x42\x00"  # an instance type that declares an instance type that ...

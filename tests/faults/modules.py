@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MAGIC = b"\0asm\x01\0\0\0"
+from guests.binary import section, vector
+from wsgi_wasm.binary.reader import CORE_PREAMBLE
+from wsgi_wasm.binary.writer import unsigned
+
 HEAD = "Content-Type: text/plain\\n\\n"
-
-
-def number(value: int) -> bytes:
-    """An unsigned number in LEB128 (WebAssembly core specification 5.2.2)."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def section(kind: int, content: bytes) -> bytes:
-    """A section of a module: its number, its size and what is in it."""
-    return bytes([kind]) + number(len(content)) + content
-
-
-def vector(items: Sequence[bytes]) -> bytes:
-    """Entries after their count."""
-    return number(len(items)) + b"".join(items)
 
 
 def binary(functions: Sequence[bytes], imports: Sequence[bytes] = ()) -> bytes:
@@ -36,12 +19,12 @@ def binary(functions: Sequence[bytes], imports: Sequence[bytes] = ()) -> bytes:
     if imports:
         sections.append(section(2, vector(imports)))
     sections += [
-        section(3, number(len(functions)) + b"\0" * len(functions)),
+        section(3, unsigned(len(functions)) + b"\0" * len(functions)),
         section(5, b"\x01\0\x01"),
-        section(7, vector([b"\x06memory\x02\0", b"\x06_start\0" + number(first)])),
-        section(10, vector([number(len(body)) + body for body in functions])),
+        section(7, vector([b"\x06memory\x02\0", b"\x06_start\0" + unsigned(first)])),
+        section(10, vector([unsigned(len(body)) + body for body in functions])),
     ]
-    return MAGIC + b"".join(sections)
+    return CORE_PREAMBLE + b"".join(sections)
 
 
 EMPTY = b"\0\x0b"

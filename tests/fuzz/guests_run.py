@@ -7,10 +7,10 @@ import logging
 import os
 import resource
 import sys
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from engine.loading import Limits, Nobody
 from fuzz.guests import MEMORY, mutant
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.compiling import compile_source
@@ -24,32 +24,17 @@ NO_FEATURES: frozenset[str] = frozenset()
 MOST_OUTPUT = 1 << 16
 
 
-@dataclass(frozen=True)
-class Limits:
-    """As `RunLimits`."""
-
-    timeout: float = 0.2
-    cpu: float = 0.2
-    memory: int = 4 << 20
-    max_output: int = MOST_OUTPUT
-    queue_timeout: float = 5.0
+LIMITS = Limits(timeout=0.2, cpu=0.2, memory=4 << 20, max_output=MOST_OUTPUT)
 
 
-class Reader:
-    """As `Client`: somebody who takes what comes, and counts."""
+class Reader(Nobody):
+    """Somebody who takes what comes, and counts."""
 
-    label = "a changed guest"
     errors_left = 1 << 10
     taken = 0
 
     def output(self, data: bytes) -> None:
         self.taken += len(data)
-
-    def error_output(self, data: bytes) -> None:
-        pass
-
-    def gone(self) -> bool:
-        return False
 
 
 def main(first: int, count: int, directory: Path) -> None:
@@ -77,7 +62,7 @@ def _one(data: bytes, source: ModuleSource, linker: Linker) -> str:
     try:
         compiled = compile_source(source, NO_FEATURES, lambda file: data)
         linked = linker.linked(compiled.facts, Artefact(compiled.code))
-        guest = linked.guest(Limits(), (), lambda: NO_BINDINGS)
+        guest = linked.guest(LIMITS, (), lambda: NO_BINDINGS)
     except (WsgiWasmError, Refused) as error:
         return f"refused: {' '.join(str(error).split()[:3])}"
     client = Reader()

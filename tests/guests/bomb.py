@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wsgi_wasm.binary.writer import unsigned
+from guests.binary import section, vector
+from wsgi_wasm.binary.reader import CORE_PREAMBLE
+from wsgi_wasm.binary.writer import text, unsigned
 
 I32 = b"\x7f"
-
-
-def section(number: int, body: bytes) -> bytes:
-    return bytes([number]) + unsigned(len(body)) + body
-
-
-def text(name: str) -> bytes:
-    return unsigned(len(name)) + name.encode()
 
 
 def bomb(
@@ -31,11 +25,11 @@ def bomb(
     wanted = [text(module) + text(name) + b"\x00\x00" for module, name in imports]
     return b"".join(
         (
-            b"\0asm\x01\0\0\0",
+            CORE_PREAMBLE,
             section(1, b"\x01\x60\x00\x00"),
-            section(2, unsigned(len(wanted)) + b"".join(wanted)),
+            section(2, vector(wanted)),
             section(3, b"\x01\x00"),
             section(7, b"\x01" + text(start) + b"\x00" + unsigned(len(wanted))),
-            section(10, b"\x01" + unsigned(len(body)) + body),
+            section(10, vector([unsigned(len(body)) + body])),
         )
     )
