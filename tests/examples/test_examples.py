@@ -17,10 +17,10 @@ import yaml
 
 from guests.build import cache, guest
 from servers.apache import runs_as_other_user
-from servers.client import Connection, get, request
+from servers.client import Connection, get, request, wait_compiled
 from servers.fixtures import PROJECT, serve_docroot
 from servers.packages import package_parent
-from servers.process import ServerProcess, free_port, wait_for, wait_until_answering
+from servers.process import ServerProcess, free_port, wait_until_answering
 from servers.server import Server
 
 EXAMPLES = PROJECT / "examples"
@@ -261,7 +261,7 @@ def test_programs_dropped_in(built: Path, open_tmp: Path) -> None:
 
 def compiled(server: Server, path: str) -> None:
     """Return once a module is; the first request begins it."""
-    wait_for(f"{path} to be compiled", lambda: get(server.address, path).status != 503)
+    wait_compiled(server.address, path)
 
 
 def most(server: Server, path: str) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from guests.build import guest
-from servers.client import compiled, get
+from servers.client import get, wait_compiled
 from servers.fixtures import GUNICORN_CONF
 from servers.gunicorn import Gunicorn, start_gunicorn
 from servers.process import wait_for
@@ -80,8 +80,7 @@ def _is_200(server: Server, target: str) -> bool:
 
 def is_compiled(server: Server, *targets: str) -> None:
     """Return once the guests there are compiled."""
-    for target in targets:
-        wait_for(f"{target} to be compiled", partial(compiled, server.address, target))
+    wait_compiled(server.address, *targets)
 
 
 def limit(server: Server, kind: int, value: int) -> None:

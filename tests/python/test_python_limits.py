@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from python.cases import interpreter
-from servers.client import Connection, Truncated, get, request
+from servers.client import Connection, Truncated, get, request, wait_compiled
 from servers.fixtures import serve
-from servers.process import wait_for
 from servers.server import Server
 
 HEAD = 'print("Content-Type: text/plain\\n", flush=True)\n'
@@ -61,7 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Ser
     site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     cache = interpreter().parent
     with serve("gunicorn-gthread", site, folder, ready="/nothing", cache=cache) as server:
-        wait_for("the interpreter to be compiled", lambda: get(server.address, "/s/fine.py").status != 503)
+        wait_compiled(server.address, "/s/fine.py")
         yield server
 
 

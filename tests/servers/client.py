@@ -9,10 +9,11 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
-from .process import TIMEOUT
+from .process import TIMEOUT, wait_for
 
 Fields = Sequence[tuple[str, str]] | Mapping[str, str]
 
@@ -91,8 +92,13 @@ def get(address: tuple[str, int], target: str, **options: Fields) -> Answer:
     return request(address, "GET", target, fields=options.get("fields", ()))
 
 
-def compiled(address: tuple[str, int], target: str) -> bool:
-    """Whether the guest there is compiled: until it is, its route answers 503."""
+def wait_compiled(address: tuple[str, int], *targets: str) -> None:
+    """Return once the guests there are compiled: until they are, their routes answer 503. Raises ServerError."""
+    for target in targets:
+        wait_for(f"{target} to be compiled", partial(_compiled, address, target))
+
+
+def _compiled(address: tuple[str, int], target: str) -> bool:
     return get(address, target).status != 503
 
 

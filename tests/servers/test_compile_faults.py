@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import yaml
 from guests.bomb import bomb
 from guests.build import guest
 
-from .client import compiled, get
+from .client import get, wait_compiled
 from .fixtures import serve
 from .proc import pids_with
 from .process import session_members, wait_for
@@ -57,7 +56,7 @@ def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
     """One process, whose limits on compiling are too high to matter."""
     text = site(open_tmp, compile_time="1h", compile_memory="4GiB")
     with serve(str(request.param), text, open_tmp, workers=1, ready="/quiet") as running:
-        wait_for("/quiet to be compiled", partial(compiled, running.address, "/quiet"))
+        wait_compiled(running.address, "/quiet")
         put(open_tmp / "bad" / "bomb.wasm", bomb())
         assert get(running.address, "/bad/bomb.wasm").status == 503
         wait_for("the compiler", lambda: bool(compilers(open_tmp / "bad")))
@@ -130,7 +129,7 @@ def test_a_burst_of_bad_modules_takes_no_threads(open_tmp: Path) -> None:
     """Requests for what is being compiled end, and good ones go on."""
     text = site(open_tmp, compile_time="1h", compile_memory="4GiB")
     with serve("gunicorn-gthread", text, open_tmp, workers=1, threads=4, ready="/quiet") as running:
-        wait_for("/quiet to be compiled", partial(compiled, running.address, "/quiet"))
+        wait_compiled(running.address, "/quiet")
         put(open_tmp / "bad" / "bomb.wasm", bomb())
         for _ in range(40):
             assert get(running.address, "/bad/bomb.wasm").status == 503

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import yaml
 
 from guests.build import component
 
-from .client import Connection, Truncated, compiled, get, request
+from .client import Connection, Truncated, get, request, wait_compiled
 from .fixtures import SERVERS, serve
 from .process import wait_for
 from .server import Server
@@ -31,8 +30,7 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
     site.write_text(yaml.safe_dump({"routes": routes, "engine": {"instances": 80}}), encoding="utf-8")
     site.chmod(0o644)
     with serve(str(request.param), site, open_module_tmp, ready="/http/hello") as running:
-        for name in routes:
-            wait_for(f"{name} to be compiled", partial(compiled, running.address, name))
+        wait_compiled(running.address, *routes)
         yield running
 
 

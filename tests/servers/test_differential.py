@@ -24,9 +24,8 @@ from guests.build import cache, guest, native
 from wsgi_wasm.toolchain.build import cached
 
 from .apache import Apache, Site
-from .client import Answer, Connection, Truncated, chunked, get
+from .client import Answer, Connection, Truncated, chunked, wait_compiled
 from .fixtures import serve
-from .process import wait_for
 from .server import Server
 
 SERVERS = ("gunicorn-gthread", "mod_wsgi-daemon", "mod_wsgi-embedded")
@@ -254,7 +253,7 @@ def gateway(request: pytest.FixtureRequest, place: Path) -> Iterator[Server]:
 
 def compiled(server: Server, path: str) -> None:
     """Return once the module of a route is."""
-    wait_for(f"{path} to be compiled", lambda: get(server.address, path).status != 503)
+    wait_compiled(server.address, path)
 
 
 # --- answers ---

@@ -7,7 +7,6 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import yaml
 
 from guests.build import component, guest
 
-from .client import compiled, get, request
+from .client import get, request, wait_compiled
 from .fixtures import serve
 from .limits import limited, own_mounts
 from .packages import package_parent
@@ -50,7 +49,7 @@ def put(path: Path, data: bytes) -> None:
 def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
     env = {"PYTHONDONTWRITEBYTECODE": "1"}
     with serve(str(request.param), site(open_tmp), open_tmp, env=env, workers=1, ready="/echo") as running:
-        wait_for("/echo to be compiled", partial(compiled, running.address, "/echo"))
+        wait_compiled(running.address, "/echo")
         yield running
 
 
@@ -137,7 +136,7 @@ def test_serve_starts_without_temporary_files(open_tmp: Path, place: str) -> Non
     env = {"WSGI_WASM_CACHE": str(cache), "TMPDIR": directory}
     env["PYTHONPATH"] = os.pathsep.join((str(hidden), str(package_parent())))
     with command(open_tmp, env=env) as (process, address):
-        wait_for("/echo to be compiled", partial(compiled, address, "/echo"))
+        wait_compiled(address, "/echo")
         assert request(address, "POST", "/echo", body=SMALL).status == 200
         assert request(address, "POST", "/echo", body=LARGE).status == 503
         log = process.output.read_text()
@@ -156,7 +155,7 @@ def test_a_small_disk(open_tmp: Path) -> None:
         (tiny / "cache").mkdir(mode=0o700)
         (tiny / "tmp").mkdir(mode=0o700)
     with command(open_tmp, *before, env=env) as (process, address):
-        wait_for("/echo to be compiled", partial(compiled, address, "/echo"))
+        wait_compiled(address, "/echo")
         (worker,) = process.children()
         seen = Path(f"/proc/{worker}/root{tiny}") if before else tiny
         with filled(seen, worker, real=bool(before)):

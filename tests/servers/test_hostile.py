@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import yaml
 
 from guests.build import guest
 
-from .client import Connection, Truncated, compiled, get, request
+from .client import Connection, Truncated, get, request, wait_compiled
 from .fixtures import SERVERS, serve
 from .process import wait_for
 from .server import Server
@@ -47,7 +46,7 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
     with serve(str(request.param), site(open_module_tmp), open_module_tmp, ready="/hello") as running:
         for name in GUESTS:  # compiled before anything is measured against a limit
             query = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}.get(name, "")
-            wait_for(f"/{name} to be compiled", partial(compiled, running.address, f"/{name}?{query}"))
+            wait_compiled(running.address, f"/{name}?{query}")
         yield running
 
 

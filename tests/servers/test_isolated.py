@@ -19,7 +19,7 @@ from guests.build import component, guest
 from wsgi_wasm.cli import main
 
 from . import spawner, test_components, test_hostile
-from .client import compiled, get, request
+from .client import get, request, wait_compiled
 from .fixtures import SERVERS, serve, serve_docroot
 from .proc import every_pid, parent, status_lines, user_time
 from .process import wait_for
@@ -69,7 +69,7 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
     with serve(str(request.param), site(open_module_tmp), open_module_tmp, ready="/hello") as running:
         for name in (*GUESTS, "http", "program"):  # compiled before anything is measured against a limit
             query = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}.get(name, "")
-            wait_for(f"/{name} to be compiled", partial(compiled, running.address, f"/{name}?{query}"))
+            wait_compiled(running.address, f"/{name}?{query}")
         yield running
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -13,9 +12,8 @@ import yaml
 
 from guests.build import guest
 
-from .client import Answer, Connection, compiled, get
+from .client import Answer, Connection, get, wait_compiled
 from .fixtures import SERVERS, serve
-from .process import wait_for
 from .server import Server
 
 GUESTS = ("env", "echo", "hello", "sleep")
@@ -31,9 +29,7 @@ def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
     site = open_tmp / "site.yaml"
     site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     with serve(str(request.param), site, open_tmp, ready="/hello") as running:
-        for name in ("env", "echo"):
-            wait_for(f"/{name} to be compiled", partial(compiled, running.address, f"/{name}"))
-        wait_for("/sleep to be compiled", partial(compiled, running.address, "/sleep?seconds=0"))
+        wait_compiled(running.address, "/env", "/echo", "/sleep?seconds=0")
         yield running
 
 

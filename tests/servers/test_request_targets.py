@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ import yaml
 
 from guests.build import guest
 
-from .client import Answer, Connection, compiled
+from .client import Answer, Connection, wait_compiled
 from .fixtures import serve, server_environ
 from .packages import package_parent
-from .process import ServerProcess, free_port, wait_for
+from .process import ServerProcess, free_port
 from .server import Server
 
 SERVERS = ("gunicorn-gthread", "gunicorn-sync", "mod_wsgi-daemon", "mod_wsgi-embedded", "serve")
@@ -69,8 +68,7 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
     site.write_text(yaml.safe_dump({"routes": one, "hosts": hosts}), encoding="utf-8")
     site.chmod(0o644)
     with serving(str(request.param), site, open_module_tmp) as running:
-        for path in ("/env", "/echo"):
-            wait_for(f"{path} to be compiled", partial(compiled, running.address, path))
+        wait_compiled(running.address, "/env", "/echo")
         yield running
 
 

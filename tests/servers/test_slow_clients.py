@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import yaml
 
 from guests.build import guest
 
-from .client import Connection, Truncated, compiled, get
+from .client import Connection, Truncated, get, wait_compiled
 from .fixtures import serve
 from .gunicorn import start_gunicorn
 from .process import ServerError, wait_for
@@ -27,8 +26,7 @@ def server(request: pytest.FixtureRequest, open_tmp: Path) -> Iterator[Server]:
     site = open_tmp / "site.yaml"
     site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     with serve(str(request.param), site, open_tmp, workers=1, threads=2, ready="/hello") as running:
-        for target in ("/echo", "/flood?bytes=1"):
-            wait_for(f"{target} to be compiled", partial(compiled, running.address, target))
+        wait_compiled(running.address, "/echo", "/flood?bytes=1")
         yield running
 
 
@@ -68,8 +66,7 @@ def test_c1_heads_that_never_end_hold_no_thread_for_good(open_tmp: Path) -> None
     routes = {f"/{name}": {"module": str(guest(name))} for name in ("echo", "hello")}
     site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     with serve("gunicorn-gthread", site, open_tmp, workers=1, threads=2, ready="/hello") as server:
-        for target in routes:
-            wait_for(f"{target} to be compiled", partial(compiled, server.address, target))
+        wait_compiled(server.address, *routes)
         with contextlib.ExitStack() as stack:
             busy = stack.enter_context(Connection(server.address))
             busy.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
@@ -113,7 +110,7 @@ def test_a_worker_that_stops_looks_after_its_clients_although_answers_were_cut_o
     site.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     options = ("--timeout", "10", "--graceful-timeout", "60")
     with serve("gunicorn-gthread", site, open_tmp, workers=1, threads=1, options=options, ready="/hello") as server:
-        wait_for("/loop to be compiled", partial(compiled, server.address, "/loop"))
+        wait_compiled(server.address, "/loop")
         for _ in range(3):
             with pytest.raises(Truncated):
                 get_whole(server)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from guests.build import component_text, guest
 from swapping import swapping
 
 from .apache import give_to_server
-from .client import compiled, get
+from .client import get, wait_compiled
 from .fixtures import serve
-from .process import wait_for
 
 SECRET = "this is another's"
 
@@ -61,7 +59,7 @@ SWAPPED = {
 def test_nothing_else_is_given(name: str, open_tmp: Path) -> None:
     with serve(name, site(open_tmp), open_tmp, ready="/hello") as server:
         for place, path in SWAPPED.items():
-            wait_for(f"{path} to be compiled", partial(compiled, server.address, path))
+            wait_compiled(server.address, path)
             quiet = get(server.address, path).body
             link = open_tmp / place.replace("/", "-")
             link.symlink_to(open_tmp / "secret")
@@ -73,6 +71,6 @@ def test_nothing_else_is_given(name: str, open_tmp: Path) -> None:
                     bodies.add(answer.body if answer.status == 200 else b"")
             assert bodies <= {quiet, b""}, place
         assert get(server.address, "/pipe?op=read&path=/data/file").body.endswith(b"ENOTSUP\n")
-        wait_for("the component to be compiled", partial(compiled, server.address, "/component"))
+        wait_compiled(server.address, "/component")
         assert [get(server.address, "/component").status for _ in range(3)] == [504] * 3
         assert get(server.address, "/hello").status == 200

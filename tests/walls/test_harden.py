@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from guests.build import component, guest
 from hostapi import programs
 from servers.apache import Apache, give_to_server
 from servers.apache import Site as ApacheSite
-from servers.client import get, request
+from servers.client import get, request, wait_compiled
 from servers.fixtures import GUNICORN_CONF, fragment_defines, serve, serve_docroot, server_environ
 from servers.gunicorn import start_gunicorn
 from servers.proc import status_lines
@@ -86,14 +85,10 @@ def routes_of(place: Path) -> dict[str, Any]:
 
 
 def compiled(server: Server, *paths: str) -> None:
-    def answers(path: str) -> bool:
-        return get(server.address, path).status != 503
-
-    for path in paths:
-        try:
-            wait_for(f"{path} to be compiled", partial(answers, path), timeout=30)
-        except ServerError as error:
-            raise ServerError(f"{error}\n{server.log()[-4000:]}") from None
+    try:
+        wait_compiled(server.address, *paths)
+    except ServerError as error:
+        raise ServerError(f"{error}\n{server.log()[-4000:]}") from None
 
 
 def wait_for_log(server: Server, text: str) -> None:

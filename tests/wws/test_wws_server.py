@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from guests.build import guest
-from servers.client import get
+from servers.client import get, wait_compiled
 from servers.fixtures import serve
-from servers.process import wait_for
 
 SITE = """
 state_dir: state
@@ -24,7 +23,7 @@ def test_processes_keep_each_others_pairs(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
     names = [f"key{number}" for number in range(40)]
     with serve("gunicorn-gthread", tmp_path / "site.yaml", tmp_path, ready="/", workers=3) as server:
-        wait_for("the worker to be compiled", lambda: get(server.address, "/").status != 503)
+        wait_compiled(server.address, "/")
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(lambda name: get(server.address, f"/?set={name}"), names))
         assert [answer.status for answer in answers] == [200] * len(names)
