@@ -17,6 +17,7 @@ import pytest
 
 from guests.bomb import bomb
 from guests.build import guest
+from servers.proc import living
 from servers.process import wait_for
 from wsgi_wasm.engine.code import child, compiler, failures
 from wsgi_wasm.engine.code.budget import COMMAND, MIB, CompileBudget, of_request
@@ -244,13 +245,6 @@ def test_a_note_of_wrong_types_is_none(name: str) -> None:
 # --- the process ---
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    except OSError:
-        return False
-
-
 def test_a_compiler_sees_little_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "secret")
     seen = compiler._environment()
@@ -262,8 +256,8 @@ def test_a_child_that_is_left_is_ended() -> None:
     with child.start([sys.executable, "-c", "import time; time.sleep(600)"], {}) as started:
         assert started.communicate(0.01) is None
         pid = started.pid
-        assert alive(pid)
-    assert not alive(pid)
+        assert living(pid)
+    assert not living(pid)
 
 
 def test_a_child_that_cannot_be_started(source: ModuleSource, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +273,7 @@ def test_a_compiler_ends_with_its_pipe(source: ModuleSource) -> None:
         assert started.communicate(0.5) is None
         os.close(started._lifeline)
         started._lifeline = os.open(os.devnull, os.O_RDONLY)  # which is closed in its place
-        wait_for("the compiler to end", lambda: not alive(started.pid))
+        wait_for("the compiler to end", lambda: not living(started.pid))
 
 
 # The other process keeps the pipe open.
@@ -312,8 +306,8 @@ def test_a_compiler_ends_with_its_parent(source: ModuleSource) -> None:
         try:
             wait_for("the compiler to begin", lambda: len(os.listdir(f"/proc/{pid}/task")) > 1)
             parent.kill()
-            wait_for("the compiler to end", lambda: not alive(pid))
-            assert alive(other)
+            wait_for("the compiler to end", lambda: not living(pid))
+            assert living(other)
         finally:
             os.kill(other, signal.SIGKILL)
 

@@ -20,6 +20,7 @@ from werkzeug.test import Client
 
 from conftest import SiteMaker
 from guests.build import guest
+from servers.proc import living, parent, stat_fields, status_lines, user_time
 from servers.process import wait_for
 from wsgi_wasm import Gateway
 from wsgi_wasm.isolation import guest as remote
@@ -44,11 +45,7 @@ def running(name: str) -> int:
     """The one child of a group, once a guest computes in it."""
 
     def busy() -> int:
-        for pid in children(name):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            if int(fields[11]) >= 5:  # hundredths of a second
-                return pid
-        return 0
+        return next((pid for pid in children(name) if user_time(pid) >= 5), 0)
 
     wait_for(f"a guest of {name} to run", lambda: bool(busy()))
     return busy()
@@ -108,7 +105,7 @@ def test_one_that_hangs_is_ended(
     assert client.get("/x").status_code == 200
     (pid,) = children("hangs")
     os.kill(pid, signal.SIGSTOP)
-    wait_for("the child to stop", lambda: state(pid) == "T")
+    wait_for("the child to stop", lambda: (stat_fields(pid) or [""])[0] == "T")
     assert client.get("/x").status_code == 502
     assert "has not kept its limits" in caplog.text
     wait_for("the end of the child", lambda: pid not in children("hangs"))
@@ -179,33 +176,21 @@ def test_nothing_outlives_the_server(tmp_path: Path, stop: signal.Signals) -> No
         wait_for("the server's socket", lambda: any(tmp_path.glob("cache/run/*")))
         wait_for("a child", lambda: bool(there.ask({"children": True}).words["children"]))
         (child,) = (one["pid"] for one in there.ask({"children": True}).words["children"])
-        spawner = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+        spawner = parent(child)
     finally:
         server.send_signal(stop)
         server.kill()
         server.wait()
-    wait_for("the end of both", lambda: gone(child) and gone(spawner))
-
-
-def state(pid: int) -> str:
-    """The letter of proc(5), "" for a process that is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
-
-
-def gone(pid: int) -> bool:
-    return state(pid) in ("", "Z")
+    wait_for("the end of both", lambda: not living(child) and not living(spawner))
 
 
 def test_a_child_does_not_outlive_its_spawner(make_client: SiteMaker) -> None:
     client = make_client({"/x": {**HELLO, "isolate": "orphan"}})
     assert client.get("/x").status_code == 200
     (child,) = children("orphan")
-    spawner = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+    spawner = parent(child)
     os.kill(spawner, signal.SIGKILL)
-    wait_for("the end of the child", lambda: gone(child))
+    wait_for("the end of the child", lambda: not living(child))
     # The next request starts another.
     wait_for("the next one", lambda: client.get("/x").status_code == 200)
 
@@ -238,8 +223,7 @@ def test_the_walls_of_a_child(make_client: SiteMaker, tmp_path: Path) -> None:
     client = make_client({"/x": {**HELLO, "isolate": "walls"}})
     assert client.get("/x").status_code == 200
     (pid,) = children("walls")
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    status = status_lines(pid)
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"
     assert int(status["CapEff"], 16) < 0x10, "at most those that root needs to read files of others"
@@ -286,7 +270,7 @@ def test_a_stop_of_the_whole_service_lets_requests_end(asked: Callable[..., Any]
     first = threads.submit(get, "/sleep")
     wait_for("the guest to begin", lambda: bool(children("stopped")))
     (child,) = children("stopped")
-    spawner = int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
+    spawner = parent(child)
     for pid in (child, spawner):
         os.kill(pid, signal.SIGTERM)
     assert first.result() == 504, "its own limit ends it"
