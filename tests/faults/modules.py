@@ -8,8 +8,6 @@ from guests.binary import section, vector
 from wsgi_wasm.binary.reader import CORE_PREAMBLE
 from wsgi_wasm.binary.writer import unsigned
 
-HEAD = "Content-Type: text/plain\\n\\n"
-
 
 def binary(functions: Sequence[bytes], imports: Sequence[bytes] = ()) -> bytes:
     """A module whose functions take and return nothing and have these bodies, locals first. The first that is defined
@@ -52,23 +50,6 @@ def many_imports() -> bytes:
 def bracket_bomb() -> str:
     """Text that is nothing but opening brackets."""
     return "(module " + "(" * 1_000_000
-
-
-def printing(text: str, before: str = "", after: str = "") -> str:
-    """A program as text that prints an answer; `before` and `after` are instructions around that, `text` has no byte
-    that its form would have to escape but \\n."""
-    answer = HEAD + text
-    size = len(answer.replace("\\n", "\n"))
-    return f"""(module
-      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-      (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
-      (memory (export "memory") 2)
-      (data (i32.const 0) "\\10\\00\\00\\00\\{size & 255:02x}\\{size >> 8:02x}\\00\\00")
-      (data (i32.const 16) "{answer}")
-      (func (export "_start")
-        {before}
-        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
-        {after}))"""
 
 
 COMMAND = '(instance $r (export "run" (func $run))) (export "wasi:cli/run@0.2.0" (instance $r))'

@@ -30,7 +30,6 @@ from wsgi_wasm.walls.seccomp import (
 
 PROCESSORS = sorted(ARCHITECTURES)
 EXTENTS = [Extent(role, connect, programs) for role in Role for connect in (False, True) for programs in (False, True)]
-PRESENT = 0x80000000  # of every argument, so that only the low 32 bits can count
 
 
 def answer(filter_: list[Instruction], architecture: int, number: int, arguments: tuple[int, ...] = ()) -> int:
