@@ -33,6 +33,12 @@ def runs_as_other_user() -> bool:
     return os.geteuid() == 0
 
 
+def put(path: Path, data: bytes) -> None:
+    """Write a file that Apache's user may read."""
+    path.write_bytes(data)
+    path.chmod(0o644)
+
+
 def give_to_server(path: Path) -> None:
     """Make the user that guests run as under Apache the owner of a file or directory, so that they can write to it."""
     if runs_as_other_user():

@@ -15,6 +15,7 @@ import yaml
 from guests.bomb import bomb
 from guests.build import guest
 
+from .apache import put
 from .client import get, wait_compiled
 from .fixtures import serve
 from .proc import pids_with
@@ -39,11 +40,6 @@ def site(tmp: Path, **engine: Any) -> Path:
     path.write_text(yaml.safe_dump({"routes": routes, "engine": engine}), encoding="utf-8")
     path.chmod(0o644)
     return path
-
-
-def put(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-    path.chmod(0o644)
 
 
 def compilers(of: Path) -> list[int]:

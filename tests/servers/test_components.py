@@ -11,6 +11,7 @@ import yaml
 
 from guests.build import component
 
+from .apache import put
 from .client import Connection, Truncated, get, request, wait_compiled
 from .fixtures import SERVERS, serve
 from .process import wait_for
@@ -22,8 +23,7 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
     routes = {}
     for name in ("http", "program"):
         module = open_module_tmp / component(name).name
-        module.write_bytes(component(name).read_bytes())
-        module.chmod(0o644)
+        put(module, component(name).read_bytes())
         routes[f"/{name}"] = {"module": module.name, "timeout": "5m", "memory": "16MiB"}
         routes[f"/quick/{name}"] = {"module": module.name, "timeout": "2s", "memory": "16MiB"}
     site = open_module_tmp / "site.yaml"

@@ -14,6 +14,7 @@ import yaml
 
 from guests.build import component, guest
 
+from .apache import put
 from .client import get, request, wait_compiled
 from .fixtures import serve
 from .limits import limited, own_mounts
@@ -38,11 +39,6 @@ def site(tmp: Path) -> Path:
     path.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
     path.chmod(0o644)
     return path
-
-
-def put(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-    path.chmod(0o644)
 
 
 @pytest.fixture(params=SERVERS)

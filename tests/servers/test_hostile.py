@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 
 from guests.build import guest
 
+from .apache import put
 from .client import Connection, Truncated, get, request, wait_compiled
 from .fixtures import SERVERS, serve
 from .process import wait_for
@@ -30,8 +31,7 @@ def site(tmp: Path) -> Path:
     routes: dict[str, Any] = {}
     for name in GUESTS:
         module = tmp / guest(name).name
-        module.write_bytes(guest(name).read_bytes())
-        module.chmod(0o644)
+        put(module, guest(name).read_bytes())
         routes[f"/{name}"] = {"module": module.name, "timeout": "5m", "memory": "16MiB", "max_output": "200MiB"}
     for name in ("loop", "sleep"):
         routes[f"/{name}"]["timeout"] = "1s"
@@ -44,10 +44,14 @@ def site(tmp: Path) -> Path:
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Server]:
     with serve(str(request.param), site(open_module_tmp), open_module_tmp, ready="/hello") as running:
-        for name in GUESTS:  # compiled before anything is measured against a limit
-            query = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}.get(name, "")
-            wait_compiled(running.address, f"/{name}?{query}")
+        compile_all(running, GUESTS)
         yield running
+
+
+def compile_all(server: Server, names: Iterable[str]) -> None:
+    """Before anything is measured against a limit."""
+    queries = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}
+    wait_compiled(server.address, *(f"/{name}?{queries.get(name, '')}" for name in names))
 
 
 ENDS = [

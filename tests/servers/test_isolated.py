@@ -19,12 +19,13 @@ from guests.build import component, guest
 from wsgi_wasm.cli import main
 
 from . import spawner, test_components, test_hostile
-from .client import get, request, wait_compiled
+from .apache import put
+from .client import get, request
 from .fixtures import SERVERS, serve, serve_docroot
 from .proc import every_pid, parent, status_lines, user_time
 from .process import wait_for
 from .server import Server
-from .test_hostile import ordinary
+from .test_hostile import compile_all, ordinary
 
 GUESTS = ("loop", "sleep", "alloc", "trap", "recurse", "recurse_calls", "flood", "stream", "echo", "hello", "stderr")
 
@@ -49,8 +50,7 @@ def site(tmp: Path) -> Path:
         **{c: component(c) for c in ("http", "program")},
     }.items():
         module = tmp / file.name
-        module.write_bytes(file.read_bytes())
-        module.chmod(0o644)
+        put(module, file.read_bytes())
         limits = {"timeout": "5m", "memory": "16MiB", "max_output": "200MiB", "isolate": "guests"}
         routes[f"/{name}"] = {"module": module.name, **limits}
         routes[f"/quick/{name}"] = {"module": module.name, **limits, "timeout": "2s"}
@@ -67,9 +67,7 @@ def site(tmp: Path) -> Path:
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Server]:
     with serve(str(request.param), site(open_module_tmp), open_module_tmp, ready="/hello") as running:
-        for name in (*GUESTS, "http", "program"):  # compiled before anything is measured against a limit
-            query = {"flood": "bytes=1", "stream": "lines=1&ms=1", "alloc": "most=1"}.get(name, "")
-            wait_compiled(running.address, f"/{name}?{query}")
+        compile_all(running, (*GUESTS, "http", "program"))
         yield running
 
 
@@ -116,8 +114,7 @@ def test_dropped_in_files_by_their_owner(open_tmp: Path) -> None:
     docroot.mkdir(mode=0o755)
     for owner in (0, 12345) if os.geteuid() == 0 else (os.geteuid(),):
         module = docroot / f"of{owner}.wasm"
-        module.write_bytes(guest("env").read_bytes())
-        module.chmod(0o644)
+        put(module, guest("env").read_bytes())
         os.chown(module, owner, -1)
     config = open_tmp / "site.yaml"
     config.write_text(yaml.safe_dump({"handler": {"isolate": True}}))

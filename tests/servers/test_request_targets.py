@@ -15,6 +15,7 @@ import yaml
 
 from guests.build import guest
 
+from .apache import put
 from .client import Answer, Connection, wait_compiled
 from .fixtures import serve, server_environ
 from .packages import package_parent
@@ -56,8 +57,7 @@ def server(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Se
     """`/env` says which table of routes answered, in SITE."""
     for name in ("env", "echo"):
         module = open_module_tmp / f"{name}.wasm"
-        module.write_bytes(guest(name).read_bytes())
-        module.chmod(0o644)
+        put(module, guest(name).read_bytes())
 
     def routes(name: str) -> dict[str, object]:
         return {path: {"module": "env.wasm", "env": {"SITE": name}} for path in ("/", "/env")}
