@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from engine.echoes import MEMORY, imported
+from guests.wasi import output_streams
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 
-# What a program needs to print (WASI 0.2). Memory below 8192 is the program's own, for data and results.
-_WASI = """
- (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
- (alias export $errors "error" (type $error))
- (import "wasi:io/streams@0.2.0" (instance $streams
-  (export "output-stream" (type $out (sub resource)))
-  (alias outer 1 $error (type $e)) (export "error" (type $er (eq $e)))
-  (type $failed (variant (case "last-operation-failed" (own $er)) (case "closed")))
-  (export "stream-error" (type $failure (eq $failed)))
-  (type $bytes (list u8)) (type $result (result (error $failure)))
-  (export "[method]output-stream.blocking-write-and-flush"
-   (func (param "self" (borrow $out)) (param "contents" $bytes) (result $result)))))
- (alias export $streams "output-stream" (type $outer))
- (import "wasi:cli/stdout@0.2.0" (instance $stdout
-  (alias outer 1 $outer (type $o)) (export "output-stream" (type $out (eq $o)))
-  (export "get-stdout" (func (result (own $out))))))
-"""
+# Memory below 8192 is the program's own, for data and results.
+_WASI = output_streams("blocking-write-and-flush", "stdout")
 
 
 def program(interface: AnyInterface, texts: dict[int, str], code: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from guests.wasi import output_streams
 from hostcalls.preview1 import TIMEOUT, outcome
 from wsgi_wasm import create_app
 
@@ -46,28 +47,13 @@ ROWS = (
     Row("an answer in one write", HEAD + _write("stdout"), (200,), forever=False, length=SIZE),
 )
 
-TEXT = """(component
- (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
- (alias export $errors "error" (type $error))
+TEXT = (
+    f"(component {output_streams('write', 'stdout', 'stderr')}"
+    + """
  (import "wasi:io/poll@0.2.0" (instance $polls
   (export "pollable" (type $p (sub resource))) (type $ps (list (borrow $p))) (type $ns (list u32))
   (export "poll" (func (param "in" $ps) (result $ns)))))
  (alias export $polls "pollable" (type $pollable))
- (import "wasi:io/streams@0.2.0" (instance $streams
-  (export "output-stream" (type $out (sub resource)))
-  (alias outer 1 $error (type $e)) (export "error" (type $er (eq $e)))
-  (type $failed (variant (case "last-operation-failed" (own $er)) (case "closed")))
-  (export "stream-error" (type $failure (eq $failed)))
-  (type $bytes (list u8)) (type $result (result (error $failure)))
-  (export "[method]output-stream.write"
-   (func (param "self" (borrow $out)) (param "contents" $bytes) (result $result)))))
- (alias export $streams "output-stream" (type $outer))
- (import "wasi:cli/stdout@0.2.0" (instance $stdout
-  (alias outer 1 $outer (type $o)) (export "output-stream" (type $out (eq $o)))
-  (export "get-stdout" (func (result (own $out))))))
- (import "wasi:cli/stderr@0.2.0" (instance $stderr
-  (alias outer 1 $outer (type $o)) (export "output-stream" (type $out (eq $o)))
-  (export "get-stderr" (func (result (own $out))))))
  (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
   (alias outer 1 $pollable (type $o)) (export "pollable" (type $p (eq $o)))
   (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))
@@ -107,6 +93,7 @@ TEXT = """(component
  (func $run (result (result)) (canon lift (core func $c "run")))
  (instance $command (export "run" (func $run)))
  (export "wasi:cli/run@0.2.0" (instance $command)))"""
+)
 
 
 def outcomes(folder: Path) -> Iterator[dict[str, Any]]:
