@@ -61,10 +61,11 @@ def fd_write(run: ProgramRun, caller: int, args: Arguments) -> int:
     write = run.write if stream == 1 else run.write_error
     total = 0
     for address, length in _vectors(string_at(base + vectors, 8 * count)):
-        run.check(address, length)
-        length = min(length, _MAX_WRITE - total)
-        write(base + address, length)
-        total += length
+        if length:
+            run.check(address, length)
+            length = min(length, _MAX_WRITE - total)
+            write(base + address, length)
+            total += length
     _u32_at(base + written_at).value = total
     return SUCCESS
 
@@ -116,11 +117,10 @@ def fd_renumber(run: ProgramRun, caller: int, args: Arguments) -> int:
     else:
         errno = forward(run, caller, "fd_renumber", args)
     if errno == SUCCESS and source != target:
-        stream = run.streams.pop(source, None)
-        if stream is None:
-            run.streams.pop(target, None)
-        else:
-            run.streams[target] = stream
+        if run.streams.pop(target, None) is None:
+            run.files -= 1  # what had that number is closed
+        if source in run.streams:
+            run.streams[target] = run.streams.pop(source)
         renumbered(run, source, target)
     return errno
 
