@@ -14,14 +14,15 @@ import struct
 from ctypes import memmove, string_at
 
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.program import preview1
 from wsgi_wasm.engine.program.forwarding import Arguments
 from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.run import ProgramRun
 from wsgi_wasm.files.beneath import Folder, open_beneath
 
-SUCCESS, BADF, IO = 0, 8, 29
 _ERRNO = {
-    errno.EACCES: 2, errno.EMFILE: 33, errno.ENAMETOOLONG: 37, errno.ENFILE: 41, errno.ENOENT: 44, errno.ENOTDIR: 54,
+    errno.EACCES: preview1.ACCES, errno.EMFILE: preview1.MFILE, errno.ENAMETOOLONG: preview1.NAMETOOLONG,
+    errno.ENFILE: preview1.NFILE, errno.ENOENT: preview1.NOENT, errno.ENOTDIR: preview1.NOTDIR,
 }  # fmt: skip
 
 _U32 = 0xFFFFFFFF
@@ -75,13 +76,13 @@ def fd_readdir(run: ProgramRun, caller: int, args: Arguments) -> int:
     run.check(used_at, 4)
     place = places(run).get(descriptor)
     if place is None:
-        return BADF
+        return preview1.BADF
     try:
         used = _fill(run, _listing(run, descriptor, place, cookie), base + at, room)
     except OSError as error:
-        return _ERRNO.get(error.errno or 0, IO)
+        return _ERRNO.get(error.errno or 0, preview1.IO)
     c.UINT32.from_address(base + used_at).value = used
-    return SUCCESS
+    return preview1.SUCCESS
 
 
 def _listing(run: ProgramRun, descriptor: int, place: tuple[Folder, str], cookie: int) -> Listing:

@@ -14,9 +14,8 @@ from ctypes import memmove, string_at
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
+from wsgi_wasm.engine.program.preview1 import INVAL, NAMETOOLONG, SPIPE, SUCCESS
 from wsgi_wasm.engine.program.run import ProgramRun
-
-SUCCESS, INVAL, NAMETOOLONG, SPIPE = 0, 28, 37, 70
 
 MAX_VECTORS = 1024  # IOV_MAX of Linux
 MAX_PATH = 4096  # bytes: PATH_MAX of Linux

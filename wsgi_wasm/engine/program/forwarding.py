@@ -16,15 +16,15 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.program.pool import Engine, Forwarding
+from wsgi_wasm.engine.program.preview1 import BADF, PREVIEW1
 from wsgi_wasm.engine.program.run import ProgramRun
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.messages import escaped
 
-MODULE = b"wasi_snapshot_preview1"
+MODULE = PREVIEW1.encode()
 
 Arguments = Any  # POINTER(c_uint64): argument i is at [2 * i]
 
-_BADF = 8
 _U32 = 0xFFFFFFFF
 
 FORWARDED = {
@@ -124,7 +124,7 @@ def forward(run: ProgramRun, caller: int, name: str, args: Arguments) -> int:
     forwarding = run.slot.forwarding
     if forwarding is None:
         # Without a directory there is no descriptor that Wasmtime could know and we do not.
-        return _BADF
+        return BADF
     if run.forwarder is None:
         run.forwarder = _instantiated(forwarding, run, caller)
     kinds = FORWARDED[name]

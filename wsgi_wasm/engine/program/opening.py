@@ -8,12 +8,11 @@ import stat
 from ctypes import memmove, string_at
 
 from wsgi_wasm.engine.program.directories import opened, places
-from wsgi_wasm.engine.program.files import MAX_PATH, NAMETOOLONG, SUCCESS
+from wsgi_wasm.engine.program.files import MAX_PATH
 from wsgi_wasm.engine.program.forwarding import Arguments, forward
+from wsgi_wasm.engine.program.preview1 import INTR, MFILE, NAMETOOLONG, NOTSUP, SUCCESS
 from wsgi_wasm.engine.program.run import ProgramRun
 from wsgi_wasm.files.beneath import stat_beneath
-
-INTR, MFILE, NOTSUP = 27, 33, 58
 
 _U32 = 0xFFFFFFFF
 

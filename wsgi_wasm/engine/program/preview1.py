@@ -1,8 +1,12 @@
-"""What a program may import."""
+"""What a program may import, and the errors that it is told."""
 
 from __future__ import annotations
 
 PREVIEW1 = "wasi_snapshot_preview1"
+
+# errno, as far as it is answered here
+SUCCESS, ACCES, BADF, FAULT, INTR, INVAL, IO = 0, 2, 8, 21, 27, 28, 29
+MFILE, NAMETOOLONG, NFILE, NOENT, NOTDIR, NOTSUP, SPIPE = 33, 37, 41, 44, 54, 58, 70
 
 # The functions of WASI preview 1 that the linker has. Listed, since Wasmtime names only the first
 # import that it lacks.

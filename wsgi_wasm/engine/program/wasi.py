@@ -30,10 +30,9 @@ from wsgi_wasm.engine.program.directories import closed, fd_readdir, renumbered
 from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, MAX_VECTORS, VECTOR, transfer
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
 from wsgi_wasm.engine.program.opening import path_open
+from wsgi_wasm.engine.program.preview1 import BADF, FAULT, INVAL, SUCCESS
 from wsgi_wasm.engine.program.run import Exited, Fault, ProgramRun, current
 from wsgi_wasm.engine.run import TRAP, epoch_callback
-
-SUCCESS, BADF, FAULT, INVAL = 0, 8, 21, 28
 
 _U32 = 0xFFFFFFFF
 _MAX_READ = 1 << 20  # bytes of one call; a guest that wants more calls again
