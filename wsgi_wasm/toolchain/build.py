@@ -28,7 +28,6 @@ from wsgi_wasm.messages import escaped, reason
 TARGET = "wasm32-wasi"
 STACK_SIZE = 65536
 PAGE = 65536
-C_SUFFIXES = frozenset({".c"})
 CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++"})
 ALLOCATOR = GUESTLIB / "malloc.c"
 STDOUT = GUESTLIB / "stdout.c"

@@ -167,9 +167,8 @@ class Cache(TrustedDirectory):
             )
         except OSError as error:
             # Without its note an artefact is of no use, and takes the room of others.
-            for path in (artefact, artefact.with_suffix(".json")):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+            self._unlink(artefact)
+            self._unlink(artefact.with_suffix(".json"))
             raise CacheError(f"{escaped(artefact)} cannot be written: {reason(error)}") from None
         self.forget_failure(artefact)
 
