@@ -23,7 +23,9 @@ from functools import cache
 
 from wsgi_wasm import syscalls
 from wsgi_wasm.engine.runtime import runtime
+from wsgi_wasm.errors import Unavailable
 from wsgi_wasm.logs import package_log
+from wsgi_wasm.polling import PollingThread
 
 log = package_log("engine")
 
@@ -45,40 +47,27 @@ class ThreadWatch:
 
     def _forget(self) -> None:
         """Threads are not there in a child."""
-        self._running = 0
-        self._changing = threading.Lock()
-        self._wanted = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._running: dict[int, None] = {}  # by thread
+        self._polling = PollingThread("wsgi_wasm-watch", LOOK_EVERY, self._running, self._look)
         self._waiting: dict[str, str] = {}
 
     def __enter__(self) -> None:
         """A guest with directories begins to run on this thread."""
-        with self._changing:
-            if self._thread is None:
-                thread = threading.Thread(target=self._look_on, name="wsgi_wasm-watch", daemon=True)
-                with contextlib.suppress(RuntimeError):  # no more threads; the next guest tries
-                    thread.start()
-                    self._thread = thread
-            self._running += 1
-            if self._running == 1:
-                self._wanted.set()
+        self._running[threading.get_ident()] = None
+        if self._polling.asleep:
+            with contextlib.suppress(Unavailable):  # no more threads; the next guest tries
+                self._polling.wake()
 
     def __exit__(self, *_: object) -> None:
         """It has ended."""
-        with self._changing:
-            self._running = max(0, self._running - 1)
-            if not self._running:
-                self._wanted.clear()
-
-    def _look_on(self) -> None:
-        while True:
-            self._wanted.wait()
-            time.sleep(LOOK_EVERY)
-            # Whatever goes wrong here must not end the looking.
-            with contextlib.suppress(Exception):
-                self._look()
+        self._running.pop(threading.get_ident(), None)
 
     def _look(self) -> None:
+        # Whatever goes wrong here must not end the looking.
+        with contextlib.suppress(Exception):
+            self._interrupt_stuck()
+
+    def _interrupt_stuck(self) -> None:
         waiting, unknown = {}, []
         for thread in os.listdir(_TASKS):
             with contextlib.suppress(OSError):
