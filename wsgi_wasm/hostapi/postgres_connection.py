@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import psycopg
@@ -77,38 +77,35 @@ class _BoundedConnection(psycopg.Connection[Any]):
 
     @classmethod
     def _connect_gen(cls, *args: Any, **options: Any) -> Any:
-        # libpq itself waits for two seconds at least.
-        return cls._looking(super()._connect_gen(*args, **options))
-
-    @classmethod
-    def _looking(cls, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        ready = None
-        while True:
-            try:
-                wanted = inner.send(ready)
-            except StopIteration as end:
-                return end.value
+        def look() -> None:
             if cls.host_state is not None:
                 cls.host_state.look()
-            ready = yield wanted
+
+        # libpq itself waits for two seconds at least.
+        return _looking(super()._connect_gen(*args, **options), look)
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        return super().wait(self._bounded(gen), _INTERVAL)
+        return super().wait(_looking(gen, self._look), _INTERVAL)
 
-    def _bounded(self, inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        ready = None
-        while True:
-            try:
-                wanted = inner.send(ready)
-            except StopIteration as end:
-                return end.value
-            if self.host_state is not None:
-                self.host_state.look()
-            if time.monotonic() >= self.end:
-                raise TooLate("the time limit was reached")
-            if received_by(self.pgconn.socket) - self.received > _MAX_RECEIVED:
-                raise TooLate(f"the answer is larger than {_MAX_RECEIVED >> 20} MiB")
-            ready = yield wanted
+    def _look(self) -> None:
+        if self.host_state is not None:
+            self.host_state.look()
+        if time.monotonic() >= self.end:
+            raise TooLate("the time limit was reached")
+        if received_by(self.pgconn.socket) - self.received > _MAX_RECEIVED:
+            raise TooLate(f"the answer is larger than {_MAX_RECEIVED >> 20} MiB")
+
+
+def _looking(inner: Generator[Any, Any, Any], look: Callable[[], None]) -> Generator[Any, Any, Any]:
+    """The client library's steps, with a look before each wait. Raises what `look` does."""
+    ready = None
+    while True:
+        try:
+            wanted = inner.send(ready)
+        except StopIteration as end:
+            return end.value
+        look()
+        ready = yield wanted
 
 
 def received_by(descriptor: int) -> int:
