@@ -102,7 +102,7 @@ def _checked(key: str) -> str:
     return key
 
 
-def _get(api: KeyValue, bucket: Bucket, key: str) -> bytes | None:
+def _get(_api: KeyValue, bucket: Bucket, key: str) -> bytes | None:
     _checked(key)
     with bucket.store() as store:
         value = store.get(key)

@@ -29,7 +29,7 @@ def always(look: Look) -> dict[tuple[str, int], Callable[..., Value]]:
         ("trim", 2): lambda value, chars: _trimmed(value, chars, True, True, look),
         ("ltrim", 2): lambda value, chars: _trimmed(value, chars, True, False, look),
         ("rtrim", 2): lambda value, chars: _trimmed(value, chars, False, True, look),
-        ("json_patch", 2): _json_patch(),
+        ("json_patch", 2): _json_patch,
     }
 
 
@@ -43,18 +43,23 @@ def for_long_texts(look: Look) -> dict[tuple[str, int], Callable[..., Value]]:
         character = _text(escape)
         if len(character) > 1:
             raise ValueError("ESCAPE expression must be a single character")
-        if _blobs_match_nothing() and (isinstance(pattern, bytes) or isinstance(text, bytes)):
+        if _is_blob(pattern, text):
             return 0
         return int(like(_text(pattern), _text(text), character or None, look))
 
     def is_glob(pattern: Value, text: Value) -> int | None:
         if pattern is None or text is None:
             return None
-        if _blobs_match_nothing() and (isinstance(pattern, bytes) or isinstance(text, bytes)):
+        if _is_blob(pattern, text):
             return 0
         return int(glob(_text(pattern), _text(text), look))
 
     return {("like", 2): is_like, ("like", 3): is_like, ("glob", 2): is_glob}
+
+
+def _is_blob(pattern: Value, text: Value) -> bool:
+    """Whether one is a blob, and those match nothing."""
+    return (isinstance(pattern, bytes) or isinstance(text, bytes)) and _blobs_match_nothing()
 
 
 @cache
@@ -123,15 +128,12 @@ def _leading(text: str, every: set[str]) -> int:
     return next((i for i, character in enumerate(text) if character not in every), len(text))
 
 
-def _json_patch() -> Callable[[Value, Value], Any]:
-    def json_patch(target: Value, patch: Value) -> Any:
-        if isinstance(target, str) and isinstance(patch, str) and len(target) * len(patch) > _MAX_PATCH:
-            raise ValueError("too large")
-        # SQLite's own, of a connection of its own.
-        connection = sqlite3.connect(":memory:")
-        try:
-            return connection.execute("SELECT json_patch(?, ?)", (target, patch)).fetchone()[0]
-        finally:
-            connection.close()
-
-    return json_patch
+def _json_patch(target: Value, patch: Value) -> Any:
+    if isinstance(target, str) and isinstance(patch, str) and len(target) * len(patch) > _MAX_PATCH:
+        raise ValueError("too large")
+    # SQLite's own, of a connection of its own.
+    connection = sqlite3.connect(":memory:")
+    try:
+        return connection.execute("SELECT json_patch(?, ?)", (target, patch)).fetchone()[0]
+    finally:
+        connection.close()
