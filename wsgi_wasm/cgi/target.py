@@ -52,12 +52,8 @@ def split_target(target: str) -> tuple[str, str, str]:
 
 def host_asked(environ: Mapping[str, Any]) -> str:
     """The authority that the request is for, as it was written: "" where it names none."""
-    target = raw_target(environ)
-    if target[:1] != "/":
-        scheme, authority, _ = split_target(target)
-        if scheme:
-            return authority
-    return environ.get("HTTP_HOST") or ""
+    scheme, authority, _ = split_target(raw_target(environ))
+    return authority if scheme else environ.get("HTTP_HOST") or ""
 
 
 def normal_host(host: str) -> str:
