@@ -19,9 +19,8 @@ from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations, destination
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.log import about, log
-from wsgi_wasm.hostapi.refused import Refusals
+from wsgi_wasm.hostapi.refused import Refusals, for_address
 from wsgi_wasm.hostapi.ticket import Ticket
-from wsgi_wasm.messages import listed
 
 if TYPE_CHECKING:
     from socket import socket
@@ -58,8 +57,7 @@ class Policy:
         if wanted.host == OWN:
             self._refusals.say("the application itself", "http://self", label=label)
             return
-        why = f": its address is not public: {listed(addresses)}" if addresses else ""
-        entry = wanted._replace(host=addresses[0].partition("%")[0]) if addresses else wanted
+        entry, why = for_address(wanted, addresses)
         self._refusals.say(str(wanted), str(entry), why, label=label)
 
     def refuse_more(self, wanted: Destination) -> None:

@@ -6,9 +6,12 @@ route and server, and for at most so many servers of a route.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from wsgi_wasm.hostapi.destinations import Destination
 from wsgi_wasm.hostapi.log import about
 from wsgi_wasm.logs import Seldom, package_log
-from wsgi_wasm.messages import escaped, quote
+from wsgi_wasm.messages import escaped, listed, quote
 
 log = package_log("guest")
 
@@ -43,6 +46,14 @@ class Refusals:
 
 
 _not_granted = Seldom(log, most=200)
+
+
+def for_address(wanted: Destination, addresses: Sequence[str]) -> tuple[Destination, str]:
+    """What would allow a server, and why it is refused: for the addresses that its name has, if any
+    are given."""
+    if not addresses:
+        return wanted, ""
+    return wanted._replace(host=addresses[0].partition("%")[0]), f": its address is not public: {listed(addresses)}"
 
 
 def say_not_granted(noun: str, label: str, keys: str) -> None:

@@ -19,8 +19,8 @@ from typing import Any
 
 from wsgi_wasm.config.model import AllowedHost, Endpoint
 from wsgi_wasm.hostapi.destinations import Destination, Destinations
-from wsgi_wasm.hostapi.refused import Refusals
-from wsgi_wasm.messages import escaped, listed
+from wsgi_wasm.hostapi.refused import Refusals, for_address
+from wsgi_wasm.messages import escaped
 
 # nothing that client libraries take for a file or for two names
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
@@ -60,7 +60,7 @@ class AllowedServers:
         host = host.lower().rstrip(".")
         if (host, port) in self._endpoints:
             return None
-        wanted = Destination("*", host, port)
+        wanted = Destination(self._scheme, host, port)
         named = _is_address(host) or _NAME.fullmatch(host) is not None
         if not named or not self._patterns.admit(wanted):
             self._refuse(wanted, named=named)
@@ -74,12 +74,10 @@ class AllowedServers:
 
     def _refuse(self, wanted: Destination, addresses: Sequence[str] = (), *, named: bool = True) -> None:
         if not named:
-            self._refusals.say(str(wanted._replace(scheme=self._scheme)), "", ": that is not a host")
+            self._refusals.say(str(wanted), "", ": that is not a host")
             return
-        why = f": its address is not public: {listed(addresses)}" if addresses else ""
-        entry = wanted._replace(scheme=self._scheme, host=addresses[0].partition("%")[0] if addresses else wanted.host)
-        text = str(entry) if self._of_manifest else str(entry).partition("://")[2]
-        self._refusals.say(str(wanted._replace(scheme=self._scheme)), text, why)
+        entry, why = for_address(wanted, addresses)
+        self._refusals.say(str(wanted), str(entry) if self._of_manifest else str(entry).partition("://")[2], why)
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[str]:
