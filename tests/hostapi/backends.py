@@ -44,9 +44,6 @@ def redis(directory: Path) -> Iterator[Server]:
     process = ServerProcess(argv, output=directory / "log", cwd=directory)
     try:
         wait_until_answering(process, ("127.0.0.1", port), None)
-        # It listens before it has finished starting.
-        ready = [str(POSTGRES[-1] / "pg_isready"), "--quiet", "-h", "127.0.0.1", "-p", str(port)]
-        wait_for("PostgreSQL to be ready", lambda: subprocess.run(ready, check=False).returncode == 0)
         yield Server(process, port, "opensesame")
     finally:
         process.stop()
@@ -119,6 +116,9 @@ def postgres(directory: Path) -> Iterator[Server]:
     process = ServerProcess(argv, output=directory / "log", cwd=Path("/"))
     try:
         wait_until_answering(process, ("127.0.0.1", port), None)
+        # It listens before it has finished starting.
+        ready = [str(POSTGRES[-1] / "pg_isready"), "--quiet", "-h", "127.0.0.1", "-p", str(port)]
+        wait_for("PostgreSQL to be ready", lambda: subprocess.run(ready, check=False).returncode == 0)
         yield Server(process, port, "opensesame")
     finally:
         process.stop(signal.SIGINT)  # its fast shutdown
