@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from wsgi_wasm import Gateway, create_app
 from wsgi_wasm.gateway.wsgi_server import WSGIApplication
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+# For `benchmarks`, whose soak is tested. Last, so that it is the installed package that is tested where there is one.
+sys.path.append(str(PROJECT))
 
 pytest_plugins = ["servers.fixtures", "hostapi.backends"]
 
