@@ -20,6 +20,7 @@ from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.hostapi import APIS
+from wsgi_wasm.hostapi.limits import MAX_HANDLES
 
 SECONDS = 0.5
 CASES = [
@@ -86,4 +87,18 @@ def test_it_ends_in_time(
     # What it takes above the limit tells a call that looks at the clock from one that does not.
     assert time.monotonic() - began < SECONDS + 20
     # docs/security.md; the test's own arguments are a few dozen MiB more
-    assert grown < 240 + 200
+    assert grown < 240 + 64
+
+
+def test_handles_hold_no_values(bound: tuple[dict[str, Any], int]) -> None:
+    """A guest keeps as many handles as it can for a large value; the values count for nobody while they lie there."""
+    api, interface = next((api, one) for api in APIS for one in api.interfaces if "[static]cas.new" in one.functions)
+    with driver(api, interface).guest(bound[0][api.name]) as guest:
+        bucket = guest.ok("open", "default")
+        held: list[Any] = []
+
+        def hold() -> None:
+            held.extend(guest.ok("[static]cas.new", bucket, "large") for _ in range(MAX_HANDLES))
+
+        _, grown = peak_of(hold)
+    assert grown < len(BYTES) * MAX_HANDLES / 4 / (1 << 20)

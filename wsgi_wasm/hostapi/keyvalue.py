@@ -20,7 +20,7 @@ from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi.description import warn_of_files
 from wsgi_wasm.hostapi.granted_api import GrantedApi
-from wsgi_wasm.hostapi.keyvalue_store import Store, connect
+from wsgi_wasm.hostapi.keyvalue_store import Seen, Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY, ResultSize, TooLarge
 from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.hostapi.pool import ConnectionPool
@@ -89,11 +89,11 @@ class Bucket:
 
 @dataclass(slots=True)
 class Cas:
-    """A compare-and-swap on one key: `seen` is the value that must still be there."""
+    """A compare-and-swap on one key: `seen` is what must still be there."""
 
     bucket: Bucket
     key: str
-    seen: bytes | None
+    seen: Seen
 
 
 def _checked(key: str) -> str:
@@ -173,23 +173,24 @@ def _increment(_api: KeyValue, bucket: Bucket, key: str, delta: int) -> int:
 def _new_cas(api: KeyValue, bucket: Bucket, key: str) -> Cas:
     if api.host_state.count(CAS) >= MAX_HANDLES:
         raise HostError("other", f"a guest can have at most {MAX_HANDLES} of them")
-    return Cas(bucket, key, _get(api, bucket, key))
+    return Cas(bucket, key, Seen(_get(api, bucket, key)))
 
 
 def _current(api: KeyValue, cas: Cas) -> bytes | None:
-    cas.seen = _get(api, cas.bucket, cas.key)
-    return cas.seen
+    value = _get(api, cas.bucket, cas.key)
+    cas.seen = Seen(value)
+    return value
 
 
 def _swap(api: KeyValue, cas: Cas, value: bytes) -> None:
     try:
         with cas.bucket.store() as store:
-            done = store.swap(cas.key, cas.seen, value)
-        latest = None if done else _get(api, cas.bucket, cas.key)
+            if store.swap(cas.key, cas.seen.is_still, value):
+                return
+        latest = Seen(_get(api, cas.bucket, cas.key))
     except HostError as error:
         raise HostError("store-error", (error.case, error.value)) from error
-    if not done:
-        raise HostError("cas-failed", Cas(cas.bucket, cas.key, latest))
+    raise HostError("cas-failed", Cas(cas.bucket, cas.key, latest))
 
 
 # --- the interfaces -------------------------------------------------------------------------------
@@ -211,8 +212,7 @@ def _open_bucket(api: KeyValue, name: str) -> Bucket:
 
 
 def _of(handle: wit.Type, error: wit.Type) -> Callable[..., Function[KeyValue]]:
-    """Declares a function of an open store: parameters after the handle, ok type, and
-    what does it."""
+    """Declares a function of an open store: its call, ok type, and parameters after the handle."""
 
     def declare(call: Callable[..., Any], ok: wit.Type | None, *parameters: wit.Type) -> Function[KeyValue]:
         return Function((handle, *parameters), wit.ResultOf(ok, error), call)

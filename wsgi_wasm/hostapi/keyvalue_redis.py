@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -103,11 +103,11 @@ class RedisStore:
         except ServerError as error:
             raise ValueError(str(error)) from None
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def swap(self, key: str, is_still: Callable[[bytes | None], bool], new: bytes) -> bool:
         name = self._key(key)
         try:
             self._call(b"WATCH", name)
-            if self.get(key) != old:
+            if not is_still(self.get(key)):
                 self._call(b"UNWATCH")
                 return False
         except BaseException:

@@ -101,9 +101,9 @@ class SqliteStore:
 
         return int(self._atomically(add))
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def swap(self, key: str, is_still: Callable[[bytes | None], bool], new: bytes) -> bool:
         def exchange() -> bool:
-            if self.get(key) != old:
+            if not is_still(self.get(key)):
                 return False
             self.set(key, new)
             return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import Protocol
 
 from wsgi_wasm.config.model import KeyValueStore
@@ -40,7 +41,26 @@ class Store(Protocol):
         ...
 
     def increment(self, key: str, delta: int) -> int: ...
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool: ...
+    def swap(self, key: str, is_still: Callable[[bytes | None], bool], new: bytes) -> bool:
+        """Set the key to `new` if `is_still` is true of the value that it has; whether it was."""
+        ...
+
+
+class Seen:
+    """A value that a guest has seen, for telling whether it is still there. Only its digest is
+    kept: a guest can have hundreds of them, each of megabytes that would count for nobody."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self, value: bytes | None) -> None:
+        self._digest = _digest(value)
+
+    def is_still(self, value: bytes | None) -> bool:
+        return _digest(value) == self._digest
+
+
+def _digest(value: bytes | None) -> bytes | None:
+    return None if value is None else sha256(value).digest()
 
 
 def connect(store: KeyValueStore, host: HostState | None = None) -> Store:
