@@ -284,6 +284,17 @@ def calls(source: Source, *names: str) -> list[int]:
     ]
 
 
+def test_quotes_around_a_value_are_those_of_quote() -> None:
+    """Text that is in quotes is somebody's, and quotes of a message's own escape nothing in it."""
+    for source in (source for name, source in sources().items() if name != "wsgi_wasm.messages"):
+        for text in (node for node in ast.walk(source.tree) if isinstance(node, ast.JoinedStr)):
+            for before, value, after in zip(text.values, text.values[1:], text.values[2:], strict=False):
+                if isinstance(value, ast.FormattedValue) and value.conversion == -1:
+                    around = [one.value for one in (before, after) if isinstance(one, ast.Constant)]
+                    quoted = len(around) == 2 and str(around[0]).endswith("'") and str(around[1]).startswith("'")
+                    assert not quoted, source.place(text.lineno, ast.unparse(text))
+
+
 def test_loggers_are_made_in_one_place() -> None:
     """The root and the package's own are asked for by those who give them handlers."""
     levels = ("debug", "info", "warning", "error", "exception", "critical", "log")

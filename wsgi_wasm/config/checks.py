@@ -128,7 +128,7 @@ class DirectoryChecks:
             met += [below.get((other, key), []) for key in trail.own]
             for entry in {id(entry): entry for entries in met for entry in entries}.values():
                 rights = "writable" if entry.dir.writable else "read-only"
-                message = f"overlaps the host directory of '{entry.dir.guest}', which is {rights}"
+                message = f"overlaps the host directory of {quote(entry.dir.guest)}, which is {rights}"
                 self.reading.report(later.setting.key, later.setting.path, message)
             for keys, places in ((trail.own, at), (over, below)):
                 for key in keys:

@@ -113,11 +113,11 @@ class GrantsBuilder:
     def _check_store(self, setting: Setting) -> None:
         for first, second in (("path", "redis"), ("path", "prefix")):
             if first in setting.value and second in setting.value:
-                self._report(setting, f"has both '{first}' and '{second}'; remove one of them")
+                self._report(setting, f"has both {quote(first)} and {quote(second)}; remove one of them")
 
     def _report_unknown(self, label: Setting, key: Setting, section: str, known: tuple[str, ...]) -> None:
         hint = did_you_mean(label.value, known)
-        self._report_label(label, key, f"{quote(label.value)} is not defined in the file's '{section}'{hint}")
+        self._report_label(label, key, f"{quote(label.value)} is not defined in the file's {quote(section)}{hint}")
 
     def _report_label(self, label: Setting, key: Setting, message: str) -> None:
         # The place of a default is nowhere, and a default grants nothing.

@@ -128,7 +128,7 @@ class RouteBuilder:
             reading.report(setting.key, setting.path, "needs 'module', 'directory' or 'spin'")
         for name, key in TABLE.at("route").items():
             if name in own and key.only_with and key.only_with not in own:
-                self._report(own[name], f"is only allowed with '{key.only_with}'")
+                self._report(own[name], f"is only allowed with {quote(key.only_with)}")
             elif name in own and key.in_manifest and "spin" in own:
                 self._report(own[name], "is not allowed with 'spin': the manifest sets it")
 

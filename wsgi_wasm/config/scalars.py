@@ -88,7 +88,7 @@ def integer(text: str) -> int:
     if re.fullmatch(r"0|[1-9][0-9]{0,14}", text):
         return int(text)
     if re.fullmatch(r"0+[0-9]{1,15}", text):
-        raise ValueError(f"is not a valid whole number; write '{int(text)}' (numbers are never octal)")
+        raise ValueError(f"is not a valid whole number; write {quote(str(int(text)))} (numbers are never octal)")
     raise ValueError("is not a valid whole number; write only decimal digits")
 
 

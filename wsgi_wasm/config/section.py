@@ -128,7 +128,7 @@ class SectionKind:
             key_path = path_of(path, key.text)
             settings[key.text] = Setting(known[key.text].kind.read(value_node, key_path, reading), key, key_path)
         if self.required and self.required not in settings:
-            reading.report(node, path, f"needs the key '{self.required}'")
+            reading.report(node, path, f"needs the key {quote(self.required)}")
             return BROKEN
         return settings
 

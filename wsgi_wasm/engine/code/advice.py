@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.messages import quote
 
 # What Wasmtime writes when a proposal is switched off, and the engine feature that switches it on.
 NEEDS = (
@@ -66,7 +67,7 @@ def with_advice(text: str, features: Collection[str]) -> str:
     said = text.partition(" --> ")[0]  # a line of the user's own follows where a text is malformed
     needed = next((feature for words, feature in NEEDS if words in said), None)
     if needed is not None and needed not in features:
-        return f"needs the feature '{needed}', which is disabled: set `engine: {{features: [{needed}]}}` ({text})"
+        return f"needs the feature {quote(needed)}, which is disabled: set `engine: {{features: [{needed}]}}` ({text})"
     export = next((what for words, what in WRONG_EXPORTS if words in said), None)
     if export is not None:
         return f"{export} ({text})"

@@ -13,7 +13,7 @@ from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface
 from wsgi_wasm.errors import ModuleError
-from wsgi_wasm.messages import escaped
+from wsgi_wasm.messages import escaped, quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class _TypeReader:
                 return wit.EnumOf(tuple(_names(v.enum_count, v.enum_nth, pointer)))
             case "flags":
                 return wit.FlagsOf(tuple(_names(v.flags_count, v.flags_nth, pointer)))
-        raise NoForm(f"the type '{escaped(name)}' of an import has no values in this version of Wasmtime's C API")
+        raise NoForm(f"the type {quote(name)} of an import has no values in this version of Wasmtime's C API")
 
     def _part(self, read: Any, pointer: int) -> wit.Type:
         kind = v.Typed()
