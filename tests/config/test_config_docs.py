@@ -42,6 +42,7 @@ UNSEEN = frozenset(
         "overlaps",
         "redirects",
         "syntax",
+        "syntax-missing-space",
         "syntax-tab",
         "syntax-unquoted-reference",
         "two-documents",

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol
 
 from wsgi_wasm.config import scalars
+from wsgi_wasm.config.hints import for_mapping
 from wsgi_wasm.config.nodes import ListNode, MapNode, Node, Reading, ScalarNode, found, path_of
 from wsgi_wasm.messages import quote
 
@@ -191,11 +192,13 @@ def _list_hint(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapOf:
-    """A mapping whose keys are names of the user's. Reads to `Settings`."""
+    """A mapping whose keys are names of the user's. `inner` gives the keys of its values, where
+    they cannot be names themselves. Reads to `Settings`."""
 
     key: Scalar
     value: Kind
     plural: str
+    inner: Callable[[], Collection[str]] = tuple
 
     @property
     def noun(self) -> str:
@@ -203,11 +206,14 @@ class MapOf:
 
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         if not isinstance(node, MapNode):
-            reading.report(node, path, f"expected {self.noun}, found {found(node)}")
+            reading.report(node, path, f"expected {self.noun}, found {found(node)}{for_mapping(node)}")
             return BROKEN
         settings: dict[str, Setting] = {}
         for key, value_node in node.entries:
             value_path = path_of(path, key.text)
+            if key.text in self.inner():
+                reading.report(key, path, f"{quote(key.text)} is none of the {self.plural}; indent it below one")
+                continue
             try:
                 name = self.key.parse(key.text)
             except ValueError as error:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from wsgi_wasm.config.hints import for_syntax
 from wsgi_wasm.config.nodes import ListNode, MapNode, Node, Reading, ScalarNode, is_unicode, path_of
 from wsgi_wasm.errors import ConfigError
+from wsgi_wasm.files.text import encoding_hint, without_mark
 from wsgi_wasm.messages import quote
 
 if TYPE_CHECKING:
@@ -53,12 +55,13 @@ def read_document(data: bytes, reading: Reading) -> Node:
 def _decode(data: bytes, reading: Reading) -> str:
     if len(data) > MAX_BYTES:
         _stop(reading, 0, 0, "larger than 1 MiB")
+    data = without_mark(data)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8")
-        _stop(reading, *_position(before), f"not UTF-8: byte 0x{data[error.start]:02x}")
-    text = text.removeprefix("\ufeff")
+        message = f"not UTF-8: byte 0x{data[error.start]:02x}{encoding_hint(data)}"
+        _stop(reading, *_position(before), message)
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
         _stop(reading, *_position(text[: unprintable.start()]), f"character U+{ord(unprintable[0]):04X} is not allowed")
@@ -79,13 +82,7 @@ def _stop_at_mark(text: str, error: yaml.MarkedYAMLError, reading: Reading) -> N
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     message = f"not YAML: {error.problem or error.context}"
-    lines = text.splitlines()
-    broken = lines[line] if line < len(lines) else ""
-    if "${" in broken:
-        message += "; inside [ ] and { } a value with ${...} needs quotes"
-    elif "\t" in broken[: len(broken) - len(broken.lstrip())]:
-        message += "; indent with spaces, not tabs"
-    _stop(reading, line + 1, column + 1, message)
+    _stop(reading, line + 1, column + 1, message + for_syntax(text.splitlines(), line))
 
 
 @dataclass(frozen=True, slots=True)

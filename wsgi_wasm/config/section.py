@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from wsgi_wasm.config.hints import by_meaning, for_key, for_mapping, for_route
 from wsgi_wasm.config.kinds import BROKEN, Kind, Setting
 from wsgi_wasm.config.nodes import MapNode, Node, Reading, ScalarNode, found, path_of
-from wsgi_wasm.messages import did_you_mean, quote
+from wsgi_wasm.messages import quote
 
 
 class _NoDefault(Enum):
@@ -117,7 +118,7 @@ class SectionKind:
         if isinstance(node, ScalarNode) and self.short:
             return self._read_short(node, path, reading)
         if not isinstance(node, MapNode):
-            reading.report(node, path, f"expected {self.noun}, found {found(node)}")
+            reading.report(node, path, f"expected {self.noun}, found {found(node)}{self._hint(node, path)}")
             return BROKEN
         known = self.table.at(self.name)
         settings: dict[str, Setting] = {}
@@ -142,8 +143,13 @@ class SectionKind:
     def _unknown(self, name: str, known: tuple[str, ...]) -> str:
         owners = self.table.owners(name)
         if owners:
-            return f"key {quote(name)} belongs to {owners}, not to {self.table.titles[self.name]}"
-        return f"unknown key {quote(name)}{did_you_mean(name, known)}"
+            return (
+                f"key {quote(name)} belongs to {owners}, not to {self.table.titles[self.name]}{by_meaning(name, known)}"
+            )
+        return f"unknown key {quote(name)}{for_key(name, known)}"
+
+    def _hint(self, node: Node, path: str) -> str:
+        return for_route(node, path) if self.name == "route" else for_mapping(node)
 
     def schema(self) -> dict[str, Any]:
         return {"$ref": f"#/$defs/{self.name}"}

@@ -80,7 +80,12 @@ ALLOWED_HOST = Scalar(noun="an allowed host", parse=parse_site_host, pattern=r"[
 
 ENV = MapOf(key=VARIABLE, value=TEXT, plural="variables")
 DIRS = MapOf(key=GUEST_PATH, value=_section("dir", "a path or a mapping", "path", short="path"), plural="guest paths")
-ROUTES = MapOf(key=ROUTE_PATH, value=_section("route", "a mapping of route keys"), plural="route paths")
+ROUTES = MapOf(
+    key=ROUTE_PATH,
+    value=_section("route", "a mapping of route keys"),
+    plural="route paths",
+    inner=lambda: TABLE.at("route"),
+)
 INTERPRETERS = MapOf(
     key=SUFFIX,
     value=_section("interpreter", f"a module's path, {', '.join(NAMES)} or a mapping", "module", short="module"),
