@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,25 @@ def test_what_the_guest_is_told(wsgi_wasm: Command, site: SiteWriter) -> None:
     assert wsgi_wasm("run", "site.yaml", path).text.startswith("HTTP/1.1 404 ")
 
 
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=["", "C"])
+def test_bytes_arrive_as_they_were_typed(locale: dict[str, str], wsgi_wasm: Command, site: SiteWriter) -> None:
+    site(f"routes: {{/env: {{module: {guest('env')}}}}}")
+    typed = b"\xff\xfe \xc3\xa9\xa0"
+    fields = [b"X-A:\t" + typed + b" ", b"X-B: a:b", b"X-Empty:"]
+    arguments = [argument for field in fields for argument in ("-H", os.fsdecode(field))]
+    path = os.fsdecode(b"/env/" + typed[:2] + b"?q=" + typed[:2])
+    done = wsgi_wasm("run", "site.yaml", path, "--body", *arguments, "-d", os.fsdecode(typed), env=locale)
+    told = set(done.out.splitlines())
+    assert {b"HTTP_X_A=" + typed, b"HTTP_X_B=a:b", b"HTTP_X_EMPTY="} <= told
+    assert {b"PATH_INFO=/\xff\xfe", b"QUERY_STRING=q=\xff\xfe", b"CONTENT_LENGTH=%d" % len(typed)} <= told
+
+
+@pytest.mark.parametrize("field", ["no colon", ": value", "two words: x", "ü: x", "X: a\nY: b", "X: a\r"])
+def test_what_is_no_header(field: str, wsgi_wasm: Command) -> None:
+    done = wsgi_wasm("run", "site.yaml", "/", "-H", field)
+    assert (done.status, done.err.rpartition("error: ")[2].endswith("is not 'Name: value'\n")) == (2, True)
+
+
 def test_head_request(wsgi_wasm: Command, tmp_path: Path) -> None:
     (tmp_path / "x.wat").write_text(printing(f"{PLAIN}short"))
     assert wsgi_wasm("run", "x.wat", "-I").out.endswith(b"\nContent-Length: 5\n\n")
@@ -94,6 +114,11 @@ def test_a_broken_module_is_an_answer(wsgi_wasm: Command, tmp_path: Path) -> Non
     assert done.text.startswith("HTTP/1.1 503 ")
     assert "outcome ModuleError" in done.err
     assert wsgi_wasm("run", "x.wat", "--fail").status == 1
+
+
+def test_a_module_in_text_form_with_a_byte_order_mark(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(f"{PLAIN}short"), encoding="utf-8-sig")
+    assert wsgi_wasm("run", "x.wat", "--body").text == "short"
 
 
 def test_a_directory(wsgi_wasm: Command, tmp_path: Path) -> None:

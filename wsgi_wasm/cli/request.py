@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +22,19 @@ from wsgi_wasm.gateway.wsgi_server import Environ
 def read_data(data: str | None) -> bytes | None:
     """The request body that `--data` means. Raises UserError."""
     if data is None or not data.startswith("@"):
-        return None if data is None else data.encode("utf-8", "surrogateescape")
+        return None if data is None else os.fsencode(data)
     if data == "@-":
         return sys.stdin.buffer.read()
     try:
         return Path(data[1:]).read_bytes()
     except OSError as error:
         raise UserError(f"{data[1:]}: {error.strerror}") from None
+
+
+def as_typed(text: str) -> str:
+    """The bytes of an argument as they were typed, whatever the locale, each as one character: what
+    PEP 3333 calls a native string."""
+    return os.fsencode(text).decode("latin-1")
 
 
 def make_environ(options: argparse.Namespace, body: bytes | None) -> Environ:
@@ -46,12 +53,12 @@ def make_environ(options: argparse.Namespace, body: bytes | None) -> Environ:
         environ: Environ = builder.get_environ()
     except ValueError as error:
         raise UserError(f"this request cannot be made: {error}") from None
-    path, mark, query = options.path.partition("?")
-    raw = options.path.encode("utf-8", "surrogateescape").decode("latin-1")
+    raw = as_typed(options.path)
+    path, mark, query = raw.partition("?")
     environ.update(
         SCRIPT_NAME="",
-        PATH_INFO=unquote_to_bytes(path.encode("utf-8", "surrogateescape")).decode("latin-1"),
-        QUERY_STRING=query.encode("utf-8", "surrogateescape").decode("latin-1") if mark else "",
+        PATH_INFO=unquote_to_bytes(path.encode("latin-1")).decode("latin-1"),
+        QUERY_STRING=query if mark else "",
         REQUEST_URI=raw,
         RAW_URI=raw,
         REMOTE_ADDR="127.0.0.1",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 import time
 from pathlib import Path
@@ -16,10 +17,11 @@ from typing import Any
 
 from wsgi_wasm.app import Gateway
 from wsgi_wasm.cli.profile import profile
-from wsgi_wasm.cli.request import make_environ, patient, read_data
+from wsgi_wasm.cli.request import as_typed, make_environ, patient, read_data
 from wsgi_wasm.cli.source import load_site
 from wsgi_wasm.cli.terminal import say
 from wsgi_wasm.config import Config
+from wsgi_wasm.config.scalars import TOKEN
 from wsgi_wasm.errors import Cut
 from wsgi_wasm.gateway.wsgi_server import Environ
 
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `run`."""
     parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
     parser.add_argument("path", metavar="PATH", nargs="?", default="/", type=_path, help="path and query (default: /)")
-    parser.add_argument("-X", "--method", type=str.upper, help="default: GET, with --data POST")
+    parser.add_argument("-X", "--method", type=_method, help="default: GET, with --data POST")
     parser.add_argument("-H", "--header", action="append", default=[], type=header, metavar="'NAME: VALUE'")
     parser.add_argument(
         "-d",
@@ -70,11 +72,17 @@ def _path(text: str) -> str:
 
 
 def header(text: str) -> tuple[str, str]:
-    """`Name: value`. Raises ArgumentTypeError."""
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or "\n" in text or "\r" in text:
+    """`Name: value`, with the value's bytes as WSGI has them. Raises ArgumentTypeError."""
+    name, colon, value = as_typed(text).partition(":")
+    if not colon or not re.fullmatch(TOKEN, name.strip()) or "\n" in text or "\r" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is not 'Name: value'")
-    return name.strip(), value.strip()
+    return name.strip(), value.strip(" \t")
+
+
+def _method(text: str) -> str:
+    if not re.fullmatch(TOKEN, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a request method")
+    return text.upper()
 
 
 def run(options: argparse.Namespace) -> int:
