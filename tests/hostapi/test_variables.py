@@ -28,6 +28,8 @@ def test_values_files_and_what_is_undefined(tmp_path: Path) -> None:
         assert guest.ok("get", "secret") == "s3cret ü"
         secret.write_text("changed\r\n")
         assert guest.ok("get", "secret") == "changed"
+        secret.write_bytes(b"\xef\xbb\xbffrom an editor\r\n")
+        assert guest.ok("get", "secret") == "from an editor"
         assert guest.error("get", "b") == ("undefined", "b")
         assert len(guest.error("get", "x" * 100_000)[1]) < 1000
     with SPIN.guest({}) as guest:

@@ -56,10 +56,21 @@ def test_invalid(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert str(caught.value).splitlines() == [message.replace("{base}", str(tmp_path)) for message in messages]
 
 
+@pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
+def test_a_byte_order_mark_is_no_mistake(file: Path, tmp_path: Path) -> None:
+    text, _, profile = split(file, "#= ")
+    path = tmp_path / "spin.toml"
+    path.write_text(text, encoding="utf-8")
+    plain = read_manifest(path, profile)
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_manifest(path, profile) == plain
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (b"\xff", "not UTF-8 at byte 0"),
+        ("a = 1".encode("utf-16"), "not UTF-8 at byte 0; it is UTF-16: save it as UTF-8"),
         (b"#" * (1 << 20) + b"#", "larger than 1 MiB"),
         (b"a = " + b"[" * 5000, "not TOML"),
         (None, "cannot be read: No such file or directory"),

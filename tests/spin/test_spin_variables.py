@@ -69,7 +69,7 @@ def test_what_goes_before_what(tmp_path: Path) -> None:
     environ = {"SPIN_VARIABLE_TOKEN": "from the environment"}
     assert values(tmp_path, environ, {}) == ({"greeting": "from the manifest", "token": "from the environment"}, [])
     (tmp_path / ".env").write_text(
-        "# a comment\nSPIN_VARIABLE_GREETING='from # a file'\n\n=\n"
+        "\ufeffSPIN_VARIABLE_GREETING='from # a file'\n# a comment\n\n=\n"
         "export SPIN_VARIABLE_TOKEN=hidden # by the environment\n"
     )
     assert values(tmp_path, environ, {})[0] == {"greeting": "from # a file", "token": "from the environment"}

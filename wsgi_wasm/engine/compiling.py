@@ -36,6 +36,7 @@ from wsgi_wasm.engine.linking import check_facts
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
 from wsgi_wasm.errors import CacheError, ModuleError, WsgiWasmError
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.files.text import without_mark
 from wsgi_wasm.messages import reason
 
 _PR_SET_PDEATHSIG = 1
@@ -56,7 +57,7 @@ def compile_source(source: ModuleSource, features: frozenset[str], read: Callabl
     Wasmtime's words; OSError."""
 
     def binary_of(file: HostFile) -> bytes:
-        return wat_to_wasm(read(file)) if file.path.suffix == ".wat" else read(file)
+        return wat_to_wasm(without_mark(read(file))) if file.path.suffix == ".wat" else read(file)
 
     binary = source.binary(binary_of)
     # Here, because a site without components need not load it.

@@ -15,6 +15,7 @@ from wsgi_wasm.config.model import Grants, Variable
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
+from wsgi_wasm.files.text import decoded
 from wsgi_wasm.hostapi.granted_api import GrantedApi
 from wsgi_wasm.hostapi.log import log
 from wsgi_wasm.messages import escaped
@@ -51,7 +52,7 @@ def _read(name: str, file: Path) -> str:
             data = opened.read(_MAX_FILE + 1)
         if len(data) > _MAX_FILE:
             raise ValueError(f"is larger than {_MAX_FILE >> 10} KiB")
-        return data.decode().removesuffix("\n").removesuffix("\r")
+        return decoded(data).removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError) as error:
         log.warning("variable %r: %s: %s", name, file, error)
         raise Unreadable(f"the value of {escaped(name)} cannot be read") from None

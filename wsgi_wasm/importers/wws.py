@@ -13,6 +13,7 @@ from pathlib import Path
 from wsgi_wasm.config.scalars import LABEL, MODULE_SUFFIXES, variable
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.files.beneath import read_beneath
+from wsgi_wasm.files.text import decoded
 from wsgi_wasm.importers.yaml_text import comment, host_path, scalar, value
 from wsgi_wasm.messages import reason
 from wsgi_wasm.wws.layout import Layout, is_worker
@@ -117,7 +118,7 @@ def _project_remarks(root: Path, files: list[str]) -> Iterator[str]:
     project = root / ".wws.toml"
     if project.exists():
         try:
-            tomllib.loads(read_beneath(root, project.name).decode("utf-8"))
+            tomllib.loads(decoded(read_beneath(root, project.name)))
         except (OSError, ValueError) as error:
             raise ConfigError([Problem(str(project), 0, 0, reason(error))]) from None
         yield "The runtimes that .wws.toml lists are not used."

@@ -12,6 +12,7 @@ from typing import Any
 from wsgi_wasm.config.server_names import redis_url
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.files.beneath import read_beneath, resolved
+from wsgi_wasm.files.text import decoded
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.tables import TomlTable, read_toml
 from wsgi_wasm.spin.variables import PREFIX, Provider, from_environment
@@ -167,7 +168,7 @@ def _read_dotenv(folder: Path, name: str) -> dict[str, str]:
     """`NAME=value` lines, values with or without quotes. A missing file has none, and so has a link
     out of the folder."""
     try:
-        text = read_beneath(resolved(folder), name).decode("utf-8")
+        text = decoded(read_beneath(resolved(folder), name))
     except (OSError, UnicodeDecodeError):
         return {}
     found = {}

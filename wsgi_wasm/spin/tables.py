@@ -14,6 +14,7 @@ from typing import Any
 
 from wsgi_wasm.config.nodes import path_of
 from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.files.text import decoded, encoding_hint
 from wsgi_wasm.messages import did_you_mean, escaped, quote, reason
 
 MAX_BYTES = 1 << 20
@@ -47,11 +48,11 @@ def read_toml(path: Path) -> TomlTable:
         if len(data) > MAX_BYTES:
             reading.report("", "larger than 1 MiB")
         else:
-            return TomlTable(tomllib.loads(data.decode("utf-8")), "", reading)
+            return TomlTable(tomllib.loads(decoded(data)), "", reading)
     except OSError as error:
         reading.report("", f"cannot be read: {reason(error)}")
     except UnicodeDecodeError as error:
-        reading.report("", f"not UTF-8 at byte {error.start}")
+        reading.report("", f"not UTF-8 at byte {error.start}{encoding_hint(data)}")
     except tomllib.TOMLDecodeError as error:
         reading.report("", f"not TOML: {error}")
     except RecursionError:

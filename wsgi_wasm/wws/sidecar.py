@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wsgi_wasm.files.text import decoded, encoding_hint
 from wsgi_wasm.messages import escaped
 
 
@@ -30,7 +31,9 @@ class Sidecar:
 def read_sidecar(data: bytes, environ: Mapping[str, str]) -> Sidecar:
     """`environ` is where values like `$NAME` come from. Raises SidecarError."""
     try:
-        table = tomllib.loads(data.decode("utf-8"))
+        table = tomllib.loads(decoded(data))
+    except UnicodeDecodeError as error:
+        raise SidecarError(f"not UTF-8 at byte {error.start}{encoding_hint(data)}") from None
     except (ValueError, RecursionError) as error:
         raise SidecarError(str(error)) from None
     if not isinstance(table.get("version"), str | int):
