@@ -101,6 +101,15 @@ class RequestError(WsgiWasmError):
         self.fields = tuple(fields)
 
 
+class MovedPermanently(RequestError):
+    """What is asked for is at `location`, a path and query as a `Location` field has them."""
+
+    status = 301
+
+    def __init__(self, message: str, location: str) -> None:
+        super().__init__(message, [("Location", location)])
+
+
 class BadRequest(RequestError):
     """The request cannot be given to a guest: a short body, a length that is no number, a NUL
     in a variable."""

@@ -244,7 +244,6 @@ SCRIPTS = {
     "/stays-absolute.wasm/x": ("/cgi-bin/stays-absolute.wasm", "/x", "/stays-absolute.wasm"),
     "/comes-back.wasm": ("/cgi-bin/comes-back.wasm", "", "/comes-back.wasm"),
     "/linked/deep.wasm": ("/cgi-bin/linked/deep.wasm", "", "/linked/deep.wasm"),
-    "": ("/cgi-bin/index.wasm", "", "/index.wasm"),
     "/": ("/cgi-bin/index.wasm", "", "/index.wasm"),
     "/caf%C3%A9.wasm": ("/cgi-bin/caf\xc3\xa9.wasm", "", "/caf\xc3\xa9.wasm"),
 }

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wsgi_wasm.cgi.location import location_of
 from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
-from wsgi_wasm.errors import NotFound
+from wsgi_wasm.errors import MovedPermanently, NotFound
 from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
@@ -45,6 +46,13 @@ def of_script(
 
 def _nothing(request: Request) -> ProgramMatch:
     raise NotFound("the route only lends its settings to files that the front server chooses")
+
+
+def _at_the_slash(request: Request) -> MovedPermanently:
+    """A directory's own path ends in a slash: without it, a browser would look for what the index
+    names, relatively, one level above."""
+    location = location_of(f"{request.script_name}{request.path_info}/", request.environ.get("QUERY_STRING", ""))
+    return MovedPermanently("the path names a directory and has no slash at its end", location)
 
 
 class Programs:
@@ -93,6 +101,8 @@ class Programs:
 
     def _script(self, request: Request, scripts: DirectoryTarget, suffixes: frozenset[str]) -> ProgramMatch:
         script = find_script(scripts.path, request.path_info, scripts.index, suffixes)
+        if script.without_slash and not self._route.exact and request.script_name + request.path_info:
+            raise _at_the_slash(request)
         interpreter = scripts.interpreters.get(script.file.suffix)
         if interpreter is None:
             program = self._remembered(

@@ -19,11 +19,13 @@ from wsgi_wasm.messages import escaped, quote
 
 class Script(NamedTuple):
     """A file found: where it is, its path below the directory (with a leading slash), and the path
-    info after it."""
+    info after it. `without_slash` says that the path names the directory of this index, and does
+    not end in a slash."""
 
     file: Path
     name: str
     path_info: str
+    without_slash: bool = False
 
     @property
     def wsgi_name(self) -> str:
@@ -39,7 +41,7 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], suffixes:
     tree are not found.
     """
     segments = path_info.encode("latin-1").split(b"/")[1:]
-    name = ""
+    name, without_slash = "", path_info[-1:] != "/"
     for position, raw in enumerate(segments):
         last = position == len(segments) - 1
         if last and not raw:
@@ -54,7 +56,8 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], suffixes:
     for candidate in index:
         try:
             if stat.S_ISREG(_mode(directory, f"{name}/{candidate}")):
-                return _served(directory, f"{name}/{candidate}", "", suffixes)
+                found = _served(directory, f"{name}/{candidate}", "", suffixes)
+                return found._replace(without_slash=without_slash)
         except NotFound:
             continue
     raise NotFound(f"there is no script {quote(path_info, 200)}")
