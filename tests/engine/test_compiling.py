@@ -28,6 +28,7 @@ from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.code.turns import Turns
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import ModuleStore
+from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.errors import EngineError, ModuleError, Unavailable
 
 NO_FEATURES: frozenset[str] = frozenset()
@@ -87,10 +88,11 @@ def test_the_compiler_has_limits_of_its_own(source: ModuleSource, monkeypatch: p
         assert caught.value.cause == LIMIT
 
 
+LIBRARY = wat_to_wasm(guest("no_start").read_bytes())
 REFUSED = {
     "imports": (bomb(imports=[("ruby", "rb_eval")]), "has unsupported imports: ruby.rb_eval"),
     "old imports": (bomb(imports=[("wasi_unstable", "fd_write")]), "imports wasi_unstable"),
-    "a library": (bomb(start="add"), "exports no _start"),
+    "a library": (LIBRARY, "exports no _start"),
     "a type of import": (bomb(imports=[("wasi:http/types@0.2.0", "x")]), "must be turned into a component"),
 }
 
@@ -188,7 +190,7 @@ def test_a_failure_is_remembered_by_the_machine(source: ModuleSource, cache: Cac
 
 def test_what_is_wrong_with_a_module_is_remembered_too(tmp_path: Path, cache: Cache) -> None:
     path = tmp_path / "x.wasm"
-    path.write_bytes(bomb(1, 1, start="add"))
+    path.write_bytes(LIBRARY)
     for _ in range(2):
         with pytest.raises(NotCompiled, match="exports no _start"):
             compile_once(ModuleSource(path), NO_FEATURES, cache, nothing, LONG)

@@ -145,7 +145,8 @@ def check_note(data: bytes) -> None:
 # Of the fields that are no numbers.
 KINDS: dict[str, tuple[type, ...]] = {
     "imports": (list, tuple), "exports": (dict,), "memory_maximum": (int, NoneType), "memory_imported": (bool,),
-    "start_signature": (str, NoneType), "interface": (str,),
+    "start_signature": (str, NoneType), "entry_points": (list,), "untyped": (list,), "has_start": (bool,),
+    "interface": (str,),
 }  # fmt: skip
 
 

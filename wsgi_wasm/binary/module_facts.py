@@ -6,8 +6,8 @@ decides by is read; whether the module is valid is for Wasmtime to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from wsgi_wasm.binary import limits
@@ -16,6 +16,8 @@ from wsgi_wasm.binary.tables import read_tables
 from wsgi_wasm.errors import ModuleError
 
 PAGE = 65536
+NULLARY = "() -> ()"
+UNKNOWN = "unknown"
 KINDS = {0: "function", 1: "table", 2: "memory", 3: "global", 4: "tag"}
 
 _MAGIC = b"\0asm"
@@ -38,7 +40,12 @@ class Import:
 @dataclass(slots=True)
 class ModuleFacts:
     """Imports, exports by name and kind, the memory's limits in bytes, the signature of `_start`,
-    the number of tables, and the most elements that one begins with."""
+    the number of tables, and the most elements that one begins with.
+
+    `entry_points` are the exported functions that take and return nothing, `untyped` those whose
+    type cannot be read here (of the GC proposal; none once it is compiled), `has_start` says
+    whether there is a start section.
+    """
 
     imports: list[Import] = field(default_factory=list)
     exports: dict[str, str] = field(default_factory=dict)
@@ -46,6 +53,9 @@ class ModuleFacts:
     memory_maximum: int | None = None
     memory_imported: bool = False
     start_signature: str | None = None
+    entry_points: list[str] = field(default_factory=list)
+    untyped: list[str] = field(default_factory=list)
+    has_start: bool = False
     tables: int = 0
     table_largest: int = 0
 
@@ -74,6 +84,8 @@ def from_json(value: Any) -> Facts:
     facts = of_kinds(ModuleFacts(**known))
     if not all(isinstance(kind, str) for kind in facts.exports.values()):
         raise TypeError("exports are not of their kind")
+    if not all(isinstance(name, str) for name in (*facts.entry_points, *facts.untyped)):
+        raise TypeError("entry points are not of their kind")
     return facts
 
 
@@ -121,11 +133,16 @@ class _SectionReader:
 
 @dataclass(slots=True)
 class _Indexes:
-    """Index spaces while they fill: signatures by type index, type index by function index."""
+    """Index spaces while they fill: signatures by type index, type index by function index, and
+    function index by export."""
 
     signatures: list[str] = field(default_factory=list)
     functions: list[int] = field(default_factory=list)
-    start: int | None = None
+    exported: dict[str, int] = field(default_factory=dict)
+
+    def signature(self, function: int) -> str:
+        index = self.functions[function]
+        return self.signatures[index] if index < len(self.signatures) else UNKNOWN
 
 
 def read_facts(source: bytes) -> ModuleFacts:
@@ -142,10 +159,27 @@ def read_facts(source: bytes) -> ModuleFacts:
         reader = _SECTIONS.get(identity)
         if reader is not None:
             reader(_SectionReader(source, head.position, position), facts, indexes)
-    if indexes.start is not None and indexes.start < len(indexes.functions):
-        index = indexes.functions[indexes.start]
-        facts.start_signature = indexes.signatures[index] if index < len(indexes.signatures) else "unknown"
+    for name, function in indexes.exported.items():
+        if function < len(indexes.functions):
+            _export_typed(facts, name, indexes.signature(function))
     return facts
+
+
+def _export_typed(facts: ModuleFacts, name: str, signature: str) -> None:
+    if name == "_start":
+        facts.start_signature = signature
+    if signature == NULLARY:
+        facts.entry_points.append(name)
+    elif signature == UNKNOWN:
+        facts.untyped.append(name)
+
+
+def with_types(facts: ModuleFacts, signatures: Mapping[str, str]) -> ModuleFacts:
+    """The same, where the types that could not be read are these, by export."""
+    typed = replace(facts, entry_points=list(facts.entry_points), untyped=[])
+    for name in facts.untyped:
+        _export_typed(typed, name, signatures[name])
+    return typed
 
 
 def _check_preamble(source: bytes) -> None:
@@ -231,8 +265,12 @@ def _exports(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> N
     for _ in range(reader.count()):
         name, kind, index = reader.name(), reader.byte(), reader.number()
         facts.exports[name] = KINDS.get(kind, "item")
-        if name == "_start" and kind == 0:
-            indexes.start = index
+        if kind == 0:
+            indexes.exported[name] = index
+
+
+def _start(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    facts.has_start = True
 
 
 _SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = {
@@ -242,4 +280,5 @@ _SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = 
     4: _tables,
     5: _memories,
     7: _exports,
+    8: _start,
 }

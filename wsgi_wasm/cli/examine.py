@@ -13,6 +13,7 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
+from wsgi_wasm.config.model import entry_point_of
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.component.linked import refused_imports
@@ -143,7 +144,7 @@ def _examine_module(found: Examined, path: Path, name: str, modules: Modules) ->
         else:
             _examine_facts(found, linked.facts, name)
         try:
-            linked.guest(found.route.limits, (), lambda: NO_BINDINGS)
+            linked.guest(found.route.limits, (), lambda: NO_BINDINGS, entry_point_of(found.route.target))
         except ModuleError as error:
             found.errors.append(f"{name}: {error}")
 

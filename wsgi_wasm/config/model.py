@@ -64,9 +64,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleTarget:
-    """One module answers every request of a route."""
+    """One module answers every request of a route. `entry_point` is the exported function that is
+    called, None for the module's own start; `argv` is the template of all arguments, None for the
+    route's `args`."""
 
     path: Path
+    entry_point: str | None = None
+    argv: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +279,11 @@ def all_routes(config: Config) -> Iterator[Route]:
 def spin_targets(config: Config) -> Iterator[SpinTarget]:
     """The Spin applications of a site, in file order."""
     return (route.target for route in all_routes(config) if isinstance(route.target, SpinTarget))
+
+
+def entry_point_of(target: RouteTarget | None) -> str | None:
+    """The exported function that a route calls in its module; None for the module's own start."""
+    return target.entry_point if isinstance(target, ModuleTarget) else None
 
 
 def interpreters_of(target: RouteTarget | None) -> Mapping[str, Interpreter]:

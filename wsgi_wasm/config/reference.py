@@ -103,7 +103,7 @@ Write `true`, or a mapping with these keys. [Security](security.md#walls-around-
 """
 
 # Needs a `directory`, or excludes what the other lines of its example have.
-_NOT_IN_EXAMPLE = frozenset({"module", "spin", "exact", "selectable"})
+_NOT_IN_EXAMPLE = frozenset({"module", "entry_point", "spin", "exact", "selectable"})
 
 
 def reference() -> str:

@@ -89,6 +89,10 @@ key("site", "reload", Config, v.FLAG, False, "true",
 
 key("route", "module", (ModuleTarget, "path"), v.HOST_PATH, NO_DEFAULT, "shop.wasm",
      "The `.wasm` or `.wat` file to run. If it is missing, only this route is disabled.", RUNS)
+key("route", "entry_point", ModuleTarget, v.ENTRY_POINT, None, "handle",
+     "For `module` routes: the exported function to call, which takes and returns nothing. `null` means what "
+     "Wasmtime runs: the export without a name, else `_start`, else `_initialize` or the start section alone. For "
+     "programs.", RUNS, only_with="module")
 key("route", "directory", (DirectoryTarget, "path"), v.HOST_PATH, NO_DEFAULT, "cgi-bin",
      "A directory of scripts. The first segment of the path that is a file names the script to run. "
      "Interpreters see the directory as `/`, read-only.", RUNS)
@@ -125,6 +129,11 @@ key(ANY_ROUTE, "user", Route, v.USER, None, "www-shop",
 
 key(ANY_ROUTE, "args", Route, ListOf(item=v.TEXT, plural="texts", unique=False), [], "[--fast]",
      "Arguments after the program's name.", TOLD, in_manifest=True)
+key("route", "argv", ModuleTarget, v.ARGV, None, '"$${SCRIPT_NAME} --verbose $${ARGS}"',
+     "For `module` routes: all arguments, the program's name among them, as WAGI and Spin write them. The text is "
+     "split at spaces; `${SCRIPT_NAME}` is the path as the client sent it, `${ARGS}` the query with spaces for `&`. "
+     "It replaces `args` and `query_args`. Clients can set options of the program with `${ARGS}`.", TOLD,
+     only_with="module")
 key(ANY_ROUTE, "env", Route, v.ENV, {}, "{TZ: UTC}",
      "Variables for the guest. Those of `defaults` and of the route are merged by name. Names that the request "
      "sets (`HTTP_*`, `SCRIPT_NAME`, ...) are not allowed, unless `interface` is `http` or `raw`.",

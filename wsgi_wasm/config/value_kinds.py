@@ -71,6 +71,8 @@ FIELD = Scalar(noun="a response field", parse=scalars.response_field, pattern=sc
 SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string", "number", "boolean"))
 
 METHODS = ListOf(item=METHOD, plural="request methods", at_least=1, nullable=True, completed=_with_head)
+ENTRY_POINT = Scalar(noun="an exported function's name or null", parse=scalars.plain_text, nullable=True)
+ARGV = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
 PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
 LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
 REDIS_URL = Scalar(noun="a Redis URL", parse=server_names.redis_url, pattern=server_names.REDIS_URL)

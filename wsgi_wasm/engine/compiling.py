@@ -20,17 +20,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.binary.module_facts import Facts, check_limits, read_facts, to_json
+from wsgi_wasm.binary.module_facts import NULLARY, Facts, check_limits, read_facts, to_json, with_types
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import answer
 from wsgi_wasm.engine.code.failures import LIMIT, MODULE, OUTSIDE
-from wsgi_wasm.engine.code.signatures import signature
+from wsgi_wasm.engine.code.signatures import signatures
 from wsgi_wasm.engine.code.source import ModuleSource, read_module
 from wsgi_wasm.engine.linking import check_facts
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
@@ -68,17 +68,16 @@ def compile_source(source: ModuleSource, features: frozenset[str], read: Callabl
         return Compiled(*compile_component(features, binary, _check))
     facts = read_facts(binary)
     check_limits(facts)
-    # A type that could not be read here (of the GC proposal) is looked up once it is compiled.
-    known = facts.start_signature != "unknown"
-    _check(facts if known else replace(facts, start_signature="() -> ()"))
+    # Types that could not be read here (of the GC proposal) are looked up once it is compiled.
+    _check(with_types(facts, dict.fromkeys(facts.untyped, NULLARY)))
     engine = compile_engine(features)
     # A module that uses what is switched off is told from its instructions, long before they are
     # compiled.
     taken(c.module_validate(engine, binary, len(binary)))
     module, vector = ctypes.c_void_p(), c.ByteVec()
     taken(c.module_new(engine, binary, len(binary), ctypes.byref(module)))
-    if not known:
-        facts.start_signature = signature(module, b"_start")
+    if facts.untyped:
+        facts = with_types(facts, signatures(module, facts.untyped))
         _check(facts)
     taken(c.module_serialize(module, ctypes.byref(vector)))
     return Compiled(ctypes.string_at(vector.data or 0, vector.size), facts)

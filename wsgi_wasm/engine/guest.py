@@ -118,9 +118,16 @@ class Linked(Protocol):
     def refused(self) -> bool:
         """Whether its code could not be loaded, which in this process is found out before."""
 
-    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> Guest:
-        """The module with what a route grants it; `bindings` is called for components
-        alone. Raises ModuleError."""
+    def guest(
+        self,
+        limits: RunLimits,
+        preopens: Sequence[Preopen],
+        bindings: Callable[[], Bindings],
+        entry_point: str | None = None,
+    ) -> Guest:
+        """The module with what a route grants it; `bindings` is called for components alone.
+        `entry_point` is the exported function that runs a program, None for what
+        `program.check.calls` finds. Raises ModuleError."""
 
 
 numbers = count(1)  # of guests: slots remember which one they were last made ready for

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wsgi_wasm.cgi.environment import Environment
-from wsgi_wasm.config.model import Dir, Route
+from wsgi_wasm.config.model import Dir, Route, entry_point_of
 from wsgi_wasm.engine.guest import Guest, Input, Preopen
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.errors import ModuleError
@@ -80,6 +80,7 @@ class Program:
         self._interface = route.interface
         self._limits = route.limits
         self._owner = route.name
+        self._entry_point = entry_point_of(route.target)
         self._preopens = tuple(Preopen(os.fsencode(d.guest), d.folder, d.writable) for d in settings.dirs)
         self._bindings = bindings
         self._ready: tuple[Guest, GuestProtocol] | None = None
@@ -93,7 +94,7 @@ class Program:
         linked = self.module.get(wait, self._owner)
         ready = self._ready
         if ready is None or ready[0].linked is not linked:
-            guest = linked.guest(self._limits, self._preopens, self._bindings)
+            guest = linked.guest(self._limits, self._preopens, self._bindings, self._entry_point)
             ready = self._ready = guest, self._protocol(guest)
         return ready
 

@@ -66,7 +66,7 @@ class Guests:
                 linked = self._linked[key] = self._link(spec, artefact)
                 if len(self._linked) > _KEPT:
                     self._linked.popitem(last=False)
-            guest = linked.guest(spec.limits, spec.preopens, lambda: self._bindings)
+            guest = linked.guest(spec.limits, spec.preopens, lambda: self._bindings, spec.entry_point)
             self._made[spec.id] = Ready(guest, self._admission(spec.limits), spec.limits.queue_timeout)
             if len(self._made) > 2 * _KEPT:
                 self._made.popitem(last=False)

@@ -51,9 +51,18 @@ class RemoteLinked:
         self.connections = connections
         self.settings = settings
 
-    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> RemoteGuest:
+    def guest(
+        self,
+        limits: RunLimits,
+        preopens: Sequence[Preopen],
+        bindings: Callable[[], Bindings],
+        entry_point: str | None = None,
+    ) -> RemoteGuest:
         """As `Linked.guest`. What the child finds wrong with it is found by the first run."""
-        return RemoteGuest(self, limits, preopens, bindings)
+        of = self.settings
+        own = m.SentLimits.of(limits, of.route, getattr(limits, "concurrency", None))
+        spec = m.GuestSpec(self.facts, of.features, of.instances, own, tuple(preopens), self.code.name, entry_point)
+        return RemoteGuest(self, limits, spec, bindings)
 
 
 class Settings:
@@ -73,29 +82,20 @@ class RemoteGuest:
     """As `engine.guest.Guest`."""
 
     def __init__(
-        self,
-        linked: RemoteLinked,
-        limits: RunLimits,
-        preopens: Sequence[Preopen],
-        bindings: Callable[[], Bindings],
+        self, linked: RemoteLinked, limits: RunLimits, spec: m.GuestSpec, bindings: Callable[[], Bindings]
     ) -> None:
-        facts, settings = linked.facts, linked.settings
-        self.linked = linked
-        self.limits = limits
+        self.linked, self.limits = linked, limits
         self.interface = "cgi"
         self._functions: Sequence[Numbered] = ()
         self._bindings: Bindings | None = None
         self._outbound = False
-        if isinstance(facts, ComponentFacts):
-            self.interface = facts.interface
-            self._functions = settings.functions()
-            self._bindings = bindings()
-            self._outbound = facts.outbound
-        linked.connections.cover(preopens)
-        self._folders = [preopen.folder.path for preopen in preopens]
+        if isinstance(linked.facts, ComponentFacts):
+            self.interface, self._outbound = linked.facts.interface, linked.facts.outbound
+            self._functions, self._bindings = linked.settings.functions(), bindings()
+        linked.connections.cover(spec.preopens)
+        self._folders = [preopen.folder.path for preopen in spec.preopens]
         self._seen = [identity(folder) for folder in self._folders]
-        own = m.SentLimits.of(limits, settings.route, getattr(limits, "concurrency", None))
-        self._spec = m.GuestSpec(facts, settings.features, settings.instances, own, tuple(preopens), linked.code.name)
+        self._spec = spec
 
     def run(self, invocation: Invocation) -> Outcome:
         """As `Guest.run`."""

@@ -66,6 +66,7 @@ class GuestSpec:
     limits: SentLimits
     preopens: tuple[Preopen, ...]
     artefact: str
+    entry_point: str | None
     id: bytes = field(init=False, compare=False)
     text: bytes = field(init=False, compare=False, repr=False)
 
@@ -85,6 +86,7 @@ class GuestSpec:
                 for p in self.preopens
             ],
             "artefact": self.artefact,
+            "entry_point": self.entry_point,
         }
 
     @classmethod
@@ -101,6 +103,7 @@ class GuestSpec:
                 for guest, root, name, writable in known["preopens"]
             ),
             artefact=known["artefact"],
+            entry_point=known["entry_point"],
         )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.cgi.head import HeadParser
-from wsgi_wasm.cgi.query import query_arguments
-from wsgi_wasm.config.model import Route
+from wsgi_wasm.cgi.metavars import request_uri
+from wsgi_wasm.cgi.query import query_arguments, wagi_arguments
+from wsgi_wasm.config.model import ModuleTarget, Route
 from wsgi_wasm.gateway.body import Body
 from wsgi_wasm.gateway.program import GuestCall, ProgramMatch
 from wsgi_wasm.gateway.request import Request
@@ -26,16 +27,28 @@ def with_search_words(request: Request, arguments: Sequence[bytes]) -> Sequence[
     return (*arguments, *query_arguments(request.environ.get("QUERY_STRING", "")))
 
 
+def _of_route(route: Route) -> Arguments | None:
+    """What the route's own keys make of the arguments; None where that is nothing."""
+    argv = route.target.argv if isinstance(route.target, ModuleTarget) else None
+    if argv is None:
+        return with_search_words if route.query_args else None
+
+    def arguments(request: Request, _own: Sequence[bytes]) -> Sequence[bytes]:
+        path = request_uri(request.environ, request.script_name, request.path_info).partition("?")[0]
+        return wagi_arguments(argv, path, request.environ.get("QUERY_STRING") or "")
+
+    return arguments
+
+
 class Cgi:
     """As `GuestProtocol`, for CGI programs."""
 
     streams = True
 
     def __init__(self, route: Route, variables: Environment, arguments: Arguments | None = None) -> None:
-        """`arguments` are the program's own unless said, and with `query_args` the words of
-        an indexed query."""
+        """`arguments` are the program's own unless said, as `argv` and `query_args` have it."""
         self._variables = variables
-        self._arguments = arguments or (with_search_words if route.query_args else None)
+        self._arguments = arguments or _of_route(route)
         self._new_head = partial(HeadParser, route.limits.max_head, frozenset(route.response_fields))
 
     def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.message import BODYLESS, REASONS
+from wsgi_wasm.cgi.query import wagi_arguments
 from wsgi_wasm.config.model import AllowedHost, Route
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
@@ -33,7 +34,7 @@ from wsgi_wasm.spin import Application
 from wsgi_wasm.spin.chaining import serve
 from wsgi_wasm.spin.model import StaticResponse, Trigger, Wagi
 from wsgi_wasm.spin.patterns import WELL_KNOWN, PatternTable, RouteMatch
-from wsgi_wasm.spin.request import Target, target_of, wagi_arguments, with_headers, with_variables
+from wsgi_wasm.spin.request import Target, target_of, with_headers, with_variables
 
 INTERNAL = ".spin.internal"  # the end of a component's name as a host
 
@@ -48,8 +49,7 @@ def wagi(route: Route, argv: str | None) -> ProtocolFactory:
 
     def arguments(request: Request, _own: Sequence[bytes]) -> Sequence[bytes]:
         path = request.environ["REQUEST_URI"].partition("?")[0]
-        words = wagi_arguments(argv or "", path, request.environ.get("QUERY_STRING") or "")
-        return tuple(word.encode("latin-1", "replace") for word in words)
+        return wagi_arguments(argv or "", path, request.environ.get("QUERY_STRING") or "")
 
     return lambda env, wrap: {
         "cgi": Cgi(route, request_fields(route, env), with_search_words if argv is None else arguments)

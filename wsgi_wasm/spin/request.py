@@ -139,10 +139,3 @@ def with_variables(environ: Mapping[str, Any], target: Target, found: RouteMatch
     variables["X_RAW_PATH_INFO"] = found.rest
     variables["REQUEST_URI"] = target.mount + target.path_and_query
     return variables
-
-
-def wagi_arguments(template: str, path: str, query: str) -> list[str]:
-    """All arguments, the program's name among them, from the manifest's own `argv`, for a raw path
-    and query. Nothing is decoded."""
-    text = template.replace("${SCRIPT_NAME}", path).replace("${ARGS}", query.replace("&", " "))
-    return [word for word in text.split(" ") if word]

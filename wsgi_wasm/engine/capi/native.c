@@ -46,7 +46,7 @@ enum { TICK = 10000000, IDLE_TICKS = 100 };
 struct functions w;
 __thread struct run *current;
 static const char ENDS[] = "the run ends";
-static const char NO_START[] = "exports no function _start";
+static const char NO_CALL[] = "does not export the function to call";
 
 EXPORTED uint64_t wsgi_wasm_sizes(void) { return sizeof(struct run) << 16 | sizeof(struct functions); }
 
@@ -528,17 +528,25 @@ void close_store(struct run *r, void *store, int takes_long, double *since)
         w.restore_thread(r->thread);
 }
 
+static void call_export(struct run *r, const uint8_t *name, uint64_t size)
+{
+    if (!name || r->error || r->trap)
+        return;
+    if (!w.export_get(r->context, r->instance, (const char *)name, size, &r->start) || r->start.kind != FUNCTION) {
+        r->error = w.error_new(NO_CALL);
+        return;
+    }
+    r->error = w.call(r->context, r->start.of, NULL, 0, NULL, 0, &r->trap);
+}
+
 static void instantiate_and_call(struct run *r, double *since)
 {
     r->error = w.instantiate(r->prepared, r->context, r->instance, &r->trap);
     ended(r, INSTANTIATE, since);
     if (r->error || r->trap)
         return;
-    if (!w.export_get(r->context, r->instance, "_start", 6, &r->start) || r->start.kind != FUNCTION) {
-        r->error = w.error_new(NO_START);
-        return;
-    }
-    r->error = w.call(r->context, r->start.of, NULL, 0, NULL, 0, &r->trap);
+    call_export(r, r->first, r->first_size);
+    call_export(r, r->second, r->second_size);
     ended(r, CALL, since);
 }
 

@@ -71,6 +71,8 @@ struct run {
     /* strings that end in NUL; `input` NULL: Python reads the body */
     const uint8_t *environment, *arguments, *input;
     uint64_t environment_size, environment_count, arguments_size, arguments_count, input_size;
+    const uint8_t *first, *second; /* names of the exports to call, NULL for none */
+    uint64_t first_size, second_size;
     uint64_t memory_limit, output_limit;
     uint8_t *output;
     uint64_t output_capacity;

@@ -79,9 +79,17 @@ class LinkedComponent:
         refusals.check(interfaces, imported)
         self.linker = _linker(engine, apis, refused, imported)
 
-    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> ComponentGuest:
+    def guest(
+        self,
+        limits: RunLimits,
+        preopens: Sequence[Preopen],
+        bindings: Callable[[], Bindings],
+        entry_point: str | None = None,
+    ) -> ComponentGuest:
         """The component with what a route grants it. Raises ModuleError where the limits do not
-        suffice."""
+        suffice, and for an entry point."""
+        if entry_point is not None:
+            raise ModuleError("is a component, which has no `entry_point`: remove that key")
         return ComponentGuest(self, limits, preopens, bindings())
 
     def __del__(self) -> None:

@@ -20,6 +20,7 @@ from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
 from wsgi_wasm.engine.outcome import End, Outcome, Stop
 from wsgi_wasm.engine.pooled_guest import PooledGuest, wasi_config
 from wsgi_wasm.engine.program import wasi
+from wsgi_wasm.engine.program.check import calls
 from wsgi_wasm.engine.program.files import PATH_LENGTHS
 from wsgi_wasm.engine.program.forwarding import FORWARDED, MODULE, forwarding_of
 from wsgi_wasm.engine.program.pool import Engine, Slot
@@ -30,7 +31,7 @@ from wsgi_wasm.errors import Unavailable
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
 
-NO_START = b"exports no function _start"  # as in native.c
+NO_CALL = b"does not export the function to call"  # as in native.c
 _KINDS = {"i32": 0, "i64": 1}
 
 
@@ -48,9 +49,15 @@ class LinkedProgram:
         self._pid = os.getpid()
         self.prepared = _prepare(engine, pointer)  # wasmtime_instance_pre_t
 
-    def guest(self, limits: RunLimits, preopens: Sequence[Preopen], bindings: Callable[[], Bindings]) -> ProgramGuest:
+    def guest(
+        self,
+        limits: RunLimits,
+        preopens: Sequence[Preopen],
+        bindings: Callable[[], Bindings],
+        entry_point: str | None = None,
+    ) -> ProgramGuest:
         """As `Linked.guest`."""
-        return ProgramGuest(self, limits, preopens)
+        return ProgramGuest(self, limits, preopens, entry_point)
 
     def __del__(self) -> None:
         # After a fork the child owns none of it; at exit of the interpreter the functions may be
@@ -138,12 +145,15 @@ class ProgramGuest(PooledGuest[Slot]):
     interface = "cgi"
     linked: LinkedProgram
 
-    def __init__(self, linked: LinkedProgram, limits: RunLimits, preopens: Sequence[Preopen]) -> None:
+    def __init__(
+        self, linked: LinkedProgram, limits: RunLimits, preopens: Sequence[Preopen], entry_point: str | None
+    ) -> None:
         # With directories it may wait for a file, and nobody else should wait with it.
         super().__init__(linked, limits, preopens, may_wait=bool(preopens))
         check_memory(linked.facts.memory_minimum, limits.memory)
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._constant = linked.prepared, limits.memory, limits.max_output
+        self._calls = tuple(name.encode() for name in calls(linked.facts, entry_point))
 
     def _run_in_python(self, slot: Slot, invocation: Invocation) -> Outcome:
         run = current.run = ProgramRun(slot, self.limits, invocation)
@@ -163,12 +173,14 @@ class ProgramGuest(PooledGuest[Slot]):
             c.set_epoch_deadline(context, 1)
             c.store_epoch_callback(store, wasi.ON_EPOCH, None, None)
             error = c.instantiate(self.linked.prepared, context, slot.instance_at, slot.trap_at)
-            if not error and not slot.trap.value:
-                found = c.export_get(context, slot.instance_at, b"_start", 6, slot.extern_at)
+            for name in self._calls:
+                if error or slot.trap.value:
+                    break
+                found = c.export_get(context, slot.instance_at, name, len(name), slot.extern_at)
                 if found and slot.extern[0] == c.EXTERN_FUNCTION:
                     error = c.call(context, slot.func_at, None, 0, None, 0, slot.trap_at)
                 else:
-                    error = c.error_new(NO_START)
+                    error = c.error_new(NO_CALL)
             outcome = _outcome(error, slot.trap.value, run.failure, b"".join(run.pending))
         finally:
             current.run = None
@@ -212,6 +224,8 @@ class ProgramGuest(PooledGuest[Slot]):
         if slot.guest != self._number:
             slot.guest = self._number
             job.prepared, job.memory_limit, job.output_limit = self._constant
+            job.first, job.second = (*self._calls, None, None)[:2]
+            job.first_size, job.second_size = (*map(len, self._calls), 0, 0)[:2]
             slot.forwarding, slot.preopens = self._forwarding, self.preopens
         if slot.arguments is not arguments:
             slot.arguments = arguments
