@@ -24,7 +24,7 @@ NO_FEATURES: frozenset[str] = frozenset()
 MOST_OUTPUT = 1 << 16
 
 
-LIMITS = Limits(timeout=0.2, cpu=0.2, memory=4 << 20, max_output=MOST_OUTPUT)
+LIMITS = Limits(timeout=0.03, cpu=0.03, memory=4 << 20, max_output=MOST_OUTPUT)
 
 
 class Reader(Nobody):
