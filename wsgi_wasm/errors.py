@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_wasm.messages import escaped, printable_lines
+from wsgi_wasm.messages import escaped, printable, printable_lines
 
 MOST_TEXT = 8000
 """Characters of an error's text; what is longer is cut."""
@@ -31,12 +31,15 @@ class WsgiWasmError(Exception):
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One mistake in a configuration file. `line` and `column` count from 1; 0 means that no
-    place is known."""
+    place is known. `message` is one line, in which what cannot be printed is escaped."""
 
     file: str
     line: int
     column: int
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", printable(self.message))
 
     def __str__(self) -> str:
         location = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

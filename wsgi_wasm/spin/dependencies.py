@@ -21,6 +21,7 @@ from wsgi_wasm.spin.tables import ManifestReading, TomlTable, kind_of
 _WORD = r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*"
 _VERSION = r"[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
 _NAME = re.compile(rf"{_WORD}|{_WORD}:{_WORD}(?:/{_WORD})?(?:@{_VERSION})?")
+_LONGEST_NAME = 256  # characters; what `compose` takes
 
 
 def read_dependencies(
@@ -33,7 +34,7 @@ def read_dependencies(
     if dependencies is None:
         return files, siblings
     for name in dependencies.data:
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             dependencies.report(
                 name, "is not a valid import; write an interface ('demo:api/greeter@1.0.0') or a package"
             )
@@ -57,6 +58,10 @@ def read_dependencies(
     return files, siblings
 
 
+def _is_name(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
+
+
 def _file(dependencies: TomlTable, name: str, entry: TomlTable) -> Path:
     entry.ignore("url", "digest", "package", "registry", "version")
     if "path" in entry:
@@ -73,15 +78,17 @@ def _file(dependencies: TomlTable, name: str, entry: TomlTable) -> Path:
 def _report_registry(dependencies: TomlTable, name: str, package: str, version: str) -> None:
     dependencies.report(
         name,
-        f"packages are not fetched from a registry: download the package {package}, version {quote(version)}, and "
+        f"packages are not fetched from a registry: download the package {quote(package)}, version {quote(version)}, and "
         'write {path = "..."}',
     )
 
 
 def _import_of(name: str, entry: TomlTable) -> str:
     export = entry.text("export")
+    if export and not _is_name(export):
+        entry.report("export", f"{quote(export)} is not a valid export; write an interface or a name")
     if export and ":" in name and not parse(name).interface:
-        entry.report("export", f"one export cannot provide all of {name}; name one of its interfaces")
+        entry.report("export", f"one export cannot provide all of {quote(name)}; name one of its interfaces")
     return f"{name}={export}" if export and export != name else name
 
 

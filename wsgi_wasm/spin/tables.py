@@ -48,7 +48,11 @@ def read_toml(path: Path) -> TomlTable:
         if len(data) > MAX_BYTES:
             reading.report("", "larger than 1 MiB")
         else:
-            return TomlTable(tomllib.loads(decoded(data)), "", reading)
+            top = tomllib.loads(decoded(data))
+            for key_path in _with_nul(top, ""):
+                reading.report(key_path, "the text contains NUL")
+            reading.check()
+            return TomlTable(top, "", reading)
     except OSError as error:
         reading.report("", f"cannot be read: {reason(error)}")
     except UnicodeDecodeError as error:
@@ -58,6 +62,21 @@ def read_toml(path: Path) -> TomlTable:
     except RecursionError:
         reading.report("", "not TOML: nested too deep")
     raise ConfigError(list(reading.problems))
+
+
+def _with_nul(value: Any, path: str) -> Iterator[str]:
+    """The paths of keys and texts with NUL, which can be in no name of a file and no variable."""
+    match value:
+        case str() if "\0" in value:
+            yield path
+        case dict():
+            for key, inner in value.items():
+                if "\0" in key:
+                    yield path_of(path, key)
+                yield from _with_nul(inner, path_of(path, key))
+        case list():
+            for number, inner in enumerate(value):
+                yield from _with_nul(inner, f"{path}[{number}]")
 
 
 def kind_of(value: Any) -> str:
