@@ -78,8 +78,8 @@ def _file(dependencies: TomlTable, name: str, entry: TomlTable) -> Path:
 def _report_registry(dependencies: TomlTable, name: str, package: str, version: str) -> None:
     dependencies.report(
         name,
-        f"packages are not fetched from a registry: download the package {quote(package)}, version {quote(version)}, and "
-        'write {path = "..."}',
+        f"packages are not fetched from a registry: download the package {quote(package)}, version {quote(version)}, "
+        'and write {path = "..."}',
     )
 
 
