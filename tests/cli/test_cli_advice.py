@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import SiteMaker
+from guests.build import guest
 from wsgi_wasm.engine.code.advice import NEEDS, NEVER, with_advice
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.compiling import compile_source
@@ -169,6 +170,75 @@ def test_run_says_it(name: str, wsgi_wasm: Command, refused: Path) -> None:
     done = wsgi_wasm("run", f"{refused.name}/{name}.wat", "--fail")
     assert done.status == 1
     assert f"{name}.wat: {ADVICE[name][1]}" in done.err
+
+
+# Files that people give for modules, and what is said of them; tests/binary/test_foreign.py has all kinds.
+FOREIGN = {
+    "empty.wasm": (b"", "is empty: build or copy it again"),
+    "program.wasm": (b"\x7fELF\2\1\1", "is not WebAssembly but a program for Linux (ELF): compile its source"),
+    "shop.pl": (b"#!/usr/bin/perl\n", "is not WebAssembly but a script in Perl: a directory route runs scripts by"),
+    "hello.c": (b"int main(void) {}\n", "is not WebAssembly but source code in C: compile it with `wsgi-wasm build "),
+    "page.wat": (b"<!doctype html>", "is not WebAssembly but a page of HTML"),
+    "glue.js": (b"var Module = {};", "is not WebAssembly but the JavaScript that Emscripten writes beside a module"),
+    "folder": (None, "is a directory: use `directory` in place of `module`"),
+}
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, site: SiteWriter) -> Path:
+    """A site that has a route for each of them."""
+    for name, (data, _) in FOREIGN.items():
+        if data is None:
+            (tmp_path / name).mkdir()
+        else:
+            (tmp_path / name).write_bytes(data)
+    return site(f"routes: {{{', '.join(f'/{name}: {{module: {name}}}' for name in FOREIGN)}}}")
+
+
+@pytest.mark.parametrize("option", ["--json", "--no-compile"])
+def test_check_names_what_is_no_module(option: str, wsgi_wasm: Command, foreign: Path) -> None:
+    done = wsgi_wasm("check", foreign.name, "--json", option)
+    assert done.status == 1
+    errors = {route["name"]: route["errors"] for route in json.loads(done.out)["routes"]}
+    for name, (_, expected) in FOREIGN.items():
+        assert len(errors[f"/{name}"]) == 1
+        assert errors[f"/{name}"][0].startswith(f"{name}: {expected}")
+
+
+def test_compile_and_run_name_what_is_no_module(wsgi_wasm: Command, foreign: Path) -> None:
+    done = wsgi_wasm("compile", foreign.name)
+    assert done.status == 1
+    for name, (_, expected) in FOREIGN.items():
+        assert f"{name}: failed: {expected}" in done.text
+        assert f"{name}: {expected}" in wsgi_wasm("run", foreign.name, f"/{name}").err
+
+
+def test_the_log_of_a_server_names_what_is_no_module(
+    make_client: SiteMaker, foreign: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    modules = {f"/{name}": {"module": str(foreign.with_name(name)), "queue_timeout": "1h"} for name in FOREIGN}
+    client = make_client(modules)
+    for name, (_, expected) in FOREIGN.items():
+        caplog.clear()
+        assert client.get(f"/{name}").status_code == 503
+        assert f"503: {foreign.with_name(name)}: {expected}" in caplog.text
+
+
+@pytest.mark.parametrize("command", ["check", "compile", "run", "serve"])
+def test_what_is_no_file_for_a_command(command: str, wsgi_wasm: Command, foreign: Path, tmp_path: Path) -> None:
+    for name in ("shop.pl", "hello.c", "glue.js"):
+        expected = FOREIGN[name][1].replace("is not WebAssembly", "is neither a module nor a configuration")
+        done = wsgi_wasm(command, name)
+        assert done.status == 1
+        assert done.err.startswith(f"{name}: {expected}")
+    (tmp_path / "site.conf").write_text("routes: {}\nroutse: {}\n")
+    assert wsgi_wasm(command, "site.conf").err == "site.conf:2:1: unknown key 'routse'; did you mean 'routes'?\n"
+
+
+def test_a_module_by_its_content(wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "counter.cgi").write_bytes(guest("echo").read_bytes())
+    assert wsgi_wasm("check", "counter.cgi").status == 0
+    assert wsgi_wasm("run", "counter.cgi", "--fail").status == 0
 
 
 def instances(count: int, definitions: str) -> str:

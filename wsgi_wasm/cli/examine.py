@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
+from wsgi_wasm.binary.foreign import check_module
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import scripts_below
 from wsgi_wasm.cli.progress import Progress
@@ -16,6 +17,7 @@ from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, 
 from wsgi_wasm.config.model import entry_point_of
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.budget import of_request
+from wsgi_wasm.engine.code.source import head_of
 from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
@@ -92,6 +94,7 @@ class Modules:
     def _load(self, path: Path) -> Linked | str | None:
         try:
             if not self._compiling:
+                check_module(str(path), head_of(HostFile(path)))
                 return self._store.from_cache(self._store.source(HostFile(path)))
             with self._progress.compiling(str(path)):
                 return self._store.module(path).load_now(self._progress.waiting)

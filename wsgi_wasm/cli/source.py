@@ -7,14 +7,18 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from wsgi_wasm.binary.foreign import MAGIC, foreign
 from wsgi_wasm.config import Config, load_config
 from wsgi_wasm.config.load import parse_config
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
-from wsgi_wasm.errors import ConfigError, Problem, WsgiWasmError
+from wsgi_wasm.engine.code.source import head_of
+from wsgi_wasm.errors import ConfigError, ModuleError, Problem, WsgiWasmError
+from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.messages import printable_lines
 from wsgi_wasm.spin import load_applications, with_compositions
 
 MANIFEST_SUFFIX = ".toml"
+_YAML_SUFFIXES = (".yaml", ".yml")
 
 _MODULE_SITE = "routes: {/: {module: module.wasm}}"
 _DIRECTORY_SITE = "routes: {/: {directory: programs}}"
@@ -31,7 +35,16 @@ class UserError(WsgiWasmError):
 
 def is_yaml(file: Path) -> bool:
     """Whether FILE is a configuration: anything that is no module, no manifest and no directory."""
-    return file.suffix not in (*MODULE_SUFFIXES, MANIFEST_SUFFIX) and not file.is_dir()
+    named = file.suffix in (*MODULE_SUFFIXES, MANIFEST_SUFFIX)
+    return not named and not file.is_dir() and not _head(file).startswith(MAGIC)
+
+
+def _head(file: Path) -> bytes:
+    """The first bytes of a regular file, none where they cannot be read."""
+    try:
+        return head_of(HostFile(file))
+    except (OSError, ValueError, ModuleError):
+        return b""
 
 
 def is_manifest(file: Path) -> bool:
@@ -42,8 +55,19 @@ def is_manifest(file: Path) -> bool:
 def load_site(file: Path) -> Config:
     """The configuration that FILE is, or the one route at / that serves it, with all defaults. The
     manifests of Spin applications are read too. Raises ConfigError."""
-    config = load_config(file) if is_yaml(file) else _small_site(file)
+    config = _configuration(file) if is_yaml(file) else _small_site(file)
     return with_compositions(config, load_applications(config, None))
+
+
+def _configuration(file: Path) -> Config:
+    try:
+        return load_config(file)
+    except ConfigError:
+        # What it is instead is worth more than what is wrong with it as YAML.
+        other = "" if file.suffix in _YAML_SUFFIXES else foreign(str(file), _head(file))
+        if not other:
+            raise
+        raise ConfigError([Problem(str(file), 0, 0, f"is neither a module nor a configuration but {other}")]) from None
 
 
 def named_site(file: Path | None) -> Config | None:

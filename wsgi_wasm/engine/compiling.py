@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wsgi_wasm.binary.foreign import MAGIC, check_module
 from wsgi_wasm.binary.module_facts import NULLARY, Facts, check_limits, read_facts, to_json, with_types
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
@@ -57,7 +58,9 @@ def compile_source(source: ModuleSource, features: frozenset[str], read: Callabl
     Wasmtime's words; OSError."""
 
     def binary_of(file: HostFile) -> bytes:
-        return wat_to_wasm(without_mark(read(file))) if file.path.suffix == ".wat" else read(file)
+        data = read(file)
+        check_module(str(file.path), data)
+        return data if data.startswith(MAGIC) else wat_to_wasm(without_mark(data))
 
     binary = source.binary(binary_of)
     # Here, because a site without components need not load it.

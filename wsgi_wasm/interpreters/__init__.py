@@ -60,7 +60,9 @@ def script_environment(name: str, variables: Environment, folder: Path) -> Envir
 
 def missing(path: Path, reason: str) -> str:
     """Why a module cannot be read, and what to do about it where it is an interpreter that has not
-    been built."""
+    been built, or a directory."""
+    if path.is_dir():
+        return "is a directory: use `directory` in place of `module`"
     known = interpreter_at(path)
     if known is None or path.exists():
         return reason

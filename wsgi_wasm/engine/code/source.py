@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from wsgi_wasm.binary.foreign import LOOKED_AT
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.files.stamp import identity
@@ -114,6 +115,12 @@ def open_module(file: HostFile) -> io.BufferedReader:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def head_of(file: HostFile) -> bytes:
+    """The beginning of a module's file. Raises as `open_module`."""
+    with open_module(file) as opened:
+        return opened.read(LOOKED_AT)
 
 
 def digest_of(file: HostFile) -> str:
