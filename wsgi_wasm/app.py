@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsgi_wasm.config import Config, spin_targets
+from wsgi_wasm import log_output
+from wsgi_wasm.config import Config, Log, spin_targets
 from wsgi_wasm.config.checks import check_cache
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
@@ -50,6 +51,8 @@ class Gateway:
     def __init__(self, config: Config, app: WSGIApplication | None = None) -> None:
         refuse_gevent()
         check_cache(config, default_directory(config.cache_dir, os.environ))
+        if config.log != Log():
+            log_output.choose(config.log.level, json=config.log.format == "json")
         self.config, self._applications = with_applications(config, must_start=os.environ.get(ALLOWED) == "1")
         self._fallback = app or not_found
         self._serving: Serving | None = None
@@ -148,6 +151,8 @@ class Gateway:
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` take effect only after a restart", config.source)
                 serving.shared.modules.compose(config.compose)
+                if config.log != self.config.log:
+                    log_output.choose(config.log.level, json=config.log.format == "json")
                 self._serving = serving = Serving(config, applications, serving.shared, self._fallback)
                 self.config, self._applications = config, applications
                 warn_of_outside(self.site)

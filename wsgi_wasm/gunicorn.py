@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import logging
 import mmap
 import os
 import socket
@@ -23,6 +22,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
+from wsgi_wasm import log_output
 from wsgi_wasm.errors import WallError
 from wsgi_wasm.isolation.server import NAMED
 from wsgi_wasm.logs import Seldom, package_log
@@ -111,7 +111,7 @@ def post_worker_init(worker: Any) -> None:
     so, make the engine now instead of at the first request, and say which of gunicorn's times are
     too short for the routes. Nothing that fails here ends the worker, but walls that cannot be put
     up do, and then the server."""
-    join_logs(worker.log.error_log)
+    log_output.attach(worker.log.error_log.handlers, worker.log.error_log.level)
     confine(worker)
     _started[0] = 1
     if hasattr(worker, "tpool"):
@@ -215,16 +215,6 @@ class SlowHeads:
             self._seldom.warning(
                 "late", f"ended connections on which no head of a request arrived in time: {len(late)}"
             )
-
-
-def join_logs(server_log: logging.Logger) -> None:
-    """Have the package's records go where gunicorn's error log goes, unless somebody has
-    set up logging already."""
-    own = logging.getLogger("wsgi_wasm")
-    if not own.handlers and not logging.getLogger().handlers:
-        own.handlers = list(server_log.handlers)
-        own.setLevel(server_log.level)
-        own.propagate = False
 
 
 def own_gateway(application: object) -> Gateway | None:

@@ -16,6 +16,13 @@ from collections.abc import Hashable
 from wsgi_wasm.errors import text_lines
 from wsgi_wasm.messages import printable, shorten
 
+OWN = "wsgi_wasm"
+"""The logger above all loggers of the package."""
+
+ABOUT = "wsgi_wasm_about"
+"""The attribute of a record that has what it is about: route, program and request id, by their
+names in JSON."""
+
 MOST_LOGGED = 20_000
 """Characters of a record's message; what is longer is cut."""
 
@@ -122,7 +129,7 @@ _ONE_LINE = OneLine()
 
 def package_log(name: str) -> logging.Logger:
     """The logger `wsgi_wasm.NAME`. Modules of the package log through no other."""
-    log = logging.getLogger(f"wsgi_wasm.{name}")
+    log = logging.getLogger(f"{OWN}.{name}")
     log.addFilter(_ONE_LINE)
     if type(log) is logging.Logger:  # an application may have made a class of its own the default
         log.__class__ = Harmless

@@ -13,7 +13,6 @@ For handler scripts mod_wsgi checks neither that the file exists nor that it is 
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import stat
 import threading
@@ -22,7 +21,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
-from wsgi_wasm import Gateway, create_app
+from wsgi_wasm import Gateway, create_app, log_output
+from wsgi_wasm.apache.error_log import error_log
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
@@ -41,19 +41,6 @@ RETRY_AFTER = 5.0
 is not free."""
 
 log = package_log("gateway")
-
-
-def log_to_apache() -> None:
-    """Send the package's records to Apache's error log, by way of standard error, unless logging is
-    set up already."""
-    own = logging.getLogger("wsgi_wasm")
-    if own.handlers or logging.getLogger().handlers:
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    own.addHandler(handler)
-    own.setLevel(logging.INFO)
-    own.propagate = False
 
 
 def check_server(server: ModuleType | None) -> None:
@@ -101,8 +88,9 @@ def make_gateway() -> Gateway:
 
     Raises ConfigError or EngineError, and whatever else a broken installation can bring.
     """
-    log_to_apache()
-    check_server(embedding_server())
+    server = embedding_server()
+    log_output.attach([error_log(server) if server is not None else log_output.to_stderr()])
+    check_server(server)
     path, named = configured_path()
     if named or path.exists():
         # Processes come and go as Apache likes, at the latest when the night's log rotation reloads

@@ -114,7 +114,7 @@ def test_sample_shows_the_defaults() -> None:
     shown = {"defaults": sample["defaults"], "engine": sample["engine"], "site": sample}
     for place, section in shown.items():
         for name, key in TABLE.at(place).items():
-            if name not in ("routes", "defaults", "hosts", "engine", "key_value", "sqlite", "harden"):
+            if name not in ("routes", "defaults", "hosts", "engine", "key_value", "sqlite", "harden", "log"):
                 assert section[name] == key.default, name
 
 

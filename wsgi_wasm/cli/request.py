@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from werkzeug.test import EnvironBuilder
 
 from wsgi_wasm.cli.source import UserError
-from wsgi_wasm.config import Config, Hardening, Route
+from wsgi_wasm.config import Config, Hardening, Log, Route
 from wsgi_wasm.engine.code.budget import COMMAND
 from wsgi_wasm.gateway.wsgi_server import Environ
 
@@ -78,6 +78,7 @@ def patient(config: Config) -> Config:
     return replace(
         config,
         harden=Hardening(),
+        log=Log(),
         routes=tuple(map(waits, config.routes)),
         hosts={host: tuple(map(waits, routes)) for host, routes in config.hosts.items()},
     )

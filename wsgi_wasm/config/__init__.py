@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsgi_wasm.config.load import load_config, parse_config, read_source
+from wsgi_wasm.config.log import Log
 from wsgi_wasm.config.model import (
     FEATURES,
     INTERFACES,
@@ -41,6 +42,7 @@ __all__ = [
     "Interpreter",
     "KeyValueStore",
     "Limits",
+    "Log",
     "ModuleTarget",
     "Route",
     "RouteTarget",

@@ -19,6 +19,7 @@ _ABOUT = {
     "dir": "A host directory that guests see.",
     "spin": "A Spin application.",
     "engine": "Settings of the WebAssembly engine.",
+    "log": "What the server's log has of this package.",
     "harden": "Walls around the server's own processes.",
     "store": "A key-value store.",
     "database": "A SQLite database.",

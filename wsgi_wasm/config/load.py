@@ -12,6 +12,7 @@ from wsgi_wasm.config.checks import DirectoryChecks
 from wsgi_wasm.config.compose import compositions
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Settings
+from wsgi_wasm.config.log import Log, chosen_log
 from wsgi_wasm.config.model import Config, EngineSettings, Hardening
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.reader import MAX_BYTES, read_document
@@ -79,6 +80,7 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         hosts[host] = builder.table(value_of(section, "routes") or {}, below, host)
     engine = merged(defaults_of("engine"), value_of(site, "engine"))
     harden = merged(defaults_of("harden"), value_of(site, "harden"))
+    log = merged(defaults_of("log"), value_of(site, "log"))
     config = Config(
         source=source,
         routes=routes,
@@ -87,6 +89,7 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         compose=compositions(site["compose"], reading),
         engine=EngineSettings(**fields_of(EngineSettings, engine)),
         harden=Hardening(**fields_of(Hardening, harden)),
+        log=chosen_log(Log(**fields_of(Log, log)), reading),
         **fields_of(Config, site),
     )
     checks.of_site(config, builder.grants.files)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wsgi_wasm.config.log import Log
 from wsgi_wasm.files.beneath import Folder
 
 # Engine features that a site may switch on; each widens what a hostile module can reach, so nothing
@@ -263,6 +264,7 @@ class Config:
     handler: Route
     engine: EngineSettings
     harden: Hardening
+    log: Log
     compose: Mapping[Path, Mapping[str, Path]]
     cache_dir: Path | None
     state_dir: Path | None

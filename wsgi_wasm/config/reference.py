@@ -102,6 +102,11 @@ HARDEN = """\
 Write `true`, or a mapping with these keys. [Security](security.md#walls-around-the-server) says what is confined.
 """
 
+LOG = """\
+Write a level, or a mapping with these keys. `WSGI_WASM_LOG` in the server's environment overrides both, with the same
+words: `warning`, `json`, or `warning json`. [Operations](operations.md#logs) says where the log is.
+"""
+
 # Needs a `directory`, or excludes what the other lines of its example have.
 _NOT_IN_EXAMPLE = frozenset({"module", "entry_point", "spin", "exact", "selectable"})
 
@@ -130,6 +135,7 @@ def reference() -> str:
     parts.append(_part("## Entries of `variables`", VARIABLE, _at("variable"), ""))
     parts.append(_part("## Engine", "", _at("engine"), _nested("engine:", "", _at("engine"))))
     parts.append(_part("## Harden", HARDEN, _at("harden"), _nested("harden:", "", _at("harden"))))
+    parts.append(_part("## Log", LOG, _at("log"), _nested("log:", "", _at("log"))))
     return "\n".join(parts)
 
 

@@ -68,6 +68,9 @@ key("site", "engine", None, v.ENGINE, {}, "{instances: 32}",
 key("site", "harden", None, v.HARDEN, False, "true",
      "Whether the server's own processes keep only the files, system calls and rights that this file needs, see "
      "[security](security.md#walls-around-the-server). A restart is needed to change it.")
+key("site", "log", None, v.LOG, {}, "{level: warning, format: json}",
+     "What the server's log has of this package, and in which form, see [operations](operations.md#logs). "
+     "`WSGI_WASM_LOG` overrides it.")
 key("site", "key_value", None, v.STORES_BY_NAME, {}, "{sessions: {redis: \"redis://cache.example/0\"}}",
      "Key-value stores that routes can grant. You need not define `default`, which is stored in `state_dir`.")
 key("site", "sqlite", None, v.DATABASES_BY_NAME, {}, "{shop: ./shop.db}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from wsgi_wasm.config import value_kinds as v
 from wsgi_wasm.config.kinds import Choice, ListOf, PathOrName
+from wsgi_wasm.config.log import FORMATS, LEVELS, Log
 from wsgi_wasm.config.model import (
     FEATURES,
     Database,
@@ -86,6 +87,12 @@ key("harden", "read", Hardening, v.HOST_PATHS, [], "[/var/www/html]",
      "that the gateway wraps needs.")
 key("harden", "write", Hardening, v.HOST_PATHS, [], "[/srv/uploads]",
      "More directories to write to, for a wrapped application.")
+
+key("log", "level", Log, Choice(allowed=LEVELS), NO_DEFAULT, "warning",
+     "The lowest level that is logged. If this is the only key, you can write just the level. The default is `info`; "
+     "under gunicorn it is gunicorn's `loglevel`. Under Apache its own `LogLevel` applies, too.")
+key("log", "format", Log, Choice(allowed=FORMATS), "text", "json",
+     "`text`, or `json` for one JSON object a line.")
 
 key("engine", "instances", EngineSettings, integer(1, 1000), 64, "32",
      "How many guests can exist at the same time in one process.")

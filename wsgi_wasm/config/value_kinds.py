@@ -22,6 +22,7 @@ TITLES = {
     "spin": "spin",
     "engine": "engine",
     "harden": "harden",
+    "log": "log",
     "store": "a store of key_value",
     "database": "a database of sqlite",
     "variable": "an entry of variables",
@@ -136,4 +137,5 @@ HANDLER = _section("handler", "a mapping of route keys")
 SPIN = _section("spin", "a manifest's path or a mapping", "manifest", short="manifest")
 ENGINE = _section("engine", "a mapping")
 HARDEN = _section("harden", "true, false or a mapping", short="enabled")
+LOG = _section("log", "a level or a mapping", short="level")
 HOST_PATHS = ListOf(item=HOST_PATH, plural="paths")

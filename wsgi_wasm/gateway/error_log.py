@@ -3,7 +3,9 @@ terminal would obey."""
 
 from __future__ import annotations
 
-from wsgi_wasm.logs import package_log
+from typing import Protocol
+
+from wsgi_wasm.logs import ABOUT, package_log
 from wsgi_wasm.messages import printable
 
 log = package_log("guest")
@@ -11,14 +13,22 @@ log = package_log("guest")
 _MAX_LINE = 4096  # bytes; a longer line becomes several
 
 
+class OfRoute(Protocol):
+    """What is said of a program: `label` is its route and its own name."""
+
+    route: str
+    name: str
+    label: str
+
+
 class ErrorLog:
-    """Standard error of one run; `label` is its route and program. After `limit` bytes one line
-    says that the rest is dropped."""
+    """Standard error of one run of `program`. After `limit` bytes one line says that the rest is
+    dropped."""
 
-    __slots__ = ("_identity", "_label", "_partial", "left")
+    __slots__ = ("_identity", "_partial", "_program", "left")
 
-    def __init__(self, label: str, identity: str, limit: int) -> None:
-        self._label = label
+    def __init__(self, program: OfRoute, identity: str, limit: int) -> None:
+        self._program = program
         self._identity = identity
         self.left = limit  # bytes that are still logged
         self._partial = b""
@@ -26,7 +36,7 @@ class ErrorLog:
     @property
     def label(self) -> str:
         """For other log lines about the run: route, program and request id."""
-        return f"{self._label} [{self._identity}]"
+        return f"{self._program.label} [{self._identity}]"
 
     def write(self, data: bytes) -> None:
         """Log the lines that are whole."""
@@ -43,7 +53,7 @@ class ErrorLog:
             self._partial = self._partial[_MAX_LINE:]
         if self.left <= 0:
             self.close()
-            log.warning("%s [%s] standard error exceeds max_stderr; the rest is dropped", self._label, self._identity)
+            self._say("standard error exceeds max_stderr; the rest is dropped")
 
     def close(self) -> None:
         """Log a last line that has no end."""
@@ -52,5 +62,9 @@ class ErrorLog:
             self._partial = b""
 
     def _log(self, line: bytes) -> None:
-        text = printable(line.rstrip(b"\r").decode("utf-8", "backslashreplace"), tabs=True)
-        log.warning("%s [%s] %s", self._label, self._identity, text)
+        self._say(printable(line.rstrip(b"\r").decode("utf-8", "backslashreplace"), tabs=True))
+
+    def _say(self, text: str) -> None:
+        program = self._program
+        about = {"route": program.route, "program": program.name, "request_id": self._identity}
+        log.warning("%s [%s] %s", program.label, self._identity, text, extra={ABOUT: about})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from wsgi_wasm.engine.outcome import Outcome
 from wsgi_wasm.gateway.wsgi_server import Environ
-from wsgi_wasm.logs import package_log
+from wsgi_wasm.logs import ABOUT, package_log
 from wsgi_wasm.messages import printable
 
 log = package_log("gateway")
@@ -81,7 +81,14 @@ def note_in_environ(exchange: Exchange) -> None:
 def write_log(exchange: Exchange) -> None:
     """A line for each remark."""
     for level, text in exchange.remarks:
-        log.log(level, "%s [%s] %s", exchange.label, exchange.identity, printable(text))
+        about = {
+            "route": exchange.route,
+            "program": exchange.program,
+            "request_id": exchange.identity,
+            "status": exchange.status,
+            "outcome": exchange.outcome,
+        }
+        log.log(level, "%s [%s] %s", exchange.label, exchange.identity, printable(text), extra={ABOUT: about})
 
 
 OBSERVERS: tuple[Observer, ...] = (note_in_environ, write_log)

@@ -61,7 +61,7 @@ class GuestHandler(RouteHandler):
         guest, protocol = program.guest(limits.queue_timeout)
         streamed = self._streams and protocol.streams
         body = read_body(request.environ, limits.max_body, limits.body_timeout, streamed, self._apart)
-        errors = ErrorLog(program.label, exchange.identity, limits.max_stderr)
+        errors = ErrorLog(program, exchange.identity, limits.max_stderr)
         try:
             arguments, environment, stdin, head = protocol.call(request, found, body)
             answer = Answer(request, head, ClientConnection(request.environ), limits.send_timeout, errors)

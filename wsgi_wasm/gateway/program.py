@@ -79,8 +79,8 @@ class Program:
         self._protocols = settings.protocols
         self._interface = route.interface
         self._limits = route.limits
-        self._owner = route.name
         self._entry_point = entry_point_of(route.target)
+        self.route = route.name
         self._preopens = tuple(Preopen(os.fsencode(d.guest), d.folder, d.writable) for d in settings.dirs)
         self._bindings = bindings
         self._ready: tuple[Guest, GuestProtocol] | None = None
@@ -91,7 +91,7 @@ class Program:
         Raises ModuleError, also where the route takes no guest of this kind; Unavailable where the
         module is not compiled after `wait` seconds.
         """
-        linked = self.module.get(wait, self._owner)
+        linked = self.module.get(wait, self.route)
         ready = self._ready
         if ready is None or ready[0].linked is not linked:
             guest = linked.guest(self._limits, self._preopens, self._bindings, self._entry_point)

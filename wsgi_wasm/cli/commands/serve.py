@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import errno
-import logging
 import os
 import socket
-import sys
 from pathlib import Path
 
+from wsgi_wasm import log_output
 from wsgi_wasm.cli.address import Address, address
 from wsgi_wasm.cli.prepare import prepare, sources_of_site
 from wsgi_wasm.cli.server import Server
@@ -78,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     config = site(options)
     check_address(options.bind, str(options.file))
     compile_first(config)
-    _log_to_stderr()
+    log_output.attach([log_output.to_stderr()])
     # Nothing may wrap this that cleans up at its end: workers leave it, too.
     Server(config, options).run()
     return 0
@@ -143,15 +142,3 @@ def compile_first(config: Config) -> None:
             say(f"error: {shown(result.path)}: {result.error}; its routes answer 503")
         elif result.seconds is not None:
             say(f"compiled {shown(result.path)} in {result.seconds:.1f} s ({size_text(result.size)})")
-
-
-def _log_to_stderr() -> None:
-    """The package's own log, in the form of gunicorn's."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]")
-    )
-    log = logging.getLogger("wsgi_wasm")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False

@@ -1,0 +1,1 @@
+"""What the package knows of Apache httpd: its log, and its configuration."""
