@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -44,6 +45,31 @@ def test_the_wheel_has_everything() -> None:
     wanted = {Path(name).name for name in tracked("apache", "conf")} - {"README.md"}
     assert shared == wanted
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
+
+
+@pytest.mark.parametrize(("compiler", "tags"), [("cc", "py3-none-linux_"), ("false", "py3-none-any")])
+def test_one_wheel_for_every_python(compiler: str, tags: str, tmp_path: Path) -> None:
+    """What is compiled is a plain library, or nothing where there is no compiler."""
+    for name in tracked(
+        "setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "wsgi_wasm", "apache", "conf"
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, tmp_path / name)
+    build = [sys.executable, "-P", "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist", "."]
+    subprocess.run(build, cwd=tmp_path, env={**os.environ, "CC": compiler}, capture_output=True, check=True)
+    [wheel] = (tmp_path / "dist").iterdir()
+    assert f"-{tags}" in wheel.name
+    libraries = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".so")]
+    assert libraries == (["wsgi_wasm/engine/capi/_native.so"] if compiler == "cc" else [])
+    # As pip of another Python would choose it.
+    target = tmp_path / "another"
+    install = ["install", "--quiet", "--no-index", "--no-deps", "--target", str(target), "--only-binary", ":all:"]
+    other = ["--python-version", "3.14", "--implementation", "cp", "--abi", "none"]
+    subprocess.run([sys.executable, "-P", "-m", "pip", *install, *other, str(wheel)], check=True)
+    probe = "from wsgi_wasm.engine.capi.native import native; print(native is not None)"
+    environment = {**os.environ, "PYTHONPATH": str(target)}
+    used = subprocess.run([sys.executable, "-P", "-c", probe], env=environment, capture_output=True, check=True)
+    assert used.stdout == (b"True\n" if compiler == "cc" else b"False\n")
 
 
 def test_version() -> None:

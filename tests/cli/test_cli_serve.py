@@ -63,6 +63,18 @@ def test_a_site(site: SiteWriter, tmp_path: Path) -> None:
     assert "Traceback" not in process.tail()
 
 
+def test_without_the_compiled_part(tmp_path: Path, wsgi_wasm: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.wat").write_text(printing(f"{PLAIN}short"))
+    monkeypatch.setenv("WSGI_WASM_NATIVE", "0")
+    note = "the compiled part is left aside, as WSGI_WASM_NATIVE=0 asks"
+    assert f"\nnote    {note}" in wsgi_wasm("check", "x.wat").text
+    with serving(tmp_path, "x.wat") as (process, address):
+        assert request(address, "GET", "/").text == "short"
+        assert process.tail(100_000).count(note) == 1
+    monkeypatch.setenv("WSGI_WASM_NATIVE", "1")
+    assert note not in wsgi_wasm("check", "x.wat").text
+
+
 def test_a_module_and_its_change(tmp_path: Path) -> None:
     module = tmp_path / "x.wat"
     module.write_text(printing(f"{PLAIN}first"))

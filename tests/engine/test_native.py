@@ -14,12 +14,14 @@ from wsgi_wasm.engine.capi import native
 
 SOURCES = [Path(native.__file__).with_name(name) for name in ("native.h", "native.c", "native_component.c")]
 PROBE = "from wsgi_wasm.engine.capi.native import native; print(native is not None)"
+MISSING = "from wsgi_wasm.engine.capi.native import missing; print(missing())"
 
 
-def probe(folder: Path, **env: str) -> tuple[str, str]:
-    """Whether a copy of the package in `folder` loads its library, and what it says on standard error."""
+def probe(folder: Path, code: str = PROBE, **env: str) -> tuple[str, str]:
+    """What the code prints with a copy of the package in `folder`, by default whether it loads its library, and what
+    it says on standard error."""
     done = subprocess.run(
-        [sys.executable, "-c", "import logging; logging.basicConfig()\n" + PROBE],
+        [sys.executable, "-c", "import logging; logging.basicConfig()\n" + code],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(folder), "WSGI_WASM_NATIVE": "", **env},
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
@@ -50,11 +52,14 @@ def test_an_installed_package_has_it() -> None:
 
 def test_without_a_library_guests_run_all_the_same(package: Path) -> None:
     assert probe(package) == ("False", "")
+    said = "is missing or cannot be used: requests take about twice the time. Install a C compiler"
+    assert said in probe(package, code=MISSING)[0]
 
 
 def test_it_is_used_and_can_be_left_aside(package: Path) -> None:
     build(package)
     assert probe(package) == ("True", "")
+    assert probe(package, code=MISSING) == ("", "")
     assert probe(package, WSGI_WASM_NATIVE="0") == ("False", "")
 
 

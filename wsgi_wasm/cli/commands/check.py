@@ -25,6 +25,7 @@ from wsgi_wasm.config import Config, Route, SpinTarget, all_routes
 from wsgi_wasm.config.checks import dirs_by_route, shared_directories
 from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, concerning
 from wsgi_wasm.engine.capi import core
+from wsgi_wasm.engine.capi.native import missing as without_native
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.files.locations import default_directory
@@ -97,7 +98,7 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
             *wall_notes(config),
             *_time_notes(config),
             *shared_directories(config),
-            *filter(None, [spool_problem()]),
+            *filter(None, [spool_problem(), without_native()]),
             *_missing(examined),
         ],
     )

@@ -22,6 +22,7 @@ from wsgi_wasm.cli.server import Server
 from wsgi_wasm.cli.source import UserError, site
 from wsgi_wasm.cli.terminal import say, shown
 from wsgi_wasm.config import Config
+from wsgi_wasm.engine.capi.native import missing as without_native
 from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError
@@ -76,6 +77,9 @@ def run(options: argparse.Namespace) -> int:
     processes."""
     config = site(options)
     check_address(options.bind, str(options.file))
+    slow = without_native()
+    if slow:
+        say(f"note: {slow}")
     compile_first(config)
     log_output.attach([log_output.to_stderr()])
     # Nothing may wrap this that cleans up at its end: workers leave it, too.

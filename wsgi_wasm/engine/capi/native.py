@@ -232,3 +232,16 @@ def _find() -> Native | None:
 
 
 native = _find()
+
+
+def missing() -> str:
+    """That guests run without it, and what to do about that; empty where it is there."""
+    if native is not None:
+        return ""
+    if os.environ.get("WSGI_WASM_NATIVE") == "0":
+        return "the compiled part is left aside, as WSGI_WASM_NATIVE=0 asks: requests take about twice the time"
+    return (
+        "the compiled part (_native.so) is missing or cannot be used: requests take about twice the time. Install a C "
+        "compiler (Debian: gcc and libc6-dev), and then wsgi-wasm again with `pip install --force-reinstall --no-deps "
+        "--no-cache-dir`"
+    )
