@@ -16,7 +16,7 @@ LAYERS = [
     {"__init__"},
     {"app"},
     {"serving"},
-    {"hardening"},
+    {"hardening", "migration"},
     {"importers", "apache"},
     {"spin"},
     {"protocols"},

@@ -40,6 +40,7 @@ COMMANDS = {
     "build-python": Command("build_python", "another name for: interpreter build python"),
     "cache": Command("cache", "show or clean the cache"),
     "import": Command("import_", "convert another system's configuration to a site"),
+    "scan": Command("scan", "say what in a directory of CGI programs can move"),
 }
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3
