@@ -43,6 +43,10 @@ worker_tmp_dir = heartbeat_directory()
 # client whose header fields it passes on. PATH_INFO decides the route.
 forwarder_headers = ""
 
+# As long as Apache's (LimitRequestLine); gunicorn's default is 4,094. A field of the head may have 8,190 bytes in both,
+# and a head 100 fields: limit_request_field_size and limit_request_fields.
+limit_request_line = 8190
+
 # No control socket. By default gunicorn would create one per user, in ~/.gunicorn.
 control_socket_disable = True
 

@@ -12,10 +12,10 @@ import pytest
 from cli.test_cli_hostile_names import BROKEN, EVIL, EVIL_FILE, SITE, check, files
 
 from .client import Connection, Truncated, get
+from .command import serving
 from .fixtures import serve
 from .process import ServerError, wait_for
 from .server import Server
-from .test_request_targets import serving
 
 SERVERS = ("gunicorn-gthread", "mod_wsgi-daemon", "serve")
 

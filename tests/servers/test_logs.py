@@ -13,10 +13,10 @@ from wasmtime import wat2wasm
 
 from .apache import put
 from .client import get, wait_compiled
+from .command import serving
 from .fixtures import serve
 from .process import ServerError, wait_for
 from .server import Server
-from .test_request_targets import serving
 
 SERVERS = ("gunicorn-gthread", "mod_wsgi-daemon", "mod_wsgi-embedded", "serve")
 

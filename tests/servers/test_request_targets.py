@@ -5,9 +5,7 @@ Byte by byte, as clients differ from what their libraries let them say.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,39 +15,10 @@ from guests.build import guest
 
 from .apache import put
 from .client import Answer, Connection, wait_compiled
-from .fixtures import serve, server_environ
-from .packages import package_parent
-from .process import ServerProcess, free_port
+from .command import serving
 from .server import Server
 
 SERVERS = ("gunicorn-gthread", "gunicorn-sync", "mod_wsgi-daemon", "mod_wsgi-embedded", "serve")
-
-
-@contextmanager
-def serving(name: str, site: Path, tmp: Path) -> Iterator[Server]:
-    """A server by name; `serve` is the command."""
-    if name != "serve":
-        with serve(name, site, tmp, ready="/env") as server:
-            yield server
-        return
-    port = free_port()
-    argv = [
-        sys.executable,
-        "-P",
-        "-m",
-        "wsgi_wasm",
-        "serve",
-        str(site),
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--workers",
-        "1",
-    ]
-    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(package_parent()), **server_environ(name, tmp, None, None)}
-    process = ServerProcess(argv, output=tmp / "serve.log", env=environ, cwd=tmp)
-    with Server(name, process, port) as server:
-        server.wait_ready("/env")
-        yield server
 
 
 @pytest.fixture(scope="module", params=SERVERS)

@@ -79,6 +79,7 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         "keepalive": 75,
         "worker_tmp_dir": hooks.heartbeat_directory(),
         "forwarder_headers": "",
+        "limit_request_line": 8190,
         "control_socket_disable": True,
         "preload_app": False,
         "loglevel": "warning",

@@ -202,14 +202,14 @@ class Answer:
         return [body]
 
     def _broken_off(self, outcome: Outcome) -> Iterable[bytes]:
+        if outcome.end is End.STOPPED and self.gone():
+            return self._leave()
         if self.started:
             with contextlib.suppress(ClientGone):
                 self.output(outcome.rest)
             return self._hang_up(str(outcome))
         if outcome.end in (End.TIMEOUT, End.CPU):
             raise GatewayTimeout(f"the guest {outcome}")
-        if outcome.end is End.STOPPED and self.gone():
-            return self._leave()
         raise BadGateway(f"the guest {outcome}")
 
     def _leave(self) -> Iterable[bytes]:

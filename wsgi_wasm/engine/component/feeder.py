@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 PIECE = 2048  # bytes: servers wait until as many are there as they are asked for
+PARTING = 0.05  # seconds: while its client sends, a feeder finds out sooner that its guest is gone
 
 
 class BodySource(Protocol):
@@ -73,9 +74,12 @@ class Feeder:
             os.close(self._out)
             os.close(self._in)
             return
+        # Stopped, a connection brings nothing more, and a client that still sends would be told of
+        # a reset and not find the answer.
+        self._thread.join(PARTING)
         if self._thread.is_alive():
             self._source.stop()
-        self._thread.join()
+            self._thread.join()
 
     def _feed(self) -> None:
         try:
