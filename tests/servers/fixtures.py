@@ -173,6 +173,8 @@ def scripts(tmp: Path) -> Path:
     for path in FRAGMENTS.glob("*.wsgi"):
         text = f"{default}, {DEFAULT_CONFIG!r})\n{path.read_text('utf-8')}"
         (copy / path.name).write_text(text, encoding="utf-8")
+    for path in FRAGMENTS.glob("*.conf"):
+        shutil.copy(path, copy)
     return copy
 
 
