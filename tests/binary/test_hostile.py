@@ -62,6 +62,17 @@ def test_changed_bytes_raise_nothing_else(seed: int) -> None:
             read(bytes(changed))
 
 
+@pytest.mark.parametrize("sort", range(1, 6))
+@pytest.mark.parametrize("how", ["alias", "import"])
+def test_every_sort_of_item(sort: int, how: str) -> None:
+    """A component may import and alias what no guest of the gateway has a use for, values among them."""
+    instance = section(7, b"\1\x42\0") + section(10, b"\1\0\5a:b/c\5\0")
+    values = {1: b"\1\0", 2: b"\2\1\x7f", 3: b"\3\1", 4: b"\4\0", 5: b"\5\0"}
+    item = section(6, bytes([1, sort, 0, 0]) + b"\1x") if how == "alias" else section(10, b"\1\0\1x" + values[sort])
+    with contextlib.suppress(ModuleError):
+        read(PREAMBLE + instance + item + section(10, b"\1\0\5a:b/d\5\0"))
+
+
 NESTED_TYPE = b"\x42\x01\x01" * 5000 + b"\x42\x00"  # an instance type that declares an instance type that ...
 NO_IMPORT = section(10, b"\x00")  # what comes before the last import is read
 HUGE = b"\xff\xff\xff\xff\x0f"

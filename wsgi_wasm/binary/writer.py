@@ -18,6 +18,7 @@ from wsgi_wasm.binary.reader import (
     PREAMBLE,
     TYPE,
     TYPE_SORT,
+    VALUE_SORT,
 )
 
 
@@ -67,7 +68,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = [PREAMBLE]
-        self._counts = {FUNC_SORT: 0, TYPE_SORT: 0, COMPONENT_SORT: 0, INSTANCE_SORT: 0}
+        self._counts = {FUNC_SORT: 0, VALUE_SORT: 0, TYPE_SORT: 0, COMPONENT_SORT: 0, INSTANCE_SORT: 0}
 
     def whole(self) -> bytes:
         """The component so far."""
