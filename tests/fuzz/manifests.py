@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from fuzz.target import Target, check_message, temporary
 from wsgi_wasm.config import load_config
+from wsgi_wasm.config.log import VARIABLE
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.importers import importer
 from wsgi_wasm.spin.globs import compiled
@@ -148,7 +150,7 @@ def check_imported(text: str, site_keys: set[str], route_keys: set[str]) -> None
 
 
 class AnyName(dict[str, str]):
-    """An environment that has every variable."""
+    """An environment that has every variable but the gateway's own."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -156,8 +158,8 @@ class AnyName(dict[str, str]):
     def __missing__(self, name: str) -> str:
         return "x"
 
-    def get(self, name: str, default: object = None) -> str:
-        return "x"
+    def get(self, name: str, default: Any = None) -> Any:
+        return default if name == VARIABLE else "x"
 
 
 def check_import_spin(data: bytes) -> None:
