@@ -23,11 +23,11 @@ from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.files.stamp import stamp
-from wsgi_wasm.gateway.body import spool_problem
 from wsgi_wasm.gateway.dispatcher import Handler, not_found
 from wsgi_wasm.gateway.handler import FileHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.shared import shared_by
+from wsgi_wasm.gateway.spool import spool_problem
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
 from wsgi_wasm.hardening import Site, check_confined, check_process, harden, is_confined, is_wanted, warn_of_outside
 from wsgi_wasm.logs import MOST_MISTAKES, log_error, package_log

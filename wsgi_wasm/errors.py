@@ -141,6 +141,12 @@ class RequestTimeout(RequestError):
     status = 408
 
 
+class LengthRequired(RequestError):
+    """A body without a length, and the server is one that loses such bodies."""
+
+    status = 411
+
+
 class BodyTooLarge(RequestError):
     """The request body is over `max_body`."""
 

@@ -24,9 +24,9 @@ from wsgi_wasm.engine.code.compiler import compile_once
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.room import unwritable
-from wsgi_wasm.gateway import body
+from wsgi_wasm.gateway import spool as spools
 
-LARGE = b"x" * (body.SPOOL_SIZE + 100_000)
+LARGE = b"x" * (spools.SPOOL_SIZE + 100_000)
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 def forget_files() -> None:
     """Those that were kept from earlier bodies."""
-    while body._spare:
-        body._spare.pop().file.close()
+    while spools._spare:
+        spools._spare.pop().file.close()
 
 
 def fresh_module(tmp_path: Path, name: str = "fresh") -> str:
@@ -112,24 +112,24 @@ def test_no_directory_for_bodies_at_all(
     client = make_client({"/echo": {"module": "echo"}})
     assert answers(client) == (200, 503)
     assert "a temporary directory: No usable temporary directory" in caplog.text
-    assert "No usable temporary directory" in body.spool_problem()
+    assert "No usable temporary directory" in spools.spool_problem()
 
 
 def test_what_is_wrong_with_the_directory_is_known_beforehand(temporary: Path) -> None:
-    assert body.spool_problem() == ""
+    assert spools.spool_problem() == ""
     with full_disk():
-        assert body.spool_problem().endswith(f"cannot be stored in {temporary}: File too large")
+        assert spools.spool_problem().endswith(f"cannot be stored in {temporary}: File too large")
     temporary.rmdir()
-    assert "1MiB get 503" in body.spool_problem()
+    assert "1MiB get 503" in spools.spool_problem()
 
 
-def replaced(spool: body.Spool, path: str) -> None:
+def replaced(spool: spools.Spool, path: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(descriptor, spool.file.fileno())
     os.close(descriptor)
 
 
-BREAKS: dict[str, Callable[[body.Spool], object]] = {
+BREAKS: dict[str, Callable[[spools.Spool], object]] = {
     "closed": lambda spool: spool.file.close(),
     "not a file": lambda spool: replaced(spool, os.devnull),
     "full": lambda spool: replaced(spool, "/dev/full"),
@@ -141,7 +141,7 @@ BREAKS: dict[str, Callable[[body.Spool], object]] = {
 def test_a_kept_file_that_is_of_no_use_any_more(make_client: SiteMaker, temporary: Path, how: str) -> None:
     client = make_client({"/echo": {"module": "echo"}})
     assert answers(client) == (200, 200)
-    (spool,) = body._spare
+    (spool,) = spools._spare
     BREAKS[how](spool)
     assert answers(client) in ((200, 200), (200, 503))
     forget_files()

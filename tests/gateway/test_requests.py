@@ -348,7 +348,7 @@ def test_a_streamed_body_has_its_type(make_client: SiteMaker) -> None:
 
 def test_a_child_leaves_the_parents_spool_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a fork both have the same file, and one position in it."""
-    from wsgi_wasm.gateway.body import Spool
+    from wsgi_wasm.gateway.spool import Spool
 
     spool = Spool()
     spool.write(b"x" * 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import select
 import socket
@@ -162,6 +163,14 @@ class Connection:
         head, _, rest = data.partition(marker)
         self._pending = rest + self._pending
         return head + marker
+
+    def read_until_end(self) -> bytes:
+        """Everything that comes before the server closes the connection, or resets it."""
+        data = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := self.read_some():
+                data += piece
+        return data
 
     def read_exactly(self, size: int) -> bytes:
         """Just `size` bytes. Raises Truncated when there are fewer."""

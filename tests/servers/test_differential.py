@@ -53,11 +53,13 @@ CASES: Mapping[str, dict[str, Any]] = read_cases()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What the gateway does otherwise, and the cases of the corpus that show it, as patterns of their names."""
+    """What the gateway does otherwise, and the cases of the corpus that show it, as patterns of their names, or the
+    module of other tests that do."""
 
     about: str
     cases: tuple[str, ...] = ()
     servers: tuple[str, ...] = SERVERS
+    shown_by: str = ""
 
 
 DIFFERENCES: Mapping[str, Difference] = {
@@ -122,6 +124,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     ),
     "variables": Difference(about="meta-variables and arguments, see TOLD"),
     "chunked-body": Difference(about="a body without a length is spooled, and its length told, see TOLD"),
+    "delivered-body": Difference(about="`CONTENT_LENGTH` is what came", shown_by="test_delivered_bodies"),
 }
 
 
@@ -428,6 +431,7 @@ def test_the_names_are_documented() -> None:
 
 def test_every_name_has_cases() -> None:
     shown = {name for case in CASES for name in names_of(case)} | {name for name, _ in TOLD.values()}
+    shown |= {name for name, difference in DIFFERENCES.items() if difference.shown_by}
     assert shown == set(DIFFERENCES)
     idle = [
         pattern

@@ -3,26 +3,20 @@ or in a file."""
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from wsgi_wasm.errors import BadRequest, BodyTooLarge, RequestTimeout, Unavailable
-from wsgi_wasm.files.room import unwritable
+from wsgi_wasm.cgi.redirects import inherited_status
+from wsgi_wasm.errors import BadRequest, BodyTooLarge, LengthRequired, RequestTimeout
+from wsgi_wasm.gateway.spool import SPOOL_SIZE, Spool, to_file
 from wsgi_wasm.gateway.wsgi_server import ClientConnection, Environ
-from wsgi_wasm.messages import escaped, reason, size_text
 
-SPOOL_SIZE = 1 << 20  # bytes; a larger body goes to an unlinked temporary file
-KEPT = 8  # such files that a process keeps for later bodies
-KEPT_SIZE = 16 << 20  # bytes of each
 _CHUNK = 1 << 16
 _MAX_DIGITS = 18
+_WITHOUT_CODINGS = ("HTTP/2", "HTTP/3")  # bodies end by themselves, without Transfer-Encoding
 
 
 def _nothing() -> None: ...
@@ -48,59 +42,117 @@ def announced_length(environ: Environ) -> int | None:
     return int(text)
 
 
+class Announced(NamedTuple):
+    """What a request and its server say of the body before it is read."""
+
+    length: int | None  # that the client has announced
+    ends: bool  # the server's input ends where the body does, whatever its length
+    filtered: bool  # and it may have become longer or shorter on its way
+    perhaps_none: bool  # there need not be one
+    perhaps_lost: bool  # if nothing comes, the server has lost it
+
+
+def announced_body(environ: Environ) -> Announced | None:
+    """None where a request has no body. Raises BadRequest for framing that is not understood.
+
+    mod_wsgi hands over what Apache's input filters have made of a body, and nothing for the page of
+    an error whose request is read. It raises OSError if the client sends less than it announced, so
+    any end of its input is the end of the body.
+    """
+    length = announced_length(environ)
+    filtered = "mod_wsgi.version" in environ
+    ends = bool(environ.get("wsgi.input_terminated"))
+    if length is not None:
+        return Announced(length, ends, filtered and ends, False, False)
+    coding = environ.get("HTTP_TRANSFER_ENCODING", "")
+    without_coding = environ.get("SERVER_PROTOCOL", "").startswith(_WITHOUT_CODINGS)
+    if not coding:
+        return Announced(None, ends, filtered, True, False) if ends and without_coding else None
+    if coding.strip().lower() != "chunked":
+        # RFC 9112 6.1: what is not undone here must not reach a guest as if it were.
+        raise BadRequest(f"Transfer-Encoding is {coding!r}, and only chunked is supported")
+    # mod_http2 hands mod_wsgi empty pieces too, which its daemons take for the end.
+    lost = bool(without_coding and environ.get("mod_wsgi.process_group")) and inherited_status(environ) is None
+    return Announced(None, ends, filtered, False, lost)
+
+
 def read_body(environ: Environ, max_body: int, body_timeout: float, streamed: bool, apart: bool = False) -> Body | None:
     """The body of a request, None where it has none. One that goes to another process (`apart`)
     lies in a file that no later body comes into: that process may keep it open.
 
     Raises BodyTooLarge before a byte is read where the length is announced, BadRequest where the
-    client sent less than it announced, RequestTimeout after `body_timeout` seconds.
+    client sent less than it announced, RequestTimeout after `body_timeout` seconds, LengthRequired
+    where the server loses bodies without a length.
     """
-    length = announced_length(environ)
-    if length is None:
-        coding = environ.get("HTTP_TRANSFER_ENCODING", "")
-        if not coding:
-            return None
-        if coding.strip().lower() != "chunked":
-            # RFC 9112 6.1: what is not undone here must not reach a guest as if it were.
-            raise BadRequest(f"Transfer-Encoding is {coding!r}, and only chunked is supported")
-    elif length == 0:
+    announced = announced_body(environ)
+    if announced is None:
+        return None
+    if announced.length == 0:
         return Body(io.BytesIO(), 0)
-    elif length > max_body:
-        raise BodyTooLarge(f"the body of {length} bytes is larger than max_body ({max_body})")
+    if announced.length is not None and announced.length > max_body:
+        raise BodyTooLarge(f"the body of {announced.length} bytes is larger than max_body ({max_body})")
     source = environ["wsgi.input"]
     connection = ClientConnection(environ)
     if streamed:
-        left = max_body + 1 if length is None else length
-        stream = StreamedBody(
-            source=source, connection=connection, body_timeout=body_timeout, left=left, open_ended=length is None
-        )
-        return Body(stream, length)
-    body = _spool(source, length, max_body, connection, body_timeout)
+        return _stream(source, announced, max_body, connection, body_timeout)
+    body = _spool(source, announced, max_body, connection, body_timeout)
+    if body.length == 0 and not _is_there(announced):
+        return None
     if apart and isinstance(body.stream, io.FileIO):
         return body._replace(close=body.stream.close)
     return body
 
 
-def _spool(source: Any, length: int | None, max_body: int, connection: ClientConnection, body_timeout: float) -> Body:
+def _is_there(announced: Announced) -> bool:
+    """Whether there is a body at all of which no byte has come. Raises LengthRequired."""
+    if announced.perhaps_lost:
+        raise LengthRequired("mod_wsgi's daemons lose bodies that come by HTTP/2 without Content-Length")
+    return not announced.perhaps_none
+
+
+def _stream(
+    source: Any, announced: Announced, max_body: int, connection: ClientConnection, body_timeout: float
+) -> Body | None:
+    """The body while it comes; only what may not be there is waited for."""
+    length, early = announced.length, b""
+    if announced.perhaps_none or announced.perhaps_lost:
+        deadline = time.monotonic() + body_timeout
+        with connection.reading_until(deadline):
+            early = _read(source, 1, deadline)
+        if not early and not _is_there(announced):
+            return None
+    open_ended = length is None or announced.ends
+    stream = StreamedBody(
+        source=source,
+        connection=connection,
+        body_timeout=body_timeout,
+        left=max_body + 1 - len(early) if length is None or open_ended else length,
+        open_ended=open_ended,
+        early=early,
+    )
+    return Body(stream, length)
+
+
+def _spool(source: Any, announced: Announced, max_body: int, connection: ClientConnection, body_timeout: float) -> Body:
     deadline = time.monotonic() + body_timeout
     spool: io.BytesIO | Spool = io.BytesIO()
     received = 0
     try:
         with connection.reading_until(deadline):
-            while length is None or received < length:
-                data = _read(source, _CHUNK if length is None else min(_CHUNK, length - received), deadline)
+            while size := _next_size(announced, received):
+                data = _read(source, size, deadline)
                 if not data:
                     break
                 received += len(data)
                 if received > max_body:
                     raise BodyTooLarge(f"the body is larger than max_body ({max_body} bytes)")
                 if received > SPOOL_SIZE and isinstance(spool, io.BytesIO):
-                    spool = _to_file(spool)
+                    spool = to_file(spool)
                 spool.write(data)
                 if time.monotonic() > deadline:
                     raise RequestTimeout(f"only {received} bytes of the body arrived within {body_timeout:g} s")
-        if length is not None and received < length:
-            raise BadRequest(f"the body ended after {received} of {length} bytes")
+        if announced.length is not None and received < announced.length and not announced.filtered:
+            raise BadRequest(f"the body ended after {received} of {announced.length} bytes")
         if isinstance(spool, Spool):
             spool.whole()
             return Body(spool.file, received, spool.close)
@@ -111,103 +163,15 @@ def _spool(source: Any, length: int | None, max_body: int, connection: ClientCon
     return Body(spool, received)
 
 
-class Spool:
-    """An unlinked file that bodies are written to, one after the other.
-
-    A process keeps some: writing over pages that are there takes a fifth of what new ones take. One
-    is cut to each body's length before a guest reads it, so nothing of an earlier body is left in
-    it. It has no buffer of Python's, which could outlive that. What a disk refuses raises
-    Unavailable.
-    """
-
-    def __init__(self) -> None:
-        with _stored():
-            self.file: io.FileIO = tempfile.TemporaryFile(prefix="wsgi-wasm-body-", buffering=0)  # noqa: SIM115
-        self._process = os.getpid()
-
-    def write(self, data: bytes | memoryview) -> None:
-        """All of `data`, at the end of what has been written."""
-        left = memoryview(data)
-        with _stored():
-            while left:
-                left = left[self.file.write(left) :]
-
-    def begin(self) -> bool:
-        """Before a body. False in a child after a fork, where the file and its position are the
-        parent's, and where the file is of no use any more."""
-        if self._process == os.getpid():
-            with contextlib.suppress(OSError, ValueError):
-                self.file.seek(0)
-                return True
-        self.file.close()
-        return False
-
-    def whole(self) -> None:
-        """The body is all there."""
-        with _stored():
-            self.file.truncate()
-            self.file.seek(0)
-
-    def close(self) -> None:
-        """After the body: keep the file for the next one, if it is not one too many or too
-        large to keep."""
-        with contextlib.suppress(OSError, ValueError):
-            if len(_spare) < KEPT:
-                if self.file.seek(0, io.SEEK_END) > KEPT_SIZE:
-                    self.file.truncate(0)
-                _spare.append(self)
-                return
-        with contextlib.suppress(OSError):
-            self.file.close()
-
-
-# the last one that was used is the next, while its pages are in the processor's caches
-_spare: list[Spool] = []
-
-
-@contextlib.contextmanager
-def _stored() -> Iterator[None]:
-    """Raises Unavailable for a full disk, a file size limit of the process, no directory for
-    temporary files, no descriptors left."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"the body cannot be stored in {_where()}: {reason(error)}", retry_after=30) from error
-
-
-def _where() -> str:
-    try:
-        return escaped(tempfile.gettempdir())
-    except OSError:
-        return "a temporary directory"
-
-
-def spool_problem() -> str:
-    """What is wrong with the place where larger bodies go, "" if all is well."""
-    try:
-        wrong = unwritable(Path(tempfile.gettempdir()))
-    except OSError as error:
-        wrong = reason(error)
-    if not wrong:
-        return ""
-    return f"bodies of more than {size_text(SPOOL_SIZE)} get 503, as they cannot be stored in {_where()}: {wrong}"
-
-
-def _to_file(memory: io.BytesIO) -> Spool:
-    try:
-        spool = _spare.pop()
-        if not spool.begin():
-            spool = Spool()
-    except IndexError:
-        spool = Spool()
-    try:
-        # Not a view of the buffer, which could not be closed while anybody, a traceback for one,
-        # still has it.
-        spool.write(memory.getvalue())
-    except BaseException:
-        spool.close()
-        raise
-    return spool
+def _next_size(announced: Announced, received: int) -> int:
+    """Bytes to ask for; 0 at the end. Where the server ends its input, that is one more than
+    is announced, and whatever follows."""
+    if announced.length is None:
+        return _CHUNK
+    left = announced.length - received
+    if announced.ends:
+        return _CHUNK if left < 0 else min(_CHUNK, left + 1)
+    return min(_CHUNK, left)
 
 
 def _read(source: Any, size: int, deadline: float) -> bytes:
@@ -231,7 +195,8 @@ class StreamedBody:
     stands still meanwhile.
 
     `left` is the number of bytes that are still wanted; of an `open_ended` body it is what
-    `max_body` leaves, and one. `body_timeout` (seconds) is for each read.
+    `max_body` leaves, and one. `body_timeout` (seconds) is for each read. `early` is what has been
+    read already.
     """
 
     source: Any
@@ -239,9 +204,13 @@ class StreamedBody:
     body_timeout: float
     left: int
     open_ended: bool
+    early: bytes = b""
 
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises BodyTooLarge, RequestTimeout, BadRequest."""
+        if self.early:
+            data, self.early = self.early, b""
+            return data
         if self.left <= 0:
             return b""
         deadline = time.monotonic() + self.body_timeout

@@ -29,7 +29,7 @@ from wsgi_wasm.engine.capi.native import missing as without_native
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.files.locations import default_directory
-from wsgi_wasm.gateway.body import spool_problem
+from wsgi_wasm.gateway.spool import spool_problem
 from wsgi_wasm.gunicorn import time_warnings
 from wsgi_wasm.hardening import Site, low_walls
 from wsgi_wasm.messages import escaped
