@@ -91,6 +91,7 @@ def test_the_fields_are_those_of_a_program(
 @pytest.mark.parametrize("server", SERVERS)
 def test_every_server_tells_the_same(server: str) -> None:
     environ = {**SERVERS[server], "HTTP_HOST": "shop.example:8080", "REQUEST_URI": "/a%20b?c"}
+    environ.pop("REDIRECT_STATUS", None)
     assert told(environ)[0][1:] == ["/a%20b?c", environ["wsgi.url_scheme"], "shop.example:8080"]
 
 
@@ -103,6 +104,17 @@ TARGETS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no Host": ({"SERVER_NAME": "shop", "SERVER_PORT": "81"}, "/x/y", "shop:81"),
     "empty Host": ({"HTTP_HOST": ""}, "/x/y", "localhost:80"),
     "Host that is none": ({"HTTP_HOST": "a b\xe9"}, "/x/y", "a%20b%E9"),
+    "redirected": (
+        {"REQUEST_URI": "/a?b", "QUERY_STRING": "c=%20", "REDIRECT_STATUS": "404"},
+        "/x/y?c=%20",
+        "localhost:80",
+    ),
+    "redirected without a query": ({"REQUEST_URI": "/a?b", "REDIRECT_STATUS": "200"}, "/x/y", "localhost:80"),
+    "redirected to itself": (
+        {"REQUEST_URI": "/%78/y?b", "QUERY_STRING": "b", "REDIRECT_STATUS": "404"},
+        "/%78/y?b",
+        "localhost:80",
+    ),
     "over TLS": ({"wsgi.url_scheme": "https", "SERVER_PORT": ""}, "/x/y", "localhost:443"),
 }
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from server_environs import BARE, GUNICORN, MOD_WSGI, SERVERS, WERKZEUG
 
-from wsgi_wasm.cgi import metavars, names
+from wsgi_wasm.cgi import names, passing
 from wsgi_wasm.cgi.metavars import MetaVariables
 from wsgi_wasm.errors import BadRequest
 
@@ -145,12 +145,55 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str,
         {"HTTP_X-A": "x", "REQUEST_METHOD": "GET", "REDIRECT_STATUS": "404", "REMOTE_SECRET": "s", "wsgi.input": "i",
          "a.b": "c", "MORE": "m", "": "e", "A=B": "x"},
         {"pass_env": ["*"]}, {},
-        {"HTTP_X-A": None, "REDIRECT_STATUS": "200", "REMOTE_SECRET": None, "wsgi.input": None, "a.b": None,
+        {"HTTP_X-A": None, "REDIRECT_STATUS": "404", "REMOTE_SECRET": None, "wsgi.input": None, "a.b": None,
          "MORE": "m", "": None, "A": None},
     ),
     "configured wins over passed": ({"A": "server"}, {"env": {"A": "route"}, "pass_env": ["A"]}, {}, {"A": "route"}),
     "passed ones must be text": (
         {"A": 1, "B": None, "C": b"x"}, {"pass_env": ["*"]}, {}, {"A": None, "B": None, "C": None},
+    ),
+    "a redirect within the server": (
+        {"REDIRECT_STATUS": "404", "REDIRECT_URL": "/a", "REDIRECT_QUERY_STRING": "b", "REDIRECT_ERROR_NOTES": "c",
+         "REDIRECT_REMOTE_USER": "ann", "REDIRECT_REQUEST_METHOD": "POST", "REDIRECT_HTTP_X_A": "d",
+         "REDIRECT_REDIRECT_STATUS": "200", "REDIRECT_REDIRECT_HTTP_X_A": "e"}, {}, {},
+        {"REDIRECT_STATUS": "404", "REDIRECT_URL": "/a", "REDIRECT_QUERY_STRING": "b", "REDIRECT_ERROR_NOTES": "c",
+         "REDIRECT_REMOTE_USER": "ann", "REDIRECT_REQUEST_METHOD": "POST", "REDIRECT_HTTP_X_A": "d",
+         "REDIRECT_REDIRECT_STATUS": "200", "REDIRECT_REDIRECT_HTTP_X_A": "e", "REMOTE_USER": None},
+    ),
+    "what a redirect does not bring in": (
+        {"REDIRECT_HTTP_PROXY": "p", "REDIRECT_HTTP_AUTHORIZATION": "a", "REDIRECT_REDIRECT_HTTP_AUTHORIZATION": "a",
+         "REDIRECT_HTTP_TRANSFER_ENCODING": "t", "REDIRECT_DOCUMENT_ROOT": "/srv", "REDIRECT_SCRIPT_FILENAME": "/srv/x",
+         "REDIRECT_PATH": "/bin", "REDIRECT_SECRET": "s", "REDIRECT_SSL_X": "1", "REDIRECT_mod_wsgi.magic": "m",
+         "REDIRECT_": "x"},
+        {"pass_env": ["SSL_Y"]}, {},
+        {"REDIRECT_HTTP_PROXY": None, "REDIRECT_HTTP_AUTHORIZATION": None, "REDIRECT_REDIRECT_HTTP_AUTHORIZATION": None,
+         "REDIRECT_HTTP_TRANSFER_ENCODING": None, "REDIRECT_DOCUMENT_ROOT": None, "REDIRECT_SCRIPT_FILENAME": None,
+         "REDIRECT_PATH": None, "REDIRECT_SECRET": None, "REDIRECT_SSL_X": None, "REDIRECT_mod_wsgi.magic": None,
+         "REDIRECT_": None},
+    ),
+    "a redirect, and all is passed": (
+        {"REDIRECT_A": "1", "REDIRECT_HTTP_AUTHORIZATION": "a", "REDIRECT_DOCUMENT_ROOT": "/srv"},
+        {"pass_env": ["*"]}, {},
+        {"REDIRECT_A": "1", "REDIRECT_HTTP_AUTHORIZATION": None, "REDIRECT_DOCUMENT_ROOT": None},
+    ),
+    "a redirect, asked for by the first name": (
+        {"REDIRECT_A": "1", "REDIRECT_B": "2", "REDIRECT_HTTP_AUTHORIZATION": "a", "REDIRECT_REDIRECT_A": "3"},
+        {"pass_env": ["A"], "pass_authorization": True}, {},
+        {"REDIRECT_A": "1", "REDIRECT_B": None, "REDIRECT_HTTP_AUTHORIZATION": "a", "REDIRECT_REDIRECT_A": "3"},
+    ),
+    "a redirect, asked for by the last name": (
+        {"REDIRECT_A": "1", "REDIRECT_HTTP_AUTHORIZATION": "a", "A": "2"}, {"pass_env": ["REDIRECT_*"]}, {},
+        {"REDIRECT_A": "1", "REDIRECT_HTTP_AUTHORIZATION": "a", "A": None},
+    ),
+    "a redirect, configured": (
+        {"REDIRECT_URL": "/server"}, {"env": {"REDIRECT_URL": "/route"}}, {}, {"REDIRECT_URL": "/route"},
+    ),
+    "a redirect, and headers that Connection names": (
+        {"HTTP_CONNECTION": "X-Hop", "REDIRECT_HTTP_X_HOP": "1"}, {}, {}, {"REDIRECT_HTTP_X_HOP": None},
+    ),
+    "a status that is none": (
+        {"REDIRECT_STATUS": "4040", "HTTP_REDIRECT_STATUS": "404"}, {}, {},
+        {"REDIRECT_STATUS": "200", "HTTP_REDIRECT_STATUS": "404"},
     ),
     "a certificate has lines": ({"SSL_CERT": "a\nb\r\n"}, {"pass_env": ["SSL_*"]}, {}, {"SSL_CERT": "a\nb\r\n"}),
 }  # fmt: skip
@@ -168,7 +211,7 @@ def test_always_set(environ: dict[str, Any]) -> None:
     got = built(environ)
     assert [name for name in ALWAYS if name not in got] == []
     assert got["GATEWAY_INTERFACE"] == "CGI/1.1"
-    assert got["REDIRECT_STATUS"] == "200"
+    assert got["REDIRECT_STATUS"] == environ.get("REDIRECT_STATUS", "200")
     assert got["REQUEST_ID"] == "r1"
 
 
@@ -199,7 +242,7 @@ def test_under_mod_wsgi() -> None:
     route = {"pass_env": ["SSL_*", "REDIRECT_*", "SERVER_ADMIN"], "document_root": "/www"}
     assert built(MOD_WSGI, route, path_info="/x y", script_filename="/cgi/hello.wasm") == {
         "GATEWAY_INTERFACE": "CGI/1.1",
-        "REDIRECT_STATUS": "200",
+        "REDIRECT_STATUS": "404",
         "DOCUMENT_ROOT": "/www",
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "/hello",
@@ -263,8 +306,8 @@ def test_what_is_remembered_of_clients_is_bounded() -> None:
         environ = BARE | {f"HTTP_X_{number}": "1", "HTTP_" + "Y" * 100 + str(number): "2"}
         variables = route.build(environ, script_name="", path_info="", request_id="", content_length=None)
         assert f"HTTP_X_{number}=1".encode() in variables
-    assert len(route._prefixes) == metavars._REMEMBERED_KEYS
-    assert max(map(len, route._prefixes)) <= metavars._REMEMBERED_LENGTH
+    assert len(route._prefixes) == passing.REMEMBERED_KEYS
+    assert max(map(len, route._prefixes)) <= passing.REMEMBERED_LENGTH
 
 
 def test_one_routes_rules_are_not_anothers() -> None:
@@ -289,9 +332,10 @@ def test_not_reserved(name: str) -> None:
 
 @pytest.mark.parametrize("environ", SERVERS.values(), ids=SERVERS)
 def test_no_setting_can_name_what_the_request_decides(environ: dict[str, Any]) -> None:
-    """Every variable that is there without settings is reserved, so that `env` can't put a second one beside it."""
+    """Every variable that is there without settings is reserved, so that `env` can't put a second one beside it; of
+    those of a redirect, one from `env` takes the place."""
     got = built(environ, {"document_root": "/"}, path_info="/x", script_filename="/x", content_length=1)
-    assert [name for name in got if not names.is_reserved(name)] == []
+    assert [name for name in got if not (names.is_reserved(name) or name.startswith("REDIRECT_"))] == []
 
 
 text = st.text(st.characters(max_codepoint=255), max_size=20)
@@ -320,7 +364,7 @@ def test_any_environ(environ: dict[str, str], script_name: str, path_info: str, 
     assert got["SCRIPT_NAME"] == script_name
     assert got["PATH_INFO"] == path_info
     assert got["OWN"] == "own"
-    assert got["REDIRECT_STATUS"] == "200"
+    assert re.fullmatch("[0-9]{3}", got["REDIRECT_STATUS"])
     assert got["REQUEST_ID"] == "r1"
     assert not {"HTTP_PROXY", "HTTP_AUTHORIZATION", "HTTP_CONNECTION", "CONTENT_TYPE", "DOCUMENT_ROOT"} & got.keys()
     assert all(value == environ[name] for name, value in pairs if name.startswith("HTTP_"))

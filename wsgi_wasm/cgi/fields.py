@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from wsgi_wasm.cgi import names
-from wsgi_wasm.cgi.metavars import MetaVariables, as_bytes, encode, request_uri, server_port
+from wsgi_wasm.cgi.metavars import MetaVariables, as_bytes, current_uri, encode, request_uri, server_port
+from wsgi_wasm.cgi.redirects import redirect_status
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _PLAIN = re.compile(r"[\x21-\x7e]*")
@@ -40,6 +41,8 @@ class RequestFields(MetaVariables):
         get = environ.get
         host = get("HTTP_HOST")
         target = request_uri(environ, script_name, path_info)
+        if "REDIRECT_STATUS" in environ:
+            target = _redirected(target, environ, script_name, path_info)
         authority = host or f"{get('SERVER_NAME') or ''}:{server_port(environ)}"
         parts = [
             get("REQUEST_METHOD", "GET"),
@@ -77,10 +80,23 @@ class RequestFields(MetaVariables):
         return chain.from_iterable(passed)
 
     def _own(self, environ: Mapping[str, Any]) -> list[bytes]:
-        if not self._passes_variables:
+        redirected = "REDIRECT_STATUS" in environ
+        if not self._passes_variables and not redirected:
             return self._env
         passed = [one for one in self._passed(environ) if not names.is_reserved(one.partition("=")[0])]
+        if redirected:
+            passed.append("REDIRECT_STATUS=" + redirect_status(environ))
         return encode(passed) + self._env if passed else self._env
+
+
+def _redirected(target: str, environ: Mapping[str, Any], script_name: str, path_info: str) -> str:
+    """The target after a redirect within the server. A program learns it from `SCRIPT_NAME` and
+    `PATH_INFO`, a component from the target alone."""
+    path, _, query = target.partition("?")
+    same = unquote_to_bytes(as_bytes(path)) == as_bytes(script_name + path_info)
+    if same and query == (environ.get("QUERY_STRING") or ""):
+        return target
+    return current_uri(environ, script_name, path_info)
 
 
 def _arguments(parts: Sequence[str], text: str) -> list[bytes]:

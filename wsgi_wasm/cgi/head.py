@@ -34,6 +34,8 @@ class HeadParser:
     counts header lines of every kind.
     """
 
+    must_say_status = False
+
     __slots__ = ("_allowed", "_buffer", "_limit", "_max_fields", "_whole", "body")
 
     def __init__(self, limit: int = 65536, allowed: frozenset[str] = frozenset(), max_fields: int = 100) -> None:
@@ -146,15 +148,17 @@ def _decide(draft: _HeadDraft, lines: int) -> Head:
             raise BadGateway(f"the status line says {first}, but the Status field says {status}")
         status, reason = first, reason or phrase
     location = draft.location
+    implied = status is None
     if status is None and location is not None:
         # A local redirect stands alone (RFC 3875 6.2.2). With anything beside it, or where the path
         # is not one that we could serve, the client goes there by itself, which is always right.
         if lines == 1 and abnf.LOCAL_PATH_QUERY.fullmatch(location):
-            return Head(302, REASONS[302], (), None, location)
+            return Head(302, REASONS[302], (), None, location, implied)
         status = 302
     if status is None:
         status = 200
-    return Head(status, reason or REASONS.get(status, "Unknown"), fields, draft.content_length)
+    reason = reason or REASONS.get(status, "Unknown")
+    return Head(status, reason, fields, draft.content_length, None, implied)
 
 
 def _take_status_line(text: str, draft: _HeadDraft) -> str:

@@ -4,7 +4,7 @@ nothing of the package."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
@@ -19,7 +19,7 @@ class Head:
     `fields` keep the guest's order and hold neither `Status` nor `Content-Length`; names and values
     are latin-1 strings. `content_length` is what the guest announced, None where it did not.
     `local_redirect` is the path and query of a local redirect (RFC 3875 6.2.2), else None; `fields`
-    are then empty.
+    are then empty. `implied`: the guest has said no status.
     """
 
     status: int
@@ -27,3 +27,10 @@ class Head:
     fields: tuple[tuple[str, str], ...]
     content_length: int | None = None
     local_redirect: str | None = None
+    implied: bool = False
+
+    def inheriting(self, status: int) -> Head:
+        """The same answer with this status, whose `Location` leads nowhere by itself."""
+        fields = self.fields if self.local_redirect is None else (("Location", self.local_redirect),)
+        reason = REASONS.get(status, "Unknown")
+        return replace(self, status=status, reason=reason, fields=fields, local_redirect=None)

@@ -7,13 +7,13 @@ valid UTF-8 or not.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from wsgi_wasm.cgi import abnf, names
+from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.environment import own_variables
+from wsgi_wasm.cgi.passing import OPTIONAL, shared_prefixes
+from wsgi_wasm.cgi.redirects import PREFIX, redirect_status
 from wsgi_wasm.cgi.target import DEFAULT_PORTS, raw_target, split_target
 from wsgi_wasm.errors import BadRequest
 from wsgi_wasm.messages import escaped
@@ -21,20 +21,11 @@ from wsgi_wasm.messages import escaped
 # What RFC 3986 3.3 allows in a path besides letters and digits, and `quote` would escape.
 _PATH_SAFE = "/!$&'()*+,;=:@~"
 
-# Variables that a server sets where it knows them; they keep their names. Servers set empty ones
-# where they do not.
-_OPTIONAL = frozenset({"AUTH_TYPE", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_PORT", "REMOTE_USER", "SERVER_ADDR"})
-
 # They name no field.
 _USUAL_CONNECTIONS = frozenset({"keep-alive", "Keep-Alive", "close"})
 
 _NUL = frozenset("\0")
 _LINE_END = frozenset("\r\n")
-
-# Clients choose header names, so what is remembered about them has a bound: in names, and in
-# their length.
-_REMEMBERED_KEYS = 1024
-_REMEMBERED_LENGTH = 64
 
 
 class MetaVariables:
@@ -63,13 +54,12 @@ class MetaVariables:
         self._kept_headers = headers | names.END_TO_END_HEADERS
         self._software = software
         self._document_root = None if document_root is None else _wsgi_string(document_root)
-        self._constant = ["GATEWAY_INTERFACE=CGI/1.1", "REDIRECT_STATUS=200"]
+        self._constant = ["GATEWAY_INTERFACE=CGI/1.1"]
         if self._document_root is not None:
             self._constant.append("DOCUMENT_ROOT=" + self._document_root)
         self._passes_variables = bool(pass_env)
-        self._prefixes = _shared_prefixes(
-            frozenset(headers), tuple(pass_env), frozenset(env) if pass_env else frozenset()
-        )
+        contested = (name for name in env if pass_env or name.startswith(PREFIX))
+        self._prefixes = shared_prefixes(frozenset(headers), tuple(pass_env), frozenset(contested))
 
     def build(
         self,
@@ -112,6 +102,7 @@ class MetaVariables:
         scheme = get("wsgi.url_scheme") or "http"
         variables = [
             *self._constant,
+            "REDIRECT_STATUS=" + redirect_status(environ),
             f"REQUEST_METHOD={get('REQUEST_METHOD', 'GET')}",
             "SCRIPT_NAME=" + script_name,
             "PATH_INFO=" + path_info,
@@ -135,14 +126,14 @@ class MetaVariables:
         passed = [
             prefix + value
             for key, value in environ.items()
-            if (prefix := prefixes[key]) and isinstance(value, str) and (value or key not in _OPTIONAL)
+            if (prefix := prefixes[key]) and isinstance(value, str) and (value or key not in OPTIONAL)
         ]
         port = environ.get("REMOTE_PORT")
         if type(port) is int:
             passed.append(f"REMOTE_PORT={port}")
         options = self._connection_options(environ)
         if options:
-            dropped = {f"HTTP_{option}" for option in options}
+            dropped = {f"{prefix}HTTP_{option}" for option in options for prefix in ("", PREFIX)}
             passed = [variable for variable in passed if variable.partition("=")[0] not in dropped]
         return passed
 
@@ -153,71 +144,6 @@ class MetaVariables:
         if not connection or connection in _USUAL_CONNECTIONS:
             return set()
         return {option.strip(" \t").upper().replace("-", "_") for option in connection.split(",")} - self._kept_headers
-
-
-class _ByKey(dict[str, str]):
-    """What environ keys stand for, filled as they turn up."""
-
-    def __missing__(self, key: str) -> str:
-        value = self._look_up(key)
-        if len(self) < _REMEMBERED_KEYS and len(key) <= _REMEMBERED_LENGTH:
-            self[key] = value
-        return value
-
-    def _look_up(self, key: str) -> str:
-        raise NotImplementedError
-
-
-class _Prefixes(_ByKey):
-    """From an environ key to `NAME=`, or to "" where it does not pass. `fields` leads to the name
-    of the header field, in lower case, or to ""."""
-
-    def __init__(self, headers: frozenset[str], pass_env: tuple[str, ...], env: frozenset[str]) -> None:
-        super().__init__()
-        self._headers = headers
-        self._pass_env = pass_env
-        self._env = env
-        self.fields = _FieldNames(self)
-
-    def _look_up(self, key: str) -> str:
-        passes = self._passes_header(key[5:]) if key.startswith("HTTP_") else self._passes_variable(key)
-        return key + "=" if passes else ""
-
-    def _passes_header(self, name: str) -> bool:
-        """Of `X-Name` and `X_Name` a server gives us one or both joined under one key: which, is
-        its choice. What we can do is to take no second spelling, and no twin of the variables that
-        say how long the body is."""
-        if name in names.CONNECTION_HEADERS or name in names.BODY_HEADERS or name in names.PROXY_HEADERS:
-            return False
-        if name in names.CREDENTIAL_HEADERS:
-            return name in self._headers
-        return abnf.HEADER_VARIABLE.fullmatch(name) is not None
-
-    def _passes_variable(self, name: str) -> bool:
-        if name in _OPTIONAL:
-            return True
-        # Keys with a dot (`wsgi.input`, `mod_wsgi.handler_script`) are the server's inside, and no
-        # variable names.
-        if names.is_reserved(name) or name in self._env or not abnf.VARIABLE_NAME.fullmatch(name):
-            return False
-        return any(fnmatchcase(name, pattern) for pattern in self._pass_env)
-
-
-class _FieldNames(_ByKey):
-    """From an environ key to the header field that passes under it, `Host` not among them."""
-
-    def __init__(self, prefixes: _Prefixes) -> None:
-        super().__init__()
-        self._prefixes = prefixes
-
-    def _look_up(self, key: str) -> str:
-        passes = key.startswith("HTTP_") and key != "HTTP_HOST" and self._prefixes[key]
-        return key[5:].replace("_", "-").lower() if passes else ""
-
-
-# Routes with the same rules share one table, so thousands of routes do not each remember what
-# clients made up.
-_shared_prefixes = lru_cache(maxsize=128)(_Prefixes)
 
 
 def server_port(environ: Mapping[str, Any]) -> str:
@@ -238,6 +164,12 @@ def request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) ->
     scheme, _, rest = split_target(target)
     if scheme:
         return rest
+    return current_uri(environ, script_name, path_info)
+
+
+def current_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -> str:
+    """The request target put together from its parts, which a redirect within the server
+    may have changed."""
     path = quote(as_bytes(script_name + path_info), safe=_PATH_SAFE) or "/"
     query = environ.get("QUERY_STRING")
     return f"{path}?{query}" if query else path

@@ -30,6 +30,10 @@ class HeadReader(Protocol):
     body: bytes
     """What followed the head in the output fed so far; valid once the head is whole."""
 
+    must_say_status: bool
+    """Every answer of the format has a status, so that 200 is that of one which nobody has
+    thought about."""
+
     def feed(self, data: bytes) -> Head | None:
         """The head once it is whole, else None; not called again after that. Raises BadGateway."""
 
@@ -114,6 +118,10 @@ class Answer:
         return data
 
     def _take_head(self, head: Head) -> None:
+        if head.implied or (head.status == 200 and self._parser.must_say_status):
+            inherited = self._request.inherited_status
+            if inherited is not None:
+                head = head.inheriting(inherited)
         if head.status == 200 and self._request.method in ("GET", "HEAD") and _not_modified(self._request, head):
             fields = tuple(field for field in head.fields if field[0].lower() not in _NOT_IN_304)
             head = Head(304, "Not Modified", fields)

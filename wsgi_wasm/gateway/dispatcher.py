@@ -132,7 +132,10 @@ def redirected(request: Request, redirect: LocalRedirect, match: Match[Handler])
     """The request that a local redirect stands for: GET, without a body."""
     environ = dict(request.environ)
     mount = environ.get("SCRIPT_NAME", "")
+    environ["REDIRECT_STATUS"] = "200"
     environ["REDIRECT_URL"] = request.script_name + request.path_info
+    if environ.get("QUERY_STRING"):
+        environ["REDIRECT_QUERY_STRING"] = environ["QUERY_STRING"]
     environ["REQUEST_METHOD"] = "GET"
     environ["PATH_INFO"] = _decoded_path(redirect.location)[len(mount) :]
     environ["QUERY_STRING"] = redirect.location.partition("?")[2]
@@ -166,12 +169,20 @@ def redirect_response(request: Request, location: str) -> Iterable[bytes]:
 
 
 def error_response(error: RequestError, request: Request) -> Iterable[bytes]:
-    """The one place where an error becomes a response, and a line in the log."""
+    """The one place where an error becomes a response, and a line in the log.
+
+    An error document that fails leaves the error that it is for, as it does with httpd's own
+    programs: whoever must log in shall be asked to (401), whatever becomes of the page.
+    """
     exchange = request.exchange
     exchange.outcome = type(error).__name__
     if isinstance(error, Unavailable):
         exchange.queued += error.waited
-    exchange.remark(logging.INFO if error.status < 500 else logging.ERROR, f"{error.status}: {error}")
+    inherited = request.inherited_status
+    kept = "" if inherited is None else f", on the page for a {inherited}"
+    exchange.remark(logging.INFO if error.status < 500 else logging.ERROR, f"{error.status}{kept}: {error}")
+    if inherited is not None:
+        return _plain(request, inherited, ())
     return _plain(request, error.status, error.fields)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from wsgi_wasm.cgi.redirects import answers_itself, inherited_status
 from wsgi_wasm.gateway.exchange import Exchange
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 
 REQUEST_ID_FIELD = "X-Request-ID"
 
 _ID_LENGTH = 128
+
+_OVERRIDE = "set WSGIErrorOverride Off for the path of the ErrorDocument"
 
 
 @dataclass(slots=True)
@@ -45,6 +49,16 @@ class Request:
     def identity(self) -> str:
         """The request's id, in the log and in the answer."""
         return self.exchange.identity
+
+    @property
+    def inherited_status(self) -> int | None:
+        """The status of the answer where none is said: that of the error for whose page the front
+        server asks, None for any other request."""
+        status = inherited_status(self.environ)
+        if status is not None and answers_itself(self.environ):
+            self.exchange.remark(logging.WARNING, f"{status} is replaced by this very page: {_OVERRIDE}")
+            return None
+        return status
 
     def respond(self, status: int, reason: str, fields: list[tuple[str, str]]) -> Callable[[bytes], Any]:
         """Begin the answer, as PEP 3333 has it: what is returned sends a piece of the body."""

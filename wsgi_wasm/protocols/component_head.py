@@ -19,6 +19,8 @@ MOST_EARLY = 1 << 20  # bytes of a body before its response
 class ComponentHeadParser(HeadParser):
     """As `HeadParser`, and `body` begins with what came before the head."""
 
+    must_say_status = True
+
     _early: bytearray | None = None  # everything from the first mark on, until the second one
     _written: bytes | None = None  # what was between the two
 

@@ -23,7 +23,7 @@ class Raw:
 
     def __init__(self, route: Route, env: Mapping[str, str]) -> None:
         self._environment = own_variables(env)
-        self._head = Head(200, "OK", (("Content-Type", route.content_type),))
+        self._head = Head(200, "OK", (("Content-Type", route.content_type),), implied=True)
 
     def call(self, request: Request, found: ProgramMatch, body: Body | None) -> GuestCall:
         """As `GuestProtocol.call`."""
@@ -32,6 +32,8 @@ class Raw:
 
 class EveryByte:
     """A reader of heads for output that has none."""
+
+    must_say_status = False
 
     def __init__(self, head: Head) -> None:
         self.body = b""

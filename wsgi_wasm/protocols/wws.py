@@ -149,6 +149,8 @@ class AnswerReader:
     """Gathers a worker's output, and makes of it a head and a body at its end. `keep` is given
     its key-value pairs."""
 
+    must_say_status = True
+
     def __init__(self, new_parser: Callable[[], HeadParser], keep: Callable[[Pairs], None]) -> None:
         self.body = b""
         self._new_parser = new_parser

@@ -195,7 +195,7 @@ def answer(request: Request, response: StaticResponse, allowed: Container[str] =
     """An answer that no component has to give. Of its fields those pass that would pass
     from a guest."""
     request.exchange.outcome = "static"
-    status = response.status
+    status = (request.inherited_status if response.status == 200 else None) or response.status
     reason = REASONS.get(status, "Status")
     passed = (pair for pair in response.fields if names.passes(pair[0], allowed))
     fields = [*passed, (REQUEST_ID_FIELD, request.identity)]
