@@ -134,8 +134,7 @@ def redirected(request: Request, redirect: LocalRedirect, match: Match[Handler])
     mount = environ.get("SCRIPT_NAME", "")
     environ["REDIRECT_STATUS"] = "200"
     environ["REDIRECT_URL"] = request.script_name + request.path_info
-    if environ.get("QUERY_STRING"):
-        environ["REDIRECT_QUERY_STRING"] = environ["QUERY_STRING"]
+    environ["REDIRECT_QUERY_STRING"] = environ.get("QUERY_STRING", "")
     environ["REQUEST_METHOD"] = "GET"
     environ["PATH_INFO"] = _decoded_path(redirect.location)[len(mount) :]
     environ["QUERY_STRING"] = redirect.location.partition("?")[2]
