@@ -120,6 +120,12 @@ class BadRequest(RequestError):
     status = 400
 
 
+class Forbidden(RequestError):
+    """This process may not read a file."""
+
+    status = 403
+
+
 class NotFound(RequestError):
     """No script there, or one that must not be served."""
 

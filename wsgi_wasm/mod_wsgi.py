@@ -24,7 +24,6 @@ from types import ModuleType
 from wsgi_wasm import Gateway, create_app, log_output
 from wsgi_wasm.apache.error_log import error_log
 from wsgi_wasm.config import parse_config
-from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 from wsgi_wasm.logs import log_error, package_log
@@ -211,8 +210,6 @@ def script_path(environ: Environ) -> Path:
         raise NotFound(f"SCRIPT_FILENAME is not an absolute path: {quote(str(path), 200)}")
     if path.name.startswith("."):
         raise NotFound(f"{escaped(path)}: a hidden file")
-    if path.suffix not in MODULE_SUFFIXES:
-        raise NotFound(f"{escaped(path)}: neither {' nor '.join(MODULE_SUFFIXES)}")
     try:
         own = path.lstat()
         target = path.stat() if stat.S_ISLNK(own.st_mode) else own

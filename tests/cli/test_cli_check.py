@@ -10,6 +10,7 @@ from pathlib import Path
 from guests.build import component, component_text, guest
 from wsgi_wasm.engine.advisories import ADVISORIES, NOT_ON_PYPI, concerning
 from wsgi_wasm.engine.program.preview1 import PREVIEW1_FUNCTIONS
+from wsgi_wasm.engine.runtime import wat_to_wasm
 
 from .conftest import Command
 from .programs import PLAIN, importing, printing
@@ -237,6 +238,37 @@ def test_a_long_directory_is_listed_in_part(wsgi_wasm: Command, tmp_path: Path) 
     found = json.loads(wsgi_wasm("check", "programs", "--json").out)["routes"][0]
     assert found["scripts"] == [f"{number:02}.wat" for number in range(50)]
     assert found["more_scripts"]
+
+
+def test_what_tells_programs_is_listed(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    folder = tmp_path / "cgi-bin"
+    (folder / "lib").mkdir(parents=True)
+    module = wat_to_wasm(printing(PLAIN).encode())
+    contents = {"a.wat": printing(PLAIN).encode(), "counter.cgi": module, "run": b"#!/usr/bin/env python3\n",
+                "style.css": b"", "lib/__init__.py": b"", "lib/settings.py": b"", "form.PY": b""}  # fmt: skip
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o644)
+    (tmp_path / "python.wasm").write_bytes(module)
+    site(
+        """
+        defaults: {interpreters: {.py: ./python.wasm, python3: ./python.wasm}}
+        routes:
+          /all: {directory: cgi-bin, programs: [suffix, magic, shebang]}
+          /x: {directory: cgi-bin, executable: true}
+        """
+    )
+    everything, executable = json.loads(wsgi_wasm("check", "site.yaml", "--json").out)["routes"]
+    assert {one["file"]: one["by"] for one in everything["programs"]} == {
+        "a.wat": "suffix", "counter.cgi": "magic, a core module", "form.PY": "suffix", "run": "shebang, python",
+    }  # fmt: skip
+    why = {one["file"]: one["why"] for one in everything["others"]}
+    assert why["style.css"] == "is not a program by its suffix, its first bytes and its #! line"
+    assert why["lib/settings.py"].startswith("is a part of a Python package")
+    assert len({one["why"] for one in executable["others"]}) == 1
+    text = wsgi_wasm("check", "site.yaml").text
+    assert "counter.cgi (magic, a core module)" in text
+    assert "(is not a program by its suffix, its first bytes and its #! line)" in text
 
 
 def test_a_link_out_of_the_directory_is_not_listed(wsgi_wasm: Command, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ CLIENTS = (
         "",
     ),
     Statement(
-        "Reach a file outside a `directory`, a hidden file, or a file with a suffix that is not served.",
+        "Reach a file outside a `directory`, a hidden file, or a file that is not a program.",
         "C7",
     ),
     Statement(

@@ -78,7 +78,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "route_path": scalars.route_path,
     "host_path": scalars.host_path,
     "host_name": scalars.host_name,
-    "suffix": scalars.suffix,
+    "scripts": scalars.scripts,
     "file_name": scalars.file_name,
     "field_value": scalars.field_value,
     "component_import": scalars.component_import,
@@ -120,7 +120,7 @@ def scalar_seeds() -> Iterable[bytes]:
     values = {
         "duration": "1.5s", "size": "10MiB", "integer": "12", "flag": "true", "route_path": "/a b/c",
         "host_path": "./a",
-        "host_name": "*.a.example", "suffix": ".py", "file_name": "index.wasm", "field_value": "text/plain; a=b",
+        "host_name": "*.a.example", "scripts": ".py", "file_name": "index.wasm", "field_value": "text/plain; a=b",
         "component_import": "a:b/c@1.0.0=d", "label": "a.b-c", "redis_url": "rediss://u:p@h:1/2", "endpoint": "[::1]:5",
         "method": "GET", "variable": "A_1", "variable_pattern": "SSL_*", "request_header": "X-A",
         "response_field": "X-Accel-A", "script_argument": "-c{script}", "spin_variable": "a_b", "guest_variable": "a.b",

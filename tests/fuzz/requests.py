@@ -15,8 +15,9 @@ from wsgi_wasm.cgi.fields import RequestFields
 from wsgi_wasm.cgi.metavars import MetaVariables
 from wsgi_wasm.cgi.query import query_arguments
 from wsgi_wasm.cgi.target import host_asked, host_variables, normal_host, split_target
-from wsgi_wasm.errors import BadRequest, NotFound
+from wsgi_wasm.errors import BadRequest, Forbidden, NotFound
 from wsgi_wasm.gateway.body import announced_length
+from wsgi_wasm.gateway.kinds import ProgramKinds
 from wsgi_wasm.gateway.request import request_identity
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
 from wsgi_wasm.gateway.scripts import find_script
@@ -243,8 +244,8 @@ def check_script(data: bytes) -> None:
     root, _ = tree()
     path_info = "/" + data.decode("latin-1")  # as every path below a route begins
     try:
-        script = find_script(root, path_info, ["index.wasm"], {".wasm", ".wat"})
-    except NotFound as error:
+        script = find_script(root, path_info, ["index.wasm"], ProgramKinds(["suffix"], (), False))
+    except (NotFound, Forbidden) as error:
         check_message(error)
         return
     real = Path(os.path.realpath(script.file))

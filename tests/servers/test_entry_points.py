@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import pytest
 
 from wsgi_wasm import gunicorn, mod_wsgi
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable
+from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.gateway.kinds import ProgramKinds
 
 
 def server(version: tuple[int, int, int], group: str = "") -> ModuleType:
@@ -69,7 +72,7 @@ SCRIPTS = [
     Script("loop.wasm", False),
     Script("to-directory.wasm", False),
     Script("a.wasm.jpg", False),
-    Script("a.WASM", False),
+    Script("a.WASM", True),
     Script("a", False),
 ]
 
@@ -94,11 +97,11 @@ def environ_for(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_which_files_are_run(script: Script, docroot: Path) -> None:
     path = docroot / script.name
-    if script.runs:
-        assert mod_wsgi.script_path(environ_for(path)) == path
-    else:
-        with pytest.raises(NotFound):
-            mod_wsgi.script_path(environ_for(path))
+    kinds = ProgramKinds(["suffix"], (), False)
+    with contextlib.nullcontext() if script.runs else pytest.raises(NotFound):
+        found = mod_wsgi.script_path(environ_for(path))
+        assert found == path
+        kinds.of(HostFile(found, by_owner=True), found.stat())
 
 
 def test_a_link_to_another_owners_file_is_not_run(docroot: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,21 +1,45 @@
-"""What a directory route would serve: its programs and scripts, by the
-rules of `wsgi_wasm.gateway.scripts`."""
+"""What a directory route would serve, by the rules of `wsgi_wasm.gateway.scripts`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from wsgi_wasm.files.beneath import is_file_beneath
+from wsgi_wasm.errors import Forbidden, NotFound
+from wsgi_wasm.gateway.kinds import ProgramKind, ProgramKinds
+from wsgi_wasm.gateway.scripts import find_script
+from wsgi_wasm.messages import escaped
 
 SCAN_LIMIT = 10_000  # files looked at in one directory route
 
 
-def scripts_below(directory: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Files of these suffixes below `directory`, in order of their paths. Dot files,
-    links that leave the tree and directories that are links are left out; what cannot
-    be read is passed over."""
+class Listed(NamedTuple):
+    """A file: `kind` is what it is, None for what is no program; then `why` says the reason, and
+    `unreadable` that this user may not read it."""
+
+    path: Path
+    kind: ProgramKind | None
+    why: str = ""
+    unreadable: bool = False
+
+    @property
+    def by(self) -> str:
+        """What told that it is a program, in words."""
+        match self.kind:
+            case ProgramKind(by="magic") as kind:
+                return "magic, a component" if kind.is_component else "magic, a core module"
+            case ProgramKind(by="shebang", interpreter=name):
+                return f"shebang, {name}"
+            case ProgramKind(by=by):
+                return by
+        return ""
+
+
+def files_below(directory: Path, kinds: ProgramKinds) -> Iterator[Listed]:
+    """The files below `directory`, in order of their paths. Dot files and directories that are
+    links are left out; so is what is in a directory that cannot be read."""
     root = Path(os.path.realpath(directory))
     seen = 0
     for folder, folders, files in os.walk(root):
@@ -24,9 +48,21 @@ def scripts_below(directory: Path, suffixes: Collection[str]) -> Iterator[Path]:
             seen += 1
             if seen > SCAN_LIMIT:
                 return
-            path = Path(folder, name)
-            if path.suffix in suffixes and is_file_beneath(root, str(path.relative_to(root))):
-                yield path
+            yield _listed(Path(folder, name), root, kinds)
+
+
+def programs_below(directory: Path, kinds: ProgramKinds) -> Iterator[Listed]:
+    """Those among them that are programs."""
+    return (one for one in files_below(directory, kinds) if one.kind is not None)
+
+
+def _listed(path: Path, root: Path, kinds: ProgramKinds) -> Listed:
+    asked = os.fsencode(f"/{path.relative_to(root)}").decode("latin-1")
+    try:
+        return Listed(path, find_script(root, asked, (), kinds).kind)
+    except (NotFound, Forbidden) as error:
+        why = str(error).removeprefix(f"{escaped(path)}: ")
+        return Listed(path, None, why, isinstance(error, Forbidden))
 
 
 def _plain(name: str) -> bool:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.foreign import check_module
 from wsgi_wasm.binary.module_facts import ModuleFacts
-from wsgi_wasm.cli.directory import scripts_below
+from wsgi_wasm.cli.directory import Listed, files_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
 from wsgi_wasm.config.model import entry_point_of
-from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.source import head_of
 from wsgi_wasm.engine.component.linked import refused_imports
@@ -26,6 +24,8 @@ from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.engine.runtime import guest_memory
 from wsgi_wasm.errors import CacheError, ModuleError, NoRoom, WallError
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.gateway.kinds import ProgramKind
+from wsgi_wasm.gateway.programs import kinds_of
 from wsgi_wasm.hostapi import APIS, warnings
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.walls import user_of
@@ -37,15 +37,18 @@ MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
 @dataclass(slots=True)
 class Examined:
     """A route and what was found. `imports` are those of all its modules, `memory` (bytes) the most
-    that one of them begins with; `scripts` are paths below the directory, `more_scripts` says that
-    there are others. `interface` is what the route's component speaks, "" for a core module;
-    `plugs` are the components in it, by import."""
+    that one of them begins with; `scripts` are the programs by their paths below the directory,
+    each with what tells that it is one, and `others` the files that are none, with the reason.
+    `more_scripts` and `more_others` say that there are more. `interface` is what the route's
+    component speaks, "" for a core module; `plugs` are the components in it, by import."""
 
     route: Route
     imports: set[str] = field(default_factory=set)
     memory: int = 0
-    scripts: list[str] = field(default_factory=list)
+    scripts: dict[str, str] = field(default_factory=dict)
     more_scripts: bool = False
+    others: dict[str, str] = field(default_factory=dict)
+    more_others: bool = False
     not_compiled: bool = False
     interface: str = ""
     plugs: dict[str, str] = field(default_factory=dict)
@@ -176,14 +179,12 @@ def _examine_component(found: Examined, facts: ComponentFacts, name: str) -> Non
         found.warnings.append(f"{name}: has unsupported imports, and calls to them are refused: {listed}")
 
 
-def _scripts(found: Examined, target: DirectoryTarget) -> Iterable[Path]:
-    root = target.path
-    if found.route.interface != "wws":
-        return scripts_below(root, (*MODULE_SUFFIXES, *target.interpreters))
-    workers = [root / file for file in Project(target).layout().files]
-    for worker in workers:
+def _workers(found: Examined, target: DirectoryTarget, root: Path) -> Iterator[Listed]:
+    for worker in (root / file for file in Project(target).layout().files):
         _examine_sidecar(found, worker.with_suffix(".toml"), root)
-    return workers
+        suffix = worker.suffix.lower()
+        kind = ProgramKind("suffix", suffix if suffix in target.interpreters else "")
+        yield Listed(worker, kind, unreadable=not os.access(worker, os.R_OK))
 
 
 def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
@@ -205,16 +206,24 @@ def _examine_directory(found: Examined, target: DirectoryTarget, modules: Module
         found.errors.append(f"directory {directory}: {wrong}")
         return
     root = Path(os.path.realpath(directory))
-    scripts = list(islice(_scripts(found, replace(target, path=root)), MOST_SCRIPTS + 1))
-    found.more_scripts = len(scripts) > MOST_SCRIPTS
-    for path in scripts[:MOST_SCRIPTS]:
-        name = str(path.relative_to(root))
-        found.scripts.append(name)
-        if path.suffix not in target.interpreters:
-            _examine_module(found, path, name, modules)
-        elif not os.access(path, os.R_OK):
+    is_project = found.route.interface == "wws"
+    files = _workers(found, target, root) if is_project else files_below(root, kinds_of(found.route))
+    for one in files:
+        name = str(one.path.relative_to(root))
+        if one.unreadable:
             found.warnings.append(f"{name} cannot be read by this user")
-    if not scripts:
+        if one.kind is None:
+            found.more_others = len(found.others) == MOST_SCRIPTS
+            if not found.more_others:
+                found.others[name] = one.why
+        elif len(found.scripts) == MOST_SCRIPTS:
+            found.more_scripts = True
+            break
+        else:
+            found.scripts[name] = one.by
+            if not one.kind.interpreter:
+                _examine_module(found, one.path, name, modules)
+    if not found.scripts:
         found.warnings.append(f"directory {directory} contains no file that would be served")
 
 

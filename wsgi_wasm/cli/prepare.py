@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from wsgi_wasm.cli.directory import scripts_below
+from wsgi_wasm.cli.directory import programs_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.config import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
-from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.budget import COMMAND, CompileBudget
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_once
@@ -21,6 +20,7 @@ from wsgi_wasm.engine.linking import check_facts
 from wsgi_wasm.engine.module import Waiting
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.gateway.programs import kinds_of
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.spin import load_application
 
@@ -45,9 +45,9 @@ def modules_of(route: Route) -> list[Path]:
         case ModuleTarget(path=path):
             return [path]
         case DirectoryTarget(path=path, interpreters=interpreters):
-            direct = [suffix for suffix in MODULE_SUFFIXES if suffix not in interpreters]
-            programs = islice(scripts_below(path, direct), MOST_SCRIPTS)
-            return [*(interpreter.module for interpreter in interpreters.values()), *programs]
+            found = programs_below(path, kinds_of(route))
+            programs = (one.path for one in found if one.kind is not None and not one.kind.interpreter)
+            return [*(interpreter.module for interpreter in interpreters.values()), *islice(programs, MOST_SCRIPTS)]
         case SpinTarget() as app:
             made = load_application(route, app, None).routes.values()
             return [path for component in made for path in modules_of(component)]

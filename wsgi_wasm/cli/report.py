@@ -108,11 +108,24 @@ def _details(one: Examined, style: Style) -> list[str]:
         listed = [f"{name} = {value}" if value not in ("set", "allowed") else name for name, value in values.items()]
         lines += [f"{'' if position else api:9} {text}" for position, text in enumerate(listed)]
     if one.scripts:
-        lines += wrapped("scripts ", [*one.scripts, *(["and more"] if one.more_scripts else [])])
+        scripts = [name if by == "suffix" else f"{name} ({by})" for name, by in one.scripts.items()]
+        lines += wrapped("scripts ", [*scripts, *(["and more"] if one.more_scripts else [])])
+    lines += _others(one)
     if one.imports:
         lines += wrapped("imports ", sorted(one.imports))
     if one.memory:
         lines.append(f"memory   starts with {size_text(one.memory)}")
+    return lines
+
+
+def _others(one: Examined) -> list[str]:
+    """The files of a directory that are no programs, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in one.others.items():
+        by_reason.setdefault(why, []).append(name)
+    lines = []
+    for why, names in by_reason.items():
+        lines += wrapped("others  ", [*names, *(["and more"] if one.more_others else []), f"({why})"])
     return lines
 
 
@@ -196,8 +209,11 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "user": route.user,
         "imports": sorted(one.imports),
         "memory": one.memory,
-        "scripts": one.scripts,
+        "scripts": list(one.scripts),
         "more_scripts": one.more_scripts,
+        "programs": [{"file": name, "by": by} for name, by in one.scripts.items()],
+        "others": [{"file": name, "why": why} for name, why in one.others.items()],
+        "more_others": one.more_others,
         "compiled": not one.not_compiled,
         "errors": one.errors,
         "warnings": one.warnings,

@@ -71,10 +71,14 @@ def _property(key: Key) -> dict[str, Any]:
 
 def _route_rules() -> dict[str, Any]:
     """Exactly one of `module`, `directory` and `spin`, or at most one where the route is
-    selectable; `index` and `interpreters` need somewhere to find scripts."""
+    selectable; `index` and others need somewhere to find scripts."""
     selectable = {"required": ["selectable"], "properties": {"selectable": {"enum": [True, "true"]}}}
     return {
         "not": {"anyOf": [{"required": list(pair)} for pair in combinations(TARGETS, 2)]},
         "anyOf": [*({"required": [target]} for target in TARGETS), selectable],
-        "dependentRequired": {name: [key.only_with] for name, key in TABLE.at("route").items() if key.only_with},
+        "dependentSchemas": {
+            name: {"anyOf": [{"required": [one]} for one in key.only_with.split()]}
+            for name, key in TABLE.at("route").items()
+            if key.only_with
+        },
     }

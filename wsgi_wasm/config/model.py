@@ -14,6 +14,9 @@ from wsgi_wasm.files.beneath import Folder
 # else is offered.
 FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
 
+# What tells that a file of a directory is a program.
+PROGRAMS = ("suffix", "magic", "shebang")
+
 # What a guest may speak; `auto` looks at the module.
 INTERFACES = ("auto", "cgi", "http", "wws", "raw")
 
@@ -31,7 +34,7 @@ class Dir:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """The module that runs scripts of one suffix. `{script}` in `args` stands for the
+    """The module that runs scripts of one kind. `{script}` in `args` stands for the
     script's guest path.
 
     `name` is that of an interpreter that this package builds (see `wsgi_wasm.interpreters`), ""
@@ -77,7 +80,8 @@ class ModuleTarget:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryTarget:
     """The programs and scripts of a directory answer a route: `index` are files to look for where a
-    path names a directory, `interpreters` are by the suffix of the scripts that they run."""
+    path names a directory, `interpreters` are by the suffix of the scripts that they run (`.py`),
+    or by the name in their `#!` lines, without version (`python`)."""
 
     path: Path
     index: tuple[str, ...]
@@ -196,8 +200,9 @@ class Route:
     `name` is for logs and errors: the path, or host and path (`shop.example/cart`). `target` is
     None where a `selectable` route only lends its settings, and for `handler`. `methods` None
     means any. `response_fields` are lower-case, with dashes. `isolate` is the name of the process
-    that the guests run in, True for one of the route's own; `user` is whom it runs as. `line` is
-    where the file has the route, 0 where it has not.
+    that the guests run in, True for one of the route's own; `user` is whom it runs as. `programs`
+    are out of `PROGRAMS`, in the order in which they are tried; `executable` asks for the execute
+    bit besides. `line` is where the file has the route, 0 where it has not.
     """
 
     name: str
@@ -205,6 +210,8 @@ class Route:
     path: str
     target: RouteTarget | None
     interface: str
+    programs: tuple[str, ...]
+    executable: bool
     methods: tuple[str, ...] | None
     exact: bool
     args: tuple[str, ...]
@@ -289,5 +296,5 @@ def entry_point_of(target: RouteTarget | None) -> str | None:
 
 
 def interpreters_of(target: RouteTarget | None) -> Mapping[str, Interpreter]:
-    """The interpreters of a directory, by suffix; none for other targets."""
+    """The interpreters of a directory, by what tells their scripts; none for other targets."""
     return target.interpreters if isinstance(target, DirectoryTarget) else {}

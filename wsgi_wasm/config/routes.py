@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from wsgi_wasm.config.model import (
     SpinTarget,
 )
 from wsgi_wasm.config.nodes import Reading
+from wsgi_wasm.config.scalars import NAME_OF_INTERPRETER
 from wsgi_wasm.config.schema import TABLE, TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, fields_of, merged, value_of, with_other_defaults
 from wsgi_wasm.interpreters import located
@@ -53,12 +55,15 @@ class RouteBuilder:
         """The settings for scripts that the front server picks. They have no path: `/` stands
         in its place."""
         self._check_redirects(setting.value, {route.path for route in routes if not _is_for_selection(route)}, None)
-        return self._build("handler", None, "/", merged(inherited, setting.value), setting.key.line, scripts=False)
+        settings = merged(inherited, setting.value)
+        self._check_programs(setting.value, settings)
+        return self._build("handler", None, "/", settings, setting.key.line, scripts=False)
 
     def _route(self, path: str, setting: Setting, inherited: Settings, host: str | None) -> Route:
         own: Settings = setting.value
         self._check_target(own, setting)
         settings = merged(inherited, own)
+        self._check_programs(own, settings)
         return self._build(f"{host or ''}{path}", host, path, settings, setting.key.line, "directory" in own)
 
     def _build(self, name: str, host: str | None, path: str, settings: Settings, line: int, scripts: bool) -> Route:
@@ -127,10 +132,28 @@ class RouteBuilder:
         elif not targets and not _selectable(own):
             reading.report(setting.key, setting.path, "needs 'module', 'directory' or 'spin'")
         for name, key in TABLE.at("route").items():
-            if name in own and key.only_with and key.only_with not in own:
-                self._report(own[name], f"is only allowed with {quote(key.only_with)}")
+            if name in own and key.only_with and not own.keys() & key.only_with.split():
+                self._report(own[name], f"is only allowed with {' or '.join(map(quote, key.only_with.split()))}")
             elif name in own and key.in_manifest and "spin" in own:
                 self._report(own[name], "is not allowed with 'spin': the manifest sets it")
+
+    def _check_programs(self, own: Settings, settings: Settings) -> None:
+        """What `programs` and `interpreters` need of each other. Defaults may have more than one
+        route uses."""
+        programs = value_of(settings, "programs")
+        if "programs" in own and value_of(settings, "interface") == "wws" and programs != ("suffix",):
+            self._report(own["programs"], "can only be [suffix] if 'interface' is wws")
+        elif "programs" in own and "shebang" in (value_of(own, "programs") or ()):
+            if "directory" not in own:
+                self._report(own["programs"], "'shebang' needs 'interpreters', which only a route with 'directory' has")
+            elif not any(re.fullmatch(NAME_OF_INTERPRETER, name) for name in value_of(settings, "interpreters")):
+                message = "'shebang' needs a name of '#!' lines in 'interpreters', such as 'python3: python'"
+                self._report(own["programs"], message)
+        if "shebang" not in programs:
+            for name, setting in (value_of(own, "interpreters") or {}).items():
+                if re.fullmatch(NAME_OF_INTERPRETER, name):
+                    message = f"needs 'shebang' in 'programs'; write {quote('.' + setting.key.text)} for a suffix"
+                    self.reading.report(setting.key, setting.path, message)
 
     def _check_env(self, settings: Settings) -> None:
         for name, setting in settings["env"].value.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from wsgi_wasm.cgi.names import BODY_HEADERS, HOP_BY_HOP_FIELDS, PROXY_HEADERS, dashed, is_refused, is_reserved
+from wsgi_wasm.cgi.shebang import unversioned
 from wsgi_wasm.messages import did_you_mean, quote
 
 # For the JSON Schema too, so without anything that ECMA's expressions lack. `TOKEN` is RFC
@@ -22,6 +23,8 @@ ROUTE_PATH = r"/|(?:/[^/?#]+)+"
 FIELD_VALUE = r"[!-~](?:[ -~]{0,254}[!-~])?"
 FILE_NAME = r"[^./][^/]*"
 SUFFIX = r"\.[A-Za-z0-9_+-]+"
+NAME_OF_INTERPRETER = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+SCRIPTS = rf"{SUFFIX}|{NAME_OF_INTERPRETER}"
 HOST = r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[[0-9A-Fa-f:.]+\]"
 HOST_PATH = r"[^~](?:.|\n)*"
 SPIN_VARIABLE = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
@@ -163,15 +166,23 @@ def file_name(text: str) -> str:
     return text
 
 
-def suffix(text: str) -> str:
-    """The end of a script's name, such as `.py`."""
+def scripts(text: str) -> str:
+    """What tells a script of an interpreter: the end of its name in lower case, such as `.py`, or
+    the name in its `#!` line without the version, such as `python`."""
     if re.fullmatch(SUFFIX, text):
-        if text in MODULE_SUFFIXES:
+        if text.lower() in MODULE_SUFFIXES:
             raise ValueError("runs without an interpreter")
-        return text
+        return text.lower()
+    if re.fullmatch(SCRIPTS, text):
+        return unversioned(text)
+    if text.startswith("/") and re.fullmatch(SCRIPTS, text.rpartition("/")[2]):
+        raise ValueError(f"is a path; write {quote(text.rpartition('/')[2])} for scripts whose '#!' line has that name")
     if re.fullmatch(SUFFIX, "." + text.lstrip("*.")):
         raise ValueError(f"is not a valid suffix; write {quote('.' + text.lstrip('*.'))}")
-    raise ValueError("is not a valid suffix; write a dot, letters and digits, such as '.py'")
+    raise ValueError(
+        "is not a valid suffix; write a dot, letters and digits, such as '.py', or a name in '#!' lines, such as "
+        "'python3'"
+    )
 
 
 def host_name(text: str) -> str:

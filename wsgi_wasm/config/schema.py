@@ -12,6 +12,7 @@ from wsgi_wasm.config import value_kinds as v
 from wsgi_wasm.config.kinds import Choice, ListOf
 from wsgi_wasm.config.model import (
     INTERFACES,
+    PROGRAMS,
     Config,
     DirectoryTarget,
     Grants,
@@ -108,8 +109,20 @@ key("route defaults", "index", DirectoryTarget, ListOf(item=v.FILE_NAME, plural=
      "For `directory` routes: files to look for, in order, if the path names a directory.", RUNS,
      only_with="directory")
 key("route defaults", "interpreters", None, v.INTERPRETERS, {}, INTERPRETER_EXAMPLE,
-     "For `directory` routes: modules that run scripts, by the script's suffix. Only these suffixes, `.wasm` "
-     "and `.wat` are served.", RUNS, only_with="directory")
+     "For `directory` routes: modules that run scripts, by the script's suffix in any case, or by the name in its "
+     "`#!` line if `programs` has `shebang`. Directories, `env` and versions in that line do not count: `python3` "
+     "is also for `#!/usr/bin/env python3.11`.", RUNS, only_with="directory")
+key(ANY_ROUTE, "programs", Route,
+     ListOf(item=Choice(allowed=PROGRAMS), plural="ways to tell programs: " + ", ".join(PROGRAMS), at_least=1),
+     ["suffix"], "[suffix, magic]",
+     "What makes a file of a directory a program, tried in this order: its `suffix` (`.wasm`, `.wat` and those of "
+     "`interpreters`), its first bytes (`magic`, those of a WebAssembly module or component, whatever the name), or "
+     "its `#!` line (`shebang`, which `interpreters` must have). Other files get 404. Also for programs that Apache "
+     "selects, but without `shebang`. See [directory routes](cgi.md#directory-routes).", RUNS,
+     only_with="directory selectable")
+key(ANY_ROUTE, "executable", Route, v.FLAG, False, "true",
+     "Whether a program must also have the execute bit (`chmod +x`). Other files get 404.", RUNS,
+     only_with="directory selectable")
 key(ANY_ROUTE, "interface", Route, Choice(allowed=INTERFACES), "auto", "cgi",
      "The guest's interface. `auto` looks at the module and chooses `cgi` or `http`. `wws` is the JSON of Wasm "
      "Workers Server. With `raw`, everything that the guest prints is the body.", RUNS, in_manifest=True)

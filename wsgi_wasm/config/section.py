@@ -39,7 +39,8 @@ class Key:
     JSON-like data; `example` is its value in a line of YAML; `group` is where the reference
     page has it.
 
-    The key is a mistake where the section lacks the key `only_with`. With `in_manifest`, a Spin
+    The key is a mistake where the section has none of the keys `only_with` (names with spaces
+    between). With `in_manifest`, a Spin
     application's manifest decides it, so it is a mistake beside `spin`. With `by_name`, its value
     is a mapping of which an inherited one keeps the names that are not written.
     """

@@ -61,7 +61,7 @@ ROUTE_PATH = Scalar(noun="a route's path", parse=scalars.route_path, pattern=sca
 GUEST_PATH = Scalar(noun="a guest path", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH)
 DOCUMENT_ROOT = Scalar(noun="a guest path or null", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH, nullable=True)
 HOST_NAME = Scalar(noun="a host name", parse=scalars.host_name, pattern=scalars.HOST)
-SUFFIX = Scalar(noun="a suffix", parse=scalars.suffix, pattern=scalars.SUFFIX)
+SCRIPTS = Scalar(noun="a suffix or a name in '#!' lines", parse=scalars.scripts, pattern=scalars.SCRIPTS)
 FILE_NAME = Scalar(noun="a file name", parse=scalars.file_name, pattern=scalars.FILE_NAME)
 METHOD = Scalar(noun="a request method", parse=scalars.method, pattern=scalars.METHOD)
 VARIABLE = Scalar(noun="a variable name", parse=scalars.variable, pattern=scalars.NAME)
@@ -90,9 +90,9 @@ ROUTES = MapOf(
     inner=lambda: TABLE.at("route"),
 )
 INTERPRETERS = MapOf(
-    key=SUFFIX,
+    key=SCRIPTS,
     value=_section("interpreter", f"a module's path, {', '.join(NAMES)} or a mapping", "module", short="module"),
-    plural="suffixes",
+    plural="suffixes or names in '#!' lines",
 )
 SPIN_VARIABLES = MapOf(
     key=Scalar(noun="a variable name", parse=scalars.spin_variable, pattern=scalars.SPIN_VARIABLE),

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from wsgi_wasm.cgi.location import location_of
 from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
-from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import MovedPermanently, NotFound
 from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.gateway.kinds import ProgramKinds
 from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
 from wsgi_wasm.interpreters import script_environment
+from wsgi_wasm.messages import escaped, reason
 
 if TYPE_CHECKING:
     from wsgi_wasm.engine.hostcalls.host_api import Bindings
@@ -55,6 +56,12 @@ def _at_the_slash(request: Request) -> MovedPermanently:
     return MovedPermanently("the path names a directory and has no slash at its end", location)
 
 
+def kinds_of(route: Route) -> ProgramKinds:
+    """What is a program in the directory of a route."""
+    scripts_of_others = route.user is not None
+    return ProgramKinds(route.programs, interpreters_of(route.target), route.executable, scripts_of_others)
+
+
 class Programs:
     """As `ProgramFinder`: the programs of one route.
 
@@ -72,6 +79,10 @@ class Programs:
         self._bindings: Bindings | None = None
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
+        # No script: those that lie elsewhere have no directory that an interpreter could be given.
+        self._dropped_in = ProgramKinds(
+            [way for way in route.programs if way != "shebang"] or ["suffix"], (), route.executable
+        )
         self.find = self._finder()
         """As `ProgramFinder.find`."""
 
@@ -84,7 +95,12 @@ class Programs:
 
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """As `ProgramFinder.dropped_in`."""
-        program = self._remembered(file, "", lambda: self._direct(HostFile(file, by_owner=True), file.name))
+        chosen = HostFile(file, by_owner=True)
+        try:
+            self._dropped_in.of(chosen, os.stat(file))
+        except OSError as error:
+            raise NotFound(f"{escaped(file)}: {reason(error)}") from None
+        program = self._remembered(file, "", lambda: self._direct(chosen, file.name))
         return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
 
     def _finder(self) -> Callable[[Request], ProgramMatch]:
@@ -94,23 +110,25 @@ class Programs:
                 return lambda request: ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
             case DirectoryTarget() as target:
                 scripts = replace(target, path=Path(os.path.realpath(target.path)))
-                suffixes = frozenset((*MODULE_SUFFIXES, *target.interpreters))
-                return lambda request: self._script(request, scripts, suffixes)
+                kinds = kinds_of(self._route)
+                return lambda request: self._script(request, scripts, kinds)
             case _:
                 return _nothing
 
-    def _script(self, request: Request, scripts: DirectoryTarget, suffixes: frozenset[str]) -> ProgramMatch:
-        script = find_script(scripts.path, request.path_info, scripts.index, suffixes)
+    def _script(self, request: Request, scripts: DirectoryTarget, kinds: ProgramKinds) -> ProgramMatch:
+        script = find_script(scripts.path, request.path_info, scripts.index, kinds)
         if script.without_slash and not self._route.exact and request.script_name + request.path_info:
             raise _at_the_slash(request)
-        interpreter = scripts.interpreters.get(script.file.suffix)
-        if interpreter is None:
+        if script.kind.interpreter:
+            interpreter = scripts.interpreters[script.kind.interpreter]
             program = self._remembered(
-                script.file, "", lambda: self._direct(HostFile(script.file, scripts.path), script.name)
+                script.file,
+                script.kind.interpreter,
+                lambda: self._interpreted(interpreter, scripts.path, script.name),
             )
         else:
             program = self._remembered(
-                script.file, script.name, lambda: self._interpreted(interpreter, scripts.path, script.name)
+                script.file, "", lambda: self._direct(HostFile(script.file, scripts.path), script.name)
             )
         return ProgramMatch(program, request.script_name + script.wsgi_name, script.path_info, script.name)
 
@@ -138,8 +156,8 @@ class Programs:
                 self._bindings = bind(self._route.grants, self._within)
             return self._bindings
 
-    def _remembered(self, file: Path, script: str, make: Callable[[], Program]) -> Program:
-        key = (file, script)
+    def _remembered(self, file: Path, interpreter: str, make: Callable[[], Program]) -> Program:
+        key = (file, interpreter)
         program = self._known.get(key)
         if program is None:
             with self._changing:

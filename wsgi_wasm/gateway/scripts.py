@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from wsgi_wasm.errors import NotFound
+from wsgi_wasm.errors import Forbidden, NotFound
 from wsgi_wasm.files.beneath import Outside, stat_beneath
+from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.gateway.kinds import ProgramKind, ProgramKinds
 from wsgi_wasm.messages import escaped, quote
 
 
 class Script(NamedTuple):
-    """A file found: where it is, its path below the directory (with a leading slash), and the path
-    info after it. `without_slash` says that the path names the directory of this index, and does
-    not end in a slash."""
+    """A program found: where it is, its path below the directory (with a leading slash), the path
+    info after it, and what it is. `without_slash` says that the path names the directory of this
+    index, and does not end in a slash."""
 
     file: Path
     name: str
     path_info: str
+    kind: ProgramKind
     without_slash: bool = False
 
     @property
@@ -33,10 +36,10 @@ class Script(NamedTuple):
         return os.fsencode(self.name).decode("latin-1")
 
 
-def find_script(directory: Path, path_info: str, index: Sequence[str], suffixes: Collection[str]) -> Script:
-    """The first segment of `path_info` that is a file is the script. Raises NotFound.
+def find_script(directory: Path, path_info: str, index: Sequence[str], kinds: ProgramKinds) -> Script:
+    """The first segment of `path_info` that is a file is the script. Raises NotFound, Forbidden.
 
-    `directory` must be a real path. `suffixes` are those that may be served. Segments were decoded
+    `directory` must be a real path. `kinds` says which files are programs. Segments were decoded
     once, by the server; dot files, empty segments, backslashes and symbolic links that leave the
     tree are not found.
     """
@@ -47,17 +50,19 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], suffixes:
         if last and not raw:
             break
         name += "/" + _segment(raw)
-        mode = _mode(directory, name)
-        if stat.S_ISREG(mode):
+        info = _status(directory, name)
+        if stat.S_ISREG(info.st_mode):
             rest = b"".join(b"/" + segment for segment in segments[position + 1 :])
-            return _served(directory, name, rest.decode("latin-1"), suffixes)
-        if not stat.S_ISDIR(mode):
+            file = HostFile(Path(f"{directory}{name}"), directory)
+            return Script(file.path, name, rest.decode("latin-1"), kinds.of(file, info))
+        if not stat.S_ISDIR(info.st_mode):
             raise NotFound(f"{escaped(name)} is neither a file nor a directory")
     for candidate in index:
         try:
-            if stat.S_ISREG(_mode(directory, f"{name}/{candidate}")):
-                found = _served(directory, f"{name}/{candidate}", "", suffixes)
-                return found._replace(without_slash=without_slash)
+            info = _status(directory, f"{name}/{candidate}")
+            if stat.S_ISREG(info.st_mode):
+                file = HostFile(Path(f"{directory}{name}/{candidate}"), directory)
+                return Script(file.path, f"{name}/{candidate}", "", kinds.of(file, info), without_slash)
         except NotFound:
             continue
     raise NotFound(f"there is no script {quote(path_info, 200)}")
@@ -69,7 +74,7 @@ def _segment(raw: bytes) -> str:
     return os.fsdecode(raw)
 
 
-def _mode(directory: Path, name: str) -> int:
+def _status(directory: Path, name: str) -> os.stat_result:
     try:
         info = os.lstat(f"{directory}{name}")
         if stat.S_ISLNK(info.st_mode):
@@ -78,12 +83,8 @@ def _mode(directory: Path, name: str) -> int:
                 raise NotFound(f"{escaped(name)} is a link to the directory itself, {escaped(directory)}")
     except Outside:
         raise NotFound(f"{escaped(name)} is a link that leaves {escaped(directory)}") from None
+    except PermissionError:
+        raise Forbidden(f"{escaped(name)} in {escaped(directory)}: a folder on the way may not be entered") from None
     except (OSError, ValueError):
         raise NotFound(f"no {escaped(name)} in {escaped(directory)}") from None
-    return info.st_mode
-
-
-def _served(directory: Path, name: str, path_info: str, suffixes: Collection[str]) -> Script:
-    if Path(name).suffix not in suffixes:
-        raise NotFound(f"{escaped(name)}: files with this suffix are not served")
-    return Script(Path(f"{directory}{name}"), name, path_info)
+    return info

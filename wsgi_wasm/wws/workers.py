@@ -96,6 +96,8 @@ class Workers:
 
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """As `ProgramFinder.dropped_in`."""
+        if file.suffix.lower() not in MODULE_SUFFIXES:
+            raise NotFound(f"{escaped(file)}: neither {' nor '.join(MODULE_SUFFIXES)}")
         # Its owner may move the folder at any time: file and sidecar are those of one folder.
         real = _real_folder(file) / file.name
         return self._alone(request, real, HostFile(real, real.parent, by_owner=True))
@@ -125,7 +127,7 @@ class Workers:
         taken = {d.guest for d in route.dirs}
         dirs = (*route.dirs, *(d for d in folders_of(sidecar, beside, root) if d.guest not in taken))
         arguments, env = list(route.args), {**sidecar.variables, **route.env}
-        if project is not None and (interpreter := project.interpreters.get(file.suffix)) is not None:
+        if project is not None and (interpreter := project.interpreters.get(file.suffix.lower())) is not None:
             arguments, dirs = of_script(interpreter, project.directory, script, dirs)
             env, module = {**env, **interpreter.env}, HostFile(interpreter.module)
         protocols = self._make_protocols(env, sidecar.namespace or "default")
@@ -202,7 +204,7 @@ class Project:
                 folders[folder] = identity(os.fstat(descriptor))
                 below[:] = sorted(name for name in below if is_worker(name))
                 relative = Path(folder).relative_to(self.directory)
-                for name in sorted(name for name in names if Path(name).suffix in self._suffixes):
+                for name in sorted(name for name in names if Path(name).suffix.lower() in self._suffixes):
                     file = (relative / name).as_posix()
                     # No link that leaves the project.
                     if len(files) < MOST_WORKERS and is_file_beneath(self.directory, file):

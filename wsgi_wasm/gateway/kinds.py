@@ -1,0 +1,139 @@
+"""Which files of a directory are programs, and what runs them: by `programs` of the route.
+
+What a file is, is told by its name and its first bytes, and kept until its stamp changes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from wsgi_wasm.binary.reader import PREAMBLE
+from wsgi_wasm.cgi.shebang import LONGEST_LINE, interpreter_name
+from wsgi_wasm.config.scalars import MODULE_SUFFIXES
+from wsgi_wasm.engine.code.source import is_settled
+from wsgi_wasm.errors import Forbidden, NotFound
+from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.messages import escaped, listed, reason
+
+_MAGIC = PREAMBLE[:4]  # of modules and components
+_READ = max(LONGEST_LINE, len(PREAMBLE)) + 3  # with a byte order mark before it
+_KEPT = 4096  # files
+
+_WORDS = {"suffix": "its suffix", "magic": "its first bytes", "shebang": "its #! line"}
+
+
+class ProgramKind(NamedTuple):
+    """A program: `by` is what told that, out of `config.PROGRAMS`, and `interpreter` the key of the
+    interpreter that runs it, "" for a module. `start` is how the file begins."""
+
+    by: str
+    interpreter: str
+    start: bytes = b""
+
+    @property
+    def is_component(self) -> bool:
+        """Whether it is a component, as its version says."""
+        return self.start == PREAMBLE
+
+
+class _LookedAt(NamedTuple):
+    stamp: tuple[int, ...]
+    kind: ProgramKind | NotFound
+
+
+class ProgramKinds:
+    """The rules of one route. `interpreters` are their keys. With `others_read`, scripts are read
+    by somebody else than this process."""
+
+    def __init__(
+        self, programs: Sequence[str], interpreters: Collection[str], executable: bool, others_read: bool = False
+    ) -> None:
+        self._programs = tuple(programs)
+        self._interpreters = frozenset(interpreters)
+        self._executable = executable
+        self._others_read = others_read
+        self._known: dict[Path, _LookedAt] = {}
+
+    def of(self, file: HostFile, info: os.stat_result) -> ProgramKind:
+        """What a regular file of this status is.
+
+        Raises NotFound where it is no program, with the reason, which is for the log; Forbidden
+        where this process may not read it.
+        """
+        if self._executable and not info.st_mode & 0o111:
+            raise NotFound(f"{escaped(file.path)}: has no execute bit, and the route has `executable: true`")
+        known = self._known.get(file.path)
+        stamp = info.st_ctime_ns, info.st_mtime_ns, info.st_ino, info.st_size, info.st_dev
+        if known is None or known.stamp != stamp:
+            known = self._look(file, info, stamp)
+        if isinstance(known.kind, NotFound):
+            raise NotFound(str(known.kind))
+        if known.kind.interpreter == ".py" and known.kind.by == "suffix":
+            _refuse_module(file, info)
+        return known.kind
+
+    def _look(self, file: HostFile, info: os.stat_result, stamp: tuple[int, ...]) -> _LookedAt:
+        kind = None
+        if self._programs != ("suffix",) or self._told("suffix", file.path, b""):
+            start = self._start(file)
+            kind = next((kind for way in self._programs if (kind := self._told(way, file.path, start))), None)
+        if kind is None:
+            ways = listed(_WORDS[way] for way in self._programs)
+            known = _LookedAt(stamp, NotFound(f"{escaped(file.path)}: is not a program by {ways}"))
+        else:
+            known = _LookedAt(stamp, kind)
+        # A file that has just changed may change again and look the same.
+        if is_settled(info):
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[file.path] = known
+        return known
+
+    def _told(self, way: str, path: Path, start: bytes) -> ProgramKind | None:
+        begins = start[: len(PREAMBLE)]
+        if way == "magic":
+            return ProgramKind(way, "", begins) if start.startswith(_MAGIC) else None
+        told = path.suffix.lower() if way == "suffix" else interpreter_name(start)
+        if told in self._interpreters:
+            return ProgramKind(way, told, begins)
+        return ProgramKind(way, "", begins) if way == "suffix" and told in MODULE_SUFFIXES else None
+
+    def _start(self, file: HostFile) -> bytes:
+        try:
+            descriptor = file.open()
+        except PermissionError as error:
+            if self._others_read and file.path.suffix.lower() in self._interpreters:
+                return b""
+            raise Forbidden(f"{escaped(file.path)}: {reason(error)}") from None
+        except OSError as error:
+            raise NotFound(f"{escaped(file.path)}: {reason(error)}") from None
+        try:
+            return os.pread(descriptor, _READ, 0)
+        except OSError as error:
+            raise NotFound(f"{escaped(file.path)}: {reason(error)}") from None
+        finally:
+            os.close(descriptor)
+
+
+def _refuse_module(file: HostFile, info: os.stat_result) -> None:
+    """Raises NotFound for a part of a Python package. One with the execute bit is a program all the
+    same, and so is what lies in the directory of programs itself.
+    """
+    if info.st_mode & 0o111:
+        return
+    path = file.path
+    if path.name.lower() == "__init__.py":
+        raise NotFound(f"{escaped(path)}: is a part of a Python package, and has no execute bit")
+    if path.parent != file.root and stat.S_ISREG(_mode(path.with_name("__init__.py"))):
+        raise NotFound(f"{escaped(path)}: is a part of a Python package (__init__.py is beside it), not a program")
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
