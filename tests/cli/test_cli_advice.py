@@ -84,7 +84,7 @@ ADVICE = {
     **{
         f"{feature}-{name}": (
             text,
-            f"needs the feature '{feature}', which is disabled: set `engine: {{features: [{feature}]}}` (",
+            f"needs the feature '{feature}', which is disabled: set `engine: {{features: [{feature}]}}`, or",
         )
         for feature, modules in WITH_FEATURE.items()
         for name, text in modules.items()

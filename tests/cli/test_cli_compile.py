@@ -67,9 +67,24 @@ def test_a_cache_that_cannot_be_used(wsgi_wasm: Command, tmp_path: Path) -> None
     assert f"wsgi-wasm: {loose} can be written by its group or by others: not used (chmod go-w {loose})" in done.err
 
 
-def test_a_feature_that_there_is_not(wsgi_wasm: Command) -> None:
-    done = wsgi_wasm("compile", "x.wat", "--features", "excpetions")
-    assert (done.status, done.err.partition(";")[0]) == (1, "wsgi-wasm: unknown engine features: excpetions")
+@pytest.mark.parametrize("command", ["compile", "check", "run", "serve"])
+def test_a_feature_that_there_is_not(command: str, wsgi_wasm: Command) -> None:
+    done = wsgi_wasm(command, "x.wat", "--features", "excpetions")
+    assert done.status == 2
+    assert "unknown engine features: excpetions; the known ones are " in done.err
+    assert done.err.endswith("; did you mean 'exceptions'?\n")
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_features_for_a_module_by_itself(command: str, wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text('(module (tag) (memory (export "memory") 1) (func (export "_start")))')
+    fail = ["--fail"] if command == "run" else []
+    without = wsgi_wasm(command, "x.wat", *fail)
+    assert without.status == 1
+    assert "or `--features exceptions` for a module by itself" in without.text + without.err
+    done = wsgi_wasm(command, "x.wat", "--features", "exceptions")
+    assert "disabled" not in done.text + done.err
+    assert command == "run" or done.status == 0
 
 
 SOURCE = '#include <stdio.h>\nint main(void) { puts("Content-Type: text/plain\\n\\n" WORD); return 0; }\n'

@@ -140,6 +140,41 @@ def test_without_a_usable_cache(wsgi_wasm: Command, tmp_path: Path) -> None:
     assert not list(loose.iterdir())
 
 
+ROUTES = """
+routes: {/hello: {module: x.wat}, /cart/x: {module: x.wat, exact: true}, /p: {directory: .}}
+hosts: {shop.example: {routes: {/only: {module: x.wat}}}, empty.example: {routes: {}}}
+"""
+OF_THE_FILE = ["  /hello and below  x.wat", "  /cart/x  x.wat", "  /p and below  ."]
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "said"),
+    [
+        ("other", "/helo?q", ["no route matches /helo; did you mean '/hello'?", *OF_THE_FILE]),
+        ("other", "/cart/x/y", ["no route matches /cart/x/y; did you mean '/cart/x'?", *OF_THE_FILE]),
+        ("other", "/%1b[2J", ["no route matches /\\x1b[2J:", *OF_THE_FILE]),
+        ("shop.example:80", "/hello", ["no route of host shop.example matches /hello:", "  /only and below  x.wat"]),
+        ("empty.example", "/", ["no route matches /: the file has no routes of host empty.example"]),
+    ],
+)
+def test_the_routes_where_none_matches(
+    host: str, path: str, said: list[str], wsgi_wasm: Command, site: SiteWriter
+) -> None:
+    site(ROUTES)
+    done = wsgi_wasm("run", "site.yaml", path, "--host", host)
+    assert (done.status, done.text.partition("\n")[0]) == (0, "HTTP/1.1 404 Not Found")
+    *lines, others, cost = done.err.splitlines()
+    assert lines == said
+    assert others.startswith("other hosts have their own routes (--host): ")
+    assert cost.startswith("route -, ")
+
+
+def test_a_long_list_of_routes_is_cut(wsgi_wasm: Command, site: SiteWriter) -> None:
+    site("routes: {" + ", ".join(f"/{n}: {{module: x.wat}}" for n in range(30)) + "}")
+    lines = wsgi_wasm("run", "site.yaml", "/").err.splitlines()
+    assert (len(lines), lines[21]) == (23, "  and 10 more")
+
+
 def test_profile_measures_every_step(wsgi_wasm: Command, tmp_path: Path) -> None:
     (tmp_path / "x.wat").write_text(printing(f"{PLAIN}short"))
     done = wsgi_wasm("run", "--profile", "20", "x.wat")

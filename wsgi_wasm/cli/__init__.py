@@ -52,13 +52,19 @@ _DESCRIPTION = "WebAssembly CGI programs behind a WSGI server, from one YAML fil
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name), and give the exit status."""
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        return _told(sys.argv[1:] if argv is None else list(argv))
+    except KeyboardInterrupt:  # also while an error is being told
+        return INTERRUPTED
+
+
+def _told(argv: list[str]) -> int:
+    """Run the command, and say what went wrong. Raises KeyboardInterrupt."""
+    try:
+        status = _run(argv)
         sys.stdout.flush()  # here, so that a reader who has left is noticed inside this block
         return status
     except SystemExit as end:  # argparse's, and gunicorn's in its master and in each worker
         return end.code if isinstance(end.code, int) else OK if end.code is None else USER_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:
         # Otherwise the interpreter would complain when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ programs, or a Spin application's manifest."""
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +41,10 @@ def is_yaml(file: Path) -> bool:
 
 
 def _head(file: Path) -> bytes:
-    """The first bytes of a regular file, none where they cannot be read."""
+    """The first bytes of a regular file, none where they cannot be read. Opening a pipe would let
+    go on who writes to it."""
     try:
-        return head_of(HostFile(file))
+        return head_of(HostFile(file)) if file.is_file() else b""
     except (OSError, ValueError, ModuleError):
         return b""
 
@@ -52,10 +54,15 @@ def is_manifest(file: Path) -> bool:
     return file.suffix == MANIFEST_SUFFIX and not file.is_dir()
 
 
-def load_site(file: Path) -> Config:
-    """The configuration that FILE is, or the one route at / that serves it, with all defaults. The
-    manifests of Spin applications are read too. Raises ConfigError."""
-    config = _configuration(file) if is_yaml(file) else _small_site(file)
+def load_site(file: Path, features: Collection[str] = ()) -> Config:
+    """The configuration that FILE is, or the one route at / that serves it, with all defaults but
+    these features of the engine. The manifests of Spin applications are read too. Raises
+    ConfigError."""
+    if is_yaml(file):
+        config = _configuration(file)
+    else:
+        small = _small_site(file)
+        config = replace(small, engine=replace(small.engine, features=tuple(sorted(features))))
     return with_compositions(config, load_applications(config, None))
 
 
@@ -91,6 +98,6 @@ def _small_site(file: Path) -> Config:
 
 def site(options: argparse.Namespace) -> Config:
     """What to serve, read anew. Raises ConfigError."""
-    config = load_site(options.file)
+    config = load_site(options.file, options.features)
     has_file = is_yaml(options.file) or is_manifest(options.file)
     return replace(config, reload=True) if options.reload and has_file else config

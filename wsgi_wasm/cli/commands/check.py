@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from wsgi_wasm.cli.examine import Examined, Modules, examine
+from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.prepare import modules_of_site
 from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
 from wsgi_wasm.cli.source import load_site
@@ -49,6 +50,7 @@ _GUNICORN_DEFAULTS = SimpleNamespace(timeout=30, graceful_timeout=30)  # seconds
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `check`."""
     parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
+    add_features(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--no-compile", action="store_true", help="do not compile modules that are not in the cache")
 
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     for name in ("engine", "gateway"):
         logging.getLogger(f"wsgi_wasm.{name}").disabled = True
     try:
-        config = load_site(options.file)
+        config = load_site(options.file, options.features)
     except ConfigError as error:
         if not options.json:
             raise

@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 
 from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
+from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.prepare import Prepared, prepare, sources_of_site
-from wsgi_wasm.cli.source import UserError, is_yaml, load_site
+from wsgi_wasm.cli.source import load_site
 from wsgi_wasm.cli.terminal import Style, plural, say, shown, tell
-from wsgi_wasm.config import FEATURES
 from wsgi_wasm.messages import size_text
 from wsgi_wasm.spin import load_applications
 
@@ -40,35 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", metavar="DIR", type=Path, help="use this cache directory instead of the one described above"
     )
     parser.add_argument("--force", action="store_true", help="also compile modules that are already in the cache")
-    parser.add_argument(
-        "--features",
-        metavar="NAMES",
-        default="",
-        help="engine features for modules given by name, separated by commas; for a site, its file sets them",
-    )
+    add_features(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """One line per module; 1 if one of them fails. Raises ConfigError, CacheError, UserError."""
-    by_name = frozenset(filter(None, options.features.split(",")))
-    unknown = sorted(by_name - frozenset(FEATURES))
-    if unknown:
-        raise UserError(f"unknown engine features: {', '.join(unknown)}; the known ones are {', '.join(FEATURES)}")
     if options.cache is not None:
         # An interpreter that is named lies in the cache, and is looked for where everything looks
         # for it.
         os.environ["WSGI_WASM_CACHE"] = str(options.cache.absolute())
     failed = 0
     # mistakes in files come before the first compilation
-    sites = [(file, load_site(file)) for file in options.files]
+    sites = [(file, load_site(file, options.features)) for file in options.files]
     for file, config in sites:
         cache = writable_cache(cache_directory(options.cache, config))
-        features = frozenset(config.engine.features) if is_yaml(file) else by_name
         sources = sources_of_site(config)
         if not sources:
             say(f"{file}: there are no modules to compile")
         load_applications(config, cache.directory)  # the copies of the components' files
-        for result in prepare(sources, features, cache, force=options.force):
+        for result in prepare(sources, frozenset(config.engine.features), cache, force=options.force):
             failed += bool(result.error)
             _show(result)
     if failed:

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.app import Gateway
+from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.profile import profile
 from wsgi_wasm.cli.request import as_typed, make_environ, patient, read_data
 from wsgi_wasm.cli.source import load_site
 from wsgi_wasm.cli.terminal import say
+from wsgi_wasm.cli.unmatched import no_route
 from wsgi_wasm.config import Config
 from wsgi_wasm.config.scalars import TOKEN
 from wsgi_wasm.errors import Cut
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `run`."""
     parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
     parser.add_argument("path", metavar="PATH", nargs="?", default="/", type=_path, help="path and query (default: /)")
+    add_features(parser)
     parser.add_argument("-X", "--method", type=_method, help="default: GET, with --data POST")
     parser.add_argument("-H", "--header", action="append", default=[], type=header, metavar="'NAME: VALUE'")
     parser.add_argument(
@@ -89,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     """0 when an answer came. Raises ConfigError, UserError, EngineError."""
     if options.profile is not None and options.profile < 1:
         options.usage("argument --profile: N must be at least 1")
-    config = load_site(options.file)
+    config = load_site(options.file, options.features)
     return _run_once(config, options) if options.profile is None else profile(config, options)
 
 
@@ -111,6 +114,8 @@ def _run_once(config: Config, options: argparse.Namespace) -> int:
     elapsed = time.perf_counter() - started
     if cut:
         say(f"the answer is cut off here: {cut}")
+    if "wsgi_wasm.route" not in environ:
+        say(*no_route(config, options.host, environ["PATH_INFO"]))
     say(cost(environ, elapsed))
     return 1 if cut or (options.fail and answer.status >= 400) else 0
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from wsgi_wasm import log_output
 from wsgi_wasm.cli.address import Address, address
+from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.prepare import prepare, sources_of_site
 from wsgi_wasm.cli.server import Server
 from wsgi_wasm.cli.source import UserError, site
@@ -51,6 +52,7 @@ def count(text: str) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `serve`."""
     parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
+    add_features(parser)
     parser.add_argument(
         "--bind", metavar="HOST:PORT", type=address, default=address("127.0.0.1:8000"), help="default: 127.0.0.1:8000"
     )

@@ -67,7 +67,8 @@ def with_advice(text: str, features: Collection[str]) -> str:
     said = text.partition(" --> ")[0]  # a line of the user's own follows where a text is malformed
     needed = next((feature for words, feature in NEEDS if words in said), None)
     if needed is not None and needed not in features:
-        return f"needs the feature {quote(needed)}, which is disabled: set `engine: {{features: [{needed}]}}` ({text})"
+        how = f"`engine: {{features: [{needed}]}}`, or `--features {needed}` for a module by itself"
+        return f"needs the feature {quote(needed)}, which is disabled: set {how} ({text})"
     export = next((what for words, what in WRONG_EXPORTS if words in said), None)
     if export is not None:
         return f"{export} ({text})"
