@@ -196,7 +196,7 @@ def loading(requests: int) -> Iterator[tuple[str, str, str]]:
     cc.component_deserialize_file = timed
     try:
         for _ in range(10):
-            assert store.from_cache(store.source(HostFile(module))) is not None
+            assert store.supply.from_cache(store.source(HostFile(module))) is not None
     finally:
         cc.component_deserialize_file = original
     size = max(path.stat().st_size for path in Path(os.environ["WSGI_WASM_CACHE"]).glob("*.cwasm")) / 2**20

@@ -86,6 +86,7 @@ def test_imports_point_downwards() -> None:
 # The same within the engine.
 ENGINE_LAYERS = [
     {"modules"},
+    {"supply"},
     {"module", "compiling"},
     {"linking"},
     {"component"},

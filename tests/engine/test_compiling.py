@@ -156,7 +156,7 @@ def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path, kind: str, cache: 
     else:
         path.touch()
         os.truncate(path, 1 << 40)
-    store = ModuleStore(cache.directory, NO_FEATURES, 4, tuple, {})
+    store = ModuleStore.of(cache.directory, NO_FEATURES, 4, tuple, {})
     with pytest.raises(ModuleError, match=r"regular file|Is a directory|larger than 512 MiB"):
         store.module(path).get(5)
 
@@ -364,18 +364,18 @@ def test_what_goes_wrong_is_kept_as_a_reason(
     tmp_path: Path, cache: Cache, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the next module is compiled by the same thread."""
-    store = ModuleStore(cache.directory, NO_FEATURES, 4, tuple, {})
-    linked = store._linker.linked
+    store = ModuleStore.of(cache.directory, NO_FEATURES, 4, tuple, {})
+    linked = store.supply._linker.linked
 
     def fails(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(store._linker, "linked", fails)
+    monkeypatch.setattr(store.supply._linker, "linked", fails)
     module = store.module(good(tmp_path).path)
     with pytest.raises(ModuleError) as caught:
         module.get(60)
     assert int(dict(caught.value.fields)["Retry-After"]) >= 1
-    monkeypatch.setattr(store._linker, "linked", linked)
+    monkeypatch.setattr(store.supply._linker, "linked", linked)
     other = tmp_path / "other.wat"
     other.write_bytes(guest("hello").read_bytes() + b"\n;; another")
     assert store.module(other).get(60)
@@ -391,7 +391,7 @@ def is_ready(module: Module) -> bool:
 
 @pytest.mark.usefixtures("no_pauses")
 def test_no_thread_to_be_had(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = ModuleStore(cache.directory, NO_FEATURES, 4, tuple, {})
+    store = ModuleStore.of(cache.directory, NO_FEATURES, 4, tuple, {})
 
     def no_thread(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -406,8 +406,8 @@ def test_no_thread_to_be_had(tmp_path: Path, cache: Cache, monkeypatch: pytest.M
 
 def test_who_comes_late_does_not_wait(source: ModuleSource, cache: Cache) -> None:
     """What takes long to compile takes no thread for each request."""
-    store = ModuleStore(cache.directory, NO_FEATURES, 4, tuple, {})
-    store.budget = replace(LONG, memory=600 * MIB)
+    store = ModuleStore.of(cache.directory, NO_FEATURES, 4, tuple, {})
+    store.supply.budget = replace(LONG, memory=600 * MIB)
     module = store.module(source.path)
     with pytest.raises(Unavailable, match="is being compiled"):
         module.get(1.0)
@@ -423,7 +423,7 @@ def test_who_comes_late_does_not_wait(source: ModuleSource, cache: Cache) -> Non
 
 def test_a_file_that_changes_again_at_once(tmp_path: Path, cache: Cache) -> None:
     """So fast that its times are the same."""
-    store = ModuleStore(cache.directory, NO_FEATURES, 4, tuple, {})
+    store = ModuleStore.of(cache.directory, NO_FEATURES, 4, tuple, {})
     path = tmp_path / "x.wat"
     path.write_bytes(guest("hello").read_bytes())
     module = store.module(path)

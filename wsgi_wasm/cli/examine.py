@@ -76,9 +76,9 @@ class Modules:
         self.cache_directory = directory
         engine = config.engine
         features = frozenset(engine.features)
-        self._store = ModuleStore(directory, features, engine.instances, lambda: APIS, config.compose)
+        self._store = ModuleStore.of(directory, features, engine.instances, lambda: APIS, config.compose)
         guest_memory.bound = engine.memory
-        self._store.budget = of_request(engine.compile_time, engine.compile_memory)
+        self._store.supply.budget = of_request(engine.compile_time, engine.compile_memory)
         self._progress = Progress(count)
         self._compiling = compiling
         self._known: dict[Path, Linked | str | None] = {}
@@ -98,7 +98,7 @@ class Modules:
         try:
             if not self._compiling:
                 check_module(str(path), head_of(HostFile(path)))
-                return self._store.from_cache(self._store.source(HostFile(path)))
+                return self._store.supply.from_cache(self._store.source(HostFile(path)))
             with self._progress.compiling(str(path)):
                 return self._store.module(path).load_now(self._progress.waiting)
         except OSError as error:

@@ -34,7 +34,7 @@ Waiting = Callable[[float], None]
 
 
 class Supply(Protocol):
-    """Where linked modules come from: `modules.ModuleStore`, which says what these do."""
+    """Where linked modules come from: `supply.ModuleSupply`, which says what these do."""
 
     cache: Cache | None
     features: frozenset[str]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.cgi.location import location_of
-from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
+from wsgi_wasm.config.model import Dir, DirectoryTarget, Grants, Interpreter, ModuleTarget, Route, interpreters_of
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import MovedPermanently, NotFound
@@ -45,10 +45,6 @@ def of_script(
     )
 
 
-def _nothing(request: Request) -> ProgramMatch:
-    raise NotFound("the route only lends its settings to files that the front server chooses")
-
-
 def _at_the_slash(request: Request) -> MovedPermanently:
     """A directory's own path ends in a slash: without it, a browser would look for what the index
     names, relatively, one level above."""
@@ -62,10 +58,33 @@ def kinds_of(route: Route) -> ProgramKinds:
     return ProgramKinds(route.programs, interpreters_of(route.target), route.executable, scripts_of_others)
 
 
-class Programs:
-    """As `ProgramFinder`: the programs of one route.
+class RouteBindings:
+    """What a route grants to each API of the host; asked for by components alone.
 
     `within` says which destinations of their HTTP requests are served within this process.
+    """
+
+    def __init__(self, grants: Grants, within: Within | None) -> None:
+        self._grants = grants
+        self._within = within
+        self._bindings: Bindings | None = None
+        self._changing = threading.Lock()
+
+    def __call__(self) -> Bindings:
+        """The same at each call."""
+        with self._changing:
+            if self._bindings is None:
+                from wsgi_wasm.hostapi import bind
+
+                self._bindings = bind(self._grants, self._within)
+            return self._bindings
+
+
+class Programs:
+    """As `ProgramFinder`: the programs of one route. `within` is as for `RouteBindings`.
+
+    Nothing that it refers to refers to it, so that a configuration that is replaced goes with its
+    last request, and with it the connections that its routes keep open.
     """
 
     def __init__(
@@ -75,16 +94,20 @@ class Programs:
         self._modules = modules
         self._make_protocols = protocols
         self._protocols = protocols(route.env, None)
-        self._within = within
-        self._bindings: Bindings | None = None
+        self.bindings = RouteBindings(route.grants, within)
         self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
         self._changing = threading.Lock()
         # No script: those that lie elsewhere have no directory that an interpreter could be given.
         self._dropped_in = ProgramKinds(
             [way for way in route.programs if way != "shebang"] or ["suffix"], (), route.executable
         )
-        self.find = self._finder()
-        """As `ProgramFinder.find`."""
+        self._only: Program | None = None
+        self._scripts: tuple[DirectoryTarget, ProgramKinds] | None = None
+        match route.target:
+            case ModuleTarget(path=path):
+                self._only = self._direct(HostFile(path), path.name)
+            case DirectoryTarget() as target:
+                self._scripts = replace(target, path=Path(os.path.realpath(target.path))), kinds_of(route)
 
     def modules(self) -> list[Module]:
         """As `ProgramFinder.modules`."""
@@ -103,17 +126,14 @@ class Programs:
         program = self._remembered(file, "", lambda: self._direct(chosen, file.name))
         return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
 
-    def _finder(self) -> Callable[[Request], ProgramMatch]:
-        match self._route.target:
-            case ModuleTarget(path=path):
-                program = self._direct(HostFile(path), path.name)
-                return lambda request: ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
-            case DirectoryTarget() as target:
-                scripts = replace(target, path=Path(os.path.realpath(target.path)))
-                kinds = kinds_of(self._route)
-                return lambda request: self._script(request, scripts, kinds)
-            case _:
-                return _nothing
+    def find(self, request: Request) -> ProgramMatch:
+        """As `ProgramFinder.find`."""
+        program = self._only
+        if program is not None:
+            return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
+        if self._scripts is not None:
+            return self._script(request, *self._scripts)
+        raise NotFound("the route only lends its settings to files that the front server chooses")
 
     def _script(self, request: Request, scripts: DirectoryTarget, kinds: ProgramKinds) -> ProgramMatch:
         script = find_script(scripts.path, request.path_info, scripts.index, kinds)
@@ -146,15 +166,6 @@ class Programs:
         )
         settings = ProgramSettings(script, arguments, dirs, protocols)
         return Program(self._modules.module(interpreter.module), self._route, settings, self.bindings)
-
-    def bindings(self) -> Bindings:
-        """What the route grants to each API of the host; asked for by components alone."""
-        with self._changing:
-            if self._bindings is None:
-                from wsgi_wasm.hostapi import bind
-
-                self._bindings = bind(self._route.grants, self._within)
-            return self._bindings
 
     def _remembered(self, file: Path, interpreter: str, make: Callable[[], Program]) -> Program:
         key = (file, interpreter)

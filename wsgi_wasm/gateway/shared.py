@@ -32,9 +32,9 @@ def shared_by(config: Config) -> Shared:
     """What all configurations of this process share, by the settings of the first one."""
     engine = config.engine
     directory, features = default_directory(config.cache_dir, os.environ), frozenset(engine.features)
-    modules = ModuleStore(directory, features, engine.instances, _host_apis, config.compose)
+    modules = ModuleStore.of(directory, features, engine.instances, _host_apis, config.compose)
     guest_memory.bound = engine.memory
-    modules.budget = of_request(engine.compile_time, engine.compile_memory)
+    modules.supply.budget = of_request(engine.compile_time, engine.compile_memory)
     return Shared(modules, Admissions(), directory, _host_apis)
 
 

@@ -4,6 +4,7 @@ serves the request."""
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -59,36 +60,20 @@ def wagi(route: Route, argv: str | None) -> ProtocolFactory:
 class Neighbours:
     """The components of an application as servers for each other:
     `http://<component>.spin.internal`, which leads to private endpoints too, and relative URLs,
-    which lead to the application's routes. It stays within this process."""
+    which lead to the application's routes. It stays within this process.
 
-    def __init__(
-        self,
-        application: Application,
-        handlers: Mapping[tuple[str, Wagi | None], GuestHandler],
-        whole: Handler,
-    ) -> None:
+    One is made where a component asks for it: what a component is given refers to no handler.
+    """
+
+    def __init__(self, handlers: Mapping[tuple[str, Wagi | None], GuestHandler], whole: Handler) -> None:
         self._whole = whole
-        # The first trigger that names a component says which executor runs it.
-        self._triggers = {one.component: one for one in reversed(application.manifest.triggers) if one.component}
         self._handlers = handlers
         self._dispatcher = Dispatcher(Router(RouteTable(()), {}), not_found)
 
-    def of(self, allowed: Iterable[AllowedHost]) -> Within:
-        """What a component may reach whose manifest allows these hosts: those that it names,
-        and no wider pattern."""
-        destinations = Destinations(entry for entry in allowed if entry.host.endswith(INTERNAL))
-
-        def within(wanted: Destination) -> Callable[[socket], None] | None:
-            if wanted.host == OWN:
-                return lambda connection: serve(connection, self._answer_own)
-            if not wanted.host.endswith(INTERNAL):
-                return None
-            if not destinations.admit(wanted):
-                raise LookupError(wanted.host)
-            trigger = self._triggers[wanted.host.removesuffix(INTERNAL)]
-            return lambda connection: serve(connection, partial(self._answer, trigger))
-
-        return within
+    def server(self, trigger: Trigger | None) -> Callable[[socket], None]:
+        """What serves connections to the component of a trigger; without one, to the whole."""
+        answer = self._answer_own if trigger is None else partial(self._answer, trigger)
+        return lambda connection: serve(connection, answer)
 
     def _answer_own(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333. As any request to the application, as if that were alone."""
@@ -107,6 +92,27 @@ class Neighbours:
     def _arrived(self, environ: Environ, start_response: StartResponse) -> Request:
         path_info = unquote_to_bytes(environ["PATH_INFO"].encode("latin-1")).decode("latin-1")
         return Request.arrived(environ, start_response, self._whole.name, "", path_info)
+
+
+def _within(
+    application: Application, allowed: Iterable[AllowedHost], neighbours: Callable[[], Neighbours | None]
+) -> Within:
+    """What a component may reach whose manifest allows these hosts: those that it names, and no
+    wider pattern. `neighbours` gives None once the application is no longer served."""
+    destinations = Destinations(entry for entry in allowed if entry.host.endswith(INTERNAL))
+    # The first trigger that names a component says which executor runs it.
+    triggers = {one.component: one for one in reversed(application.manifest.triggers) if one.component}
+
+    def within(wanted: Destination) -> Callable[[socket], None] | None:
+        own = wanted.host == OWN
+        if not own and not wanted.host.endswith(INTERNAL):
+            return None
+        found = neighbours()
+        if found is None or not (own or destinations.admit(wanted)):
+            raise LookupError(wanted.host)
+        return found.server(None if own else triggers[wanted.host.removesuffix(INTERNAL)])
+
+    return within
 
 
 class Neighbour:
@@ -131,10 +137,15 @@ class SpinHandler(RouteHandler):
         self._application = application
         self._response_fields = frozenset(route.response_fields)
         self._handlers: dict[tuple[str, Wagi | None], GuestHandler] = {}
-        neighbours = Neighbours(application, self._handlers, self)
+        reference = weakref.ref(self)
+
+        def neighbours() -> Neighbours | None:
+            whole = reference()
+            return None if whole is None else Neighbours(whole._handlers, whole)
+
         for (component, executor), made in application.routes.items():
             if executor is None:
-                within = neighbours.of(made.grants.outbound.hosts)
+                within = _within(application, made.grants.outbound.hosts, neighbours)
                 programs = Programs(made, modules, protocols_of(made), within)
             else:
                 programs = Programs(made, modules, wagi(made, executor.argv))
