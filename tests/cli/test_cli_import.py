@@ -68,7 +68,7 @@ def test_what_is_written_loads(file: Path, tmp_path: Path) -> None:
     (manifest.parent / "assets").mkdir()
     manifest.write_text(file.read_text("utf-8"), encoding="utf-8")
     site = tmp_path / "site.yaml"
-    site.write_text(importer("spin").convert(manifest, tmp_path), encoding="utf-8")
+    site.write_text(importer("spin").convert(manifest, tmp_path).text, encoding="utf-8")
     config = load_config(site, {"SPIN_VARIABLE_PASSWORD": "${x}", "SPIN_VARIABLE_TOKEN": "s3cret"})
     assert config.routes
 
@@ -104,7 +104,7 @@ url = "https://{{ host }}/{{ token }}"
 """
     )
     site = tmp_path / "site.yaml"
-    text = importer("spin").convert(manifest, tmp_path)
+    text = importer("spin").convert(manifest, tmp_path).text
     site.write_text(text, encoding="utf-8")
     config = load_config(site, {"SPIN_VARIABLE_TOKEN": "s3cret"})
     routes = {route.path: route for route in config.routes}

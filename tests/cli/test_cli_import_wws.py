@@ -44,7 +44,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def imported(project: Path) -> str:
-    return importer("wws").convert(project, project.parent)
+    return importer("wws").convert(project, project.parent).text
 
 
 def test_a_project_is_served_as_it_was(wsgi_wasm: Command, project: Path, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ class AnyName(dict[str, str]):
 def check_import_spin(data: bytes) -> None:
     path = written("spin.toml", data)
     try:
-        text = importer("spin").convert(path, place())
+        text = importer("spin").convert(path, place()).text
     except ConfigError as error:
         problems_of(error)
         return
@@ -212,7 +212,7 @@ def check_import_wws(data: bytes) -> None:
     (root / "index.toml").write_bytes(sidecar)
     (root / ".wws.toml").write_bytes(project)
     try:
-        text = importer("wws").convert(root, place())
+        text = importer("wws").convert(root, place()).text
     except ConfigError as error:
         problems_of(error)
         return

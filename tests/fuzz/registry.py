@@ -8,7 +8,18 @@ from importlib import import_module
 
 from fuzz.target import Target
 
-MODULES = ("heads", "requests", "configuration", "manifests", "binaries", "hostapis", "workers", "calls", "hostcalls")
+MODULES = (
+    "heads",
+    "requests",
+    "configuration",
+    "manifests",
+    "imports",
+    "binaries",
+    "hostapis",
+    "workers",
+    "calls",
+    "hostcalls",
+)
 
 
 @cache

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
 from wsgi_wasm.config.scalars import route_path, variable
 from wsgi_wasm.errors import ConfigError, Problem
+from wsgi_wasm.importers.imported import NO_OPTIONS, Imported, Options
+from wsgi_wasm.importers.report import ImportReport
 from wsgi_wasm.importers.yaml_text import Value, comment, escaped, host_path, scalar, value
 from wsgi_wasm.spin.globs import is_glob
 from wsgi_wasm.spin.manifest import read_manifest
@@ -31,7 +33,7 @@ _HEAD = (
 _STORES = (("key_value", "key_value_stores", KEY_VALUE_FILE), ("sqlite", "sqlite_databases", SQLITE_FILE))
 
 
-def convert(file: Path, base: Path) -> str:
+def convert(file: Path, base: Path, options: Options = NO_OPTIONS) -> Imported:
     """See the package."""
     manifest = read_manifest(file)
     lines = comment(f"{manifest.name}{' ' + manifest.version if manifest.version else ''}, from {file}")
@@ -46,7 +48,7 @@ def convert(file: Path, base: Path) -> str:
         lines += _route(trigger, manifest, base, taken)
     if not taken:
         lines[lines.index("routes:")] = "routes: {}"
-    return "\n".join(lines) + "\n"
+    return Imported("\n".join(lines) + "\n", ImportReport())
 
 
 def _in_order(manifest: Manifest) -> Iterator[Trigger]:

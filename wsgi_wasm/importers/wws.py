@@ -14,6 +14,8 @@ from wsgi_wasm.config.scalars import LABEL, MODULE_SUFFIXES, variable
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.files.beneath import read_beneath
 from wsgi_wasm.files.text import decoded
+from wsgi_wasm.importers.imported import NO_OPTIONS, Imported, Options
+from wsgi_wasm.importers.report import ImportReport
 from wsgi_wasm.importers.yaml_text import comment, host_path, scalar, value
 from wsgi_wasm.messages import reason
 from wsgi_wasm.wws.layout import Layout, is_worker
@@ -28,7 +30,7 @@ _HEAD = (
 )
 
 
-def convert(file: Path, base: Path) -> str:
+def convert(file: Path, base: Path, options: Options = NO_OPTIONS) -> Imported:
     """See the package; `file` is a folder."""
     root = Path(os.path.realpath(file))
     if not root.is_dir():
@@ -51,7 +53,7 @@ def convert(file: Path, base: Path) -> str:
     for name, sidecar in sidecars.items():
         for remark in _remarks(root, name, sidecar):
             lines += comment(f"{name} {remark}", "    ")
-    return "\n".join(lines) + "\n"
+    return Imported("\n".join(lines) + "\n", ImportReport())
 
 
 def _files(root: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ from wsgi_wasm.config.nodes import is_unicode
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.messages import printable
 
-Value: TypeAlias = "str | bool | Sequence[str] | Mapping[str, str]"
+Value: TypeAlias = "str | bool | Sequence[Value] | Mapping[str, Value]"
 
 # Without quotes only where no reader of YAML could take the text for anything else.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/._-]*")
@@ -51,9 +51,9 @@ def value(data: Value) -> str:
         case str():
             return scalar(data)
         case Mapping():
-            return "{" + ", ".join(f"{scalar(key)}: {scalar(text)}" for key, text in data.items()) + "}"
+            return "{" + ", ".join(f"{scalar(key)}: {value(text)}" for key, text in data.items()) + "}"
         case _:
-            return "[" + ", ".join(map(scalar, data)) + "]"
+            return "[" + ", ".join(map(value, data)) + "]"
 
 
 def comment(text: str, indent: str = "") -> list[str]:

@@ -1,22 +1,33 @@
 """Write a site's YAML from the configuration of another system.
 
-Comments beside each route list what cannot be carried over. Read them before you serve the site.
+Comments beside each route list what cannot be carried over, and a report has every line of the
+source with what became of it. Lines that need your decision are also printed. Read them before you
+serve the site.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import say
 from wsgi_wasm.importers import FORMATS, importer
-from wsgi_wasm.messages import escaped
+from wsgi_wasm.importers.imported import Options
+from wsgi_wasm.importers.report import DECIDE, ImportReport
+from wsgi_wasm.messages import escaped, printable
+
+DECISIONS = 4
+"""The exit status where lines need a person."""
+
+_MOST_SHOWN = 50  # decisions on the terminal; the report has all
 
 EXAMPLES = """\
   wsgi-wasm import spin shop/spin.toml               to standard output
   wsgi-wasm import spin shop/spin.toml -o site.yaml  paths in it are relative to its directory
   wsgi-wasm import wws project -o site.yaml          a project folder
+  wsgi-wasm import apache /etc/apache2/apache2.conf -o site.yaml --report report.txt
 """
 
 
@@ -26,19 +37,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("format", metavar="FORMAT", choices=tuple(FORMATS), help=known)
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration to convert")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="write a new file instead of standard output")
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="write what became of each line; as JSON if its name ends in .json"
+    )
+    parser.add_argument(
+        "-D",
+        "--define",
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="for apache: what `httpd -D` and its environment define",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when it is written."""
+    """0 when it is written, `DECISIONS` where lines of the source need a decision."""
     output: Path | None = options.output
-    text = importer(options.format).convert(options.file, Path.cwd() if output is None else output.absolute().parent)
+    base = Path.cwd() if output is None else output.absolute().parent
+    made = importer(options.format).convert(options.file, base, Options(dict(map(_defined, options.define))))
     if output is None:
-        print(text, end="")
-        return 0
+        print(made.text, end="")
+    else:
+        _write(output, made.text)
+    if options.report is not None:
+        _write(options.report, made.report.json() if options.report.suffix == ".json" else made.report.text())
+    _say_decisions(made.report)
+    if output is not None:
+        say(f"{output} was written. Read it, then run: wsgi-wasm check {output}")
+    return DECISIONS if made.report.decisions else 0
+
+
+def _defined(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    if not name:
+        raise UserError("--define takes NAME or NAME=VALUE")
+    return name, value if equals else None
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        with output.open("x", encoding="utf-8") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise UserError(f"{escaped(output)}: {error.strerror}") from None
-    say(f"{output} was written. Read it, then run: wsgi-wasm check {output}")
-    return 0
+        raise UserError(f"{escaped(path)}: {error.strerror}") from None
+
+
+def _say_decisions(report: ImportReport) -> None:
+    decisions = [(place, fate) for place, fate in report if fate.verdict == DECIDE]
+    for place, fate in decisions[:_MOST_SHOWN]:
+        print(f"{place}: {printable(fate.text)}", file=sys.stderr)
+        print(f"    {printable('; '.join(fate.notes))}", file=sys.stderr)
+    if decisions:
+        count = "1 line needs" if len(decisions) == 1 else f"{len(decisions)} lines need"
+        say(f"{count} your decision; --report FILE has what became of every line")

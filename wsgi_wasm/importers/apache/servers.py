@@ -1,0 +1,184 @@
+"""The servers of a configuration: the main one and its virtual hosts, with what they map and the
+sections that apply to a place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wsgi_wasm.importers.apache.patterns import is_plain, prefix_of
+from wsgi_wasm.importers.apache.reading import ConfigItem, Source
+from wsgi_wasm.importers.apache.settings import PlaceSettings, overrides
+from wsgi_wasm.importers.apache.syntax import undefined
+from wsgi_wasm.importers.report import SourceLine
+
+_DEEPEST = 100  # directories above a program in which a .htaccess is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A path of requests and the directory or file that it leads to. `runs` says that whatever is
+    there is a program."""
+
+    path: str
+    target: Path
+    place: SourceLine
+    runs: bool = False
+
+
+@dataclass(slots=True)
+class ApacheServer:
+    """The main server, or a virtual host with what it has from the main one."""
+
+    place: SourceLine | None
+    names: list[tuple[str, SourceLine]] = field(default_factory=list)
+    addresses: tuple[str, ...] = ()
+    plain: list[list[ConfigItem]] = field(default_factory=list)
+    directories: list[ConfigItem] = field(default_factory=list)
+    locations: list[ConfigItem] = field(default_factory=list)
+    mappings: list[Mapping] = field(default_factory=list)
+    root: Mapping | None = None
+
+    def mapped(self, path: str) -> Path | None:
+        """Where a path of requests leads: the longest alias, else the document root."""
+        for one in sorted(self.mappings, key=lambda one: -len(one.path)):
+            rest = below(path, one.path)
+            if rest is not None:
+                return one.target / rest if rest else one.target
+        return self.root.target / path.lstrip("/") if self.root else None
+
+    def paths_of(self, directory: Path) -> Iterator[str]:
+        """The paths of requests that lead to a directory."""
+        for one in (*self.mappings, *([self.root] if self.root else ())):
+            if directory.is_relative_to(one.target):
+                rest = directory.relative_to(one.target).as_posix()
+                yield one.path if rest == "." else f"{one.path.rstrip('/')}/{rest}"
+
+
+def below(path: str, prefix: str) -> str | None:
+    """What is left of a path below a prefix; None where it is not below it."""
+    if path == prefix or prefix == "/":
+        return path[len(prefix) :]
+    return path[len(prefix) + 1 :] if path.startswith(prefix + "/") else None
+
+
+def servers(items: list[ConfigItem], source: Source, root: Path | None) -> list[ApacheServer]:
+    """The main server, then the virtual hosts, in file order. `root` is the document root where
+    none is named."""
+    main = ApacheServer(None)
+    _fill(main, [item for item in items if item.name != "virtualhost"], source)
+    if main.root is None and root is not None:
+        main.root = Mapping("/", root, SourceLine(root, 0))
+    found = [main]
+    for item in items:
+        if item.name == "virtualhost" and item.items is not None:
+            source.report.kept(item.place, "its routes")
+            own = ApacheServer(item.place, addresses=tuple(item.args))
+            _fill(own, item.items, source)
+            own.plain = main.plain + own.plain
+            own.directories = main.directories + own.directories
+            own.locations = main.locations + own.locations
+            # mod_alias looks at those of the virtual host first.
+            own.mappings += main.mappings
+            own.root = own.root or main.root
+            found.append(own)
+    return found
+
+
+def _fill(server: ApacheServer, items: list[ConfigItem], source: Source) -> None:
+    plain: list[ConfigItem] = []
+    for item in items:
+        match item.name:
+            case "directory" | "directorymatch":
+                _section(server.directories, item, source, item.name == "directorymatch")
+            case "location" | "locationmatch":
+                _section(server.locations, item, source, item.name == "locationmatch")
+            case "servername" | "serveralias":
+                server.names += [(name, item.place) for name in item.args]
+            case "scriptalias" | "alias" | "scriptaliasmatch" | "aliasmatch" | "documentroot":
+                _map(server, item, source)
+            case _:
+                plain.append(item)
+    server.plain.append(plain)
+
+
+def _section(sections: list[ConfigItem], item: ConfigItem, source: Source, is_regex: bool) -> None:
+    if is_regex or len(item.args) != 1 or not is_plain(item.args[0]):
+        for place in places_in([item]):
+            source.report.decide(place, "applies by a pattern: write a route for each path that is meant")
+    elif (name := undefined(item.args[0])) is not None:
+        source.report.decide(item.place, f"${{{name}}} is not defined: give it with --define {name}=VALUE")
+    else:
+        if item.name == "directory":
+            item.args = [os.path.abspath(source.server_root / item.args[0])]
+        sections.append(item)
+
+
+def places_in(items: Iterable[ConfigItem]) -> Iterator[SourceLine]:
+    """The lines of items and of all in them."""
+    for item in items:
+        yield item.place
+        yield from places_in(item.items or ())
+
+
+def _map(server: ApacheServer, item: ConfigItem, source: Source) -> None:
+    report, place = source.report, item.place
+    name = next(filter(None, map(undefined, item.args)), None)
+    if name is not None:
+        report.decide(place, f"${{{name}}} is not defined: give it with --define {name}=VALUE")
+        return
+    is_root = item.name == "documentroot"
+    if len(item.args) != (1 if is_root else 2):
+        report.decide(place, "does not have the arguments that httpd wants")
+        return
+    path, target = ("/", *item.args) if is_root else item.args
+    if item.name.endswith("match"):
+        found = prefix_of(path, target)
+        if found is None:
+            report.decide(place, "maps by a pattern that is more than a prefix: write its routes")
+            return
+        path, target = found
+    if not path.startswith("/"):
+        report.decide(place, "maps a path that does not begin with a slash")
+        return
+    clean = "/" + path.strip("/")
+    mapping = Mapping(clean, Path(os.path.abspath(source.server_root / target)), place, item.name.startswith("script"))
+    if is_root:
+        server.root = mapping
+    elif not any(one.path == clean for one in server.mappings):
+        server.mappings.append(mapping)
+    else:
+        report.dropped(place, f"an earlier line already maps {clean}")
+
+
+def settings_at(server: ApacheServer, path: str, directory: Path | None, source: Source) -> PlaceSettings:
+    """What holds at a path that leads to a directory: httpd's order is the server, directories from
+    the root down, each with its `.htaccess`, and locations in file order."""
+    found = PlaceSettings(source.report)
+    for plain in server.plain:
+        found.apply(plain)
+    if directory is not None:
+        for parent in [directory, *directory.parents][:_DEEPEST][::-1]:
+            for section in server.directories:
+                if section.args[0] == str(parent):
+                    found.apply(section.items or [])
+                    found.sections.append(section.place)
+            _htaccess(found, parent, source)
+    for section in server.locations:
+        if below(path, "/" + section.args[0].strip("/")) is not None:
+            found.apply(section.items or [])
+            found.sections.append(section.place)
+    return found
+
+
+def _htaccess(found: PlaceSettings, directory: Path, source: Source) -> None:
+    """The `.htaccess` of a directory, where AllowOverride lets it say anything."""
+    classes = overrides(found.override)
+    if not classes:
+        return
+    for name in source.access_names:
+        file = directory / name
+        if os.path.lexists(file):
+            found.apply(source.htaccess(file), classes)
