@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from wsgi_wasm.cgi import names
-from wsgi_wasm.cgi.metavars import MetaVariables, as_bytes, current_uri, encode, request_uri, server_port
+from wsgi_wasm.cgi.metavars import MetaVariables, as_bytes, current_uri, encode, request_uri
 from wsgi_wasm.cgi.redirects import redirect_status
+from wsgi_wasm.cgi.target import server_port
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _PLAIN = re.compile(r"[\x21-\x7e]*")

@@ -14,7 +14,7 @@ from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.environment import own_variables
 from wsgi_wasm.cgi.passing import OPTIONAL, shared_prefixes
 from wsgi_wasm.cgi.redirects import PREFIX, redirect_status
-from wsgi_wasm.cgi.target import DEFAULT_PORTS, raw_target, split_target
+from wsgi_wasm.cgi.target import raw_target, server_port, split_target
 from wsgi_wasm.errors import BadRequest
 from wsgi_wasm.messages import escaped
 
@@ -144,15 +144,6 @@ class MetaVariables:
         if not connection or connection in _USUAL_CONNECTIONS:
             return set()
         return {option.strip(" \t").upper().replace("-", "_") for option in connection.split(",")} - self._kept_headers
-
-
-def server_port(environ: Mapping[str, Any]) -> str:
-    """The port that the server listens on."""
-    port = str(environ.get("SERVER_PORT", ""))
-    if port.isascii() and port.isdigit():
-        return port
-    # Under a Unix socket a server takes this from `Host`, or has none.
-    return DEFAULT_PORTS.get(environ.get("wsgi.url_scheme") or "http", "80")
 
 
 def request_uri(environ: Mapping[str, Any], script_name: str, path_info: str) -> str:

@@ -1,4 +1,6 @@
-"""Which host a request is for: its target's where that has one, else that of `Host`.
+"""Which host a request is for: its target's where that has one, else that of `Host`. It is also the
+server's name and port (RFC 3875 4.1.14, 4.1.15): the socket's own, which most servers give, are
+those of the last hop. Apache alone knows better, by `ServerName` and `UseCanonicalName`.
 
 RFC 9112 3.2.2 lets the target decide, and RFC 9112 3.2 wants 400 for a `Host` that is missing or
 invalid. Servers differ in what they do themselves: httpd does all of it, gunicorn none. What is
@@ -26,7 +28,8 @@ _LONGEST = 1024  # characters of an authority; a name of the DNS has 255
 _HIGHEST_PORT = 65535
 _REMEMBERED = 256
 
-_valid_hosts: set[str] = set()  # those that came first; clients choose them, so there is an end
+# By `Host` and scheme, those that came first; clients choose them, so there is an end.
+_named: dict[tuple[str | None, str], Mapping[str, str]] = {}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -66,43 +69,73 @@ def normal_host(host: str) -> str:
 
 def host_variables(environ: Mapping[str, Any]) -> Mapping[str, str]:
     """What must stand in `environ` in place of what the server says there, so that it names the
-    host that the request is for; usually nothing.
+    host that the request is for; nothing where Apache has done that.
 
     Raises BadRequest for a target or a host that no guest should be asked to understand.
     """
     host = environ.get("HTTP_HOST")
+    scheme = environ.get("wsgi.url_scheme") or "http"
     target = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
-    if host in _valid_hosts and target[:1] == "/" and "#" not in target:
-        return _NOTHING
+    named = _named.get((host, scheme))
+    if named is None or target[:1] != "/" or "#" in target:
+        named = _named_by(environ, target, host, scheme)
+    if "mod_wsgi.version" in environ:
+        return {"HTTP_HOST": named["HTTP_HOST"]} if "HTTP_HOST" in named else _NOTHING
+    return named
+
+
+def _named_by(environ: Mapping[str, Any], target: str, host: str | None, scheme: str) -> Mapping[str, str]:
     if "#" in target:
         raise BadRequest("the request target has a fragment")
     if target[:1] != "/" and target not in ("", "*"):
-        return _of_absolute(environ, target, host)
+        return _of_absolute(environ, target, host, scheme)
     if host:
-        _split_authority(host)
-        if len(_valid_hosts) < _REMEMBERED:
-            _valid_hosts.add(host)
-    elif host is not None or environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        named = _server(*_split_authority(host), scheme)
+        if len(_named) < _REMEMBERED:
+            _named[host, scheme] = named
+        return named
+    if host is not None or environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
         raise BadRequest("the request names no host")
-    return _NOTHING
+    return {"SERVER_NAME": _own_name(environ.get("SERVER_NAME") or ""), "SERVER_PORT": server_port(environ)}
 
 
-def _of_absolute(environ: Mapping[str, Any], target: str, host: str | None) -> Mapping[str, str]:
+def _of_absolute(environ: Mapping[str, Any], target: str, host: str | None, ours: str) -> Mapping[str, str]:
     scheme, authority, _ = split_target(target)
     if scheme not in ("http", "https") or not authority:
         raise BadRequest(f"the request target is neither a path nor an http URL: {quote(target)}")
     if host is None and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
         raise BadRequest("the request names no host")
     name, port = _split_authority(authority)
-    ours = environ.get("wsgi.url_scheme") or "http"
     if scheme != ours and normal_host(host or "") != normal_host(authority):
         # httpd goes by `Host` then: its access rules would be those of one host, and the routes
         # those of another.
         raise BadRequest(f"an {scheme} URL for another host, asked by {ours}")
+    server = _server(name, port, ours)
     if host and _split_authority(host.lower()) == _split_authority(authority.lower()):
-        return _NOTHING
-    named = {"HTTP_HOST": authority, "SERVER_NAME": name}
-    return {**named, "SERVER_PORT": port} if port else named
+        return server
+    return {**server, "HTTP_HOST": authority}
+
+
+def _server(name: str, port: str, scheme: str) -> Mapping[str, str]:
+    return {"SERVER_NAME": normal_host(name), "SERVER_PORT": port or DEFAULT_PORTS.get(scheme, "80")}
+
+
+def _own_name(name: str) -> str:
+    """A name for the server where the client gave none: its address, or "localhost" at a Unix
+    socket, where servers give the socket's path."""
+    try:
+        return f"[{IPv6Address(name)}]"
+    except ValueError:
+        return name if _AUTHORITY.fullmatch(name) else "localhost"
+
+
+def server_port(environ: Mapping[str, Any]) -> str:
+    """The server's port as a number: the scheme's own where the server has none, as at a
+    Unix socket."""
+    port = str(environ.get("SERVER_PORT", ""))
+    if port.isascii() and port.isdigit():
+        return port
+    return DEFAULT_PORTS.get(environ.get("wsgi.url_scheme") or "http", "80")
 
 
 @lru_cache(maxsize=256)
