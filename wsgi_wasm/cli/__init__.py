@@ -41,6 +41,7 @@ COMMANDS = {
     "cache": Command("cache", "show or clean the cache"),
     "import": Command("import_", "convert another system's configuration to a site"),
     "scan": Command("scan", "say what in a directory of CGI programs can move"),
+    "compare": Command("compare", "send the same requests to two sites, and show what differs"),
 }
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3
