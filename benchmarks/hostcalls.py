@@ -21,7 +21,7 @@ sys.path.insert(0, str(PROJECT / "tests"))
 
 from engine.echoes import ENGINE, MEMORY, Run, Written, address, load  # noqa: E402
 from hostapi.driver import _Call  # noqa: E402
-from wsgi_wasm.config.model import KeyValueStore  # noqa: E402
+from wsgi_wasm.config.granted import KeyValueStore  # noqa: E402
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Binding, HostApi  # noqa: E402
 from wsgi_wasm.engine.hostcalls.interface import Function, Interface  # noqa: E402
 from wsgi_wasm.engine.hostcalls.linker import define  # noqa: E402

@@ -69,7 +69,7 @@ def made(kind: Any, text: str) -> Any:
     return kind(*(values.get(str(one.annotation), text) for one in wanted if one.default is one.empty))
 
 
-SEVERAL_LINES = {"ConfigError", "BuildError", "UserError"}
+SEVERAL_LINES = {"ConfigError", "BuildError", "UserError", "ApacheError"}
 
 
 def all_modules() -> None:

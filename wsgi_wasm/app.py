@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from wsgi_wasm import log_output
 from wsgi_wasm.config import Config, Log, spin_targets
-from wsgi_wasm.config.checks import check_cache
+from wsgi_wasm.config.checks import check_cache, check_native
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
 from wsgi_wasm.files.locations import default_directory
@@ -51,9 +51,12 @@ class Gateway:
     def __init__(self, config: Config, app: WSGIApplication | None = None) -> None:
         refuse_gevent()
         check_cache(config, default_directory(config.cache_dir, os.environ))
+        if app is None:
+            check_native(config)
         if config.log != Log():
             log_output.choose(config.log.level, json=config.log.format == "json")
         self.config, self._applications = with_applications(config, must_start=os.environ.get(ALLOWED) == "1")
+        self._passes_on = app is not None
         self._fallback = app or not_found
         self._serving: Serving | None = None
         self._starting = threading.Lock()
@@ -147,6 +150,8 @@ class Gateway:
                 self._stamps = stamps
                 config = _read_again(self.config)
                 check_cache(config, default_directory(config.cache_dir, os.environ))
+                if not self._passes_on:
+                    check_native(config)
                 config, applications = with_applications(config)
                 if config.engine != self.config.engine:
                     log.warning("%s: changes of `engine` take effect only after a restart", config.source)

@@ -25,7 +25,8 @@ from wsgi_wasm import Gateway, create_app, log_output
 from wsgi_wasm.apache.error_log import error_log
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
-from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
+from wsgi_wasm.gateway.dispatcher import not_found
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication
 from wsgi_wasm.logs import log_error, package_log
 from wsgi_wasm.messages import escaped, quote, reason
 
@@ -87,19 +88,29 @@ def make_gateway() -> Gateway:
 
     Raises ConfigError or EngineError, and whatever else a broken installation can bring.
     """
+    _check_process()
+    path, named = configured_path()
+    if named or path.exists():
+        return _gateway_of(path, None)
+    return Gateway(parse_config(b"handler: {}", path))
+
+
+def _check_process() -> None:
+    """Raises EngineError."""
     server = embedding_server()
     log_output.attach([error_log(server) if server is not None else log_output.to_stderr()])
     check_server(server)
-    path, named = configured_path()
-    if named or path.exists():
-        # Processes come and go as Apache likes, at the latest when the night's log rotation reloads
-        # it: a mistake in the file shall not take the site down then. Without a last good
-        # configuration the mistake is an error.
-        os.environ.setdefault("WSGI_WASM_LAST_GOOD", "1")
-        gateway = create_app(path)
-        gateway.harden()  # this may be the only time before there are threads
-        return gateway
-    return Gateway(parse_config(b"handler: {}", path))
+
+
+def _gateway_of(path: str | Path, app: WSGIApplication | None) -> Gateway:
+    """Raises ConfigError or EngineError."""
+    # Processes come and go as Apache likes, at the latest when the night's log rotation reloads it:
+    # a mistake in the file shall not take the site down then. Without a last good configuration the
+    # mistake is an error.
+    os.environ.setdefault("WSGI_WASM_LAST_GOOD", "1")
+    gateway = create_app(path, app)
+    gateway.harden()  # this may be the only time before there are threads
+    return gateway
 
 
 class Once:
@@ -196,6 +207,31 @@ def handle_request(environ: Environ, start_response: StartResponse) -> Iterable[
     except NotFound as error:
         return gateway.refuse_script(environ, start_response, str(error))
     return gateway.handle_script(environ, start_response, path, environ.get("wsgi_wasm.route") or None)
+
+
+def site_handler(site: str) -> WSGIApplication:
+    """`handle_request` of the scripts that `wsgi-wasm apache enable` writes: the routes of the file
+    `site` at their own paths, for the requests that its rules give to them."""
+
+    def make() -> Gateway:
+        _check_process()
+        # what is behind it has been served by httpd itself
+        return _gateway_of(site, not_found)
+
+    once = Once(make)
+
+    def handle_request(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            gateway = once.get()
+        except Unavailable as error:
+            return refuse(environ, start_response, error)
+        # httpd has split the path by the files that it has seen
+        environ["PATH_INFO"] = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        environ["SCRIPT_NAME"] = ""
+        return gateway(environ, start_response)
+
+    warm(once)
+    return handle_request
 
 
 def script_path(environ: Environ) -> Path:

@@ -13,7 +13,7 @@ from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, load_config
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import ConfigError, ModuleError, Unavailable
 from wsgi_wasm.gateway.admission import Admission
-from wsgi_wasm.gateway.dispatcher import Dispatcher, Handler
+from wsgi_wasm.gateway.dispatcher import Dispatcher, RoutedHandler
 from wsgi_wasm.gateway.handler import GuestHandler, Refusing
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
 from wsgi_wasm.gateway.shared import Shared
@@ -77,11 +77,11 @@ class Serving:
         """None also where the route's process counts, for the whole server."""
         return self.shared.admissions.of(route.name, None if route.isolate else route.limits.concurrency)
 
-    def _table(self, routes: Iterable[Route]) -> RouteTable[Handler]:
+    def _table(self, routes: Iterable[Route]) -> RouteTable[RoutedHandler]:
         serving = (route for route in routes if route.target is not None)
         return RouteTable(Entry(route.path, route.exact, self._handler(route)) for route in serving)
 
-    def _handler(self, route: Route) -> Handler:
+    def _handler(self, route: Route) -> RoutedHandler:
         if not isinstance(route.target, SpinTarget):
             return self._guest_handler(route)
         # Most sites have none.

@@ -14,7 +14,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
 
 from fuzz.target import Draw, Target, check_message, temporary
-from wsgi_wasm.config.model import Database
+from wsgi_wasm.config.granted import Database
 from wsgi_wasm.engine.capi import values as v
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.interface import HostError

@@ -11,7 +11,7 @@ import wasmtime
 from fuzz.hostapis import value_of
 from fuzz.target import Draw, Target, temporary
 from hostapi.driver import Driver, plain
-from wsgi_wasm.config.model import Database, KeyValueStore, Variable
+from wsgi_wasm.config.granted import Database, KeyValueStore, Variable
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.interface import Function
 from wsgi_wasm.hostapi import keyvalue, sqlite, variables

@@ -15,7 +15,7 @@ import yaml
 from conftest import SiteMaker
 from guests.build import component_text
 from wsgi_wasm import hostapi
-from wsgi_wasm.config.model import Grants
+from wsgi_wasm.config.granted import Grants
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Bindings
 from wsgi_wasm.engine.hostcalls.interface import Function, Interface
 from wsgi_wasm.hostapi.granted_api import GrantedApi

@@ -15,7 +15,7 @@ import wasmtime
 from hostapi.backends import Server
 from hostapi.driver import Driver, Guest
 from servers.process import closed_port
-from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.config.granted import KeyValueStore
 from wsgi_wasm.hostapi import keyvalue
 from wsgi_wasm.hostapi.keyvalue_store import Store, connect
 from wsgi_wasm.hostapi.limits import MAX_HANDLES, MAX_KEY

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hostapi.driver import Driver
-from wsgi_wasm.config.model import Database, KeyValueStore
+from wsgi_wasm.config.granted import Database, KeyValueStore
 from wsgi_wasm.hostapi import keyvalue, sqlite
 from wsgi_wasm.hostapi.limits import MAX_RESULT
 

@@ -13,7 +13,7 @@ import pytest
 from hostapi.backends import Server, TlsServer
 from hostapi.driver import Driver, Guest
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
-from wsgi_wasm.config.model import Endpoint
+from wsgi_wasm.config.granted import Endpoint
 from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi import redis
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS

@@ -18,7 +18,7 @@ from conftest import SiteMaker
 from guests.build import component
 from wsgi_wasm import logs
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
-from wsgi_wasm.config.model import Endpoint, Grants
+from wsgi_wasm.config.granted import Endpoint, Grants
 from wsgi_wasm.engine.hostcalls import refusals
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import HostError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
-from wsgi_wasm.config.model import Endpoint
+from wsgi_wasm.config.granted import Endpoint
 from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
 ANYWHERE = None  # wherever the name leads

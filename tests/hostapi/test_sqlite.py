@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hostapi.driver import Driver, Guest
-from wsgi_wasm.config.model import Database
+from wsgi_wasm.config.granted import Database
 from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi import sqlite
 from wsgi_wasm.hostapi.limits import MAX_HANDLES

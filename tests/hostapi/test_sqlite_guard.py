@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from hostapi.test_sqlite import Open, database, session
-from wsgi_wasm.config.model import Database
+from wsgi_wasm.config.granted import Database
 from wsgi_wasm.hostapi.limits import MAX_RESULT
 
 __all__ = ["database", "session"]

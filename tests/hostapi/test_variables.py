@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hostapi.driver import Driver
-from wsgi_wasm.config.model import Variable
+from wsgi_wasm.config.granted import Variable
 from wsgi_wasm.hostapi import variables
 
 SPIN, *CONFIG = (Driver(variables.API, interface) for interface in variables.API.interfaces)

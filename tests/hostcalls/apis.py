@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hostapi.statements import COUNT
-from wsgi_wasm.config.model import Database, Endpoint, Grants, KeyValueStore, Variable
+from wsgi_wasm.config.granted import Database, Endpoint, Grants, KeyValueStore, Variable
 from wsgi_wasm.hostapi import APIS, keyvalue, outbound
 from wsgi_wasm.hostapi.postgres import Servers
 from wsgi_wasm.hostapi.servers import AllowedServers

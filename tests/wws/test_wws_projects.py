@@ -21,7 +21,7 @@ from hostapi.backends import Server
 from python.cases import interpreter
 from servers.packages import package_parent
 from wsgi_wasm import create_app
-from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.config.granted import KeyValueStore
 from wsgi_wasm.hostapi.keyvalue_store import connect
 from wsgi_wasm.wws.layout import Layout
 from wsgi_wasm.wws.sidecar import Sidecar, SidecarError, read_sidecar

@@ -29,6 +29,7 @@ from wsgi_wasm.engine.program.guest import ProgramGuest
 from wsgi_wasm.errors import Cut
 from wsgi_wasm.gateway import handler
 from wsgi_wasm.gateway.answer import Answer
+from wsgi_wasm.gateway.dispatcher import not_found
 from wsgi_wasm.gateway.routing import Router
 from wsgi_wasm.messages import escaped
 
@@ -100,7 +101,7 @@ class StepClock:
 
 def profile(config: Config, options: argparse.Namespace) -> int:
     """Print the tables. Raises UserError where no guest answers the request."""
-    gateway = Gateway(patient(config))
+    gateway = Gateway(patient(config), not_found)
     body = read_data(options.data)
     template = make_environ(options, body)
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from wsgi_wasm.config.granted import Database, Endpoint, Grants, KeyValueStore, Variable
 from wsgi_wasm.config.load import load_config, parse_config, read_source
 from wsgi_wasm.config.log import Log
 from wsgi_wasm.config.model import (
     FEATURES,
     INTERFACES,
     Config,
-    Database,
     Dir,
     DirectoryTarget,
-    Endpoint,
     EngineSettings,
-    Grants,
     Hardening,
     Interpreter,
-    KeyValueStore,
     Limits,
     ModuleTarget,
     Route,
     RouteTarget,
     SpinTarget,
-    Variable,
     all_routes,
     interpreters_of,
     spin_targets,

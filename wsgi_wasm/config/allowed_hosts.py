@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from wsgi_wasm.config.model import AllowedHost
+from wsgi_wasm.config.granted import AllowedHost
 from wsgi_wasm.messages import quote
 
 WELL_KNOWN_PORTS = {"http": 80, "https": 443, "redis": 6379, "postgres": 5432, "mysql": 3306, "mqtt": 1883}

@@ -252,3 +252,21 @@ class _SharedDir:
 
     path: Path
     routes: dict[str, bool] = field(default_factory=dict)
+
+
+def check_native(config: Config) -> None:
+    """Raises ConfigError where a route passes requests on (`native`), for a server that has nobody
+    to pass them on to."""
+    problems = [
+        Problem(
+            str(config.source),
+            route.line,
+            1,
+            f"{escaped(title(route.name))} has `native: true`, but nothing is there to pass requests on to: wrap an "
+            "application (`create_app(file, app)`), or have Apache keep them (`wsgi-wasm apache enable`)",
+        )
+        for route in all_routes(config)
+        if route.native
+    ]
+    if problems:
+        raise ConfigError(problems)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wsgi_wasm.config.granted import Database, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.kinds import Setting, Settings
-from wsgi_wasm.config.model import Database, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
 from wsgi_wasm.files.beneath import resolved

@@ -10,15 +10,7 @@ from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.checks import DirectoryChecks, title
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
-from wsgi_wasm.config.model import (
-    DirectoryTarget,
-    Interpreter,
-    Limits,
-    ModuleTarget,
-    Route,
-    RouteTarget,
-    SpinTarget,
-)
+from wsgi_wasm.config.model import DirectoryTarget, Interpreter, Limits, ModuleTarget, Route, RouteTarget, SpinTarget
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.scalars import NAME_OF_INTERPRETER
 from wsgi_wasm.config.schema import TABLE, TARGETS

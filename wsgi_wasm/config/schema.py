@@ -9,18 +9,9 @@ from __future__ import annotations
 
 from wsgi_wasm.config import schema_entries as _entries  # noqa: F401 - its keys are in the table, too
 from wsgi_wasm.config import value_kinds as v
+from wsgi_wasm.config.granted import Grants, Outbound
 from wsgi_wasm.config.kinds import Choice, ListOf
-from wsgi_wasm.config.model import (
-    INTERFACES,
-    PROGRAMS,
-    Config,
-    DirectoryTarget,
-    Grants,
-    Limits,
-    ModuleTarget,
-    Outbound,
-    Route,
-)
+from wsgi_wasm.config.model import INTERFACES, PROGRAMS, Config, DirectoryTarget, Limits, ModuleTarget, Route
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT, DefaultWhere
 from wsgi_wasm.interpreters import NAMES, SUFFIXES
@@ -130,6 +121,11 @@ key(ANY_ROUTE, "methods", Route, v.METHODS, None, "[GET, POST]",
      "Allowed request methods; others get 405. GET includes HEAD. null allows every method.", RUNS)
 key("route", "exact", Route, v.FLAG, False, "true",
      "Whether only the path itself matches, and nothing below it.", RUNS,
+     in_manifest=True)
+key("route", "native", Route, v.FLAG, False, "true",
+     "Whether requests that the route has no program for go on to the application that the gateway wraps, or, with "
+     "[`wsgi-wasm apache enable SITE`](apache.md#one-program-at-a-time), stay Apache's. In a `directory` route these "
+     "are the requests whose path names no program, in a `module` route all, as long as there is no such file.", RUNS,
      in_manifest=True)
 key("route", "selectable", Route, v.FLAG, False, "true",
      "Whether Apache may choose this route for one of its scripts, with `SetEnv wsgi_wasm.route` and the "

@@ -4,19 +4,10 @@ under `engine`."""
 from __future__ import annotations
 
 from wsgi_wasm.config import value_kinds as v
+from wsgi_wasm.config.granted import Database, KeyValueStore, Variable
 from wsgi_wasm.config.kinds import Choice, ListOf, PathOrName
 from wsgi_wasm.config.log import FORMATS, LEVELS, Log
-from wsgi_wasm.config.model import (
-    FEATURES,
-    Database,
-    Dir,
-    EngineSettings,
-    Hardening,
-    Interpreter,
-    KeyValueStore,
-    SpinTarget,
-    Variable,
-)
+from wsgi_wasm.config.model import FEATURES, Dir, EngineSettings, Hardening, Interpreter, SpinTarget
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT
 from wsgi_wasm.interpreters import NAMES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from wsgi_wasm.config import processes, scalars, server_names
 from wsgi_wasm.config.allowed_hosts import parse_site_host
+from wsgi_wasm.config.granted import Endpoint
 from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
-from wsgi_wasm.config.model import Endpoint
 from wsgi_wasm.config.quantities import duration, size
 from wsgi_wasm.config.section import KeyTable, SectionKind
 from wsgi_wasm.interpreters import NAMES

@@ -38,12 +38,22 @@ class Handler(Protocol):
         """
 
 
+class RoutedHandler(Handler, Protocol):
+    """Serves the requests that a path has led to. With `native`, those for which it has no program
+    go on to the wrapped application."""
+
+    native: bool
+
+    def has_program(self, request: Request) -> bool:
+        """Whether there is something to answer a request with; asked only where `native` is set."""
+
+
 class Dispatcher:
     """Serves requests from a table of routes. Made anew for each configuration; holds
     no other state."""
 
     def __init__(
-        self, router: Router[Handler], fallback: WSGIApplication, observers: Sequence[Observer] = OBSERVERS
+        self, router: Router[RoutedHandler], fallback: WSGIApplication, observers: Sequence[Observer] = OBSERVERS
     ) -> None:
         self._router = router
         self._fallback = fallback
@@ -56,6 +66,8 @@ class Dispatcher:
         handler = match.target
         script_name = environ.get("SCRIPT_NAME", "") + match.script_name
         request = Request.arrived(environ, start_response, handler.name, script_name, match.path_info)
+        if handler.native and not handler.has_program(request):
+            return self._fallback(environ, start_response)
         return self.answer(handler, request)
 
     def answer(self, handler: Handler, request: Request) -> Iterable[bytes]:
@@ -95,7 +107,7 @@ class Dispatcher:
             handler, request = match.target, redirected(request, result, match)
         raise BadGateway(f"more than {MAX_LOCAL_REDIRECTS} local redirects")
 
-    def _target(self, handler: Handler, request: Request, redirect: LocalRedirect) -> Match[Handler] | None:
+    def _target(self, handler: Handler, request: Request, redirect: LocalRedirect) -> Match[RoutedHandler] | None:
         """Where a local redirect leads, if this handler's route may send requests there.
 
         An inner redirect passes no access rule of the front server, so only listed routes are
@@ -128,7 +140,7 @@ def _decoded_path(location: str) -> str:
     return unquote_to_bytes(location.partition("?")[0].encode("latin-1")).decode("latin-1")
 
 
-def redirected(request: Request, redirect: LocalRedirect, match: Match[Handler]) -> Request:
+def redirected(request: Request, redirect: LocalRedirect, match: Match[RoutedHandler]) -> Request:
     """The request that a local redirect stands for: GET, without a body."""
     environ = dict(request.environ)
     mount = environ.get("SCRIPT_NAME", "")

@@ -10,7 +10,7 @@ from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.guest import Guest, Invocation
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.errors import RequestError
+from wsgi_wasm.errors import NotFound, RequestError
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.answer import Answer
 from wsgi_wasm.gateway.body import read_body
@@ -27,7 +27,12 @@ class RouteHandler:
     def __init__(self, route: Route) -> None:
         self.name = route.name
         self.methods = frozenset(route.methods) if route.methods is not None else None
+        self.native = route.native
         self.local_redirects = frozenset(f"{route.host or ''}{path}" for path in route.local_redirects)
+
+    def has_program(self, request: Request) -> bool:
+        """As `RoutedHandler.has_program`."""
+        return True
 
 
 class GuestHandler(RouteHandler):
@@ -45,6 +50,16 @@ class GuestHandler(RouteHandler):
     def modules(self) -> list[Module]:
         """The modules that are known before a request comes."""
         return self._programs.modules()
+
+    def has_program(self, request: Request) -> bool:
+        """As `RoutedHandler.has_program`."""
+        try:
+            self._programs.find(request)
+        except NotFound:
+            return False
+        except RequestError:
+            pass  # an answer, too
+        return True
 
     def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
         """Run the request's program. Raises RequestError for what becomes a status, Cut where the
@@ -124,11 +139,16 @@ class Refusing:
     that `error` makes."""
 
     methods: frozenset[str] | None = None
+    native = False
     local_redirects: frozenset[str] = frozenset()
 
     def __init__(self, name: str, error: Callable[[], RequestError]) -> None:
         self.name = name
         self._error = error
+
+    def has_program(self, request: Request) -> bool:
+        """As `RoutedHandler.has_program`."""
+        return True
 
     def serve(self, request: Request) -> Iterable[bytes] | LocalRedirect:
         """Raises what `error` makes."""

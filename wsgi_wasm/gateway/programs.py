@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsgi_wasm.cgi.location import location_of
-from wsgi_wasm.config.model import Dir, DirectoryTarget, Grants, Interpreter, ModuleTarget, Route, interpreters_of
+from wsgi_wasm.config.granted import Grants
+from wsgi_wasm.config.model import Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, interpreters_of
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import MovedPermanently, NotFound
@@ -130,6 +131,8 @@ class Programs:
         """As `ProgramFinder.find`."""
         program = self._only
         if program is not None:
+            if self._route.native and not program.module.path.exists():
+                raise NotFound(f"there is no {escaped(program.module.path)}")
             return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
         if self._scripts is not None:
             return self._script(request, *self._scripts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.config.model import Grants
+from wsgi_wasm.config.granted import Grants
 from wsgi_wasm.engine.hostcalls.host_api import Bindings
 from wsgi_wasm.hostapi import keyvalue, outbound, postgres, redis, sqlite, variables
 from wsgi_wasm.hostapi.granted_api import AnyGrantedApi

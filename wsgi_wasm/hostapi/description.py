@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from wsgi_wasm.config.model import AllowedHost, Endpoint
+from wsgi_wasm.config.granted import AllowedHost, Endpoint
 
 
 def describe_servers(servers: Iterable[Endpoint | AllowedHost]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from wsgi_wasm.config.allowed_hosts import SELF, WELL_KNOWN_PORTS
-from wsgi_wasm.config.model import AllowedHost
+from wsgi_wasm.config.granted import AllowedHost
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

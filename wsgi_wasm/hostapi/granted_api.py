@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from wsgi_wasm.config.model import Grants
+from wsgi_wasm.config.granted import Grants
 from wsgi_wasm.engine.hostcalls.host_api import Binding, HostApi
 from wsgi_wasm.engine.hostcalls.interface import State
 

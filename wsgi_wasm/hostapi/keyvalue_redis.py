@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.config.granted import KeyValueStore
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.hostapi.resp import RespConnection, RespError, ServerError
 

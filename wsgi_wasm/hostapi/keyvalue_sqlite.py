@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.config.granted import KeyValueStore
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.hostapi.limits import MAX_KEY, MAX_RESULT, looking
 from wsgi_wasm.hostapi.sqlite_file import SqliteConnection

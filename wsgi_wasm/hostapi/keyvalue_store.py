@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Protocol
 
-from wsgi_wasm.config.model import KeyValueStore
+from wsgi_wasm.config.granted import KeyValueStore
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.hostapi.keyvalue_redis import RedisStore
 from wsgi_wasm.hostapi.keyvalue_sqlite import SqliteStore

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from wsgi_wasm.config.model import AllowedHost, Endpoint, Grants
+from wsgi_wasm.config.granted import AllowedHost, Endpoint, Grants
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface

@@ -17,7 +17,7 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from wsgi_wasm.config.model import AllowedHost, Endpoint
+from wsgi_wasm.config.granted import AllowedHost, Endpoint
 from wsgi_wasm.hostapi.destinations import Destination, Destinations
 from wsgi_wasm.hostapi.refused import Refusals, for_address
 from wsgi_wasm.messages import escaped

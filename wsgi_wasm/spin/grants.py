@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wsgi_wasm.config.allowed_hosts import parse_allowed_host
-from wsgi_wasm.config.model import AllowedHost, Database, Grants, KeyValueStore, Outbound, Variable
+from wsgi_wasm.config.granted import AllowedHost, Database, Grants, KeyValueStore, Outbound, Variable
 from wsgi_wasm.files.beneath import resolved
 from wsgi_wasm.messages import did_you_mean, quote
 from wsgi_wasm.spin.model import Component

@@ -14,7 +14,8 @@ from urllib.parse import unquote_to_bytes
 from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.message import BODYLESS, REASONS
 from wsgi_wasm.cgi.query import wagi_arguments
-from wsgi_wasm.config.model import AllowedHost, Route
+from wsgi_wasm.config.granted import AllowedHost
+from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import NotFound

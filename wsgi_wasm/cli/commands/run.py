@@ -25,6 +25,7 @@ from wsgi_wasm.cli.unmatched import no_route
 from wsgi_wasm.config import Config
 from wsgi_wasm.config.scalars import TOKEN
 from wsgi_wasm.errors import Cut
+from wsgi_wasm.gateway.dispatcher import not_found
 from wsgi_wasm.gateway.wsgi_server import Environ
 
 EXAMPLES = """\
@@ -99,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
 def _run_once(config: Config, options: argparse.Namespace) -> int:
     body = read_data(options.data)
     _log_to_stderr()
-    gateway = Gateway(patient(config))
+    gateway = Gateway(patient(config), not_found)
     environ = make_environ(options, body)
     answer = Printer(options.body)
     started = time.perf_counter()

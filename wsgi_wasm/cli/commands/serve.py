@@ -23,6 +23,7 @@ from wsgi_wasm.cli.server import Server
 from wsgi_wasm.cli.source import UserError, site
 from wsgi_wasm.cli.terminal import say, shown
 from wsgi_wasm.config import Config
+from wsgi_wasm.config.checks import check_native
 from wsgi_wasm.engine.capi.native import missing as without_native
 from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.cache import Cache
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve until told to stop. Raises ConfigError, UserError; does not return in gunicorn's
     processes."""
     config = site(options)
+    check_native(config)
     check_address(options.bind, str(options.file))
     slow = without_native()
     if slow:
