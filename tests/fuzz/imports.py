@@ -10,7 +10,7 @@ from wsgi_wasm.importers.report import VERDICTS, ImportReport
 
 APACHE_KEYS = {
     "module", "directory", "entry_point", "interface", "args", "env", "pass_env", "pass_authorization", "dirs", "index",
-    "interpreters", "cpu", "timeout", "memory", "max_body",
+    "interpreters", "programs", "executable", "cpu", "timeout", "memory", "max_body",
 }  # fmt: skip
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-CGI = {"directory": "cgi", "interpreters": {".py": "python"}}
+WHOLE = {"programs": ["suffix", "magic", "shebang"], "executable": True, "interpreters": {"python": "python"}}
+CGI = {"directory": "cgi", **WHOLE}
+SUFFIX = {"executable": True, "interpreters": {".py": "python"}}
 SCRIPTS = "ScriptAlias /cgi-bin/ ROOT/cgi/\n"
 MODULE = "SetHandler wasm-handler\nWasmModule ROOT/bin/m.wasm\n"
 RAW = {"module": "bin/m.wasm", "interface": "raw"}
@@ -55,7 +57,7 @@ SITES: dict[str, tuple[str, dict[str, Any]]] = {
     "scripts among pages": (
         "DocumentRoot ROOT/docs\nAddHandler cgi-script .py .cgi\nDirectoryIndex index.html page.py\n"
         "<Directory ROOT/docs>\nOptions +ExecCGI\n</Directory>",
-        {"/": {"directory": "docs", "index": ["page.py"], "interpreters": {".py": "python"}}},
+        {"/": {"directory": "docs", "index": ["page.py"], **SUFFIX}},
     ),
     "without ExecCGI": ("DocumentRoot ROOT/docs\nAddHandler cgi-script .py", {}),
     "Options that replace": (
@@ -65,15 +67,15 @@ SITES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Options All": (
         "Alias /d ROOT/docs\nAddHandler cgi-script .py\n<Directory ROOT/docs>\nOptions All\n</Directory>",
-        {"/d": {"directory": "docs", "interpreters": {".py": "python"}}},
+        {"/d": {"directory": "docs", **SUFFIX}},
     ),
     "a handler for files": (
         'Alias /d ROOT/docs\n<FilesMatch "\\.(py|cgi)$">\nSetHandler cgi-script\n</FilesMatch>\nOptions ExecCGI',
-        {"/d": {"directory": "docs", "interpreters": {".py": "python"}}},
+        {"/d": {"directory": "docs", **SUFFIX}},
     ),
     "a directory below": (
         "Alias /d ROOT/docs\n<Directory ROOT/docs/sub>\nOptions ExecCGI\nSetHandler cgi-script\n</Directory>",
-        {"/d/sub": {"directory": "docs/sub", "interpreters": {".py": "python"}}},
+        {"/d/sub": {"directory": "docs/sub", **WHOLE}},
     ),
     "a section that changes nothing": (
         f"{SCRIPTS}<Directory ROOT/cgi>\nRequire all granted\n</Directory>",

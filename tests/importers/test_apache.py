@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from werkzeug.test import Client
 
-from wsgi_wasm import load_config
+from cli.conftest import Command
+from cli.conftest import wsgi_wasm as wsgi_wasm
+from guests.build import guest
+from wsgi_wasm import create_app, load_config
 from wsgi_wasm.errors import ConfigError
 from wsgi_wasm.importers import importer
 from wsgi_wasm.importers.imported import Imported, Options
 
-from .apache_sites import CGI, FATES, MISTAKES, MODULE, SCRIPTS, SITES
+from .apache_sites import CGI, FATES, MISTAKES, MODULE, SCRIPTS, SITES, SUFFIX
 
 
 def imported(tmp_path: Path, text: str, **defined: str | None) -> Imported:
     """The site of a configuration whose ROOT is a directory with programs, which loads."""
     for name in ("cgi/tool.wasm", "cgi/form.py", "docs/page.py", "docs/style.css", "docs/sub/x.py", "bin/m.wasm"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("#!/usr/bin/python3\n")
+        (tmp_path / name).chmod(0o755)
     conf = tmp_path / "httpd.conf"
     conf.write_text(text.replace("ROOT", str(tmp_path)), encoding="utf-8")
     made = importer("apache").convert(conf, tmp_path, Options(defined))
@@ -130,7 +136,7 @@ def test_a_htaccess_by_itself(tmp_path: Path) -> None:
         "Options +ExecCGI\nAddHandler cgi-script .py\nDirectoryIndex page.py\n"
     )
     made = importer("apache").convert(tmp_path / "docs" / ".htaccess", tmp_path)
-    assert routes(made) == {"/": {"directory": "docs", "index": ["page.py"], "interpreters": {".py": "python"}}}
+    assert routes(made) == {"/": {"directory": "docs", "index": ["page.py"], **SUFFIX}}
 
 
 def test_a_name_cannot_add_keys(tmp_path: Path) -> None:
@@ -140,6 +146,42 @@ def test_a_name_cannot_add_keys(tmp_path: Path) -> None:
     assert all(line.strip() != "routes:" or number == 3 for number, line in enumerate(made.text.splitlines()))
     made = importer("apache").convert(tmp_path / "httpd.conf", tmp_path)
     assert "\u2028" not in made.report.text()
+
+
+def test_a_cgi_bin_is_served(tmp_path: Path, wsgi_wasm: Command) -> None:
+    """By the files' own first bytes and with the execute bit, as mod_cgi does it."""
+    cgi = tmp_path / "cgi-bin"
+    cgi.mkdir()
+    for name, mode in (("printenv", 0o755), ("counter.cgi", 0o755), ("not.wasm", 0o644)):
+        shutil.copyfile(guest("env"), cgi / name)
+        (cgi / name).chmod(mode)
+    (cgi / "native.pl").write_text("#!/usr/bin/perl\n")
+    (cgi / "native.pl").chmod(0o755)
+    (tmp_path / "httpd.conf").write_text(f"ScriptAlias /cgi-bin/ {cgi}/\nSetEnv TOOL yes\nRLimitCPU 5\n")
+    done = wsgi_wasm("import", "apache", "httpd.conf", "-o", "site.yaml", "--report", "report.txt")
+    assert (done.status, "native.pl" in done.err) == (4, True)
+    assert wsgi_wasm("check", "site.yaml").status == 0
+    client = Client(create_app(tmp_path / "site.yaml"))
+    for name in ("printenv", "counter.cgi"):
+        told = client.get(f"/cgi-bin/{name}/more").text.splitlines()
+        assert {"TOOL=yes", f"SCRIPT_NAME=/cgi-bin/{name}", "PATH_INFO=/more"} <= set(told)
+    assert [client.get(f"/cgi-bin/{name}").status_code for name in ("not.wasm", "native.pl", "")] == [404, 404, 404]
+    assert "1 needs your decision" in (tmp_path / "report.txt").read_text()
+
+
+def test_the_exit_status(tmp_path: Path, wsgi_wasm: Command) -> None:
+    (tmp_path / "httpd.conf").write_text("Listen 80\n")
+    done = wsgi_wasm("import", "apache", "httpd.conf")
+    assert (done.status, done.err) == (0, "")
+    (tmp_path / "httpd.conf").write_text("Alias /a ${X}/a\n")
+    done = wsgi_wasm("import", "apache", "httpd.conf")
+    assert (done.status, "--define X=VALUE" in done.err) == (4, True)
+    done = wsgi_wasm("import", "apache", "httpd.conf", "-D", f"X={tmp_path}")
+    assert (done.status, done.err) == (0, "")
+    (tmp_path / "httpd.conf").write_text("<Location /a>\n")
+    done = wsgi_wasm("import", "apache", "httpd.conf")
+    assert (done.status, done.err) == (1, "httpd.conf:1:1: <Location> is never closed\n")
+    assert wsgi_wasm("import", "apache", "httpd.conf", "-D", "=x").status == 1
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:

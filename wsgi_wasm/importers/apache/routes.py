@@ -7,24 +7,21 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
+from wsgi_wasm.importers.apache.directories import CGI, WASM_HANDLER, DirectoryRoute, Handlers
+from wsgi_wasm.importers.apache.programs import programs_below
 from wsgi_wasm.importers.apache.reading import Source
 from wsgi_wasm.importers.apache.servers import ApacheServer, below, places_in, settings_at
-from wsgi_wasm.importers.apache.settings import PlaceSettings, Said, Wasm
+from wsgi_wasm.importers.apache.settings import PlaceSettings, Said
 from wsgi_wasm.importers.apache.syntax import mistake
 from wsgi_wasm.importers.apache.told import put_settings
-from wsgi_wasm.importers.apache.wasm import put_dirs, put_interpreter, put_module
+from wsgi_wasm.importers.apache.wasm import put_module
 from wsgi_wasm.importers.drafts import RouteDraft, path_text
 from wsgi_wasm.importers.report import SourceLine
-from wsgi_wasm.interpreters import SUFFIXES
 from wsgi_wasm.messages import escaped, listed
 
-WASM, CGI = "wasm-handler", "cgi-script"
 _MOST_PLACES = 2000
-_MOST_ENTRIES = 5000  # of a directory, looked at for its suffixes
-_RUNS_BY_SUFFIX = {suffix: name for name, suffix in SUFFIXES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +34,6 @@ class Area:
     runs: bool = False
 
 
-class Handlers(NamedTuple):
-    """What runs at a place whatever lies there, and what runs by its suffix."""
-
-    whole: Said | None
-    suffixes: dict[str, Said]
-
-    @property
-    def place(self) -> SourceLine:
-        """The line that says so, where there is any."""
-        return (self.whole or next(iter(self.suffixes.values()))).place
-
-
 @dataclass(slots=True)
 class Routes:
     """Makes the routes of one server."""
@@ -57,7 +42,6 @@ class Routes:
     source: Source
     base: Path
     made: dict[str, RouteDraft] = field(default_factory=dict)
-    _shown: set[SourceLine] = field(default_factory=set)
 
     def all(self) -> Mapping[str, RouteDraft]:
         """The routes by path, in the order of the lines that name them."""
@@ -122,7 +106,7 @@ class Routes:
             return None
         allowed = settings.options.get("execcgi")
         draft = RouteDraft(area.path, {("", ""): [area.place, *settings.sections, *([allowed] if allowed else [])]})
-        if handlers.whole is not None and handlers.whole.value.lower() == WASM:
+        if handlers.whole is not None and handlers.whole.value.lower() == WASM_HANDLER:
             if not put_module(draft, settings, handlers.whole, self.source, self.base):
                 return None
         elif not self._scripts(draft, area, settings, handlers):
@@ -135,7 +119,7 @@ class Routes:
         handler = settings.handler
         if handler is None and area.runs:
             handler = Said(CGI, area.place)
-        if handler is not None and handler.value.lower() not in (WASM, CGI):
+        if handler is not None and handler.value.lower() not in (WASM_HANDLER, CGI):
             self._other(handler, settings)
             return Handlers(None, {})
         may_run = area.runs or "execcgi" in settings.options
@@ -144,7 +128,7 @@ class Routes:
             return Handlers(None, {})
         suffixes = {}
         for suffix, said in settings.suffixes.items():
-            if said.value.lower() == WASM or (said.value.lower() == CGI and may_run):
+            if said.value.lower() == WASM_HANDLER or (said.value.lower() == CGI and may_run):
                 suffixes[suffix] = said
             elif said.value.lower() == CGI:
                 self.source.report.dropped(said.place, "Options has no ExecCGI there, so nothing ran")
@@ -164,41 +148,20 @@ class Routes:
 
     def _scripts(self, draft: RouteDraft, area: Area, settings: PlaceSettings, handlers: Handlers) -> bool:
         """A directory of programs, or one program. False where there is none."""
-        target, report = area.directory, self.source.report
-        origin, suffixes = handlers.place, handlers.suffixes
+        target = area.directory
         if target is None:
             self._decide(area.place, "no directory is known for it: is a DocumentRoot missing?")
             return False
         if not target.is_dir() and target.suffix:
-            return self._one_file(draft, area, target, origin)
-        draft.put("directory", path_text(target, self.base), area.place, origin)
+            return self._one_file(draft, area, target, handlers.place)
         if not target.is_dir():
-            report.decide(area.place, f"{escaped(target)} is not on this machine")
-        found = _suffixes_below(target)
-        wasm = {suffix: said for suffix, said in suffixes.items() if said.value.lower() == WASM}
-        for suffix, said in wasm.items():
-            if not put_interpreter(draft, settings, suffix, said, self.base):
-                self._decide(said.place, "has no WasmModule there, so mod_wasm answered 500")
-        if wasm:
-            put_dirs(draft, settings.wasm or Wasm(), self.base, report)
-        wanted = set(suffixes) if suffixes else found
-        if suffixes and not suffixes.keys() & {*_RUNS_BY_SUFFIX, *MODULE_SUFFIXES, *wasm}:
-            self._decide(origin, f"files that run only natively: {listed(sorted(wanted))}; see `wsgi-wasm scan`")
+            self._decide(area.place, f"{escaped(target)} is not on this machine")
+        draft.put("directory", path_text(target, self.base), area.place, handlers.place)
+        route = DirectoryRoute(draft, settings, handlers, programs_below(target), self.base)
+        if not route.put():
             return False
-        for suffix in sorted(_RUNS_BY_SUFFIX.keys() & (found | set(suffixes)) - wasm.keys()):
-            draft.put_item("interpreters", suffix, _RUNS_BY_SUFFIX[suffix], origin)
-        served = {*draft.items.get("interpreters", {}), *MODULE_SUFFIXES}
-        self._index(draft, settings, served)
-        native = sorted(suffix or "without a suffix" for suffix in wanted - served)
-        if native and area.place not in self._shown:
-            self._shown.add(area.place)
-            self._decide(origin, f"files that run only natively are not served: {listed(native)}; see `wsgi-wasm scan`")
         if not area.runs:
-            draft.remarks.append(
-                "Only programs are served by this route: leave other files below it to the front server."
-            )
-            if found & {*MODULE_SUFFIXES} - suffixes.keys():
-                draft.remarks.append("There are .wasm files in it that httpd sent as they are. This route runs them.")
+            route.remark()
         return True
 
     def _one_file(self, draft: RouteDraft, area: Area, target: Path, origin: SourceLine) -> bool:
@@ -207,12 +170,6 @@ class Routes:
             return False
         draft.put("module", path_text(target, self.base), area.place, origin)
         return True
-
-    def _index(self, draft: RouteDraft, settings: PlaceSettings, served: set[str]) -> None:
-        names = [said for said in settings.index if os.path.splitext(said.value)[1] in served]
-        if names:
-            texts = list(dict.fromkeys(said.value for said in names))
-            draft.put("index", texts, *(said.place for said in names))
 
     def _access(self, draft: RouteDraft, settings: PlaceSettings) -> None:
         """The gateway lets everybody in, so whoever guards a route must go on doing it."""
@@ -254,16 +211,3 @@ def _continues(outer: RouteDraft, inner: RouteDraft, path: str) -> bool:
         key: data for key, data in inner.keys.items() if key != "directory"
     }
     return same and outer.items == inner.items and where == os.path.normpath(str(inner.keys["directory"]))
-
-
-def _suffixes_below(directory: Path) -> set[str]:
-    """The suffixes of the files in a directory and below it; of a large one, of some."""
-    found: set[str] = set()
-    seen = 0
-    for _, below_it, names in os.walk(directory):
-        below_it[:] = [name for name in below_it if not name.startswith(".")]
-        found |= {os.path.splitext(name)[1] for name in names if not name.startswith(".")}
-        seen += len(names) + len(below_it)
-        if seen > _MOST_ENTRIES:
-            break
-    return found

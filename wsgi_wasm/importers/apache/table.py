@@ -74,13 +74,13 @@ _FILE_INFO = "FileInfo"
 _RAISES = "a report names the variable only"
 
 APACHE: Mapping[str, Meaning] = {
-    "ScriptAlias": Meaning("`directory`, or `module` for one file", ""),
+    "ScriptAlias": Meaning("`directory` with `programs` and `executable`, or `module` for one file", ""),
     "ScriptAliasMatch": Meaning("`directory`", "Only `^/path/(.*)$` with `$1` at the end of the directory."),
     "Alias": Meaning("`directory`, where programs are below it", ""),
     "AliasMatch": Meaning("`directory`", "As `ScriptAliasMatch`."),
     "DocumentRoot": Meaning("`directory`, where programs are below it", ""),
-    "AddHandler": Meaning("`directory` and `interpreters`", "", _FILE_INFO),
-    "SetHandler": Meaning("`directory` or `module`", "", _FILE_INFO),
+    "AddHandler": Meaning("`directory`, `interpreters` and `executable`", "", _FILE_INFO),
+    "SetHandler": Meaning("`directory` or `module`, as `ScriptAlias`", "", _FILE_INFO),
     "RemoveHandler": Meaning("none", "The suffix is not served.", _FILE_INFO),
     "Action": Meaning("none", "", _FILE_INFO),
     "Options": Meaning("none", "Without `ExecCGI` there is no route.", "Options"),
