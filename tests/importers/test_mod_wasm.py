@@ -14,7 +14,7 @@ import pytest
 
 from cli.conftest import Done
 from guests.build import guest
-from servers.client import Answer, get
+from servers.client import Answer, get, wait_compiled
 from servers.fixtures import open_module_tmp as open_module_tmp
 from servers.fixtures import serve
 from servers.server import Server
@@ -133,6 +133,7 @@ def site(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(site: Path, open_module_tmp: Path) -> Iterator[Server]:
     with serve("gunicorn-gthread", site, open_module_tmp, ready="/requested", workers=1) as server:
+        wait_compiled(server.address, "/prints", "/upload?op=stat&path=/")
         yield server
 
 

@@ -31,6 +31,8 @@ FORMATS: Mapping[str, str] = {
     "apache": "an httpd.conf or a .htaccess",
     "spin": "a spin.toml",
     "wws": "a folder",
+    "wagi": "a modules.toml",
+    "wasmer": "a wasmer.toml",
 }
 """Every system by name, with what its FILE is."""
 

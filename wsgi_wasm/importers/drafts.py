@@ -105,7 +105,11 @@ class SiteDraft:
                 yield host, path, route
 
     def _check_text(self, host: str | None, path: str, route: RouteDraft) -> None:
-        """YAML has only Unicode."""
+        """YAML has only Unicode, and an entry needs a name."""
+        for key, entries in route.items.items():
+            if entries.pop("", None) is not None:
+                for line in route.places.pop((key, ""), []):
+                    self.report.decide(line, f"an entry of `{key}` has no name")
         for (key, item), data in self._values(route):
             if not is_unicode(item + str(data)):
                 self._take_out(Spot(host, path, key, item), "is not UTF-8, as names in YAML are")

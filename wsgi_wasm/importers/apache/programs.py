@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from wsgi_wasm.cgi.shebang import LONGEST_LINE, interpreter_name
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
+from wsgi_wasm.importers.text_files import read_start
 from wsgi_wasm.interpreters import NAMES
-from wsgi_wasm.migration.walk import opened
 
 WASM, NATIVE = "wasm", ""
 _MOST_FILES = 5000
@@ -61,11 +61,10 @@ def programs_below(directory: Path) -> ProgramFiles:
 def _runs(path: Path) -> str | None:
     """What runs a file here; None where it has no execute bit, or cannot be read."""
     try:
-        with opened(path) as file:
-            if not file.info.st_mode & 0o111:
-                return None
-            start = file.read(LONGEST_LINE + 3)
+        mode, start = read_start(path, LONGEST_LINE + 3)
     except OSError:
+        return None
+    if not mode & 0o111:
         return None
     if start.startswith(b"\0asm") or path.suffix in MODULE_SUFFIXES:
         return WASM

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.importers.apache.conditions import CONDITIONAL, Conditions
-from wsgi_wasm.importers.apache.syntax import Directive, mistake, parse, read_text
+from wsgi_wasm.importers.apache.syntax import Directive, mistake, parse
 from wsgi_wasm.importers.apache.table import shown
 from wsgi_wasm.importers.report import ImportReport, SourceLine
+from wsgi_wasm.importers.text_files import read_text
 from wsgi_wasm.messages import escaped
 
 MOST_FILES = 1000

@@ -7,18 +7,15 @@ had its last release in 2020, follows every `Include` wherever it leads, and kno
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.importers.report import SourceLine
-from wsgi_wasm.messages import quote, reason
+from wsgi_wasm.messages import quote
 
-MOST_BYTES = 4 << 20  # of one file
 MOST_NESTED = 50  # sections in sections
 
 _BLANK = " \t\n\v\f\r"
@@ -36,24 +33,6 @@ class Directive:
     rest: str
     place: SourceLine
     children: list[Directive] | None = None
-
-
-def read_text(file: Path) -> str:
-    """A regular file's content. Bytes that are not UTF-8 become lone surrogates. Raises ConfigError
-    for what cannot be a configuration, without waiting for anybody."""
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError([Problem(str(file), 0, 0, "is not a regular file")])
-            data = opened.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise ConfigError([Problem(str(file), 0, 0, f"cannot be read: {reason(error)}")]) from None
-    if len(data) > MOST_BYTES:
-        raise ConfigError([Problem(str(file), 0, 0, f"is larger than {MOST_BYTES >> 20} MiB")])
-    if b"\0" in data:
-        raise ConfigError([Problem(str(file), data[: data.index(b"\0")].count(b"\n") + 1, 1, "is binary")])
-    return data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 def parse(text: str, file: Path) -> list[Directive]:
