@@ -42,6 +42,7 @@ COMMANDS = {
     "apache": Command("apache", "put a site into Apache's configuration, or take it out"),
     "import": Command("import_", "convert another system's configuration to a site"),
     "scan": Command("scan", "say what in a directory of CGI programs can move"),
+    "compare": Command("compare", "send the same requests to two sites, and show what differs"),
 }
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3

@@ -39,7 +39,7 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .bar .soft { background: var(--soft); }
 details { border: 1px solid var(--line); border-radius: .5rem; margin: .6rem 0; padding: .5rem .9rem; }
 summary { cursor: pointer; } details > * + * { margin-top: .6rem; }
-.sides { table-layout: fixed; } .sides td { width: 50%; } .sides .gone { background: #b3261e22; }
+.sides { table-layout: fixed; } .sides th:first-child { width: 3.5rem; } .sides .gone { background: #b3261e22; }
 .sides .came { background: #1a7f4b22; }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 svg .first { fill: var(--first); } svg .second { fill: var(--second); } svg .axis { stroke: var(--line); }

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     with counting:
         scans = [scan(place, counting.at) for place in places]
     if options.html is not None:
-        _write(options.html, as_page(scans, remarks, __version__))
+        write_page(options.html, as_page(scans, remarks, __version__))
     if options.json:
         tell(*json.dumps(as_json(scans, remarks), indent=2).split("\n"))
     else:
@@ -72,7 +72,8 @@ def _places(given: Path) -> tuple[list[ProgramPlace], list[str]]:
     return found.places, found.remarks
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
+    """A report, whole or not at all. Raises UserError."""
     try:
         replace(path, text.encode("utf-8"), 0o644)
     except OSError as error:
