@@ -24,7 +24,7 @@ from guests.build import cache, guest, native
 from wsgi_wasm.toolchain.build import cached
 
 from .apache import Apache, Site
-from .client import Answer, Connection, Truncated, chunked, wait_compiled
+from .client import Answer, Connection, Truncated, chunked, get, wait_compiled
 from .fixtures import serve
 from .server import Server
 
@@ -124,6 +124,10 @@ DIFFERENCES: Mapping[str, Difference] = {
     ),
     "variables": Difference(about="meta-variables and arguments, see TOLD"),
     "chunked-body": Difference(about="a body without a length is spooled, and its length told, see TOLD"),
+    "own-pages": Difference(
+        about="errors that the server finds itself, and redirects without a body, have a page there",
+        shown_by="test_own_pages",
+    ),
     "delivered-body": Difference(about="`CONTENT_LENGTH` is what came", shown_by="test_delivered_bodies"),
 }
 
@@ -577,3 +581,19 @@ def test_ends_without_a_head(query: str, apache: Server, gateway: Server) -> Non
     theirs = ask_natively(apache, Request(f"/cgi/exit?{query}"))
     assert theirs is not None
     assert (ask(gateway, Request(f"/cgi/exit?{query}")).status, theirs.status) == (502, 500)
+
+
+@pytest.mark.parametrize(
+    ("target", "statuses"),
+    [
+        ("/cgi/emit?case=client-redirect-url.guest", (302, 302)),
+        ("/cgi/nothing", (404, 404)),
+        ("/cgi/", (403, 404)),
+    ],
+)
+def test_own_pages(target: str, statuses: tuple[int, int], apache: Server, gateway: Server) -> None:
+    """`look` leaves out what a redirect's page says, which is the difference here."""
+    theirs, ours = (get(server.address, target) for server in (apache, gateway))
+    assert (theirs.status, ours.status) == statuses
+    assert theirs.body.startswith(b"<!DOCTYPE HTML")
+    assert b"<" not in ours.body

@@ -1,0 +1,2 @@
+def page(text):
+    return f"<html><body>{text}</body></html>"
