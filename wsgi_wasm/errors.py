@@ -153,6 +153,12 @@ class LengthRequired(RequestError):
     status = 411
 
 
+class PreconditionFailed(RequestError):
+    """The guest's answer is not the one that the request is made for (RFC 9110 13.1)."""
+
+    status = 412
+
+
 class BodyTooLarge(RequestError):
     """The request body is over `max_body`."""
 

@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from fuzz.go_cgi import NoAnswer, go_answer
 from fuzz.target import Draw, Target, check_message
@@ -16,7 +14,7 @@ from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.head import HeadParser
 from wsgi_wasm.cgi.message import Head
 from wsgi_wasm.errors import BadGateway
-from wsgi_wasm.gateway import answer as gateway_answer
+from wsgi_wasm.gateway.conditions import unmet_condition
 from wsgi_wasm.protocols.component_head import MARK, ComponentHeadParser
 
 Answer = tuple[Head, bytes] | str
@@ -209,25 +207,24 @@ STRICTER = (
 
 
 def check_conditional(data: bytes) -> None:
-    """Whatever a client writes into If-None-Match and If-Modified-Since, and a guest into ETag and Last-Modified."""
-    parts = data.split(b"\0")
-    texts = [part.decode("latin-1") for part in (*parts, b"", b"", b"", b"")[:4]]
-    environ = {"REQUEST_METHOD": "GET"}
-    if texts[0]:
-        environ["HTTP_IF_NONE_MATCH"] = texts[0]
-    if texts[1]:
-        environ["HTTP_IF_MODIFIED_SINCE"] = texts[1]
-    fields = [(name, text) for name, text in (("ETag", texts[2]), ("Last-Modified", texts[3])) if text]
-    request: Any = SimpleNamespace(environ=environ)
-    found = gateway_answer._not_modified(request, Head(200, "OK", tuple(fields)))
-    assert isinstance(found, bool)
-    assert not found or (fields and (texts[0] or texts[1]))
+    """Whatever a client writes into preconditions, and a guest into ETag and Last-Modified."""
+    parts = [part.decode("latin-1") for part in (*data.split(b"\0"), *[b""] * 6)[:6]]
+    names_of = ("IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_MATCH", "IF_UNMODIFIED_SINCE")
+    environ = {f"HTTP_{name}": text for name, text in zip(names_of, parts[:4], strict=True) if text}
+    fields = tuple((name, text) for name, text in zip(("ETag", "Last-Modified"), parts[4:], strict=True) if text)
+    found = unmet_condition(environ, Head(200, "OK", fields))
+    assert found in (None, 304, 412)
+    assert found is None or environ
+    if found == 412:
+        assert "HTTP_IF_MATCH" in environ or (fields and "HTTP_IF_UNMODIFIED_SINCE" in environ)
 
 
 CONDITIONS = (
-    b'"a"\0\0"a"\0', b'W/"a", "b"\0\0"b"\0', b"*\0\0\"x\"",
-    b"\0Sun, 06 Nov 1994 08:49:37 GMT\0\0Sun, 06 Nov 1994 08:49:37 GMT",
-    b"\0Sunday, 06-Nov-94 08:49:37 GMT\0\0Sun Nov  6 08:49:37 1994", b'"a"\0Thu, 01 Jan 1970 00:00:00 GMT\0W/"a"\0x',
+    b'"a"\0\0\0\0"a"\0', b'W/"a", "b"\0\0\0\0"b"\0', b"*\0\0\0\0\"x\"", b'\0\0"a", W/"b"\0\0W/"b"', b"\0\0*",
+    b"\0Sun, 06 Nov 1994 08:49:37 GMT\0\0\0\0Sun, 06 Nov 1994 08:49:37 GMT",
+    b"\0Sunday, 06-Nov-94 08:49:37 GMT\0\0\0\0Sun Nov  6 08:49:37 1994",
+    b'"a"\0Thu, 01 Jan 1970 00:00:00 GMT\0\0\0W/"a"\0x',
+    b"\0\0\0Sun, 06 Nov 1994 08:49:37 GMT\0\0Sun, 06 Nov 1994 08:49:38 GMT",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 /* Prints the head that `head=` gives (a plain one without it), then the environment, sorted, one variable per line, and
- * what came on standard input: `BODY`, its size and a checksum. `trap` ends it before, `unread` leaves the body alone. */
+ * what came on standard input: `BODY`, its size and a checksum. `trap` ends it before, `unread` leaves the body alone,
+ * `long=N` adds a field whose line has N bytes, and `more=N` adds N lines of 600. */
 #include "guest.h"
 
 extern char **environ;
@@ -13,7 +14,12 @@ int main(void)
     unsigned sum = 0;
     if (asked_is("trap", "1"))
         abort();
-    printf("%s\n\n", asked("head", "Content-Type: text/plain"));
+    printf("%s\n", asked("head", "Content-Type: text/plain"));
+    if (asked_number("long", 0))
+        printf("X-Long: %0*d\n", (int)asked_number("long", 0) - 8, 0);
+    for (long long i = 0; i < asked_number("more", 0); i++)
+        printf("X-More-%02lld: %0589d\n", i, 0);
+    puts("");
     while (environ[count])
         count++;
     qsort(environ, count, sizeof *environ, by_text);

@@ -129,6 +129,11 @@ DIFFERENCES: Mapping[str, Difference] = {
         shown_by="test_own_pages",
     ),
     "delivered-body": Difference(about="`CONTENT_LENGTH` is what came", shown_by="test_delivered_bodies"),
+    "conditions": Difference(
+        about="preconditions in the order of RFC 9110, also for a 200 that is said",
+        shown_by="test_conditions_and_heads",
+    ),
+    "long-fields": Difference(about="lines of more than 8,189 bytes pass", shown_by="test_conditions_and_heads"),
 }
 
 

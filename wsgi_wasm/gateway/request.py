@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from wsgi_wasm.cgi.redirects import answers_itself, inherited_status
 from wsgi_wasm.gateway.exchange import Exchange
+from wsgi_wasm.gateway.mod_wsgi_daemon import check_daemon_head, daemon_reason
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 
 REQUEST_ID_FIELD = "X-Request-ID"
@@ -61,7 +62,13 @@ class Request:
         return status
 
     def respond(self, status: int, reason: str, fields: list[tuple[str, str]]) -> Callable[[bytes], Any]:
-        """Begin the answer, as PEP 3333 has it: what is returned sends a piece of the body."""
+        """Begin the answer, as PEP 3333 has it: what is returned sends a piece of the body.
+
+        Raises BadGateway where the server cannot pass on the head.
+        """
+        if self.environ.get("mod_wsgi.process_group"):
+            reason = daemon_reason(status, reason)
+            check_daemon_head(reason, fields)
         self.exchange.status = status
         write: Callable[[bytes], Any] = self.start_response(f"{status} {reason}", fields)
         return write
