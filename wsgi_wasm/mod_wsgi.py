@@ -23,6 +23,8 @@ from types import ModuleType
 
 from wsgi_wasm import Gateway, create_app, log_output
 from wsgi_wasm.apache.error_log import error_log
+from wsgi_wasm.cgi.message import REASONS
+from wsgi_wasm.cgi.redirects import inherited_status
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
 from wsgi_wasm.gateway.dispatcher import not_found
@@ -260,8 +262,11 @@ def script_path(environ: Environ) -> Path:
 
 
 def refuse(environ: Environ, start_response: StartResponse, error: Unavailable) -> list[bytes]:
-    """The answer while there is no gateway; the reason is in the log."""
-    body = b"503 Service Unavailable\n"
-    fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), *error.fields]
-    start_response("503 Service Unavailable", fields)
+    """The answer while there is no gateway; the reason is in the log. The page of an error leaves
+    the error."""
+    status = inherited_status(environ) or error.status
+    line = f"{status} {REASONS.get(status, 'Error')}"
+    body = f"{line}\n".encode()
+    more = error.fields if status == error.status else ()
+    start_response(line, [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), *more])
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]

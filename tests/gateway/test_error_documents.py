@@ -57,6 +57,9 @@ ANSWERS = [
     ("/worker", "404", 404, True),
     ("/put", "404", 404, False),
     ("/missing-module", "404", 404, False),
+    ("/no-route", "401", 401, True),
+    ("/no-route", "599", 599, True),
+    ("/no-route", "200", 404, True),
 ]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import yaml
 from guests.build import guest, native
 
 from .apache import Apache, Site, include, put
-from .client import wait_compiled
+from .client import get, wait_compiled
 from .fixtures import FRAGMENTS, fragment_defines, scripts, server_environ
+from .process import wait_for
 
 PROGRAMS: Mapping[str, str] = {
     "native": "/native/{}",
@@ -82,6 +84,15 @@ def serve_beside(
     )
     environ = server_environ("mod_wsgi-daemon", place, None, {"WSGI_WASM_CONFIG": str(place / "site.yaml")})
     with Apache.start(site, place, name="beside", env=environ) as server:
-        wait_compiled(server.address, *(path_of(way, name) for way in WAYS for name in programs))
-        wait_compiled(server.address, *(f"{mount}{path}" for mount in ("/app", "/embedded") for path in ready))
+        targets = [path_of(way, name) for way in WAYS for name in programs]
+        targets += [f"{mount}{path}" for mount in ("/app", "/embedded") for path in ready]
+        wait_compiled(server.address, *targets)
+        # each process looks for itself, at most once a second, whether a module is compiled
+        for target in targets:
+            wait_for(f"{target} in every process", partial(all_answer, server, target))
         yield server
+
+
+def all_answer(server: Apache, target: str) -> bool:
+    """Whether as many requests in a row are answered as no process is left out of."""
+    return all(get(server.address, target).status != 503 for _ in range(12))

@@ -203,3 +203,17 @@ def test_the_last_good_configuration_is_for_later_workers_only() -> None:
     gunicorn.post_worker_init(SimpleNamespace(wsgi=lambda environ, start_response: [], log=log))
     gunicorn.pre_fork(None, None)
     assert os.environ[gunicorn.LAST_GOOD] == "1"
+
+
+@pytest.mark.parametrize(("redirected", "status"), [({}, "503"), ({"REDIRECT_STATUS": "401"}, "401")])
+def test_while_there_is_no_gateway(redirected: dict[str, str], status: str) -> None:
+    """The page of an error leaves the error, so that a login is still asked for."""
+    heads: list[tuple[str, dict[str, str]]] = []
+    environ = {"REQUEST_METHOD": "GET", **redirected}
+    body = mod_wsgi.refuse(
+        environ, lambda line, fields: heads.append((line, dict(fields))), Unavailable("broken", retry_after=5)
+    )
+    ((line, fields),) = heads
+    assert line.startswith(status)
+    assert body[0].decode().startswith(status)
+    assert ("Retry-After" in fields) is (status == "503")

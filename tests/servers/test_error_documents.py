@@ -33,7 +33,9 @@ ERRORS = """
     ErrorDocument 301 {page}
     ErrorDocument 403 {page}
     ErrorDocument 404 {page}
+    ErrorDocument 405 {page}
     ErrorDocument 410 {page}
+    ErrorDocument 413 {page}
     ErrorDocument 500 {page}
     ErrorDocument 503 {page}
 </Location>
@@ -88,6 +90,20 @@ Redirect gone /e/{way}/old
 <LocationMatch "^/e/{way}/page/unread">
     ErrorDocument 404 {page}?unread=1
 </LocationMatch>
+<LocationMatch "^/e/{way}/limited">
+    LimitRequestBody 1000
+</LocationMatch>
+Alias /front/{way} "{place}/front-{way}"
+<Directory "{place}/front-{way}">
+    Require all granted
+    RewriteEngine On
+    RewriteCond %{{REQUEST_FILENAME}} !-f
+    RewriteRule ^(.*)$ {page}/$1 [QSA,L,E=SHOWN:y]
+</Directory>
+Alias /fallback/{way} "{place}/fallback"
+<Location /fallback/{way}>
+    FallbackResource {page}
+</Location>
 Alias /acted/{way} "{place}/acted"
 <Location /acted/{way}>
     Action tell-{way} {page}
@@ -97,10 +113,25 @@ Alias /acted/{way} "{place}/acted"
 
 BEYOND = """
 RewriteRule ^/o/app/listed - [R=404,E=SECRET:s,E=SHOWN:y,E=HTTP_AUTHORIZATION:secret,E=HTTP_PROXY:http://evil/]
-<Directory "{place}/acted">
+<DirectoryMatch "^{place}/(acted|fallback)">
     Require all granted
-</Directory>
+</DirectoryMatch>
 WSGIScriptAlias /override "${{SERVER_SCRIPTS}}/wsgi_wasm.wsgi" process-group=wsgi-wasm application-group=%{{GLOBAL}}
+<Location /o/unknown>
+    AuthType Basic
+    AuthName members
+    AuthUserFile "{place}/members"
+    Require valid-user
+</Location>
+<Location /o/unknown/native>
+    ErrorDocument 401 /native/nothing
+</Location>
+<Location /o/unknown/daemon>
+    ErrorDocument 401 /app/nothing
+</Location>
+<Location /o/unknown/embedded>
+    ErrorDocument 401 /embedded/nothing
+</Location>
 <LocationMatch "^/override">
     WSGIErrorOverride On
     WSGIPassAuthorization On
@@ -114,6 +145,7 @@ WSGIScriptAlias /override "${{SERVER_SCRIPTS}}/wsgi_wasm.wsgi" process-group=wsg
 
 
 def configuration(place: Path, way: str) -> str:
+    (place / f"front-{way}").mkdir(mode=0o755)
     text = ERRORS.format(way=way, page=path_of(way, "tell"), place=place)
     if way == "native":
         text += BEYOND.format(place=place)
@@ -142,7 +174,8 @@ OTHERS: Mapping[str, str] = {
 @pytest.fixture(scope="module")
 def apache(open_module_tmp: Path) -> Iterator[Apache]:
     place = open_module_tmp
-    (place / "acted").mkdir(mode=0o755)
+    for folder in ("acted", "fallback"):
+        (place / folder).mkdir(mode=0o755)
     put(place / "acted" / "file.txt", b"text\n")
     put(place / "members", b"ann:{SHA}" + base64.b64encode(hashlib.sha1(b"secret").digest()) + b"\n")
     put(place / "http.wasm", component("http").read_bytes())
@@ -202,6 +235,8 @@ CASES = (
     Case("missing", 404, fields=(("Redirect-Status", "200"), ("Redirect_Status", "200"), ("REDIRECT-URL", "/x"))),
     Case("forbidden", 403, {"REDIRECT_STATUS": "403"}),
     Case("forbidden", 403, {"BODY": "3 96354"}, method="POST", body=b"abc"),
+    Case("missing", 405, {"REDIRECT_STATUS": "405", "REDIRECT_REQUEST_METHOD": "DELETE"}, method="DELETE"),
+    Case("limited", 413, {"REDIRECT_STATUS": "413"}, method="POST", body=b"x" * 1001),
     Case("gone", 410),
     Case("old", 410),
     Case("moved/a?b", 301, {"REDIRECT_STATUS": "301"}),
@@ -274,6 +309,9 @@ def test_a_login_is_asked_for_and_possible(apache: Apache) -> None:
 
 def test_a_page_that_fails_leaves_the_error(apache: Apache) -> None:
     """httpd has a page of its own then, and so has the gateway."""
+    for name in ("native", "daemon", "embedded"):
+        asked = get(apache.address, f"/o/unknown/{name}")
+        assert (asked.status, asked.field("WWW-Authenticate")) == (401, 'Basic realm="members"')
     for way in PROGRAMS:
         assert get(apache.address, f"/e/{way}/page/trap").status == 404
     for mount in ("app", "embedded"):
@@ -305,6 +343,28 @@ def test_redirects_that_are_no_errors(apache: Apache) -> None:
         found[way] = replace(found[way], told=told)
         assert (told["REDIRECT_STATUS"], told["REDIRECT_HANDLER"], told["BODY"]) == ("200", "tell-WAY", "3 96354")
     assert all(found[way] == found["native"] for way in WAYS)
+
+
+def test_a_front_controller(apache: Apache) -> None:
+    """A `RewriteRule` of a directory, as in .htaccess files."""
+    for method, body in (("GET", b""), ("POST", b"abc")):
+        found = {}
+        for way in PROGRAMS:
+            answer = request(apache.address, method, f"/front/{way}/blog/a%20b?c=%20d", body=body or None)
+            told = seen(apache, way, answer).told
+            found[way] = {name: told[name].replace(f"/front/{way}/", "/front/WAY/") for name in told}
+            found[way].pop("REDIRECT_SHOWN", None)
+            assert (answer.status, told["REDIRECT_STATUS"], told["PATH_INFO"]) == (200, "200", "/blog/a b")
+        assert all(found[way] == found["native"] for way in WAYS), found
+
+
+def test_a_resource_to_fall_back_to(apache: Apache) -> None:
+    """httpd makes no redirect of it that a program could see."""
+    for way in PROGRAMS:
+        answer = get(apache.address, f"/fallback/{way}/x?q")
+        told = seen(apache, way, answer).told
+        assert (answer.status, told["SCRIPT_NAME"], told["QUERY_STRING"]) == (200, "PAGE", "q")
+        assert [name for name in told if name.startswith("REDIRECT")] == ["REDIRECT_STATUS"] * (way != "native")
 
 
 @pytest.mark.parametrize("mount", ["app", "embedded"])

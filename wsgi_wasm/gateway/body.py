@@ -60,14 +60,16 @@ def announced_body(environ: Environ) -> Announced | None:
     any end of its input is the end of the body.
     """
     length = announced_length(environ)
+    coding = environ.get("HTTP_TRANSFER_ENCODING", "")
+    without_coding = environ.get("SERVER_PROTOCOL", "").startswith(_WITHOUT_CODINGS)
+    if length is None and not coding and not without_coding:
+        return None
     filtered = "mod_wsgi.version" in environ
     ends = bool(environ.get("wsgi.input_terminated"))
     if length is not None:
         return Announced(length, ends, filtered and ends, False, False)
-    coding = environ.get("HTTP_TRANSFER_ENCODING", "")
-    without_coding = environ.get("SERVER_PROTOCOL", "").startswith(_WITHOUT_CODINGS)
     if not coding:
-        return Announced(None, ends, filtered, True, False) if ends and without_coding else None
+        return Announced(None, ends, filtered, True, False) if ends else None
     if coding.strip().lower() != "chunked":
         # RFC 9112 6.1: what is not undone here must not reach a guest as if it were.
         raise BadRequest(f"Transfer-Encoding is {coding!r}, and only chunked is supported")

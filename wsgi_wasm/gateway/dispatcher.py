@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from wsgi_wasm.cgi.message import REASONS
 from wsgi_wasm.cgi.names import USUAL_METHODS, is_refused
+from wsgi_wasm.cgi.redirects import inherited_status
 from wsgi_wasm.cgi.target import host_asked, host_variables, raw_target, split_target
 from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError, Unavailable
 from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
@@ -198,15 +199,16 @@ def error_response(error: RequestError, request: Request) -> Iterable[bytes]:
 
 
 def not_found(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """What stands in for a wrapped application where there is none."""
-    status, fields = 404, []
+    """What stands in for a wrapped application where there is none. The page of an error that is
+    not there leaves the error."""
+    status, fields = inherited_status(environ) or 404, []
     method = environ["REQUEST_METHOD"]
     if is_refused(method):
         status, fields = 405, [("Allow", ", ".join(USUAL_METHODS))]
     elif method == "OPTIONS" and _asked(environ)[1] == SERVER_AS_A_WHOLE:
         start_response("200 OK", [("Allow", ", ".join(USUAL_METHODS)), ("Content-Length", "0")])
         return []
-    line = f"{status} {REASONS[status]}"
+    line = f"{status} {REASONS.get(status, 'Error')}"
     body = f"{line}\n".encode()
     start_response(line, [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), *fields])
     return [] if method == "HEAD" else [body]
