@@ -132,6 +132,14 @@ WSGIScriptAlias /override "${{SERVER_SCRIPTS}}/wsgi_wasm.wsgi" process-group=wsg
 <Location /o/unknown/embedded>
     ErrorDocument 401 /embedded/nothing
 </Location>
+WSGIScriptAlias /except "${{SERVER_SCRIPTS}}/wsgi_wasm.wsgi" process-group=wsgi-wasm application-group=%{{GLOBAL}}
+<Location /except>
+    WSGIErrorOverride On
+    <If "%{{ENV:REDIRECT_STATUS}} -ge 400">
+        WSGIErrorOverride Off
+    </If>
+    ErrorDocument 410 /except/tell/itself
+</Location>
 <LocationMatch "^/override">
     WSGIErrorOverride On
     WSGIPassAuthorization On
@@ -417,3 +425,6 @@ def test_a_page_for_its_own_error(apache: Apache) -> None:
     told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
     assert (answer.status, told["REDIRECT_REDIRECT_STATUS"], told["PATH_INFO"]) == (200, "410", "/itself")
     apache.wait_for_log("set WSGIErrorOverride Off for the path of the ErrorDocument")
+    answer = get(apache.address, "/except/tell?head=Status:%20410%0aContent-Type:%20text/plain")
+    told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+    assert (answer.status, told["REDIRECT_STATUS"], told["PATH_INFO"]) == (410, "410", "/itself")
