@@ -67,7 +67,7 @@ class Gateway:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """PEP 3333."""
-        return self._current().dispatcher(environ, start_response)
+        return self._current().application(environ, start_response)
 
     def handle_script(
         self, environ: Environ, start_response: StartResponse, file: Path, route: str | None = None

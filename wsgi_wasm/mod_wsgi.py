@@ -111,6 +111,8 @@ def _gateway_of(path: str | Path, app: WSGIApplication | None) -> Gateway:
     # mistake is an error.
     os.environ.setdefault("WSGI_WASM_LAST_GOOD", "1")
     gateway = create_app(path, app)
+    if gateway.config.trusted_proxies is not None:
+        log.warning("%s: trusted_proxies has no effect under Apache: use mod_remoteip", path)
     gateway.harden()  # this may be the only time before there are threads
     return gateway
 

@@ -15,6 +15,7 @@ from wsgi_wasm.errors import ConfigError, ModuleError, Unavailable
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.dispatcher import Dispatcher, RoutedHandler
 from wsgi_wasm.gateway.handler import GuestHandler, Refusing
+from wsgi_wasm.gateway.proxies import BehindProxies
 from wsgi_wasm.gateway.routing import Entry, Router, RouteTable
 from wsgi_wasm.gateway.shared import Shared
 from wsgi_wasm.gateway.wsgi_server import WSGIApplication
@@ -51,6 +52,9 @@ class Serving:
             self._table(config.routes), {host: self._table(routes) for host, routes in config.hosts.items()}
         )
         self.dispatcher = Dispatcher(router, fallback)
+        self.application: WSGIApplication = self.dispatcher
+        if config.trusted_proxies is not None:
+            self.application = BehindProxies(config.trusted_proxies, self.dispatcher)
         self.selectable = {route.name: self._guest_handler(route) for route in all_routes(config) if route.selectable}
         self.dropped_in = self._guest_handler(config.handler)
 

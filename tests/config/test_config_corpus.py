@@ -24,6 +24,7 @@ ENVIRON = {
     "METHOD": "GET",
     "TREE": "a: [${TOKEN}, *x]",
     "EMPTY": "",
+    "PROXY": "192.0.2.1",
     "BROKEN": "\udcff",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsgi_wasm.config.granted import Database, Endpoint, Grants, KeyValueStore, Variable
+from wsgi_wasm.config.hardening import Hardening
 from wsgi_wasm.config.load import load_config, parse_config, read_source
 from wsgi_wasm.config.log import Log
 from wsgi_wasm.config.model import (
@@ -12,7 +13,6 @@ from wsgi_wasm.config.model import (
     Dir,
     DirectoryTarget,
     EngineSettings,
-    Hardening,
     Interpreter,
     Limits,
     ModuleTarget,

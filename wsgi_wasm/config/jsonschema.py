@@ -21,6 +21,7 @@ _ABOUT = {
     "engine": "Settings of the WebAssembly engine.",
     "log": "What the server's log has of this package.",
     "harden": "Walls around the server's own processes.",
+    "trusted_proxies": "Front servers that are believed for whom they ask.",
     "store": "A key-value store.",
     "database": "A SQLite database.",
     "variable": "A value that guests can request by name.",

@@ -11,10 +11,12 @@ from pathlib import Path
 from wsgi_wasm.config.checks import DirectoryChecks
 from wsgi_wasm.config.compose import compositions
 from wsgi_wasm.config.grants import GrantsBuilder
+from wsgi_wasm.config.hardening import Hardening
 from wsgi_wasm.config.kinds import BROKEN, Settings
 from wsgi_wasm.config.log import Log, chosen_log
-from wsgi_wasm.config.model import Config, EngineSettings, Hardening
+from wsgi_wasm.config.model import Config, EngineSettings
 from wsgi_wasm.config.nodes import Reading
+from wsgi_wasm.config.proxies import TrustedProxies
 from wsgi_wasm.config.reader import MAX_BYTES, read_document
 from wsgi_wasm.config.routes import RouteBuilder
 from wsgi_wasm.config.schema import SITE
@@ -67,6 +69,13 @@ def _at_once(path: str, flags: int) -> int:
     return descriptor
 
 
+def _trusted_proxies(site: Settings) -> TrustedProxies | None:
+    written = value_of(site, "trusted_proxies")
+    if written is None:
+        return None
+    return TrustedProxies(**fields_of(TrustedProxies, merged(defaults_of("trusted_proxies"), written)))
+
+
 def _build(site: Settings, source: Path, reading: Reading) -> Config:
     cache = default_directory(value_of(site, "cache_dir"), reading.environ)
     checks = DirectoryChecks(reading)
@@ -90,6 +99,7 @@ def _build(site: Settings, source: Path, reading: Reading) -> Config:
         engine=EngineSettings(**fields_of(EngineSettings, engine)),
         harden=Hardening(**fields_of(Hardening, harden)),
         log=chosen_log(Log(**fields_of(Log, log)), reading),
+        trusted_proxies=_trusted_proxies(site),
         **fields_of(Config, site),
     )
     checks.of_site(config, builder.grants.files)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsgi_wasm.config.granted import Grants
+from wsgi_wasm.config.hardening import Hardening
 from wsgi_wasm.config.log import Log
+from wsgi_wasm.config.proxies import TrustedProxies
 from wsgi_wasm.files.beneath import Folder
 
 # Engine features that a site may switch on; each widens what a hostile module can reach, so nothing
@@ -163,16 +165,6 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hardening:
-    """Whether the server's processes are confined, and the places that they keep besides those of
-    the site."""
-
-    enabled: bool = False
-    read: tuple[Path, ...] = ()
-    write: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One configuration file. `hosts` has lower-case names or `*.example` patterns; `handler` holds
     the settings for scripts that the front server picks itself. `compose` has the components that
@@ -185,6 +177,7 @@ class Config:
     engine: EngineSettings
     harden: Hardening
     log: Log
+    trusted_proxies: TrustedProxies | None
     compose: Mapping[Path, Mapping[str, Path]]
     cache_dir: Path | None
     state_dir: Path | None

@@ -107,6 +107,12 @@ Write a level, or a mapping with these keys. `WSGI_WASM_LOG` in the server's env
 words: `warning`, `json`, or `warning json`. [Operations](operations.md#logs) says where the log is.
 """
 
+TRUSTED_PROXIES = """\
+A front server is the client of this one, and names its own client in header fields, which anybody can send. They are
+believed where the peer is one of `from`, and only those of one family, `header`; see
+[gunicorn](gunicorn.md#behind-a-front-server).
+"""
+
 # Needs a `directory`, or excludes what the other lines of its example have.
 _NOT_IN_EXAMPLE = frozenset({"module", "entry_point", "spin", "exact", "selectable"})
 
@@ -135,6 +141,8 @@ def reference() -> str:
     parts.append(_part("## Entries of `variables`", VARIABLE, _at("variable"), ""))
     parts.append(_part("## Engine", "", _at("engine"), _nested("engine:", "", _at("engine"))))
     parts.append(_part("## Harden", HARDEN, _at("harden"), _nested("harden:", "", _at("harden"))))
+    proxies = _at("trusted_proxies")
+    parts.append(_part("## Trusted proxies", TRUSTED_PROXIES, proxies, _nested("trusted_proxies:", "", proxies)))
     parts.append(_part("## Log", LOG, _at("log"), _nested("log:", "", _at("log"))))
     return "\n".join(parts)
 

@@ -63,6 +63,9 @@ key("site", "harden", None, v.HARDEN, False, "true",
 key("site", "log", None, v.LOG, {}, "{level: warning, format: json}",
      "What the server's log has of this package, and in which form, see [operations](operations.md#logs). "
      "`WSGI_WASM_LOG` overrides it.")
+key("site", "trusted_proxies", None, v.TRUSTED_PROXIES, NO_DEFAULT, "{from: [127.0.0.1, unix]}",
+     "Front servers that are believed for whom they ask. Without it, a guest's client is whoever connects. Under "
+     "Apache, mod_remoteip does this, and the key has no effect.")
 key("site", "key_value", None, v.STORES_BY_NAME, {}, "{sessions: {redis: \"redis://cache.example/0\"}}",
      "Key-value stores that routes can grant. You need not define `default`, which is stored in `state_dir`.")
 key("site", "sqlite", None, v.DATABASES_BY_NAME, {}, "{shop: ./shop.db}",

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from wsgi_wasm.config import value_kinds as v
 from wsgi_wasm.config.granted import Database, KeyValueStore, Variable
+from wsgi_wasm.config.hardening import Hardening
 from wsgi_wasm.config.kinds import Choice, ListOf, PathOrName
 from wsgi_wasm.config.log import FORMATS, LEVELS, Log
-from wsgi_wasm.config.model import FEATURES, Dir, EngineSettings, Hardening, Interpreter, SpinTarget
+from wsgi_wasm.config.model import FEATURES, Dir, EngineSettings, Interpreter, SpinTarget
+from wsgi_wasm.config.proxies import FAMILIES, TrustedProxies
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT
 from wsgi_wasm.interpreters import NAMES
@@ -84,6 +86,12 @@ key("log", "level", Log, Choice(allowed=LEVELS), NO_DEFAULT, "warning",
      "under gunicorn it is gunicorn's `loglevel`. Under Apache its own `LogLevel` applies, too.")
 key("log", "format", Log, Choice(allowed=FORMATS), "text", "json",
      "`text`, or `json` for one JSON object a line.")
+
+key("trusted_proxies", "from", (TrustedProxies, "peers"), v.PEERS, NO_DEFAULT, "[10.0.0.0/8, unix]",
+     "Addresses and networks of the proxies, and `unix` for whoever may connect to a Unix socket.")
+key("trusted_proxies", "header", TrustedProxies, Choice(allowed=FAMILIES), "x-forwarded", "forwarded",
+     "The fields in which they say it: `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`, or `Forwarded` "
+     "(RFC 7239).")
 
 key("engine", "instances", EngineSettings, integer(1, 1000), 64, "32",
      "How many guests can exist at the same time in one process.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.config import processes, scalars, server_names
+from wsgi_wasm.config import processes, proxies, scalars, server_names
 from wsgi_wasm.config.allowed_hosts import parse_site_host
 from wsgi_wasm.config.granted import Endpoint
 from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
@@ -23,6 +23,7 @@ TITLES = {
     "engine": "engine",
     "harden": "harden",
     "log": "log",
+    "trusted_proxies": "trusted_proxies",
     "store": "a store of key_value",
     "database": "a database of sqlite",
     "variable": "an entry of variables",
@@ -138,4 +139,10 @@ SPIN = _section("spin", "a manifest's path or a mapping", "manifest", short="man
 ENGINE = _section("engine", "a mapping")
 HARDEN = _section("harden", "true, false or a mapping", short="enabled")
 LOG = _section("log", "a level or a mapping", short="level")
+PEERS = ListOf(
+    item=Scalar(noun="an address, a network or unix", parse=proxies.peer, pattern=proxies.PEER),
+    plural="addresses, networks and unix",
+    at_least=1,
+)
+TRUSTED_PROXIES = _section("trusted_proxies", "a mapping", "from")
 HOST_PATHS = ListOf(item=HOST_PATH, plural="paths")

@@ -18,7 +18,7 @@ from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, Requ
 from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.gateway.routing import Match, Router
-from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, correct_peer
 from wsgi_wasm.messages import escaped
 
 MAX_LOCAL_REDIRECTS = 10
@@ -93,6 +93,7 @@ class Dispatcher:
         if is_refused(request.method):
             allowed = sorted(handler.methods or USUAL_METHODS)
             raise MethodNotAllowed(f"{escaped(request.method)} is never given to a guest", allowed)
+        correct_peer(request.environ)
         host = host_variables(request.environ)
         if host:
             request.environ.update(host)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
+from wsgi_wasm.cgi.forwarded import normal_address
 from wsgi_wasm.errors import EngineError
 from wsgi_wasm.gateway import body_deadlines
 
@@ -87,6 +89,35 @@ class ClientConnection:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.settimeout(seconds)
+
+
+def correct_peer(environ: Environ) -> None:
+    """Make `REMOTE_ADDR` an address. At a Unix socket gunicorn gives the path that the peer has
+    bound its end to, which may look like any address, and at a socket for both families IPv4 in
+    the form of IPv6."""
+    address = environ.get("REMOTE_ADDR")
+    if not address:
+        return
+    if "REMOTE_PORT" not in environ and "gunicorn.socket" in environ:
+        # or middleware around the gateway knows an address
+        if _is_name(address, environ["gunicorn.socket"]):
+            environ["REMOTE_ADDR"] = ""
+    elif address.startswith("::ffff:"):
+        environ["REMOTE_ADDR"] = str(normal_address(address) or address)
+
+
+def _is_name(address: str, own: socket.socket) -> bool:
+    """Whether an address is the name that the peer has given its own end."""
+    try:
+        name = own.getpeername()
+    except OSError:
+        return True  # it has gone, and nobody can tell
+    return address == (name.decode("utf-8", "replace") if isinstance(name, bytes) else name)
+
+
+def own_scheme(environ: Environ) -> str:
+    """The scheme of gunicorn's connection itself, whatever fields of the request say."""
+    return "https" if isinstance(environ["gunicorn.socket"], ssl.SSLSocket) else "http"
 
 
 def refuse_gevent() -> None:

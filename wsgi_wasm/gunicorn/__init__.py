@@ -116,6 +116,7 @@ def post_worker_init(worker: Any) -> None:
     if hasattr(worker, "tpool"):
         SlowHeads(worker)
         count_once(worker)
+    leave_proxies_to_gateways(worker.cfg)
     join_cookies(worker.cfg)
     drop_rest_of_bodies(worker.cfg)
     gateway = own_gateway(worker.wsgi)
@@ -127,6 +128,15 @@ def post_worker_init(worker: Any) -> None:
         gateway.warm()
     except Exception:
         log.exception("wsgi_wasm: cannot warm up; the first request will try again")
+
+
+def leave_proxies_to_gateways(settings: Any) -> None:
+    """Where a gateway has `trusted_proxies`, gunicorn believes no peer by rules of its own
+    (`forwarded_allow_ips`), nor refuses a request because two fields contradict each other."""
+    module = sys.modules.get("wsgi_wasm.app")
+    if module is not None and any(gateway.config.trusted_proxies is not None for gateway in module.gateways()):
+        settings.set("secure_scheme_headers", {})
+        settings.set("forwarder_headers", "")
 
 
 def confine(worker: Any) -> None:
