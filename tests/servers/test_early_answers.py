@@ -138,6 +138,19 @@ def test_a_client_that_leaves_is_one_line_and_frees_its_slot(server: Server, pat
     assert "Traceback" not in server.log()
 
 
+def test_clients_that_do_not_close_keep_nobody_waiting(server: Server) -> None:
+    """gunicorn would wait for each of them for 2 s, one after the other, before it takes another connection. They are
+    more than are waited for."""
+    if server.name == "gunicorn-sync":
+        return  # has but one connection at a time
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            connection = stack.enter_context(Connection(server.address))
+            connection.send_request("GET", "/hello", fields={"Connection": "close"})
+            assert connection.read_answer().status == 200
+            assert connection.ended()
+
+
 LINE = len("GET /hello? HTTP/1.1")
 
 

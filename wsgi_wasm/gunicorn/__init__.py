@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wsgi_wasm import log_output
 from wsgi_wasm.errors import WallError
-from wsgi_wasm.gunicorn.connections import SlowHeads, count_once
+from wsgi_wasm.gunicorn.connections import Partings, SlowHeads
 from wsgi_wasm.gunicorn.requests import drop_rest_of_bodies, join_cookies
 from wsgi_wasm.isolation.server import NAMED
 from wsgi_wasm.logs import package_log
@@ -115,7 +115,7 @@ def post_worker_init(worker: Any) -> None:
     _started[0] = 1
     if hasattr(worker, "tpool"):
         SlowHeads(worker)
-        count_once(worker)
+        Partings(worker)
     leave_proxies_to_gateways(worker.cfg)
     join_cookies(worker.cfg)
     drop_rest_of_bodies(worker.cfg)

@@ -1,13 +1,15 @@
-"""What connections of a worker need beyond gunicorn: an end of those on which no head arrives,
-and a right count of them."""
+"""What connections of a worker need beyond gunicorn: an end of those on which no head arrives, and
+of those whose clients do not close them."""
 
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wsgi_wasm.logs import Seldom, package_log
@@ -15,21 +17,70 @@ from wsgi_wasm.logs import Seldom, package_log
 log = package_log("gateway")
 
 
-def count_once(worker: Any) -> None:
-    """Keep a `gthread` worker's count of its connections right where an answer is broken off.
+class Partings:
+    """Closes connections of a `gthread` worker so that nothing waits for their clients.
 
-    gunicorn then closes the socket itself, fails at closing it again, and counts the connection a
-    second time. With a count below what there is, a worker that stops would leave its loop, in
-    which it reports to its master and ends slow clients, before the last client has gone.
+    gunicorn keeps a connection open for 2 s after its last answer, or until the client closes it,
+    as it should: the answer might be lost otherwise (RFC 9112 9.6). But it does that in the one
+    loop that takes new connections, one after the other, so a few clients that do not close could
+    stop a worker. Here the loop looks at them when something comes.
+
+    It also keeps the worker's count right where an answer is broken off. gunicorn then closes the
+    socket itself, fails at closing it again, and counts the connection a second time. With a count
+    below what there is, a worker that stops would leave its loop, in which it reports to its master
+    and ends slow clients, before the last client has gone.
     """
-    finish = worker.finish_request
 
-    def finish_request(connection: Any, future: Any) -> None:
-        if connection.sock.fileno() == -1:
-            connection.close = lambda graceful=False: None
-        finish(connection, future)
+    PATIENCE = 2.0  # seconds
+    MOST = 256  # connections that wait for their clients
 
-    worker.finish_request = finish_request
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+        self._waiting: dict[socket.socket, float] = {}  # until when, the oldest first
+        self._finish, self._notify = worker.finish_request, worker.notify
+        worker.finish_request, worker.notify = self.finish_request, self.notify
+
+    def finish_request(self, connection: Any, future: Any) -> None:
+        """As the worker's, in its loop."""
+        connection.close = partial(self._close, connection.sock)
+        self._finish(connection, future)
+
+    def _close(self, own: socket.socket, graceful: bool = False) -> None:
+        try:
+            if graceful and own.fileno() != -1:
+                own.shutdown(socket.SHUT_WR)
+                own.setblocking(False)
+                self._worker.poller.register(own, selectors.EVENT_READ, self._readable)
+                self._waiting[own] = time.monotonic() + self.PATIENCE
+        except (OSError, ValueError, KeyError):
+            own.close()
+            return
+        if not graceful:
+            own.close()
+        elif len(self._waiting) > self.MOST:
+            self._end(next(iter(self._waiting)))
+
+    def _readable(self, own: socket.socket) -> None:
+        try:
+            if own.recv(1 << 16):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._end(own)
+
+    def _end(self, own: socket.socket) -> None:
+        self._waiting.pop(own)
+        self._worker.poller.unregister(own)
+        own.close()
+
+    def notify(self) -> None:
+        """As the worker's, in its loop."""
+        self._notify()
+        now = time.monotonic()
+        for own in [own for own, until in self._waiting.items() if until < now]:
+            self._end(own)
 
 
 class SlowHeads:
