@@ -12,6 +12,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from fuzz.target import Draw, Target, check_message, temporary
 from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.fields import RequestFields
+from wsgi_wasm.cgi.forwarded import MOST_HOPS, client, forwarded_hops, listed_hops, normal_address
 from wsgi_wasm.cgi.metavars import MetaVariables
 from wsgi_wasm.cgi.query import query_arguments
 from wsgi_wasm.cgi.target import host_asked, host_variables, normal_host, split_target
@@ -207,6 +208,22 @@ def check_target(data: bytes) -> None:
     assert variables.get("SERVER_PORT", "1").isdigit()
 
 
+def check_hops(data: bytes) -> None:
+    """A field's value, as `X-Forwarded-For` and as `Forwarded`, and what a proxy of ours writes behind it."""
+    text = data.decode("latin-1")
+    for read, own in ((listed_hops, "203.0.113.9"), (forwarded_hops, "for=203.0.113.9;proto=https")):
+        count = 0
+        for hop in read(text):
+            count += 1
+            assert not hop.address or str(normal_address(hop.address)) == hop.address
+            assert not hop.port or 0 < int(hop.port) <= 65535
+        assert count <= 2 * MOST_HOPS + 1
+        client(read(text), lambda address: address.startswith("10."))
+        found = client(read(f"{text},{own}"), lambda address: address.startswith("10."))
+        assert found is not None
+        assert found.address == "203.0.113.9"
+
+
 # --- a path to a script ---
 
 
@@ -300,6 +317,34 @@ TARGETS = (
         (b"http://", b"https://", b"@", b":80", b"[", b"]", b"#", b"?", b"..", b"\0", b",", b"_", b"::", b"%2f", b"//"),
         tries=20000,
         longest=300,
+    ),
+    Target(
+        "hops",
+        "X-Forwarded-For and Forwarded: addresses or nobody, and nothing before a proxy's own entry can hide it",
+        check_hops,
+        lambda: (
+            b"203.0.113.9, 10.0.0.2:80, [2001:db8::1]:4711,::1",
+            b'for=203.0.113.9;proto=https;host="a.example:81", for="[2001:db8::1]:_x";by=unknown',
+            b'for="_a\\"b", FOR=unknown;;x="a, b;c"',
+            b"::ffff:10.0.0.1,,10.0.0.1",
+        ),
+        (
+            b"for=",
+            b'"',
+            b"\\",
+            b",",
+            b";",
+            b"=",
+            b"[",
+            b"]",
+            b":80",
+            b"10.0.0.1,",
+            b"for=10.0.0.1,",
+            b"unknown",
+            b" \t",
+        ),
+        tries=20000,
+        longest=600,
     ),
     Target(
         "script",
