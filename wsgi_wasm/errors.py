@@ -7,6 +7,7 @@ alone (see `gateway.error_response`).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -199,11 +200,17 @@ class GatewayTimeout(RequestError):
     status = 504
 
 
-class Cut(WsgiWasmError):
+class Cut(WsgiWasmError, ConnectionResetError):
     """The answer broke off after its head went out. Under gunicorn this is raised to close the
-    connection, so that the client does not take a shortened answer for a whole one."""
+    connection, so that the client does not take a shortened answer for a whole one. Servers know
+    this error and do not report it as one of the application, whose log has the reason."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(errno.ECONNRESET, message)
+
+    def __str__(self) -> str:
+        return escaped(str(self.strerror), MOST_TEXT)
 
 
-class ClientLeft(Cut, ConnectionResetError):
-    """The client hung up before the end. Servers know this error and do not report it as
-    one of the application."""
+class ClientLeft(Cut):
+    """The client hung up before the end."""

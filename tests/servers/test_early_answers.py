@@ -15,7 +15,7 @@ import yaml
 from guests.build import component, guest
 
 from .apache import put
-from .client import Connection, get, request, wait_compiled
+from .client import Connection, Truncated, get, request, wait_compiled
 from .command import serving
 from .process import wait_for
 from .server import Server
@@ -45,6 +45,7 @@ def site(tmp: Path) -> Path:
         "/unread": {"module": "env.wasm", "stream_request": True, "max_body": "1GiB"},
         "/unread-component": http | {"stream_request": True, "max_body": "1GiB"},
         "/unread-isolated": {"module": "env.wasm", "stream_request": True, "max_body": "1GiB", "isolate": True},
+        "/cut": sleeper | {"timeout": "100ms"},
         "/sleep": sleeper,
         "/late": sleeper,
         "/raw": sleeper | {"interface": "raw"},
@@ -135,6 +136,17 @@ def test_a_client_that_leaves_is_one_line_and_frees_its_slot(server: Server, pat
         wait_for("a line in the log", lambda: len(said_of(server, path)) == count)  # noqa: B023
     said = said_of(server, path)
     assert all("the client has disconnected" in line for line in said), said
+    assert "Traceback" not in server.log()
+
+
+def test_an_answer_that_is_cut_off_is_one_line(server: Server) -> None:
+    with Connection(server.address) as connection:
+        connection.send_request("GET", "/cut?when=after")
+        with pytest.raises(Truncated):
+            connection.read_answer()
+    server.wait_for_log("/cut sleep.wasm [")
+    said = said_of(server, "/cut")
+    assert ["the answer is cut off: exceeded its timeout: 0.1 s" in line for line in said] == [True]
     assert "Traceback" not in server.log()
 
 

@@ -8,7 +8,6 @@ that the answer streams, and a guest that fails then can only be cut off.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -235,7 +234,7 @@ class Answer:
     def _leave(self) -> Iterable[bytes]:
         """End an answer that nobody waits for."""
         if self._connection.raises:
-            raise ClientLeft(errno.ECONNRESET, "the client has disconnected")
+            raise ClientLeft("the client has disconnected")
         self._request.exchange.remark(logging.WARNING, "the client has disconnected")
         return []
 
