@@ -43,6 +43,9 @@ worker_tmp_dir = heartbeat_directory()
 # client whose header fields it passes on. PATH_INFO decides the route.
 forwarder_headers = ""
 
+# `trusted_proxies` in the site's file says which front servers are believed for whom they ask. It replaces gunicorn's
+# own forwarded_allow_ips and secure_scheme_headers, so they are not set here.
+
 # As long as Apache's (LimitRequestLine); gunicorn's default is 4,094. A field of the head may have 8,190 bytes in both,
 # and a head 100 fields: limit_request_field_size and limit_request_fields.
 limit_request_line = 8190

@@ -13,7 +13,7 @@ from guests.build import guest
 from wsgi_wasm import create_app
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.gateway.proxies import BehindProxies
-from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
+from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, correct_peer
 
 CLIENT, PROXY, OTHER = "203.0.113.9", "10.0.0.1", "192.0.2.7"
 SITE = "trusted_proxies: {from: [10.0.0.0/8, '::1'], header: HEADER}"
@@ -151,6 +151,16 @@ def test_gunicorns_own_idea_of_whom_to_believe_does_not_count() -> None:
         asked = environ("", X, **{"gunicorn.socket": first, "wsgi.url_scheme": "https"})
         assert told(SITE.replace("HEADER", "x-forwarded"), dict(asked))[2] == "http"
         assert told("trusted_proxies: {from: [unix]}", asked)[2] == "https"
+
+
+def test_middleware_around_the_gateway_may_know_the_client() -> None:
+    """As werkzeug's `ProxyFix` does, behind a Unix socket: its address is none that the peer has chosen."""
+    first, second = socket.socketpair()
+    with first, second:
+        asked = environ(CLIENT, {}, **{"gunicorn.socket": first})
+        del asked["REMOTE_PORT"]
+        correct_peer(asked)
+        assert asked["REMOTE_ADDR"] == CLIENT
 
 
 @pytest.mark.parametrize(

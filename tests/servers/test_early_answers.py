@@ -135,6 +135,8 @@ def test_a_client_that_leaves_is_one_line_and_frees_its_slot(server: Server, pat
                 assert connection.read_head().status == 200
         wait_for("a line in the log", lambda: len(said_of(server, path)) == count)  # noqa: B023
     said = said_of(server, path)
+    if path in WITH_HEAD:
+        server.wait_for_log(f'"GET {SLEEPERS[path]} HTTP/1.1" 200 ', 2)
     assert all("the client has disconnected" in line for line in said), said
     assert "Traceback" not in server.log()
 
@@ -146,6 +148,7 @@ def test_an_answer_that_is_cut_off_is_one_line(server: Server) -> None:
             connection.read_answer()
     server.wait_for_log("/cut sleep.wasm [")
     said = said_of(server, "/cut")
+    server.wait_for_log('"GET /cut?when=after HTTP/1.1" 200 ')
     assert ["the answer is cut off: exceeded its timeout: 0.1 s" in line for line in said] == [True]
     assert "Traceback" not in server.log()
 

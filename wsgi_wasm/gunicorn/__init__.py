@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 from wsgi_wasm import log_output
 from wsgi_wasm.errors import WallError
 from wsgi_wasm.gunicorn.connections import Partings, SlowHeads
-from wsgi_wasm.gunicorn.requests import drop_rest_of_bodies, join_cookies
+from wsgi_wasm.gunicorn.requests import drop_rest_of_bodies, join_cookies, log_cut_answers
 from wsgi_wasm.isolation.server import NAMED
 from wsgi_wasm.logs import package_log
 
@@ -118,6 +118,7 @@ def post_worker_init(worker: Any) -> None:
         Partings(worker)
     leave_proxies_to_gateways(worker.cfg)
     join_cookies(worker.cfg)
+    log_cut_answers(worker.cfg)
     drop_rest_of_bodies(worker.cfg)
     gateway = own_gateway(worker.wsgi)
     if gateway is None:

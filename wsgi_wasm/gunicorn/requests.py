@@ -1,14 +1,17 @@
-"""What requests need beyond gunicorn: `Cookie` fields joined as cookies are, and an end of bodies
-that nobody has read."""
+"""What requests need beyond gunicorn: `Cookie` fields joined as cookies are, an end of bodies that
+nobody has read, and a line in the access log also for answers that were cut off."""
 
 from __future__ import annotations
 
 import contextlib
 import select
 import socket
+import sys
 import time
+from datetime import datetime
 from typing import Any
 
+from wsgi_wasm.errors import Cut
 from wsgi_wasm.gateway.wsgi_server import ClientConnection
 
 MOST = 64 << 20  # bytes of a body that are dropped; a proxy that sends more has to bear the reset
@@ -49,6 +52,24 @@ def drop_rest_of_bodies(settings: Any) -> None:
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
                 _drop_rest(req, environ, resp)
 
+    settings.set("post_request", post_request)
+
+
+def log_cut_answers(settings: Any) -> None:
+    """Have answers that broke off, or whose client has left, in the access log, too. gunicorn logs
+    none whose application raises an error after the head."""
+    before, after = settings.pre_request, settings.post_request
+
+    def pre_request(worker: Any, req: Any) -> None:
+        req.began = datetime.now()
+        before(worker, req)
+
+    def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
+        if isinstance(sys.exc_info()[1], Cut) and resp.headers_sent:
+            worker.log.access(resp, req, environ, datetime.now() - req.began)
+        after(worker, req, environ, resp)
+
+    settings.set("pre_request", pre_request)
     settings.set("post_request", post_request)
 
 
