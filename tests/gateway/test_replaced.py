@@ -4,6 +4,7 @@ would keep the connections of a dozen of them open on a server where little else
 from __future__ import annotations
 
 import gc
+import io
 import os
 import shutil
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, create_environ
 
 from guests.build import component, guest
 from hostapi import programs
@@ -75,15 +76,22 @@ KINDS: dict[str, tuple[Callable[[Path], dict[str, Any]], tuple[str, ...]]] = {
 @pytest.fixture
 def uncollected() -> Iterator[None]:
     """Without the collector, which is made to keep what it would free when it is called."""
-    gc.collect()
     gc.disable()
-    gc.set_debug(gc.DEBUG_SAVEALL)
+    freed()
     try:
         yield
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
         gc.enable()
+
+
+def freed() -> None:
+    """All cycles that there are."""
+    gc.set_debug(0)
+    gc.garbage.clear()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
 
 
 def ours_in_cycles() -> set[str]:
@@ -119,8 +127,7 @@ def test_it_goes_at_once(
 
     text = (tmp_path / "site.yaml").read_text()
     replace(text + "# first\n")  # from here on everything is there that is made once
-    ours_in_cycles()
-    gc.garbage.clear()
+    freed()
     held = descriptors()
     for turn in range(3):
         serving = weakref.ref(gateway._current())
@@ -148,3 +155,100 @@ def test_it_stays_for_a_request_that_it_serves(
     thread.join(60)
     assert len(answers[0].splitlines()) == 20
     assert serving() is None
+
+
+class Leaving:
+    """A server's `write` for a client that leaves after the first piece."""
+
+    def __init__(self) -> None:
+        self._written = 0
+
+    def __call__(self, data: bytes) -> None:
+        self._written += 1
+        if self._written > 1:
+            raise BrokenPipeError("the client has left")
+
+
+class BrokenOff(io.RawIOBase):
+    """A body of a client that has reset its connection."""
+
+    def readinto(self, buffer: Any) -> int:
+        raise ConnectionResetError("the client has left")
+
+
+def asked(gateway: Gateway, method: str, path: str, body: Any = b"", *, leaves: bool = False) -> str:
+    """The status, and what was raised, of a request as a server makes it."""
+    statuses: list[str] = []
+    source = io.BytesIO(body) if isinstance(body, bytes) else body
+    length = {"CONTENT_LENGTH": str(len(body) if isinstance(body, bytes) else 1000)} if method == "POST" else {}
+    environ = {**create_environ(path, method=method), "wsgi.input": source, **length}
+
+    def start(status: str, fields: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], None]:
+        statuses.append(status[:3])
+        return Leaving() if leaves else lambda data: None
+
+    try:
+        b"".join(gateway(environ, start))
+    except Exception as error:
+        return f"{''.join(statuses)} {type(error).__name__}"
+    return statuses[0]
+
+
+SHORT = {"timeout": "200ms", "max_output": "200kB"}
+FLOOD = "/flood?bytes=9000000"
+ENDS: dict[str, tuple[str, Callable[[Gateway], str]]] = {
+    "trap": ("502", lambda gateway: asked(gateway, "GET", "/trap?kind=oob")),
+    "broken head": ("502", lambda gateway: asked(gateway, "GET", "/nonce?head=broken")),
+    "timeout": ("504", lambda gateway: asked(gateway, "GET", "/loop")),
+    "too much output": ("200", lambda gateway: asked(gateway, "GET", FLOOD)),
+    "component traps": ("502", lambda gateway: asked(gateway, "GET", "/component/trap")),
+    "component's timeout": ("504", lambda gateway: asked(gateway, "GET", "/component/loop")),
+    "component's handles": ("502", lambda gateway: asked(gateway, "GET", "/component/handles-forever")),
+    "many files": ("200", lambda gateway: asked(gateway, "GET", "/files?path=/data/file")),
+    "client leaves": ("200", lambda gateway: asked(gateway, "GET", "/stream?lines=500&ms=2", leaves=True)),
+    "body too large": ("413", lambda gateway: asked(gateway, "POST", "/small", bytes(2000))),
+    "body breaks off": ("400", lambda gateway: asked(gateway, "POST", "/nonce?id=1&lines=1", BrokenOff())),
+    "streamed body": ("200", lambda gateway: asked(gateway, "POST", "/streamed?id=1&lines=1", bytes(2000))),
+    "streamed body breaks off": ("400", lambda gateway: asked(gateway, "POST", "/streamed?id=1", BrokenOff())),
+    "component's streamed body": ("201", lambda gateway: asked(gateway, "POST", "/fed/echo", bytes(2000))),
+    "component's body breaks off": ("400", lambda gateway: asked(gateway, "POST", "/fed/echo", BrokenOff())),
+}
+
+
+@pytest.fixture(params=[False, "ends"])
+def every_end(
+    request: pytest.FixtureRequest, make_app: Callable[..., Gateway], tmp_path: Path, uncollected: None
+) -> Gateway:
+    """A gateway whose guests end in every way, each of which has happened once."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").touch()
+    http = str(component("http"))
+    routes: dict[str, dict[str, Any]] = {
+        "/trap": {"module": "trap"},
+        "/nonce": {"module": "nonce"},
+        "/loop": {"module": "loop", **SHORT},
+        "/flood": {"module": "flood", **SHORT},
+        "/component": {"module": http, "memory": "16MiB", **SHORT},
+        "/files": {"module": "manyfds", "dirs": {"/data": str(tmp_path / "data")}},
+        "/stream": {"module": "stream"},
+        "/small": {"module": "nonce", "max_body": "1000B"},
+        "/streamed": {"module": "nonce", "stream_request": True},
+        "/fed": {"module": http, "stream_request": True},
+    }
+    gateway = make_app({path: {**route, "isolate": request.param} for path, route in routes.items()})
+    for _, ask in ENDS.values():
+        ask(gateway)
+    freed()
+    return gateway
+
+
+def test_no_end_of_a_request_leaves_a_cycle(every_end: Gateway) -> None:
+    """What a cycle keeps is all of the request: its body, its answer, the configuration that served it."""
+    kept = {}
+    for name, (status, ask) in ENDS.items():
+        assert ask(every_end).startswith(status), name
+        gc.collect()
+        if gc.garbage:
+            kept[name] = sorted({type(one).__name__ for one in gc.garbage})
+            freed()
+    assert kept == {}

@@ -68,6 +68,13 @@ class Outcome:
     failure: BaseException | None = None
     rest: bytes = b""
 
+    def take_failure(self) -> BaseException | None:
+        """The failure, which from now on is the caller's alone. An exception refers to the frames
+        that it has come through, and these to the outcome: as long as it is kept, so is all of the
+        request, until the collector looks for cycles."""
+        failure, self.failure = self.failure, None
+        return failure
+
     @property
     def well(self) -> bool:
         """True where the guest itself came to its end, with whatever exit status."""

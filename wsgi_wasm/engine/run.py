@@ -92,6 +92,8 @@ class Run:
 
     def close(self) -> None:
         """After the run, and after its store: let go of what belongs to the run."""
+        # It refers to the frames that it has come through, and these to the run.
+        self.failure = None
 
     def sleep_until(self, moment: float) -> None:
         """Sleep until `moment` (monotonic clock, seconds), looking at the limits in

@@ -62,8 +62,11 @@ def _standing_in(directory: int, use: Callable[[bytes], T]) -> T:
     thread = threading.Thread(target=stand_in, name="wsgi_wasm-directory")
     thread.start()
     thread.join()
-    if failures:
-        raise failures[0]
+    try:
+        if failures:
+            raise failures[0]
+    finally:
+        failures.clear()  # an exception refers to this frame
     return results[0]
 
 

@@ -184,15 +184,16 @@ class Answer:
         Raises BadGateway or GatewayTimeout where nothing has been sent, Cut where the connection
         must be closed.
         """
-        failure = outcome.failure
+        failure = outcome.take_failure()
         if isinstance(failure, ClientGone):
             return self._leave()
-        if failure is not None and (self.started or not isinstance(failure, Exception)):
-            if not isinstance(failure, Exception):
-                raise failure
-            return self._hang_up(str(failure))
         if failure is not None:
-            raise failure
+            if self.started and isinstance(failure, Exception):
+                return self._hang_up(str(failure))
+            try:
+                raise failure
+            finally:
+                failure = None  # this frame is one of those that it refers to from now on
         if not outcome.well:
             return self._broken_off(outcome)
         body = self._body_of(outcome.rest)

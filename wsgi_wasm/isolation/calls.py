@@ -235,6 +235,7 @@ class HostCalls:
 
     def close(self) -> None:
         """The run has ended."""
+        self.failure = None  # as in `Run.close`
         self._objects.close()
 
     def _called(self, one: Numbered, values: Sequence[Any]) -> tuple[int, list[bytes]]:

@@ -155,9 +155,8 @@ class _RemoteRun:
         self._calls: HostCalls | None = None
         self._feeder: Feeder | None = None
         self._failure: BaseException | None = None
-        self._cancelled = False
+        self._cancelled = self._described = False
         self.answered = False  # whether the guest may have begun
-        self._described = False
         self._output_left = guest.limits.max_output
         limits, spent = guest.limits, invocation.spent
         self._until = time.monotonic() + limits.timeout - spent[0] + 2 * limits.queue_timeout + GRACE
@@ -206,6 +205,7 @@ class _RemoteRun:
             self._calls.close()
         if self._feeder is not None:
             self._feeder.end()
+        self._failure = self._feeder = None  # as in `Run.close`
 
     # --- what goes to the child ---
 

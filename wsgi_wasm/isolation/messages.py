@@ -178,7 +178,7 @@ _FAILURES: tuple[type[Exception], ...] = (
 
 def pack_end(outcome: Outcome) -> bytes:
     """END, without the rest of the output, which follows it."""
-    failure = outcome.failure
+    failure = outcome.take_failure()
     kind = 0 if failure is None else _kind_of(failure)
     detail = outcome.detail.encode("utf-8", "replace")[:_MAX_TEXT]
     said = b"" if failure is None else str(failure).encode("utf-8", "replace")[:_MAX_TEXT]

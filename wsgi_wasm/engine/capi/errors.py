@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Callable
 
 from wsgi_wasm.engine.capi import core as c
@@ -13,6 +14,7 @@ from wsgi_wasm.messages import escaped
 NO_MEMORY = "(os error 12)"  # ENOMEM, in Wasmtime's words for a mapping that failed
 NO_CODE = "the system lets this process make no code (systemd: MemoryDenyWriteExecute, SELinux: httpd_execmem)"
 MOST_FRAMES = 8  # functions that are named of those that a trap passed through
+_POINTER = ctypes.sizeof(ctypes.c_void_p)
 _MOST_NAME = 100  # characters
 _NO_OFFSET = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
 
@@ -89,8 +91,10 @@ def _frames(read: Callable[[int, object], None], pointer: int) -> str:
     read(pointer, ctypes.byref(vector))
     try:
         count = vector.size
-        frames = (ctypes.c_void_p * count).from_address(vector.data) if vector.data else ()
-        names = [_frame(frame) for frame in frames[:MOST_FRAMES] if frame]
+        # Not as an array of ctypes, which would be a class of its own for each length.
+        told = min(count, MOST_FRAMES) if vector.data else 0
+        frames = struct.unpack(f"{told}P", ctypes.string_at(vector.data or 0, told * _POINTER))
+        names = [_frame(frame) for frame in frames if frame]
     finally:
         c.frames_delete(ctypes.byref(vector))
     if not names:

@@ -70,6 +70,12 @@ class Feeder:
 
     def end(self) -> None:
         """After the run: nothing reads from the server's source any more when this returns."""
+        try:
+            self._end()
+        finally:
+            self.failure = None  # as in `Run.close`
+
+    def _end(self) -> None:
         if self._out >= 0:
             os.close(self._out)
             os.close(self._in)

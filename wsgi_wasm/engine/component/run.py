@@ -101,6 +101,7 @@ class ComponentRun(Run):
 
     def close(self) -> None:
         """As `Run.close`."""
+        super().close()
         if self.feeder is not None:
             self.feeder.end()
         self.output.end()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ctypes import memmove, string_at
 
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.arrays import array
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
 from wsgi_wasm.engine.program.preview1 import INVAL, NAMETOOLONG, SPIPE, SUCCESS
 from wsgi_wasm.engine.program.run import ProgramRun
@@ -72,7 +73,7 @@ def _in_pieces(
     put back afterwards, unless the guest has read over it."""
     run.check(address, length)
     count = len(FORWARDED[name])
-    now = (ctypes.c_uint64 * (2 * count))(*(args[i] for i in range(2 * count)))
+    now = array(ctypes.c_uint64, 2 * count)(*(args[i] for i in range(2 * count)))
     now[2], now[4] = vector_at - run.base, 1
     result_at = args[2 * count - 2] & _U32
     run.check(result_at, 4)
@@ -112,7 +113,7 @@ def _at_offset(run: ProgramRun, caller: int, name: str, args: Arguments) -> int:
 def fd_advise(run: ProgramRun, caller: int, args: Arguments) -> int:
     # What the host keeps of its files in memory is not a guest's to decide, and takes long for
     # large ones.
-    descriptor = (ctypes.c_uint64 * 8)(args[0])
+    descriptor = array(ctypes.c_uint64, 8)(args[0])
     return forward(run, caller, "fd_advise", descriptor)
 
 

@@ -13,6 +13,7 @@ from ctypes import memmove
 from typing import Any
 
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.arrays import array
 from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.program.pool import Engine, Forwarding
@@ -69,7 +70,7 @@ def _instantiated(forwarding: Forwarding, run: ProgramRun, caller: int) -> dict[
     `wasmtime_func_t`."""
     run.memory(caller)
     size = c.SIZEOF_EXTERN
-    imports = ctypes.create_string_buffer(size * (1 + len(FORWARDED)))
+    imports = array(ctypes.c_char, size * (1 + len(FORWARDED)))()
     at = ctypes.addressof(imports)
     memmove(at, run.slot.memory_at - c.OF_EXTERN, size)
     for i, (name, length) in enumerate(_NAMES, 1):
@@ -129,7 +130,7 @@ def forward(run: ProgramRun, caller: int, name: str, args: Arguments) -> int:
         run.forwarder = _instantiated(forwarding, run, caller)
     kinds = FORWARDED[name]
     count = len(kinds)
-    values = (Value * count)()
+    values = array(Value, count)()
     for i, kind in enumerate(kinds):
         values[i].kind = 0 if kind == "i32" else 1
         values[i].of = args[2 * i] & (_U32 if kind == "i32" else 0xFFFFFFFFFFFFFFFF)

@@ -7,6 +7,7 @@ import os
 import stat
 from ctypes import memmove, string_at
 
+from wsgi_wasm.engine.capi.arrays import array
 from wsgi_wasm.engine.program.directories import opened, places
 from wsgi_wasm.engine.program.files import MAX_PATH
 from wsgi_wasm.engine.program.forwarding import Arguments, forward
@@ -66,7 +67,7 @@ def _is_plain_to_wasmtime(run: ProgramRun, caller: int, args: Arguments) -> bool
     base = run.memory(caller)
     run.check(0, _FILESTAT_SIZE)
     saved = string_at(base, _FILESTAT_SIZE)
-    asked = (ctypes.c_uint64 * 10)(args[0], 0, args[2], 0, args[4], 0, args[6], 0, 0)
+    asked = array(ctypes.c_uint64, 10)(args[0], 0, args[2], 0, args[4], 0, args[6], 0, 0)
     try:
         errno = forward(run, caller, "path_filestat_get", asked)
         return errno != SUCCESS or ctypes.c_uint8.from_address(base + _FILETYPE_AT).value in _PLAIN

@@ -157,6 +157,7 @@ class ProgramRun(Run):
 
     def close(self) -> None:
         """As `Run.close`."""
+        super().close()
         for listing in self.listings.values():
             listing.close()
 
