@@ -86,6 +86,23 @@ def test_bodies(site: Callable[..., Client], size: int, streamed: bool) -> None:
     assert client.post("/x/echo", data=BODY[:size]).data == BODY[:size]
 
 
+def test_connections_that_nobody_wants_are_closed(
+    site: Callable[..., Client], child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a burst, when one is given back later; and with each goes the child's thread."""
+
+    def serving() -> int:
+        return sum(thread.name == "wsgi_wasm-isolated" for thread in threading.enumerate())
+
+    client = site(module="sleep", timeout="1s")
+    with ThreadPoolExecutor(4) as threads:
+        assert [answer.status_code for answer in threads.map(client.get, ["/x"] * 4)] == [504] * 4
+    assert serving() > 1
+    monkeypatch.setattr(kept, "IDLE", 0.0)
+    assert client.get("/x").status_code == 504
+    wait_for("threads to end", lambda: serving() == 1)
+
+
 def test_errors_are_cut_here(site: Callable[..., Client], caplog: pytest.LogCaptureFixture) -> None:
     assert site(module="stderr", max_stderr="1KiB").get("/x?kind=lines&n=1000").status_code == 200
     assert "1024 bytes" in caplog.text or "max_stderr" in caplog.text

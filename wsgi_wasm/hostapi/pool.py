@@ -5,9 +5,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
+
+from wsgi_wasm.errors import Unavailable
+from wsgi_wasm.polling import PollingThread
 
 
 class PooledConnection(Protocol):
@@ -21,10 +26,12 @@ class PooledConnection(Protocol):
 C = TypeVar("C", bound=PooledConnection)
 
 _KEPT = 8  # idle connections of one pool
+IDLE = 60.0  # seconds after which one is closed
+_LOOK_EVERY = 5.0  # seconds
 
 
 class ConnectionPool(Generic[C]):
-    """Connections to one server; at most a few stay open while none is in use.
+    """Connections to one server; at most a few stay open while none is in use, and for a minute.
 
     How many are in use at a time is bounded by the guests that run: each takes one of each
     pool at most.
@@ -32,7 +39,8 @@ class ConnectionPool(Generic[C]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: list[C] = []
+        # With when it was given back; the first is the one that nobody has wanted for the longest.
+        self._idle: list[tuple[float, C]] = []
         self._open: set[C] = set()
         _pools.add(self)
 
@@ -50,7 +58,7 @@ class ConnectionPool(Generic[C]):
 
     def _pop(self) -> C | None:
         with self._lock:
-            return self._idle.pop() if self._idle else None
+            return self._idle.pop()[1] if self._idle else None
 
     def give_back(self, connection: C, usable: bool = True) -> None:
         """Keep the connection for the next request, or close it where enough are kept or it is
@@ -58,18 +66,34 @@ class ConnectionPool(Generic[C]):
         with self._lock:
             if connection not in self._open:
                 return
-            if usable and len(self._idle) < _KEPT:
-                self._idle.append(connection)
-                return
-            self._open.discard(connection)
-        connection.close()
+            kept = usable and len(self._idle) < _KEPT
+            if kept:
+                self._idle.append((time.monotonic(), connection))
+            else:
+                self._open.discard(connection)
+        if kept:
+            _closer.watch(self)
+        else:
+            connection.close()
+
+    def close_idle(self, since: float) -> bool:
+        """Close those that nobody has wanted `since` (monotonic clock, seconds); whether others are
+        left."""
+        with self._lock:
+            count = sum(moment <= since for moment, _ in self._idle)
+            old, self._idle = self._idle[:count], self._idle[count:]
+            self._open.difference_update(connection for _, connection in old)
+            left = bool(self._idle)
+        for _, connection in old:
+            connection.close()
+        return left
 
     def close(self) -> None:
         """Close what is idle; what is in use closes when it is given back."""
         with self._lock:
             idle, self._idle = self._idle, []
-            self._open.difference_update(idle)
-        for connection in idle:
+            self._open.difference_update(connection for _, connection in idle)
+        for _, connection in idle:
             connection.close()
 
     def __del__(self) -> None:
@@ -83,6 +107,36 @@ class ConnectionPool(Generic[C]):
         self._idle, self._open = [], set()
 
 
+class IdleCloser:
+    """Closes what has been idle for too long, in all pools of a process. Its thread begins with the
+    first connection that is kept, and sleeps while none is."""
+
+    def __init__(self) -> None:
+        self._watched: weakref.WeakSet[ConnectionPool[Any]] = weakref.WeakSet()
+        self._changing = threading.Lock()
+        self._thread = PollingThread("wsgi_wasm-idle", _LOOK_EVERY, self._watched, self._look)
+
+    def watch(self, pool: ConnectionPool[Any]) -> None:
+        """It has idle connections. Where no thread can be started, they stay until it is used."""
+        if pool in self._watched:
+            return
+        with self._changing:
+            self._watched.add(pool)
+        if self._thread.asleep:
+            with suppress(Unavailable):
+                self._thread.wake()
+
+    def _look(self) -> None:
+        with self._changing:
+            pools = list(self._watched)
+            self._watched.clear()
+        for pool in pools:
+            if pool.close_idle(time.monotonic() - IDLE):
+                with self._changing:
+                    self._watched.add(pool)
+
+
+_closer = IdleCloser()
 _pools: weakref.WeakSet[ConnectionPool[Any]] = weakref.WeakSet()
 
 # Connections of the parent process, which a child must neither use nor close: closing one of SQLite
@@ -92,6 +146,8 @@ _inherited: list[PooledConnection] = []
 
 
 def _forget() -> None:
+    global _closer
+    _closer = IdleCloser()
     for pool in list(_pools):
         pool._forget()
 

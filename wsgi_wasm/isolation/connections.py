@@ -6,7 +6,9 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +21,7 @@ from wsgi_wasm.isolation.tenant import Tenant, looked_at
 LOOK_EVERY = 0.02  # seconds between two looks at the client while a guest runs
 _TIMEVAL = struct.pack("@ll", 0, int(LOOK_EVERY * 1e6))
 _KEPT = 256  # connections
+IDLE = 60.0  # seconds after which one is closed
 
 
 class _OwnSocket(socket.socket):
@@ -90,7 +93,8 @@ class Connections:
         self.group = group
         self._meeting = meeting
         self._listen = listen
-        self._idle: list[Connection] = []
+        # With when it was given back; the first is the one that nobody has wanted for the longest.
+        self._idle: list[tuple[float, Connection]] = []
         self._changing = threading.Lock()
 
     def cover(self, preopens: Sequence[Preopen]) -> None:
@@ -113,7 +117,7 @@ class Connections:
         """A connection, to a child that is started where there is none. Raises Unavailable."""
         while self._idle:
             try:
-                known = self._idle.pop()
+                _, known = self._idle.pop()
             except IndexError:
                 break
             if known.is_quiet():
@@ -123,10 +127,14 @@ class Connections:
 
     def give(self, connection: Connection) -> None:
         """Keep a connection on which nothing is under way."""
-        if len(self._idle) < _KEPT:
-            self._idle.append(connection)
+        idle, now = self._idle, time.monotonic()
+        if len(idle) < _KEPT:
+            idle.append((now, connection))
         else:
             connection.close()
+        while idle and idle[0][0] < now - IDLE:
+            with suppress(IndexError):  # another thread was faster
+                idle.pop(0)[1].close()
 
     def ended(self, pid: int) -> str:
         """How a child ended, in words; `idle` where it had nothing to do."""
