@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
-from benchmarks.soak import verdict
+from benchmarks.soak import grown, verdict, watch
 from benchmarks.soak.acts import OK, SHORT, WRONG, judged, numbers
-from benchmarks.soak.watch import Process, Sample
+from benchmarks.soak.holdings import holdings
+from benchmarks.soak.watch import Process, Sample, lasting
 from servers.client import Answer
 
 pytestmark = pytest.mark.usefixtures("untraced")
@@ -86,10 +90,79 @@ def samples(growth: int, noise: int = 1000) -> list[Sample]:
 
 def test_growth_is_found() -> None:
     leaking, steady = samples(100_000), samples(0)
-    assert verdict.growing(verdict.slopes(leaking), leaking) != []
-    assert verdict.growing(verdict.slopes(steady), steady) == []
-    assert verdict.more_at_rest(leaking[0], leaking[-1]) != []
-    assert verdict.more_at_rest(steady[0], steady[-1]) == []
+    assert verdict.growing(verdict.slopes(leaking, {1}), leaking, {1}) != []
+    assert verdict.growing(verdict.slopes(steady, {1}), steady, {1}) == []
+    compiler = Process(2, "children", 1 << 30, 0, 9, 9, 90)  # of a bomb that is dropped in near the end
+    crowded = [replace(one, processes=(*one.processes, *([compiler] if one.at > 70 else []))) for one in steady]
+    assert lasting([crowded[0], crowded[-1]]) == {1}
+    assert verdict.growing(verdict.slopes(crowded, {1}), crowded, {1}) == []
+    assert verdict.more_at_rest(leaking[:1], leaking[-1]) != []
+    assert verdict.more_at_rest(steady[:1], steady[-1]) == []
+
+
+def at_rest(*memories: int, descriptors: Sequence[int] = (20, 20, 20)) -> list[Sample]:
+    """One worker with this memory at each of three rests."""
+    return [
+        Sample(float(at), (Process(1, "workers", memory, 0, count, 9, 400),), {})
+        for at, (memory, count) in enumerate(zip(memories, descriptors, strict=True))
+    ]
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("rests", "found"),
+    [
+        (at_rest(50 * MIB, 80 * MIB, 82 * MIB), 0),  # what fills to its bound
+        (at_rest(50 * MIB, 80 * MIB, 110 * MIB), 1),  # what goes on
+        (at_rest(80 * MIB, 50 * MIB, 82 * MIB), 0),  # what comes and goes
+        (at_rest(50 * MIB, 50 * MIB, 50 * MIB, descriptors=(10, 31, 31)), 0),
+        (at_rest(50 * MIB, 50 * MIB, 50 * MIB, descriptors=(10, 31, 52)), 1),
+    ],
+)
+def test_a_pool_that_fills_is_told_from_a_leak(rests: list[Sample], found: int) -> None:
+    assert len(verdict.more_at_rest(rests[:2], rests[2])) == found
+
+
+def test_what_has_grown_is_named(tmp_path: Path) -> None:
+    """By a process that opens a file, a pipe and a socket of the place, and takes memory of two kinds."""
+    program = """
+import mmap, os, socket, sys
+input()
+held = [open("state/5.db", "w"), open("state/17.db", "w"), os.pipe(), socket.socketpair(), os.memfd_create("pages")]
+os.unlink("state/17.db")
+memory = mmap.mmap(-1, 8 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.write(b"x" * (8 << 20))
+print("held", flush=True)
+input()
+"""
+    (tmp_path / "state").mkdir()
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=tmp_path, text=True, stdin=PIPE, stdout=PIPE) as child:
+        one = watch.process(child.pid, "workers")
+        assert one is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
+
+        def rest() -> Sample:
+            return Sample(0.0, (replace(one, holdings=holdings(child.pid, tmp_path)),), {})
+
+        before = rest()
+        print(file=child.stdin, flush=True)
+        assert child.stdout.readline() == "held\n"
+        found = grown.by_kind(before, rest(), rest())
+        child.communicate("\n")
+    descriptors = {each["kind"]: each["held"] for each in found if each["what"] == "descriptors"}
+    assert descriptors == {
+        "state/N.db": [0, 2, 2],
+        "pipe": [2, 4, 4],
+        "socket": [0, 2, 2],
+        "/memfd:pages": [0, 1, 1],
+    }
+    ((kind, held),) = [(each["kind"], each["held"]) for each in found if each["what"] == "memory"]
+    assert kind == "other anonymous memory"
+    assert held[1] - held[0] >= 8 * MIB
 
 
 def test_what_is_left_is_found() -> None:

@@ -38,4 +38,8 @@ def _part(part: Part) -> Iterator[str]:
         yield "  at rest: " + ", ".join(
             f"{rest[name]} {name}" for name in ("memory", "descriptors", "threads", "mappings")
         )
+    for one in part.grown:
+        unit, scale = (" MiB", 1 << 20) if one["what"] == "memory" else ("", 1)
+        held = ", ".join(f"{value / scale:.0f}" for value in one["held"])
+        yield f"  grown in {one['processes']} {one['role']}: {one['what']}: {one['kind']}: {held}{unit}"
     yield from (f"  {example}" for example in part.examples[:10])

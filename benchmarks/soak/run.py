@@ -13,13 +13,14 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.progress import Progress
-from benchmarks.soak import verdict
+from benchmarks.soak import grown, verdict
 from benchmarks.soak.acts import Target
 from benchmarks.soak.clients import Clients
+from benchmarks.soak.grown import Grown
 from benchmarks.soak.mix import mix
 from benchmarks.soak.site import SiteFolder, names, scratch, under_apache
 from benchmarks.soak.storm import Every, Storm
-from benchmarks.soak.watch import Sample, Watch
+from benchmarks.soak.watch import Sample, Watch, lasting
 from servers import spawner
 from servers.fixtures import serve
 from servers.process import ServerError, wait_for
@@ -27,6 +28,8 @@ from servers.server import Server
 
 WARM = 0.25  # of the steady work, which is not judged
 SHORTEST = 60.0  # seconds of steady work from which growth is judged; before, caches and pools still fill
+REST = 12.0  # seconds of a rest: Wasmtime's threads for guests' files end after 10 without work
+SHORT_REST = 3.0  # where growth is not judged
 APACHE = """
 Timeout 10
 RequestReadTimeout header=5-10,MinRate=500 body=10,MinRate=500
@@ -46,6 +49,7 @@ class Part:
     storm: dict[str, int] = field(default_factory=dict)
     slopes: dict[str, Any] = field(default_factory=dict)
     rests: list[dict[str, Any]] = field(default_factory=list)
+    grown: list[Grown] = field(default_factory=list)
     latency: dict[str, float] = field(default_factory=dict)
     samples: list[dict[str, Any]] = field(default_factory=list)
 
@@ -109,6 +113,7 @@ class Soak:
         self._server_name, _, isolated = name.partition(" ")
         self._isolated = bool(isolated)
         self._seconds, self._progress, self._log = seconds, progress, log
+        self._steady = seconds / 2 * (1 - WARM)
         self._part = Part(name, seconds)
 
     def run(self) -> Part:
@@ -144,13 +149,14 @@ class Soak:
             storm.raging = True
             self._work(clients, "storm", self._seconds / 2)
             storm.raging = False
-            steady = self._seconds / 2
-            self._work(clients, "warm-up", steady * WARM)
-            before = self._rest(clients, watch)
-            since = watch.now
-            self._work(clients, "steady", steady * (1 - WARM))
-            until = watch.now
-            after = self._rest(clients, watch)
+            self._work(clients, "warm-up", self._seconds / 2 * WARM)
+            rests = [first, self._rest(clients, watch)]
+            periods = []
+            for half in ("first", "second"):
+                began = watch.now
+                self._work(clients, f"steady, {half} half", self._steady / 2)
+                periods.append((began, watch.now))
+                rests.append(self._rest(clients, watch))
             left = names(folder.temporary), names(folder.cache) - cached
         finally:
             clients.end()
@@ -159,7 +165,7 @@ class Soak:
         self._report(clients, storm, watch)
         bombs = sum(count for name, _, _, count in self._part.outcomes if name == "compile bomb")
         self._part.faults += verdict.left_behind(*left, bombs)
-        self._judge([first, before, after], [one for one in watch.samples if since + 2 < one.at < until])
+        self._judge(rests, [s for s in watch.samples if any(since + 2 < s.at < until for since, until in periods)])
 
     def _work(self, clients: Clients, what: str, seconds: float) -> None:
         self._progress.step(f"{self._part.name}: {what}", seconds)
@@ -172,8 +178,8 @@ class Soak:
             clients.rest()
         except TimeoutError as error:
             self._part.faults.append(str(error))
-        time.sleep(3)  # for what ends behind answers
-        return watch.sample()
+        time.sleep(REST if self._steady >= SHORTEST else SHORT_REST)  # for what ends behind answers
+        return watch.rest()
 
     def _report(self, clients: Clients, storm: Storm, watch: Watch) -> None:
         part, tally = self._part, clients.tally
@@ -187,13 +193,14 @@ class Soak:
 
     def _judge(self, rests: Sequence[Sample], steady: Sequence[Sample]) -> None:
         part = self._part
-        _, before, after = rests
-        part.rests = [one.brief() for one in rests]
+        part.rests = [one.each() for one in rests]
         if len(steady) < 3:
             return
-        if after.at - before.at >= SHORTEST:
-            part.faults += verdict.more_at_rest(before, after)
-        found = verdict.slopes(steady)
+        pids = lasting(rests[1:])
+        found = verdict.slopes(steady, pids)
         part.slopes = {what: {**asdict(line), "total": line.total} for what, line in found.items()}
-        if after.at - before.at >= SHORTEST:
-            part.faults += verdict.growing(found, steady)
+        _, before, middle, after = rests
+        part.grown = grown.by_kind(before, middle, after)
+        if self._steady >= SHORTEST:
+            part.faults += verdict.more_at_rest((before, middle), after)
+            part.faults += verdict.growing(found, steady, pids)

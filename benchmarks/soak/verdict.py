@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 
 from benchmarks.soak.clients import FAULT, Tally
@@ -54,41 +54,40 @@ def slope(points: Sequence[tuple[float, float]]) -> Slope:
     return Slope(growth, math.sqrt(left / (len(points) - 2) / spread), max(xs) - min(xs))
 
 
-def more_at_rest(before: Sample, after: Sample) -> list[str]:
-    """What processes hold more after work than before it, beyond what is tolerated. Both samples are of rests."""
-    known = {one.pid: one for one in before.processes}
+def more_at_rest(before: Sequence[Sample], after: Sample) -> list[str]:
+    """What processes hold more after work than at any rest before it, beyond what is tolerated. A pool that fills to
+    its bound has done so by one of the rests before; a leak goes on."""
     found = []
     for one in after.processes:
-        if one.pid in known:
-            found += [
-                f"{one.role[:-1] if one.role.endswith('s') else one.role} {one.pid}: {text}"
-                for text in _more(known[one.pid], one)
-            ]
+        earlier = [old for sample in before for old in sample.processes if old.pid == one.pid]
+        if len(earlier) == len(before):
+            role = one.role[:-1] if one.role.endswith("s") else one.role
+            found += [f"{role} {one.pid}: {text}" for text in _more(earlier, one)]
     return found
 
 
-def _more(before: Process, after: Process) -> list[str]:
+def _more(before: Sequence[Process], after: Process) -> list[str]:
     texts = []
     for what in HELD:
-        old, new = getattr(before, what), getattr(after, what)
-        allowed = max(TOLERATED[what], SHARE * old) if what == "memory" else TOLERATED[what]
-        if new - old > allowed:
-            texts.append(f"{what} {old} at rest before, {new} after")
+        old, new = [getattr(one, what) for one in before], getattr(after, what)
+        allowed = max(TOLERATED[what], SHARE * max(old)) if what == "memory" else TOLERATED[what]
+        if new - max(old) > allowed:
+            texts.append(f"{what} {' and '.join(map(str, old))} at rest before, {new} after")
     return texts
 
 
-def slopes(samples: Sequence[Sample]) -> dict[str, Slope]:
-    """Of everything that is held, over samples of one stretch of steady work."""
-    return {what: slope([(one.at, float(one.sum(what))) for one in samples]) for what in HELD}
+def slopes(samples: Sequence[Sample], pids: Container[int]) -> dict[str, Slope]:
+    """Of everything that these processes hold, over samples of steady work. What comes and goes meanwhile, such as
+    compilers of bombs, would hide a leak, or look like one."""
+    return {what: slope([(one.at, float(one.sum(what, pids=pids))) for one in samples]) for what in HELD}
 
 
-def growing(found: dict[str, Slope], samples: Sequence[Sample]) -> list[str]:
-    """Lines that rise with certainty, by more than is tolerated for all processes together."""
+def growing(found: dict[str, Slope], samples: Sequence[Sample], pids: Collection[int]) -> list[str]:
+    """Lines that rise with certainty, by more than is tolerated for these processes together, of which they are."""
     texts = []
     for what, line in found.items():
-        count = len(samples[-1].processes)
-        mean = sum(one.sum(what) for one in samples) / len(samples)
-        allowed = max(TOLERATED[what] * count, SHARE * mean)
+        mean = sum(one.sum(what, pids=pids) for one in samples) / len(samples)
+        allowed = max(TOLERATED[what] * len(pids), SHARE * mean)
         if line.certain and line.total > allowed:
             texts.append(f"{what} grew by {line.total:.0f} in {line.seconds:.0f} s of steady work")
     return texts

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import accounting
 from benchmarks.soak.clients import Tally
+from benchmarks.soak.holdings import Holdings, holdings
 from benchmarks.soak.site import SiteFolder
 from servers import spawner
 from servers.server import Server
@@ -31,6 +33,8 @@ class Process:
     descriptors: int
     threads: int
     mappings: int
+    holdings: Holdings | None = None
+    """Only where a server is at rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,10 @@ class Sample:
     totals: dict[str, int] = field(default_factory=dict)
     in_flight: int = 0
 
-    def sum(self, what: str, role: str = "") -> int:
-        return sum(getattr(one, what) for one in self.processes if role in ("", one.role))
+    def sum(self, what: str, role: str = "", pids: Container[int] | None = None) -> int:
+        """Of all processes, or those of a role, or these."""
+        chosen = (one for one in self.processes if role in ("", one.role) and (pids is None or one.pid in pids))
+        return sum(getattr(one, what) for one in chosen)
 
     def brief(self) -> dict[str, Any]:
         """For JSON: the sums."""
@@ -56,6 +62,15 @@ class Sample:
             **self.totals,
             "in flight": self.in_flight,
         }
+
+    def each(self) -> dict[str, Any]:
+        """For JSON: the same with every process by itself."""
+        return {**self.brief(), "processes": [asdict(one) for one in self.processes]}
+
+
+def lasting(samples: Iterable[Sample]) -> frozenset[int]:
+    """The processes that are in all of the samples."""
+    return frozenset.intersection(*(frozenset(one.pid for one in sample.processes) for sample in samples))
 
 
 def process(pid: int, role: str) -> Process | None:
@@ -112,6 +127,16 @@ class Watch:
             self._tally.totals(),
             self._tally.in_flight,
         )
+
+    def rest(self) -> Sample:
+        """A sample that tells what each process holds, by kind. It takes the kernel longer than others."""
+        sample = self.sample()
+        return replace(sample, processes=tuple(self._with_holdings(one) for one in sample.processes))
+
+    def _with_holdings(self, one: Process) -> Process:
+        with contextlib.suppress(OSError):
+            return replace(one, holdings=holdings(one.pid, self._folder.place))
+        return one
 
     def end(self) -> None:
         self._ended.set()
