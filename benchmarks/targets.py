@@ -10,6 +10,8 @@ from benchmarks.contenders import (
     BARE,
     C_GUEST,
     HTTP_GUEST,
+    ISOLATED,
+    ISOLATED_HTTP,
     MANY_ROUTES,
     NATIVE_C,
     NATIVE_PYTHON,
@@ -20,7 +22,7 @@ from benchmarks.contenders import (
 )
 from benchmarks.results import Results, Row
 
-GTHREAD, EMBEDDED = "gunicorn-gthread", "mod_wsgi-embedded"
+GTHREAD, EMBEDDED, DAEMON = "gunicorn-gthread", "mod_wsgi-embedded", "mod_wsgi-daemon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,14 @@ class Verdict:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Every target, in the order in which they were set."""
-    return [*_hello(results), *_bodies(results), *_first(results), *_scale(results), *_components(results)]
+    return [
+        *_hello(results),
+        *_bodies(results),
+        *_first(results),
+        *_scale(results),
+        *_isolated(results),
+        *_components(results),
+    ]
 
 
 def _ratio(over: Row | None, under: Row | None) -> float | None:
@@ -104,6 +113,15 @@ def _scale(results: Results) -> Iterator[Verdict]:
     for server in (GTHREAD, EMBEDDED):
         value = _ratio(results.row(server, C_GUEST, "hello", 64), results.row(server, C_GUEST, "hello", 1))
         yield Verdict(f"hello, C guest, 64 clients against 1, {server}", 1.15, value)
+
+
+def _isolated(results: Results) -> Iterator[Verdict]:
+    """What a process of their own costs the guests, beyond the same request in the server's."""
+    for server in (GTHREAD, DAEMON):
+        for program, isolated, name in ((C_GUEST, ISOLATED, "C guest"), (HTTP_GUEST, ISOLATED_HTTP, "component")):
+            apart, within = (results.row(server, one, "hello", 1) for one in (isolated, program))
+            value = apart.least - within.least if apart and within else None
+            yield Verdict(f"hello, {name}, isolated beyond in the server, {server}, 1 client", 120, value, "us")
 
 
 def _components(results: Results) -> Iterator[Verdict]:
