@@ -48,6 +48,9 @@ class Stop(Exception):
         self.detail = detail
 
 
+_WELL = (End.RETURNED, End.EXITED)  # a constant, as each request asks
+
+
 @dataclass(slots=True)
 class Outcome:
     """The end of one run.
@@ -78,7 +81,7 @@ class Outcome:
     @property
     def well(self) -> bool:
         """True where the guest itself came to its end, with whatever exit status."""
-        return self.end in (End.RETURNED, End.EXITED)
+        return self.end in _WELL
 
     def __str__(self) -> str:
         text = self.end.value

@@ -42,7 +42,7 @@ class Connection(Channel):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
         self._sending = threading.Lock()
 
-    def send(self, kind: FrameKind, *parts: bytes | memoryview, descriptors: Iterable[int] = ()) -> None:
+    def send(self, kind: int, *parts: bytes | memoryview, descriptors: Iterable[int] = ()) -> None:
         """As `Channel.send`; also by the thread that feeds a body."""
         with self._sending:
             super().send(kind, *parts, descriptors=descriptors)
