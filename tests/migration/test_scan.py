@@ -346,10 +346,11 @@ def test_columns() -> None:
 
 
 def test_places_of_httpd(tmp_path: Path) -> None:
-    for folder in ("cgi-bin", "other dir", "mixed", "all", "vhost", "plain"):
+    for folder in ("cgi-bin", "other dir", "mixed", "all", "vhost", "plain", "local"):
         (tmp_path / folder).mkdir()
     put(tmp_path / "one" / "tool.cgi", "#!/bin/sh\n")
     put(tmp_path / "one" / "not.cgi", "#!/bin/sh\n")
+    put(tmp_path / "local" / ".htaccess", "Options +ExecCGI\nAddHandler cgi-script .pl\n", 0o644)
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites" / "a.conf").write_text(
         f"<VirtualHost *:80>\n  ScriptAliasMatch ^/v/(.*) {tmp_path}/vhost/$1\n</VirtualHost>\n", encoding="utf-8"
@@ -357,11 +358,15 @@ def test_places_of_httpd(tmp_path: Path) -> None:
     (tmp_path / "httpd.conf").write_text(
         f"""
         ServerRoot "{tmp_path}"
+        DocumentRoot "{tmp_path}"
+        LoadModule cgid_module modules/mod_cgid.so
         Define BIN cgi-bin
         Include sites/*.conf
         IncludeOptional nothing/*.conf
         # ScriptAlias /commented plain
-        scriptalias /cgi-bin/ ${{BIN}}
+        <IfModule mod_cgid.c>
+            scriptalias /cgi-bin/ ${{BIN}}
+        </IfModule>
         ScriptAlias \\
             "/other/" "other dir"
         ScriptAlias /tool one/tool.cgi
@@ -382,43 +387,43 @@ def test_places_of_httpd(tmp_path: Path) -> None:
             Options +ExecCGI
             Options -ExecCGI
         </Directory>
+        <Directory {tmp_path}/local>
+            AllowOverride All
+        </Directory>
         <Directory "/home/*/cgi-bin">
             Options +ExecCGI
         </Directory>
-        <Location /inside>
-            ScriptAlias plain
-        </Location>
-        ServerName "unclosed
         """,
         encoding="utf-8",
     )
     found = places_of_httpd(tmp_path / "httpd.conf")
     assert [(place.url, place.directory.name, place.suffixes, place.names) for place in found.places] == [
-        ("^/v/(.*)", "vhost", None, None),
-        ("/cgi-bin/", "cgi-bin", None, None),
-        ("/other/", "other dir", None, None),
+        ("/cgi-bin", "cgi-bin", None, None),
+        ("/other", "other dir", None, None),
         ("/tool", "one", None, {"tool.cgi"}),
-        ("/inside", "plain", None, None),
-        ("", "mixed", {".cgi", ".pl"}, None),
-        ("", "all", None, None),
+        ("/mixed", "mixed", {".cgi", ".pl"}, None),
+        ("/all", "all", None, None),
+        ("/local", "local", {".cgi", ".pl"}, None),
+        ("/v", "vhost", None, None),
     ]
     told = "\n".join(found.remarks)
-    for word in ("gone", "NOTHING", "pattern", "unclosed"):
-        assert word in told
+    for words in ("gone: is not a directory", "--define NOTHING=VALUE", "pattern"):
+        assert words in told
+    defined = places_of_httpd(tmp_path / "httpd.conf", {"NOTHING": str(tmp_path / "one" / "..")})
+    assert not any("NOTHING" in remark for remark in defined.remarks)
     (one,) = (place for place in found.places if place.names)
     assert [program.path for program in scan(one, nothing).programs] == ["tool.cgi"]
 
 
-def test_a_configuration_that_includes_itself(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "a.conf").write_text("ScriptAlias / bin\nInclude a.conf\nInclude a.conf\nInclude .\n", encoding="utf-8")
-    found = places_of_httpd(tmp_path / "a.conf")
-    assert len(found.places) == 1
-    assert any("too many files are included" in remark for remark in found.remarks)
+@pytest.mark.parametrize("text", ["Include a.conf", "<Directory /x>", "ScriptAlias / bin\0", "</Directory>", "=="])
+def test_configurations_that_cannot_be_used(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.conf").write_text(text + "\n", encoding="utf-8")
+    assert main(["scan", str(tmp_path / "a.conf")]) == 1
+    assert f"{tmp_path}/a.conf:1:1: " in capsys.readouterr().err
 
 
 def test_a_scan_of_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(tmp_path / "bin" / "a.py", "#!/usr/bin/python3\n")
     (tmp_path / "httpd.conf").write_text("ScriptAlias /cgi-bin/ bin/\n", encoding="utf-8")
     assert main(["scan", str(tmp_path / "httpd.conf")]) == 0
-    assert "at /cgi-bin/: 1 program" in capsys.readouterr().out
+    assert "at /cgi-bin: 1 program" in capsys.readouterr().out

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     """0 when it is written, `DECISIONS` where lines of the source need a decision."""
     output: Path | None = options.output
     base = Path.cwd() if output is None else output.absolute().parent
-    made = importer(options.format).convert(options.file, base, Options(dict(map(_defined, options.define))))
+    made = importer(options.format).convert(options.file, base, Options(dict(map(defined, options.define))))
     if output is None:
         print(made.text, end="")
     else:
@@ -67,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
     return DECISIONS if made.report.decisions else 0
 
 
-def _defined(text: str) -> tuple[str, str | None]:
+def defined(text: str) -> tuple[str, str | None]:
+    """A name that `--define` gives, and its value. Raises UserError."""
     name, equals, value = text.partition("=")
     if not name:
         raise UserError("--define takes NAME or NAME=VALUE")

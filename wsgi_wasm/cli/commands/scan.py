@@ -10,11 +10,12 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from wsgi_wasm.cli.columns import fitted
+from wsgi_wasm.cli.commands.import_ import defined
 from wsgi_wasm.cli.progress import Counting
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import Style, plural, say, tell
@@ -40,13 +41,21 @@ _COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "soft": "dim"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `scan`."""
     parser.add_argument("place", metavar="DIR|HTTPD.CONF", type=Path, help="a directory, or Apache's configuration")
+    parser.add_argument(
+        "-D",
+        "--define",
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="for an httpd.conf: what `httpd -D` and its environment define",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that stands by itself")
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when it was looked at. Raises UserError."""
-    places, remarks = _places(options.place)
+    places, remarks = _places(options.place, dict(map(defined, options.define)))
     counting = Counting("looking at files")
     with counting:
         scans = [scan(place, counting.at) for place in places]
@@ -62,10 +71,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _places(given: Path) -> tuple[list[ProgramPlace], list[str]]:
+def _places(given: Path, names: Mapping[str, str | None]) -> tuple[list[ProgramPlace], list[str]]:
     if given.is_dir():
         return [ProgramPlace(given)], []
-    found = places_of_httpd(given)
+    found = places_of_httpd(given, names)
     if not found.places:
         say(*found.remarks)
         raise UserError(f"{escaped(given)}: no ScriptAlias and no directory with ExecCGI that could be read")
