@@ -28,12 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--isolated", action="store_true", help="run the guests of `make_app` in a process of their own (isolate)"
     )
+    parser.addoption("--corpus", action="store_true", help="run what `make corpus` runs, and nothing else")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about guests in this very process, where they run in another."""
+    """Leave out what is about guests in this very process, where they run in another, and what belongs to the tier
+    that is not asked for."""
+    corpus = bool(config.getoption("--corpus"))
+    left_out = [item for item in items if bool(item.get_closest_marker("corpus")) != corpus]
     if config.getoption("--isolated"):
-        left_out = [item for item in items if item.get_closest_marker("in_process")]
+        left_out += [item for item in items if item.get_closest_marker("in_process")]
+    if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
