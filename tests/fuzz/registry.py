@@ -17,6 +17,7 @@ MODULES = (
     "binaries",
     "hostapis",
     "workers",
+    "moving",
     "calls",
     "hostcalls",
 )

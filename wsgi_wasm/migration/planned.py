@@ -24,7 +24,7 @@ sent."""
 
 MOST_FILE = 512 << 20  # bytes of a list, a log or an archive
 MOST_BODY = 64 << 20
-_MOST_REASONS = 20
+MOST_REASONS = 20
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 # Of the connection, or made by whoever sends.
 _OWN_FIELDS = frozenset(
@@ -78,7 +78,7 @@ class Plan:
     def leave_out(self, why: str) -> None:
         """Count a request that is not among them. A stranger's log can have any number of
         reasons."""
-        new = why not in self.left_out and len(self.left_out) >= _MOST_REASONS
+        new = why not in self.left_out and len(self.left_out) >= MOST_REASONS
         self.left_out["for other reasons" if new else why] += 1
 
 

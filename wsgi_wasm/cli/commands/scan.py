@@ -34,6 +34,7 @@ EXAMPLES = """\
   wsgi-wasm scan cgi-bin --json | jq '.places[].programs[] | select(.way == "native") | .path'
 """
 
+_MOST_NOTES = 20
 _PIPE_WIDTH = 110  # columns where there is no terminal
 _COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "soft": "dim"}
 
@@ -65,7 +66,10 @@ def run(options: argparse.Namespace) -> int:
         tell(*json.dumps(as_json(scans, remarks), indent=2).split("\n"))
     else:
         tell(*_lines(scans, Style(sys.stdout)))
-        say(*(f"note: {remark}" for remark in [*remarks, *(remark for one in scans for remark in one.remarks)]))
+        notes = [*remarks, *(remark for one in scans for remark in one.remarks)]
+        say(*(f"note: {note}" for note in notes[:_MOST_NOTES]))
+        if len(notes) > _MOST_NOTES:
+            say(f"note: there are {len(notes) - _MOST_NOTES} more notes, which --json and --html show")
     if options.html is not None:
         say(f"{escaped(options.html)} was written")
     return 0
@@ -105,7 +109,8 @@ def _lines(scans: Sequence[PlaceScan], style: Style) -> Iterator[str]:
             (p.path, p.kind.language or p.kind.interpreter, p.way.name, p.way.how, "; ".join(needs_text(p)))
             for p in one.programs
         ]
-        yield from fitted(rows, width, partial(_painted, rows, style))
+        if one.programs:
+            yield from fitted(rows, width, partial(_painted, rows, style))
         if one.others:
             yield style("dim", f"{plural(sum(one.others.values()), 'file')} besides, which are no programs")
         yield ""
