@@ -14,7 +14,7 @@ import pytest
 from .apache import Apache
 from .beside_cgid import PROGRAMS, WAYS, path_of, serve_beside
 from .client import Answer, get, request
-from .http2 import ask_http2
+from .http2 import Refused, ask_http2
 
 DAEMONS = ("/app/tell", "/tell.wasm")
 LONGEST = 32765  # bytes of a line that mod_wsgi takes from its daemons
@@ -134,8 +134,19 @@ def test_long_fields(apache: Apache) -> None:
     assert "Truncated or oversized response headers" not in apache.log()
 
 
+def test_large_heads_by_http2(apache: Apache) -> None:
+    """Apache resets the stream where there are more than 64 KiB, also for mod_cgid."""
+    with pytest.raises(Refused):
+        ask_http2(apache.address, "GET", "/native/tell?more=110")
+    for path in ("/app/large", "/embedded/large"):
+        assert ask_http2(apache.address, "GET", f"{path}?more=95&long=6200").status == 200
+        assert ask_http2(apache.address, "GET", f"{path}?more=95&long=6800").status == 502
+        assert ask_http2(apache.address, "GET", f"{path}?more=99&long=30000").status == 502
+    apache.wait_for_log("but Apache sends at most 64 KiB by HTTP/2")
+
+
 def test_large_heads(apache: Apache) -> None:
-    """Neither Apache nor mod_wsgi bounds heads as a whole; `max_head` does."""
+    """Neither Apache nor mod_wsgi bounds heads as a whole for HTTP/1.1; `max_head` does."""
     for way in PROGRAMS:
         answer = get(apache.address, path_of(way, "tell") + "?more=90")
         assert (answer.status, len(answer.field("X-More-89") or "")) == (200, 589)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from wsgi_wasm.cgi.redirects import answers_itself, inherited_status
+from wsgi_wasm.gateway.apache_heads import checked_reason
 from wsgi_wasm.gateway.exchange import Exchange
-from wsgi_wasm.gateway.mod_wsgi_daemon import check_daemon_head, daemon_reason
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse
 
 REQUEST_ID_FIELD = "X-Request-ID"
@@ -66,9 +66,8 @@ class Request:
 
         Raises BadGateway where the server cannot pass on the head.
         """
-        if self.environ.get("mod_wsgi.process_group"):
-            reason = daemon_reason(status, reason)
-            check_daemon_head(reason, fields)
+        if "mod_wsgi.version" in self.environ:
+            reason = checked_reason(self.environ, status, reason, fields)
         self.exchange.status = status
         write: Callable[[bytes], Any] = self.start_response(f"{status} {reason}", fields)
         return write
