@@ -59,6 +59,16 @@ def test_neighbours_of_a_crashing_child_lose_nothing(tmp_path: Path) -> None:
         assert one["neighbours"] == {OK: 300}
 
 
+def test_what_requests_leave(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.soak", "--no-install", "--alone", "--requests", "40"]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path)], cwd=PROJECT, env=os.environ, capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "alone.json").read_text("utf-8"))
+    assert {"program", "key-value", "trap", "client leaves"} <= {one["kind"] for one in found}
+
+
 def test_a_combination_that_there_is_not(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.soak", "--no-install", "--only", "nginx", "--output", str(tmp_path)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=100)
@@ -148,10 +158,10 @@ input()
         def rest() -> Sample:
             return Sample(0.0, (replace(one, holdings=holdings(child.pid, tmp_path)),), {})
 
-        before = rest()
+        first = rest()
         print(file=child.stdin, flush=True)
         assert child.stdout.readline() == "held\n"
-        found = grown.by_kind(before, rest(), rest())
+        found = grown.by_kind(first, rest(), rest())
         child.communicate("\n")
     descriptors = {each["kind"]: each["held"] for each in found if each["what"] == "descriptors"}
     assert descriptors == {
@@ -160,9 +170,9 @@ input()
         "socket": [0, 2, 2],
         "/memfd:pages": [0, 1, 1],
     }
-    ((kind, held),) = [(each["kind"], each["held"]) for each in found if each["what"] == "memory"]
-    assert kind == "other anonymous memory"
-    assert held[1] - held[0] >= 8 * MIB
+    memory = {each["kind"]: each["held"] for each in found if each["what"] == "memory"}
+    before, after, _ = memory["other anonymous memory"]
+    assert after - before >= 8 * MIB
 
 
 def test_what_is_left_is_found() -> None:

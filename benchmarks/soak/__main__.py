@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     add("--rivals", action="store_true", help="the hostile mix on the gateway, wasmtime serve and mod_cgid instead")
     add("--latency", action="store_true", help="the 99th percentile of a good route beside hostile guests instead")
     add("--crash", action="store_true", help="10,000 requests beside a child that is aborted all the time instead")
-    add("--requests", type=int, default=10_000, metavar="N", help="of --crash")
+    add("--alone", action="store_true", help="what thousands of requests of each kind leave in one process instead")
+    add("--requests", type=int, default=10_000, metavar="N", help="of --crash, and of each kind of --alone")
     add("--output", type=Path, default=BUILD / "soak", metavar="DIR", help="where JSON, picture and logs go")
     add("--render", type=Path, metavar="JSON", help="soak nothing: text and picture from an earlier run's JSON")
     add("--no-install", action="store_true", help="use this Python and what is there")
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         install.install()
         install.restart(list(arguments), "benchmarks.soak")
     # Only the environment has what these need.
-    from benchmarks.soak import latency, picture, report, rivals
+    from benchmarks.soak import alone, latency, picture, report, rivals
     from benchmarks.soak.run import Run, run
 
     chosen = [name for name in COMBINATIONS if not options.only or any(text in name for text in options.only)]
@@ -57,8 +58,12 @@ def main(arguments: Sequence[str]) -> int:
     output.mkdir(parents=True, exist_ok=True)
     if options.latency or options.crash:
         return measured(options, output, latency)
+    if options.alone:
+        left = alone.alone(options.requests, say, output / "alone.log")
+        keep(output / "alone.json", [dataclasses.asdict(one) for one in left])
+        return int(any(one.is_leak for one in left))
     if options.rivals:
-        standings = rivals.compare(lambda text: print(text, file=sys.stderr, flush=True), only=options.only)
+        standings = rivals.compare(say, only=options.only)
         keep(output / "rivals.json", [dataclasses.asdict(one) for one in standings])
         print(rivals.table(standings))
         return 0
@@ -72,12 +77,12 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if found.faults else 0
 
 
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def measured(options: argparse.Namespace, output: Path, latency: ModuleType) -> int:
     """The measurements beside the soak; 1 where a good request failed."""
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     failed = False
     if options.latency:
         found = [
