@@ -20,7 +20,9 @@ from wsgi_wasm import log_output
 from wsgi_wasm.config import Config, Log, spin_targets
 from wsgi_wasm.config.checks import check_cache, check_native
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
-from wsgi_wasm.errors import ConfigError, NotFound, Problem, RequestError
+from wsgi_wasm.config.moved import directories, with_moved
+from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, RequestError
+from wsgi_wasm.files.links import LinkedPaths
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.files.stamp import stamp
 from wsgi_wasm.gateway.dispatcher import Handler, not_found
@@ -29,8 +31,18 @@ from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.shared import shared_by
 from wsgi_wasm.gateway.spool import spool_problem
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication, refuse_gevent
-from wsgi_wasm.hardening import Site, check_confined, check_process, harden, is_confined, is_wanted, warn_of_outside
+from wsgi_wasm.hardening import (
+    Site,
+    check_confined,
+    check_process,
+    harden,
+    is_confined,
+    is_reachable,
+    is_wanted,
+    warn_of_outside,
+)
 from wsgi_wasm.logs import MOST_MISTAKES, log_error, package_log
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.serving import Serving, start_spawner
 
 if TYPE_CHECKING:
@@ -38,7 +50,7 @@ if TYPE_CHECKING:
 
 log = package_log("gateway")
 
-_RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file
+_RELOAD_EVERY = 1.0  # seconds between two looks at the configuration file and its links
 
 
 class Gateway:
@@ -62,6 +74,7 @@ class Gateway:
         self._starting = threading.Lock()
         self._stamps = _stamps(config) if config.reload else None
         self._look_at = time.monotonic() + _RELOAD_EVERY
+        self._links = LinkedPaths(directories(self.config))
         _forget_in_children(self)
         _gateways.add(self)
 
@@ -128,8 +141,8 @@ class Gateway:
     def _current(self) -> Serving:
         """What serves in this process, made or read anew where that is due."""
         serving = self._serving or self._start()
-        if self._stamps is not None and time.monotonic() > self._look_at:
-            serving = self._reload(serving)
+        if time.monotonic() > self._look_at:
+            serving = self._look_again(serving)
         return serving
 
     def _start(self) -> Serving:
@@ -139,34 +152,53 @@ class Gateway:
                 self._serving = Serving(self.config, self._applications, shared_by(self.config), self._fallback)
             return self._serving
 
-    def _reload(self, serving: Serving) -> Serving:
-        """Build a new table of routes and swap it in; a bad file leaves the old one serving."""
+    def _look_again(self, serving: Serving) -> Serving:
+        """What serves from now on: something else where the file has changed, or a link to one of
+        its directories. A bad file leaves the old one serving."""
         if not self._starting.acquire(blocking=False):
             return serving
         try:
             self._look_at = time.monotonic() + _RELOAD_EVERY
-            stamps = _stamps(self.config)
+            stamps = self._stamps and _stamps(self.config)
             if stamps != self._stamps:
                 self._stamps = stamps
-                config = _read_again(self.config)
-                check_cache(config, default_directory(config.cache_dir, os.environ))
-                if not self._passes_on:
-                    check_native(config)
-                config, applications = with_applications(config)
-                if config.engine != self.config.engine:
-                    log.warning("%s: changes of `engine` take effect only after a restart", config.source)
-                serving.shared.modules.compose(config.compose)
-                if config.log != self.config.log:
-                    log_output.choose(config.log.level, json=config.log.format == "json")
-                self._serving = serving = Serving(config, applications, serving.shared, self._fallback)
-                self.config, self._applications = config, applications
+                serving = self._replaced(serving, _read_again(self.config))
                 warn_of_outside(self.site)
-                log.info("%s was reloaded", config.source)
+                log.info("%s was reloaded", self.config.source)
+            elif moved := self._links.moved():
+                serving = self._moved(serving, moved)
         except Exception as error:
             log_error(log, error, before="the current configuration stays in use: ")
         finally:
             self._starting.release()
         return serving
+
+    def _moved(self, serving: Serving, moved: Mapping[Path, Path]) -> Serving:
+        """All directories at once are those to which their paths lead by now."""
+        outside = [path for path in moved.values() if not is_reachable(path)]
+        if outside:
+            reason = "is outside of what this process may still use (harden); restart the server"
+            raise EngineError(f"{escaped(outside[0])} {reason}, or name a folder above it in `harden: read`")
+        serving = self._replaced(serving, with_moved(self.config, moved))
+        for path, real in moved.items():
+            log.info("%s leads to %s from now on", escaped(path), escaped(real))
+        return serving
+
+    def _replaced(self, serving: Serving, config: Config) -> Serving:
+        """A new table of routes, swapped in."""
+        check_cache(config, default_directory(config.cache_dir, os.environ))
+        if not self._passes_on:
+            check_native(config)
+        config, applications = with_applications(config)
+        if config.engine != self.config.engine:
+            log.warning("%s: changes of `engine` take effect only after a restart", config.source)
+        serving.shared.modules.compose(config.compose)
+        if config.log != self.config.log:
+            log_output.choose(config.log.level, json=config.log.format == "json")
+        self._serving = made = Serving(config, applications, serving.shared, self._fallback)
+        self.config, self._applications = config, applications
+        self._links = LinkedPaths(directories(config))
+        return made
 
     def _forget(self) -> None:
         self._serving = None

@@ -13,12 +13,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from logging.handlers import BaseRotatingHandler
 from pathlib import Path
 
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, Route, SpinTarget, all_routes, interpreters_of
 from wsgi_wasm.errors import EngineError, UntrustedFile
+from wsgi_wasm.files.beneath import resolved
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locations import default_directory, own_temporary_directory
 from wsgi_wasm.logs import package_log
@@ -119,7 +120,9 @@ def harden(sites: Iterable[Site], *, programs: bool, quiet: bool = False) -> Non
         rules += site_places(site)
     walls = Walls(role=Role.WORKER, paths=tuple(rules), ports=None, programs=programs)
     applied = walls.apply()
-    _state.granted, _state.confined = rules, True
+    # A wall is where the path led; a link that is changed later does not move it.
+    _state.granted = [replace(rule, path=resolved(rule.path)) for rule in rules if not isinstance(rule.path, int)]
+    _state.confined = True
     if not quiet:
         log.info("harden: this server's processes are confined")
         for sentence in (*applied.lacking, *(text for site in sites for text in low_walls(site))):
@@ -144,12 +147,17 @@ def warn_of_outside(site: Site) -> None:
         )
 
 
+def is_reachable(directory: Path) -> bool:
+    """Whether the walls of this process, if there are any, let it read a directory."""
+    return not _state.confined or _is_granted(PathRule(directory, Rights.READ))
+
+
 def _is_granted(rule: PathRule) -> bool:
     if isinstance(rule.path, int) or not os.path.exists(rule.path):
         return True  # what is not there is no news
     path, rights = os.path.realpath(rule.path), rule.rights.value
     for granted in _state.granted:
-        if not isinstance(granted.path, int) and Path(path).is_relative_to(os.path.realpath(granted.path)):
+        if not isinstance(granted.path, int) and Path(path).is_relative_to(granted.path):
             rights &= ~granted.rights.value
     return not rights
 

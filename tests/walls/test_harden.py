@@ -328,7 +328,7 @@ def test_dropped_in_files(place: Path) -> None:
     docroot = place / "htdocs"
     docroot.mkdir()
     shutil.copy(guest("hello"), docroot / "page.wat")
-    for read, status in (([], 503), ([str(docroot)], 200)):
+    for read, status in (([], 403), ([str(docroot)], 200)):
         write(place, {}, harden={"read": read})
         handler = '<FilesMatch "\\.wat$">\nSetHandler wsgi-wasm-guest\n</FilesMatch>'
         with serve_docroot(docroot, place, site=site(place), text=handler) as server:

@@ -205,7 +205,7 @@ def _examine_directory(found: Examined, target: DirectoryTarget, modules: Module
     if wrong:
         found.errors.append(f"directory {directory}: {wrong}")
         return
-    root = Path(os.path.realpath(directory))
+    root = target.folder.root
     is_project = found.route.interface == "wws"
     files = _workers(found, target, root) if is_project else files_below(root, kinds_of(found.route))
     for one in files:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsgi_wasm.binary.foreign import MAGIC, foreign
-from wsgi_wasm.config import Config, load_config
+from wsgi_wasm.config import Config, DirectoryTarget, RouteTarget, load_config
 from wsgi_wasm.config.load import parse_config
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.source import head_of
 from wsgi_wasm.errors import ConfigError, ModuleError, Problem, WsgiWasmError
+from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.messages import printable_lines
 from wsgi_wasm.spin import load_applications, with_compositions
@@ -90,10 +91,14 @@ def _small_site(file: Path) -> Config:
     config = parse_config(text.encode("ascii"), target.with_name("site.yaml"))
     # A manifest as it was given: mistakes are named by it.
     path = file if is_manifest(file) else target
-    routes = (
-        replace(route, target=replace(route.target, path=path), line=0) for route in config.routes if route.target
-    )
+    routes = (replace(route, target=_at(path, route.target), line=0) for route in config.routes if route.target)
     return replace(config, routes=tuple(routes), source=target)
+
+
+def _at(path: Path, target: RouteTarget) -> RouteTarget:
+    if isinstance(target, DirectoryTarget):
+        return replace(target, path=path, folder=Folder.at(path))
+    return replace(target, path=path)
 
 
 def site(options: argparse.Namespace) -> Config:

@@ -27,7 +27,8 @@ INTERFACES = ("auto", "cgi", "http", "wws", "raw")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dir:
     """A host directory that a guest sees as `guest`, an absolute path without `.`, `..` or a slash
-    at its end. `host` is its path as it was given, `folder` is what that led to then."""
+    at its end. `host` is its path as it was given, `folder` is what that led to when it was last
+    looked at."""
 
     guest: str
     host: Path
@@ -84,9 +85,11 @@ class ModuleTarget:
 class DirectoryTarget:
     """The programs and scripts of a directory answer a route: `index` are files to look for where a
     path names a directory, `interpreters` are by the suffix of the scripts that they run (`.py`),
-    or by the name in their `#!` lines, without version (`python`)."""
+    or by the name in their `#!` lines, without version (`python`). `folder` is what `path` led to
+    when that was last looked at."""
 
     path: Path
+    folder: Folder
     index: tuple[str, ...]
     interpreters: Mapping[str, Interpreter]
 

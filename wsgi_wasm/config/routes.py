@@ -15,6 +15,7 @@ from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.scalars import NAME_OF_INTERPRETER
 from wsgi_wasm.config.schema import TABLE, TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, fields_of, merged, value_of, with_other_defaults
+from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.interpreters import located
 from wsgi_wasm.messages import quote
 
@@ -204,7 +205,8 @@ def _target(settings: Settings, interpreters: dict[str, Interpreter]) -> RouteTa
     if module is not None:
         return ModuleTarget(**fields_of(ModuleTarget, settings))
     if directory is not None:
-        return DirectoryTarget(interpreters=interpreters, **fields_of(DirectoryTarget, settings))
+        fields = fields_of(DirectoryTarget, settings)
+        return DirectoryTarget(folder=Folder.at(directory), interpreters=interpreters, **fields)
     if spin is not None and value_of(spin, "manifest") is not None:
         return SpinTarget(**fields_of(SpinTarget, merged(defaults_of("spin"), spin)))
     return None

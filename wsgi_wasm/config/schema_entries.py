@@ -27,7 +27,7 @@ def _names() -> str:
 
 key("dir", "path", (Dir, "host"), v.HOST_PATH, NO_DEFAULT, "./out",
      "The host directory. If this is the only key, you can write just the path. Links in it are followed when the file "
-     "is read; after that, the directory that they led to is used.")
+     "is read; if one is changed later, see [security](security.md#directories).")
 key("dir", "writable", Dir, v.FLAG, False, "true",
      "Whether guests may change files in the directory.")
 

@@ -108,7 +108,7 @@ class Programs:
             case ModuleTarget(path=path):
                 self._only = self._direct(HostFile(path), path.name)
             case DirectoryTarget() as target:
-                self._scripts = replace(target, path=Path(os.path.realpath(target.path))), kinds_of(route)
+                self._scripts = replace(target, path=target.folder.root), kinds_of(route)
 
     def modules(self) -> list[Module]:
         """As `ProgramFinder.modules`."""

@@ -128,7 +128,7 @@ def group_of(name: str, routes: Sequence[Route], directory: Path, memory: int | 
             host = str(d.folder.root)
             directories[host] = directories.get(host, False) or d.writable
         if isinstance(route.target, DirectoryTarget):
-            directories.setdefault(os.path.realpath(route.target.path), False)
+            directories.setdefault(str(route.target.folder.root), False)
     return Tenant(
         name=name,
         directories=looked_at(directories),

@@ -177,7 +177,7 @@ class Project:
     """A folder of workers, looked at anew when one of its folders has changed."""
 
     def __init__(self, target: DirectoryTarget) -> None:
-        self.directory = Path(os.path.realpath(target.path))
+        self.directory = target.folder.root
         self.interpreters = target.interpreters
         self._suffixes = (*MODULE_SUFFIXES, *target.interpreters)
         self._layout = Layout(())
