@@ -271,6 +271,22 @@ def test_what_tells_programs_is_listed(wsgi_wasm: Command, site: SiteWriter, tmp
     assert "(is not a program by its suffix, its first bytes and its #! line)" in text
 
 
+def test_files_of_authors(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -> None:
+    for folder, text in {"a": "timeout: 1s\nenv: {X: 1}\n", "b": "timeout: 1h\n"}.items():
+        (tmp_path / "cgi-bin" / folder).mkdir(parents=True)
+        for name, content in {"x.wat": printing(PLAIN), "wsgi_wasm.yaml": text}.items():
+            (tmp_path / "cgi-bin" / folder / name).write_text(content)
+            (tmp_path / "cgi-bin" / folder / name).chmod(0o644)
+    site("routes: {/s: {directory: cgi-bin, local: [timeout, env]}, /none: {directory: cgi-bin}}")
+    done = wsgi_wasm("check", "site.yaml")
+    assert done.status == 1
+    assert "local    a/wsgi_wasm.yaml: timeout, env" in done.text
+    assert "b/wsgi_wasm.yaml:1:1: timeout: is more than the 25s of the route" in done.text
+    none = json.loads(wsgi_wasm("check", "site.yaml", "--json").out)["routes"][1]
+    assert none["warnings"] == [f"{name}/wsgi_wasm.yaml is not used: the route has no `local`" for name in "ab"]
+    assert none["errors"] == []
+
+
 def test_a_link_out_of_the_directory_is_not_listed(wsgi_wasm: Command, tmp_path: Path) -> None:
     (tmp_path / "outside.wat").write_text(printing(PLAIN))
     folder = tmp_path / "programs"

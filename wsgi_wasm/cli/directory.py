@@ -23,6 +23,7 @@ class Listed(NamedTuple):
     kind: ProgramKind | None
     why: str = ""
     unreadable: bool = False
+    owner: int = 0
 
     @property
     def by(self) -> str:
@@ -59,7 +60,8 @@ def programs_below(directory: Path, kinds: ProgramKinds) -> Iterator[Listed]:
 def _listed(path: Path, root: Path, kinds: ProgramKinds) -> Listed:
     asked = os.fsencode(f"/{path.relative_to(root)}").decode("latin-1")
     try:
-        return Listed(path, find_script(root, asked, (), kinds).kind)
+        found = find_script(root, asked, (), kinds)
+        return Listed(path, found.kind, owner=found.owner)
     except (NotFound, Forbidden) as error:
         why = str(error).removeprefix(f"{escaped(path)}: ")
         return Listed(path, None, why, isinstance(error, Forbidden))

@@ -13,6 +13,7 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.directory import Listed, files_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
+from wsgi_wasm.config.local import NAME
 from wsgi_wasm.config.model import entry_point_of
 from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.source import head_of
@@ -22,9 +23,10 @@ from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.engine.runtime import guest_memory
-from wsgi_wasm.errors import CacheError, ModuleError, NoRoom, WallError
+from wsgi_wasm.errors import CacheError, ModuleError, NoRoom, RequestError, WallError
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.gateway.kinds import ProgramKind
+from wsgi_wasm.gateway.local_files import LocalFiles
 from wsgi_wasm.gateway.programs import kinds_of
 from wsgi_wasm.hostapi import APIS, warnings
 from wsgi_wasm.interpreters import missing
@@ -39,7 +41,8 @@ class Examined:
     """A route and what was found. `imports` are those of all its modules, `memory` (bytes) the most
     that one of them begins with; `scripts` are the programs by their paths below the directory,
     each with what tells that it is one, and `others` the files that are none, with the reason.
-    `more_scripts` and `more_others` say that there are more. `interface` is what the route's
+    `more_scripts` and `more_others` say that there are more. `local` are the files of their
+    authors, with the keys that they set. `interface` is what the route's
     component speaks, "" for a core module; `plugs` are the components in it, by import."""
 
     route: Route
@@ -49,6 +52,7 @@ class Examined:
     more_scripts: bool = False
     others: dict[str, str] = field(default_factory=dict)
     more_others: bool = False
+    local: dict[str, str] = field(default_factory=dict)
     not_compiled: bool = False
     interface: str = ""
     plugs: dict[str, str] = field(default_factory=dict)
@@ -220,11 +224,30 @@ def _examine_directory(found: Examined, target: DirectoryTarget, modules: Module
             found.more_scripts = True
             break
         else:
+            _examine_local(found, one, root)
             found.scripts[name] = one.by
             if not one.kind.interpreter:
                 _examine_module(found, one.path, name, modules)
     if not found.scripts:
         found.warnings.append(f"directory {directory} contains no file that would be served")
+
+
+def _examine_local(found: Examined, one: Listed, root: Path) -> None:
+    """What the author of a program has set in the file beside it."""
+    beside = one.path.with_name(NAME)
+    name = str(beside.relative_to(root))
+    if name in found.local or not os.path.lexists(beside) or found.route.interface == "wws":
+        return
+    found.local[name] = ""
+    if not found.route.local:
+        found.warnings.append(f"{name} is not used: the route has no `local`")
+        return
+    try:
+        local = LocalFiles(found.route).beside(HostFile(one.path, root), one.owner)
+    except RequestError as error:
+        found.errors.append(str(error))
+    else:
+        found.local[name] = ", ".join(local.settings.keys) if local is not None else ""
 
 
 def _examine_dirs(found: Examined, dirs: Iterable[Dir]) -> None:

@@ -111,6 +111,7 @@ def _details(one: Examined, style: Style) -> list[str]:
         scripts = [name if by == "suffix" else f"{name} ({by})" for name, by in one.scripts.items()]
         lines += wrapped("scripts ", [*scripts, *(["and more"] if one.more_scripts else [])])
     lines += _others(one)
+    lines += [f"local    {name}: {keys}" for name, keys in one.local.items() if keys]
     if one.imports:
         lines += wrapped("imports ", sorted(one.imports))
     if one.memory:
@@ -214,6 +215,7 @@ def _route_json(one: Examined, config: Config) -> dict[str, Any]:
         "programs": [{"file": name, "by": by} for name, by in one.scripts.items()],
         "others": [{"file": name, "why": why} for name, why in one.others.items()],
         "more_others": one.more_others,
+        "local": [{"file": name, "keys": keys.split(", ")} for name, keys in one.local.items() if keys],
         "compiled": not one.not_compiled,
         "errors": one.errors,
         "warnings": one.warnings,

@@ -20,6 +20,13 @@ FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
 # What tells that a file of a directory is a program.
 PROGRAMS = ("suffix", "magic", "shebang")
 
+# Keys that the administrator may leave to the author of a program.
+LOCAL_KEYS = (
+    *("args", "env", "dirs", "methods", "content_type"),
+    *("timeout", "cpu", "memory", "max_body", "max_head", "max_output", "max_stderr", "concurrency"),
+    *("queue_timeout", "body_timeout", "send_timeout"),
+)
+
 # What a guest may speak; `auto` looks at the module.
 INTERFACES = ("auto", "cgi", "http", "wws", "raw")
 
@@ -119,7 +126,8 @@ class Route:
     means any. `response_fields` are lower-case, with dashes. `isolate` is the name of the process
     that the guests run in, True for one of the route's own; `user` is whom it runs as. `programs`
     are out of `PROGRAMS`, in the order in which they are tried; `executable` asks for the execute
-    bit besides. `line` is where the file has the route, 0 where it has not.
+    bit besides. `local` are keys that a file beside programs may set, out of `LOCAL_KEYS`.
+    `line` is where the file has the route, 0 where it has not.
     """
 
     name: str
@@ -129,6 +137,7 @@ class Route:
     interface: str
     programs: tuple[str, ...]
     executable: bool
+    local: tuple[str, ...]
     methods: tuple[str, ...] | None
     exact: bool
     native: bool

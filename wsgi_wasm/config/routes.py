@@ -134,6 +134,8 @@ class RouteBuilder:
         """What `programs` and `interpreters` need of each other. Defaults may have more than one
         route uses."""
         programs = value_of(settings, "programs")
+        if "local" in own and value_of(own, "local") and value_of(settings, "interface") == "wws":
+            self._report(own["local"], "is not for 'interface: wws': workers have a .toml file beside them")
         if "programs" in own and value_of(settings, "interface") == "wws" and programs != ("suffix",):
             self._report(own["programs"], "can only be [suffix] if 'interface' is wws")
         elif "programs" in own and "shebang" in (value_of(own, "programs") or ()):

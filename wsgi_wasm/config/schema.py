@@ -11,7 +11,16 @@ from wsgi_wasm.config import schema_entries as _entries  # noqa: F401 - its keys
 from wsgi_wasm.config import value_kinds as v
 from wsgi_wasm.config.granted import Grants, Outbound
 from wsgi_wasm.config.kinds import Choice, ListOf
-from wsgi_wasm.config.model import INTERFACES, PROGRAMS, Config, DirectoryTarget, Limits, ModuleTarget, Route
+from wsgi_wasm.config.model import (
+    INTERFACES,
+    LOCAL_KEYS,
+    PROGRAMS,
+    Config,
+    DirectoryTarget,
+    Limits,
+    ModuleTarget,
+    Route,
+)
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT, DefaultWhere
 from wsgi_wasm.interpreters import NAMES, SUFFIXES
@@ -116,6 +125,12 @@ key(ANY_ROUTE, "programs", Route,
      only_with="directory selectable")
 key(ANY_ROUTE, "executable", Route, v.FLAG, False, "true",
      "Whether a program must also have the execute bit (`chmod +x`). Other files get 404.", RUNS,
+     only_with="directory selectable")
+key(ANY_ROUTE, "local", Route, ListOf(item=Choice(allowed=LOCAL_KEYS), plural="route keys"), [],
+     "[args, env, timeout]",
+     "Keys that a file `wsgi_wasm.yaml` beside programs may set, for programs of a `directory` and for those that "
+     f"Apache selects: {', '.join(f'`{name}`' for name in LOCAL_KEYS)}. It narrows what this file says, and never "
+     "widens it, see [what a site's author may set](cgi.md#what-a-sites-author-may-set).", RUNS,
      only_with="directory selectable")
 key(ANY_ROUTE, "interface", Route, Choice(allowed=INTERFACES), "auto", "cgi",
      "The guest's interface. `auto` looks at the module and chooses `cgi` or `http`. `wws` is the JSON of Wasm "

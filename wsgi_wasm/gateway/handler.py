@@ -10,15 +10,16 @@ from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.guest import Guest, Invocation
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.errors import NotFound, RequestError
+from wsgi_wasm.errors import MethodNotAllowed, NotFound, RequestError
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.answer import Answer
 from wsgi_wasm.gateway.body import read_body
 from wsgi_wasm.gateway.error_log import ErrorLog
 from wsgi_wasm.gateway.exchange import Exchange
-from wsgi_wasm.gateway.program import ProgramFinder, ProgramMatch
+from wsgi_wasm.gateway.program import Program, ProgramFinder, ProgramMatch
 from wsgi_wasm.gateway.request import LocalRedirect, Request
 from wsgi_wasm.gateway.wsgi_server import ClientConnection
+from wsgi_wasm.messages import escaped
 
 
 class RouteHandler:
@@ -43,7 +44,6 @@ class GuestHandler(RouteHandler):
         super().__init__(route)
         self._streams = route.stream_request
         self._apart = route.isolate is not False
-        self._limits = route.limits
         self._programs = programs
         self._admission = admission
 
@@ -71,8 +71,11 @@ class GuestHandler(RouteHandler):
         return self._run(request, self._programs.dropped_in(request, file))
 
     def _run(self, request: Request, found: ProgramMatch) -> Iterable[bytes] | LocalRedirect:
-        program, limits, exchange = found.program, self._limits, request.exchange
+        program, exchange = found.program, request.exchange
+        limits = program.limits
         exchange.runs(self.name, program.name, program.label)
+        if program.methods is not None and request.method not in program.methods:
+            raise MethodNotAllowed(f"{escaped(request.method)} is not in methods", sorted(program.methods))
         guest, protocol = program.guest(limits.queue_timeout)
         streamed = self._streams and protocol.streams
         body = read_body(request.environ, limits.max_body, limits.body_timeout, streamed, self._apart)
@@ -81,26 +84,32 @@ class GuestHandler(RouteHandler):
             arguments, environment, stdin, head = protocol.call(request, found, body)
             answer = Answer(request, head, ClientConnection(request.environ), limits.send_timeout, errors)
             invocation = Invocation(arguments, environment, stdin, answer, (exchange.wall, exchange.cpu))
-            outcome = self._admitted(guest, invocation, exchange)
+            outcome = self._admitted(program, guest, invocation, exchange)
         finally:
             errors.close()
             if body is not None:
                 body.close()
         return _finished(request, outcome, answer)
 
-    def _admitted(self, guest: Guest, invocation: Invocation, exchange: Exchange) -> Outcome:
+    def _admitted(self, program: Program, guest: Guest, invocation: Invocation, exchange: Exchange) -> Outcome:
         """Admission comes before instantiation: a full pool is a 503, never an
         error of the engine."""
-        admission = self._admission
-        if admission is None:
-            outcome = guest.run(invocation)
-            exchange.ran(outcome, 0.0)
-            return outcome
-        queued = admission.enter(self._limits.queue_timeout)
+        admission, own = self._admission, program.admission
+        queued = 0.0
+        if own is not None:
+            queued = own.enter(program.limits.queue_timeout)
         try:
-            outcome = guest.run(invocation)
+            if admission is None:
+                outcome = guest.run(invocation)
+            else:
+                queued += admission.enter(program.limits.queue_timeout - queued)
+                try:
+                    outcome = guest.run(invocation)
+                finally:
+                    admission.leave()
         finally:
-            admission.leave()
+            if own is not None:
+                own.leave()
         exchange.ran(outcome, queued)
         return outcome
 

@@ -17,6 +17,7 @@ from wsgi_wasm.config.model import Dir, Route, entry_point_of
 from wsgi_wasm.engine.guest import Guest, Input, Preopen
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.answer import HeadReader
 from wsgi_wasm.gateway.body import Body
 from wsgi_wasm.gateway.request import Request
@@ -55,13 +56,14 @@ class ProgramSettings:
     """What a route gives to one of its programs.
 
     `name` is for logs: the script, or the module's file. `protocols` are by the interface that
-    a guest shows.
+    a guest shows. `admission` counts its requests besides those of the whole route.
     """
 
     name: str
     arguments: Sequence[str]
     dirs: Sequence[Dir]
     protocols: Mapping[str, GuestProtocol]
+    admission: Admission | None = None
 
 
 class Program:
@@ -78,7 +80,9 @@ class Program:
         """Where the guest sees its own file, None where it does not."""
         self._protocols = settings.protocols
         self._interface = route.interface
-        self._limits = route.limits
+        self.limits = route.limits
+        self.methods = route.methods
+        self.admission = settings.admission
         self._entry_point = entry_point_of(route.target)
         self.route = route.name
         self._preopens = tuple(Preopen(os.fsencode(d.guest), d.folder, d.writable) for d in settings.dirs)
@@ -94,7 +98,7 @@ class Program:
         linked = self.module.get(wait, self.route)
         ready = self._ready
         if ready is None or ready[0].linked is not linked:
-            guest = linked.guest(self._limits, self._preopens, self._bindings, self._entry_point)
+            guest = linked.guest(self.limits, self._preopens, self._bindings, self._entry_point)
             ready = self._ready = guest, self._protocol(guest)
         return ready
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from wsgi_wasm.cgi.location import location_of
 from wsgi_wasm.config.granted import Grants
@@ -18,8 +18,10 @@ from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import MovedPermanently, NotFound
 from wsgi_wasm.files.beneath import Folder
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.kinds import ProgramKinds
-from wsgi_wasm.gateway.program import Program, ProgramMatch, ProgramSettings, ProtocolFactory
+from wsgi_wasm.gateway.local_files import Local, LocalFiles
+from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings, ProtocolFactory
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
 from wsgi_wasm.interpreters import script_environment
@@ -81,6 +83,22 @@ class RouteBindings:
             return self._bindings
 
 
+class _RunsWith(NamedTuple):
+    """What programs run with: the route, as a file beside them may have narrowed it, the arguments
+    that this file adds, and what counts their requests."""
+
+    route: Route
+    make_protocols: ProtocolFactory
+    direct: Mapping[str, GuestProtocol]  # of what needs no interpreter
+    args: tuple[str, ...] = ()
+    admission: Admission | None = None
+
+    @classmethod
+    def of(cls, route: Route, protocols: ProtocolFactory) -> Self:
+        """Those of a route by itself."""
+        return cls(route, protocols, protocols(route.env, None))
+
+
 class Programs:
     """As `ProgramFinder`: the programs of one route. `within` is as for `RouteBindings`.
 
@@ -89,14 +107,19 @@ class Programs:
     """
 
     def __init__(
-        self, route: Route, modules: RouteModules, protocols: ProtocolFactory, within: Within | None = None
+        self,
+        route: Route,
+        modules: RouteModules,
+        protocols: Callable[[Route], ProtocolFactory],
+        within: Within | None = None,
     ) -> None:
         self._route = route
         self._modules = modules
         self._make_protocols = protocols
-        self._protocols = protocols(route.env, None)
+        self._own = _RunsWith.of(route, protocols(route))
+        self._local_files = LocalFiles(route)
         self.bindings = RouteBindings(route.grants, within)
-        self._known: OrderedDict[tuple[Path, str], Program] = OrderedDict()
+        self._known: OrderedDict[tuple[Path, str, int], Program] = OrderedDict()
         self._changing = threading.Lock()
         # No script: those that lie elsewhere have no directory that an interpreter could be given.
         self._dropped_in = ProgramKinds(
@@ -106,7 +129,7 @@ class Programs:
         self._scripts: tuple[DirectoryTarget, ProgramKinds] | None = None
         match route.target:
             case ModuleTarget(path=path):
-                self._only = self._direct(HostFile(path), path.name)
+                self._only = self._direct(HostFile(path), path.name, self._own)
             case DirectoryTarget() as target:
                 self._scripts = replace(target, path=target.folder.root), kinds_of(route)
 
@@ -121,10 +144,12 @@ class Programs:
         """As `ProgramFinder.dropped_in`."""
         chosen = HostFile(file, by_owner=True)
         try:
-            self._dropped_in.of(chosen, os.stat(file))
+            info = os.stat(file)
         except OSError as error:
             raise NotFound(f"{escaped(file)}: {reason(error)}") from None
-        program = self._remembered(file, "", lambda: self._direct(chosen, file.name))
+        self._dropped_in.of(chosen, info)
+        local = self._local_files.beside(chosen, info.st_uid)
+        program = self._remembered(file, "", local, lambda settings: self._direct(chosen, file.name, settings))
         return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
 
     def find(self, request: Request) -> ProgramMatch:
@@ -142,42 +167,51 @@ class Programs:
         script = find_script(scripts.path, request.path_info, scripts.index, kinds)
         if script.without_slash and not self._route.exact and request.script_name + request.path_info:
             raise _at_the_slash(request)
-        if script.kind.interpreter:
-            interpreter = scripts.interpreters[script.kind.interpreter]
-            program = self._remembered(
-                script.file,
-                script.kind.interpreter,
-                lambda: self._interpreted(interpreter, scripts.path, script.name),
-            )
-        else:
-            program = self._remembered(
-                script.file, "", lambda: self._direct(HostFile(script.file, scripts.path), script.name)
-            )
+        interpreter = scripts.interpreters.get(script.kind.interpreter)
+        file = HostFile(script.file, scripts.path)
+        local = self._local_files.beside(file, script.owner)
+
+        def make(settings: _RunsWith) -> Program:
+            if interpreter is None:
+                return self._direct(file, script.name, settings)
+            return self._interpreted(interpreter, scripts.path, script.name, settings)
+
+        program = self._remembered(script.file, script.kind.interpreter, local, make)
         return ProgramMatch(program, request.script_name + script.wsgi_name, script.path_info, script.name)
 
-    def _direct(self, file: HostFile, name: str) -> Program:
-        route = self._route
-        settings = ProgramSettings(name, route.args, route.dirs, self._protocols)
+    def _direct(self, file: HostFile, name: str, own: _RunsWith) -> Program:
+        route = own.route
+        settings = ProgramSettings(name, route.args, route.dirs, own.direct, own.admission)
         return Program(self._modules.module(file), route, settings, self.bindings)
 
-    def _interpreted(self, interpreter: Interpreter, directory: Path, script: str) -> Program:
-        arguments, dirs = of_script(interpreter, directory, script, self._route.dirs)
+    def _interpreted(self, interpreter: Interpreter, directory: Path, script: str, own: _RunsWith) -> Program:
+        route = own.route
+        arguments, dirs = of_script(interpreter, directory, script, route.dirs)
         folder = Path(f"{directory}{script}").parent
-        protocols = self._make_protocols(
-            {**self._route.env, **interpreter.env},
+        protocols = own.make_protocols(
+            {**route.env, **interpreter.env},
             lambda variables: script_environment(interpreter.name, variables, folder),
         )
-        settings = ProgramSettings(script, arguments, dirs, protocols)
-        return Program(self._modules.module(interpreter.module), self._route, settings, self.bindings)
+        settings = ProgramSettings(script, [*arguments, *own.args], dirs, protocols, own.admission)
+        return Program(self._modules.module(interpreter.module), route, settings, self.bindings)
 
-    def _remembered(self, file: Path, interpreter: str, make: Callable[[], Program]) -> Program:
-        key = (file, interpreter)
+    def _settings(self, local: Local | None) -> _RunsWith:
+        if local is None:
+            return self._own
+        settings = local.settings
+        own = _RunsWith.of(settings.route, self._make_protocols(settings.route))
+        return own._replace(args=settings.args, admission=local.admission)
+
+    def _remembered(
+        self, file: Path, interpreter: str, local: Local | None, make: Callable[[_RunsWith], Program]
+    ) -> Program:
+        key = (file, interpreter, 0 if local is None else local.identity)
         program = self._known.get(key)
         if program is None:
             with self._changing:
                 program = self._known.get(key)
                 if program is None:
-                    program = self._known[key] = make()
+                    program = self._known[key] = make(self._settings(local))
                     if len(self._known) > _KEPT_PROGRAMS:
                         self._known.popitem(last=False)
         return program

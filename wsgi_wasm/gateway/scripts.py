@@ -21,13 +21,14 @@ from wsgi_wasm.messages import escaped, quote
 
 class Script(NamedTuple):
     """A program found: where it is, its path below the directory (with a leading slash), the path
-    info after it, and what it is. `without_slash` says that the path names the directory of this
-    index, and does not end in a slash."""
+    info after it, what it is and whose. `without_slash` says that the path names the directory of
+    this index, and does not end in a slash."""
 
     file: Path
     name: str
     path_info: str
     kind: ProgramKind
+    owner: int
     without_slash: bool = False
 
     @property
@@ -54,7 +55,7 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], kinds: Pr
         if stat.S_ISREG(info.st_mode):
             rest = b"".join(b"/" + segment for segment in segments[position + 1 :])
             file = HostFile(Path(f"{directory}{name}"), directory)
-            return Script(file.path, name, rest.decode("latin-1"), kinds.of(file, info))
+            return Script(file.path, name, rest.decode("latin-1"), kinds.of(file, info), info.st_uid)
         if not stat.S_ISDIR(info.st_mode):
             raise NotFound(f"{escaped(name)} is neither a file nor a directory")
     for candidate in index:
@@ -62,7 +63,7 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], kinds: Pr
             info = _status(directory, f"{name}/{candidate}")
             if stat.S_ISREG(info.st_mode):
                 file = HostFile(Path(f"{directory}{name}/{candidate}"), directory)
-                return Script(file.path, f"{name}/{candidate}", "", kinds.of(file, info), without_slash)
+                return Script(file.path, f"{name}/{candidate}", "", kinds.of(file, info), info.st_uid, without_slash)
         except NotFound:
             continue
     raise NotFound(f"there is no script {quote(path_info, 200)}")

@@ -48,4 +48,4 @@ def program_finder(route: Route, modules: RouteModules) -> ProgramFinder:
         from wsgi_wasm.protocols.wws import worker_finder
 
         return worker_finder(route, modules, lambda env: request_fields(route, env))
-    return Programs(route, modules, protocols_of(route))
+    return Programs(route, modules, protocols_of)

@@ -141,7 +141,7 @@ def worker_finder(
     def protocols(env: Mapping[str, str], namespace: str) -> Mapping[str, GuestProtocol]:
         return {"cgi": Wws(route, fields(env), namespaces, namespace)}
 
-    programs = Programs(route, modules, lambda env, wrap: {})
+    programs = Programs(route, modules, lambda route: lambda env, wrap: {})
     return Workers(route, modules, programs, protocols)
 
 

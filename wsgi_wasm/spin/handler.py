@@ -147,9 +147,9 @@ class SpinHandler(RouteHandler):
         for (component, executor), made in application.routes.items():
             if executor is None:
                 within = _within(application, made.grants.outbound.hosts, neighbours)
-                programs = Programs(made, modules, protocols_of(made), within)
+                programs = Programs(made, modules, protocols_of, within)
             else:
-                programs = Programs(made, modules, wagi(made, executor.argv))
+                programs = Programs(made, modules, partial(wagi, argv=executor.argv))
             self._handlers[component, executor] = GuestHandler(made, programs, admission)
 
     def modules(self) -> list[Module]:
