@@ -265,13 +265,13 @@ def check_script(data: bytes) -> None:
     except (NotFound, Forbidden) as error:
         check_message(error)
         return
-    real = Path(os.path.realpath(script.file))
+    real = Path(os.path.realpath(script.program.file.path))
     assert real.is_relative_to(root), (path_info, real)
     assert stat.S_ISREG(real.lstat().st_mode)
-    assert script.file.suffix in (".wasm", ".wat")
+    assert script.program.file.path.suffix in (".wasm", ".wat")
     assert not any(part.startswith(".") for part in Path(script.name).parts)
     assert script.path_info[:1] in ("", "/")
-    if not path_info.endswith("/") and script.file.name != "index.wasm":
+    if not path_info.endswith("/") and script.program.file.path.name != "index.wasm":
         assert script.wsgi_name + script.path_info == path_info
 
 

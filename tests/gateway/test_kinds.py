@@ -112,7 +112,7 @@ def test_what_files_are(tree: Path, case: str) -> None:
     found, refused = {}, []
     for name in FILES:
         try:
-            kind = kinds.of(HostFile(tree / name, tree), (tree / name).stat())
+            kind = kinds.of(str(tree / name), tree, (tree / name).stat()).kind
         except NotFound as error:
             refused.append(str(error))
         else:
@@ -124,7 +124,7 @@ def test_what_files_are(tree: Path, case: str) -> None:
 def test_modules_and_components(tree: Path) -> None:
     kinds = ProgramKinds(["magic"], (), False)
     found = {
-        name: kinds.of(HostFile(tree / name, tree), (tree / name).stat()).is_component
+        name: kinds.of(str(tree / name), tree, (tree / name).stat()).kind.is_component
         for name in ("counter.cgi", "component.cgi", "older.cgi")
     }
     assert found == {"counter.cgi": False, "component.cgi": True, "older.cgi": False}
@@ -151,23 +151,23 @@ def test_a_known_file_is_not_opened_again(tree: Path, monkeypatch: pytest.Monkey
         info = settle(tree / name, monkeypatch)
         for _ in range(3):
             try:
-                kinds.of(HostFile(tree / name, tree), info)
+                kinds.of(str(tree / name), tree, info)
             except NotFound:
                 assert name == "style.css"
     assert opened == ["printenv", "style.css", "plain.py"]
     (tree / "printenv").write_bytes(b"no program any more, and as long as before")
     with pytest.raises(NotFound):
-        kinds.of(HostFile(tree / "printenv", tree), (tree / "printenv").stat())
+        kinds.of(str(tree / "printenv"), tree, (tree / "printenv").stat())
 
 
 def test_a_file_that_has_just_changed_is_looked_at_again(tree: Path) -> None:
     kinds = ProgramKinds(["shebang"], ("python",), False)
     path = tree / "printenv"
     info = path.stat()
-    assert kinds.of(HostFile(path, tree), info).by == "shebang"
+    assert kinds.of(str(path), tree, info).kind.by == "shebang"
     path.write_bytes(b"x" * len(SHEBANG))
     with pytest.raises(NotFound):
-        kinds.of(HostFile(path, tree), info)
+        kinds.of(str(path), tree, info)
 
 
 def test_pipes_and_links_that_leave(tree: Path) -> None:
@@ -177,7 +177,7 @@ def test_pipes_and_links_that_leave(tree: Path) -> None:
     kinds = ProgramKinds(["magic", "shebang"], ("python",), False)
     for name in ("pipe", "out", "gone"):
         with pytest.raises(NotFound):
-            kinds.of(HostFile(tree / name, tree), (tree / "printenv").stat())
+            kinds.of(str(tree / name), tree, (tree / "printenv").stat())
 
 
 # Over HTTP -----------------------------------------------------------------------------------------------------------

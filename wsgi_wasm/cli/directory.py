@@ -61,7 +61,7 @@ def _listed(path: Path, root: Path, kinds: ProgramKinds) -> Listed:
     asked = os.fsencode(f"/{path.relative_to(root)}").decode("latin-1")
     try:
         found = find_script(root, asked, (), kinds)
-        return Listed(path, found.kind, owner=found.owner)
+        return Listed(path, found.program.kind, owner=found.owner)
     except (NotFound, Forbidden) as error:
         why = str(error).removeprefix(f"{escaped(path)}: ")
         return Listed(path, None, why, isinstance(error, Forbidden))

@@ -40,9 +40,16 @@ class ProgramKind(NamedTuple):
         return self.start == PREAMBLE
 
 
+class ProgramFile(NamedTuple):
+    """A program's file, and what it is."""
+
+    file: HostFile
+    kind: ProgramKind
+
+
 class _LookedAt(NamedTuple):
     stamp: tuple[int, ...]
-    kind: ProgramKind | NotFound
+    found: ProgramFile | NotFound
 
 
 class ProgramKinds:
@@ -56,25 +63,27 @@ class ProgramKinds:
         self._interpreters = frozenset(interpreters)
         self._executable = executable
         self._others_read = others_read
-        self._known: dict[Path, _LookedAt] = {}
+        self._known: dict[str, _LookedAt] = {}
 
-    def of(self, file: HostFile, info: os.stat_result) -> ProgramKind:
-        """What a regular file of this status is.
+    def of(self, path: str, root: Path | None, info: os.stat_result) -> ProgramFile:
+        """What a regular file of this status is. `root` is as for `HostFile`; without one, the
+        front server has chosen the file.
 
         Raises NotFound where it is no program, with the reason, which is for the log; Forbidden
         where this process may not read it.
         """
         if self._executable and not info.st_mode & 0o111:
-            raise NotFound(f"{escaped(file.path)}: has no execute bit, and the route has `executable: true`")
-        known = self._known.get(file.path)
+            raise NotFound(f"{escaped(path)}: has no execute bit, and the route has `executable: true`")
+        known = self._known.get(path)
         stamp = info.st_ctime_ns, info.st_mtime_ns, info.st_ino, info.st_size, info.st_dev
         if known is None or known.stamp != stamp:
-            known = self._look(file, info, stamp)
-        if isinstance(known.kind, NotFound):
-            raise NotFound(str(known.kind))
-        if known.kind.interpreter == ".py" and known.kind.by == "suffix":
-            _refuse_module(file, info)
-        return known.kind
+            known = self._look(HostFile(Path(path), root, by_owner=root is None), info, stamp)
+        found = known.found
+        if isinstance(found, NotFound):
+            raise NotFound(str(found))
+        if found.kind.interpreter == ".py" and found.kind.by == "suffix":
+            _refuse_module(found.file, info)
+        return found
 
     def _look(self, file: HostFile, info: os.stat_result, stamp: tuple[int, ...]) -> _LookedAt:
         kind = None
@@ -85,12 +94,12 @@ class ProgramKinds:
             ways = listed(_WORDS[way] for way in self._programs)
             known = _LookedAt(stamp, NotFound(f"{escaped(file.path)}: is not a program by {ways}"))
         else:
-            known = _LookedAt(stamp, kind)
+            known = _LookedAt(stamp, ProgramFile(file, kind))
         # A file that has just changed may change again and look the same.
         if is_settled(info):
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[file.path] = known
+            self._known[str(file.path)] = known
         return known
 
     def _told(self, way: str, path: Path, start: bytes) -> ProgramKind | None:

@@ -142,12 +142,11 @@ class Programs:
 
     def dropped_in(self, request: Request, file: Path) -> ProgramMatch:
         """As `ProgramFinder.dropped_in`."""
-        chosen = HostFile(file, by_owner=True)
         try:
             info = os.stat(file)
         except OSError as error:
             raise NotFound(f"{escaped(file)}: {reason(error)}") from None
-        self._dropped_in.of(chosen, info)
+        chosen = self._dropped_in.of(str(file), None, info).file
         local = self._local_files.beside(chosen, info.st_uid)
         program = self._remembered(file, "", local, lambda settings: self._direct(chosen, file.name, settings))
         return ProgramMatch(program, request.script_name, request.path_info, program.seen_as)
@@ -167,8 +166,8 @@ class Programs:
         script = find_script(scripts.path, request.path_info, scripts.index, kinds)
         if script.without_slash and not self._route.exact and request.script_name + request.path_info:
             raise _at_the_slash(request)
-        interpreter = scripts.interpreters.get(script.kind.interpreter)
-        file = HostFile(script.file, scripts.path)
+        file, kind = script.program
+        interpreter = scripts.interpreters.get(kind.interpreter)
         local = self._local_files.beside(file, script.owner)
 
         def make(settings: _RunsWith) -> Program:
@@ -176,7 +175,7 @@ class Programs:
                 return self._direct(file, script.name, settings)
             return self._interpreted(interpreter, scripts.path, script.name, settings)
 
-        program = self._remembered(script.file, script.kind.interpreter, local, make)
+        program = self._remembered(file.path, kind.interpreter, local, make)
         return ProgramMatch(program, request.script_name + script.wsgi_name, script.path_info, script.name)
 
     def _direct(self, file: HostFile, name: str, own: _RunsWith) -> Program:

@@ -14,20 +14,18 @@ from typing import NamedTuple
 
 from wsgi_wasm.errors import Forbidden, NotFound
 from wsgi_wasm.files.beneath import Outside, stat_beneath
-from wsgi_wasm.files.host_file import HostFile
-from wsgi_wasm.gateway.kinds import ProgramKind, ProgramKinds
+from wsgi_wasm.gateway.kinds import ProgramFile, ProgramKinds
 from wsgi_wasm.messages import escaped, quote
 
 
 class Script(NamedTuple):
-    """A program found: where it is, its path below the directory (with a leading slash), the path
-    info after it, what it is and whose. `without_slash` says that the path names the directory of
-    this index, and does not end in a slash."""
+    """A program found: what and where it is, its path below the directory (with a leading slash),
+    the path info after it, and whose it is. `without_slash` says that the path names the directory
+    of this index, and does not end in a slash."""
 
-    file: Path
+    program: ProgramFile
     name: str
     path_info: str
-    kind: ProgramKind
     owner: int
     without_slash: bool = False
 
@@ -54,16 +52,16 @@ def find_script(directory: Path, path_info: str, index: Sequence[str], kinds: Pr
         info = _status(directory, name)
         if stat.S_ISREG(info.st_mode):
             rest = b"".join(b"/" + segment for segment in segments[position + 1 :])
-            file = HostFile(Path(f"{directory}{name}"), directory)
-            return Script(file.path, name, rest.decode("latin-1"), kinds.of(file, info), info.st_uid)
+            found = kinds.of(f"{directory}{name}", directory, info)
+            return Script(found, name, rest.decode("latin-1"), info.st_uid)
         if not stat.S_ISDIR(info.st_mode):
             raise NotFound(f"{escaped(name)} is neither a file nor a directory")
     for candidate in index:
         try:
             info = _status(directory, f"{name}/{candidate}")
             if stat.S_ISREG(info.st_mode):
-                file = HostFile(Path(f"{directory}{name}/{candidate}"), directory)
-                return Script(file.path, f"{name}/{candidate}", "", kinds.of(file, info), info.st_uid, without_slash)
+                found = kinds.of(f"{directory}{name}/{candidate}", directory, info)
+                return Script(found, f"{name}/{candidate}", "", info.st_uid, without_slash)
         except NotFound:
             continue
     raise NotFound(f"there is no script {quote(path_info, 200)}")
