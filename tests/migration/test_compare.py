@@ -21,7 +21,7 @@ from wsgi_wasm.migration.access_log import read_access_log
 from wsgi_wasm.migration.body_rows import rows_of
 from wsgi_wasm.migration.figures import quantile
 from wsgi_wasm.migration.har import read_har
-from wsgi_wasm.migration.planned import BadRequests, read_list
+from wsgi_wasm.migration.planned import MOST_REASONS, MOST_REQUESTS, BadRequests, read_list
 
 PLAIN = "Content-Type: text/plain"
 
@@ -341,6 +341,17 @@ def test_an_access_log() -> None:
     ]
     assert sum(plan.left_out.values()) == 6
     assert plan.left_out["POST: a log has no bodies"] == 1
+
+
+def test_a_log_of_strangers_is_bounded() -> None:
+    """Each line another request, and each another mistake."""
+    line = '10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "{} HTTP/1.1" 200 5\n'
+    good = "".join(line.format(f"GET /{number}") for number in range(MOST_REQUESTS + 10))
+    bad = "".join(line.format(f"GET {number}") for number in range(1000))
+    plan = read_access_log(Path("access.log"), good + bad)
+    assert len(plan.requests) == MOST_REQUESTS
+    assert len(plan.left_out) == MOST_REASONS + 1
+    assert sum(plan.left_out.values()) == 1010
 
 
 def har(*entries: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ virtual host before it)."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from wsgi_wasm.migration.planned import Plan, planned_request
@@ -24,7 +25,7 @@ def read_access_log(path: Path, text: str) -> Plan:
     """Each different request once. A log has no bodies, so requests that had one cannot be sent
     again; the agent and the referrer of the combined format are sent too."""
     plan, known = Plan(), set[tuple[object, ...]]()
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(_lines(text), 1):
         if not line.strip():
             continue
         found = _LINE.match(line[:_MOST_LINE])
@@ -41,6 +42,16 @@ def read_access_log(path: Path, text: str) -> Plan:
         except ValueError as error:
             plan.leave_out(str(error))
     return plan
+
+
+def _lines(text: str) -> Iterator[str]:
+    """One after the other, as a log has millions of them."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield text[start:end]
+        start = end + 1
 
 
 def _fields(rest: str) -> tuple[tuple[str, str], ...]:

@@ -22,9 +22,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 """Without side effects, as far as a method can tell (RFC 9110 9.2.1); TRACE and CONNECT are never
 sent."""
 
-MOST_FILE = 512 << 20  # bytes of a list, a log or an archive
+MOST_FILE = 256 << 20  # bytes of a list, a log or an archive
 MOST_BODY = 64 << 20
 MOST_REASONS = 20
+MOST_REQUESTS = 100_000
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 # Of the connection, or made by whoever sends.
 _OWN_FIELDS = frozenset(
@@ -71,6 +72,8 @@ class Plan:
         key = (planned.method, planned.target, planned.fields, planned.body)
         if key in known:
             self.leave_out("the same as another")
+        elif len(known) == MOST_REQUESTS:
+            self.leave_out(f"more than {MOST_REQUESTS} different ones")
         else:
             known.add(key)
             self.requests.append(planned)
@@ -109,7 +112,7 @@ def read_file(path: Path) -> str:
     try:
         with opened(path) as file:
             if file.info.st_size > MOST_FILE:
-                raise BadRequests(f"{escaped(path)}: is larger than {MOST_FILE >> 20} MiB")
+                raise BadRequests(f"{escaped(path)}: is larger than {MOST_FILE >> 20} MiB: take a part of it")
             return file.read(MOST_FILE).decode("utf-8-sig", "surrogateescape")
     except OSError as error:
         raise BadRequests(f"{escaped(path)}: cannot be read: {reason(error)}") from None
