@@ -258,7 +258,19 @@ FOREIGN = frozenset(
     ]
 )
 ESCAPING = frozenset(
-    ["escaped", "quote", "printable", "listed", "shown", "reason", "size_text", "did_you_mean", "ascii", "_excerpt"]
+    [
+        "escaped",
+        "quote",
+        "printable",
+        "listed",
+        "shown",
+        "reason",
+        "obstacle",
+        "size_text",
+        "did_you_mean",
+        "ascii",
+        "_excerpt",
+    ]
 )
 
 # Expressions that look foreign and are not.

@@ -21,7 +21,7 @@ from wsgi_wasm.config import Config, Log, spin_targets
 from wsgi_wasm.config.checks import check_cache, check_native
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.config.moved import directories, with_moved
-from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, RequestError
+from wsgi_wasm.errors import ConfigError, EngineError, Problem, RequestError
 from wsgi_wasm.files.links import LinkedPaths
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.files.stamp import stamp
@@ -98,10 +98,11 @@ class Gateway:
             handler = FileHandler(selected, file)
         return serving.dispatcher.answer(handler, _for_script(handler.name, environ, start_response))
 
-    def refuse_script(self, environ: Environ, start_response: StartResponse, reason: str) -> Iterable[bytes]:
-        """404 for a file that the front server chose but must not be run; `reason` is logged."""
+    def refuse_script(self, environ: Environ, start_response: StartResponse, error: RequestError) -> Iterable[bytes]:
+        """The answer for a file that the front server chose but must not be run, or may not be
+        read; the text of the error is logged."""
         serving = self._current()
-        handler = Refusing(serving.dropped_in.name, partial(NotFound, reason))
+        handler = Refusing(serving.dropped_in.name, lambda: error)
         return serving.dispatcher.answer(handler, _for_script(handler.name, environ, start_response))
 
     def warm(self) -> None:

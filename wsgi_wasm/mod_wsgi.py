@@ -26,7 +26,8 @@ from wsgi_wasm.apache.error_log import error_log
 from wsgi_wasm.cgi.message import REASONS
 from wsgi_wasm.cgi.redirects import inherited_status
 from wsgi_wasm.config import parse_config
-from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable, WsgiWasmError
+from wsgi_wasm.errors import ConfigError, EngineError, Forbidden, NotFound, Problem, Unavailable, WsgiWasmError
+from wsgi_wasm.files.obstacles import obstacle
 from wsgi_wasm.gateway.dispatcher import not_found
 from wsgi_wasm.gateway.wsgi_server import Environ, StartResponse, WSGIApplication
 from wsgi_wasm.logs import log_error, package_log
@@ -208,8 +209,8 @@ def handle_request(environ: Environ, start_response: StartResponse) -> Iterable[
         return refuse(environ, start_response, error)
     try:
         path = script_path(environ)
-    except NotFound as error:
-        return gateway.refuse_script(environ, start_response, str(error))
+    except (NotFound, Forbidden) as error:
+        return gateway.refuse_script(environ, start_response, error)
     return gateway.handle_script(environ, start_response, path, environ.get("wsgi_wasm.route") or None)
 
 
@@ -253,6 +254,8 @@ def script_path(environ: Environ) -> Path:
     try:
         own = path.lstat()
         target = path.stat() if stat.S_ISLNK(own.st_mode) else own
+    except PermissionError:
+        raise Forbidden(f"{escaped(path)}: {obstacle(path)}") from None
     except (OSError, ValueError) as error:
         raise NotFound(f"{escaped(path)}: {reason(error)}") from error
     if not stat.S_ISREG(target.st_mode):

@@ -10,6 +10,7 @@ from pathlib import Path
 from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.foreign import check_module
 from wsgi_wasm.binary.module_facts import ModuleFacts
+from wsgi_wasm.cli.as_user import began_as_root
 from wsgi_wasm.cli.directory import Listed, files_below
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
@@ -136,7 +137,7 @@ def _examine_user(found: Examined) -> None:
     """Whether a server of this user's can run the route as the one that it names."""
     if found.route.user is not None:
         try:
-            user_of(found.route.user)
+            user_of(found.route.user, by_root=began_as_root())
         except WallError as error:
             found.errors.append(f"user: {error}")
 

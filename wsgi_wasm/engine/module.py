@@ -18,7 +18,8 @@ from wsgi_wasm.engine.code.failures import HERE, MODULE, Failure, NotCompiled
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.code.turns import Turns
 from wsgi_wasm.engine.guest import Linked
-from wsgi_wasm.errors import ModuleError, NoRoom, Unavailable, WsgiWasmError
+from wsgi_wasm.errors import Forbidden, ModuleError, NoRoom, Unavailable, WsgiWasmError
+from wsgi_wasm.files.obstacles import obstacle
 from wsgi_wasm.interpreters import missing
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped, printable
@@ -61,6 +62,7 @@ class Module:
         self._refused_digest = ""  # of one that could not be loaded where it runs
         self._identity = ""  # of the files that were judged last
         self._error = ""  # why what is in them now is not ready
+        self._unreadable = False  # whether that is because this process may not read one
         self._failure: Failure | None = None
         self._failed_digest = ""
         self._retry_at = 0.0  # monotonic clock, seconds
@@ -73,8 +75,8 @@ class Module:
     def get(self, wait: float, owner: str = "") -> Linked:
         """The module, linked. `owner` is whose turn it takes if it has to be compiled.
 
-        Raises ModuleError, or Unavailable where it is not compiled within `wait` seconds from when
-        that was first asked for.
+        Raises ModuleError, Forbidden where this process may not read its file, or Unavailable where
+        it is not compiled within `wait` seconds from when that was first asked for.
         """
         if time.monotonic() < self._look_at and self._linked is not None:
             return self._linked
@@ -86,6 +88,8 @@ class Module:
             self._refresh(owner)
         if self._linked is not None:
             return self._linked
+        if self._error and self._unreadable:
+            raise Forbidden(self._error)
         if self._error:
             raise ModuleError(self._error, self._retry_after())
         raise Unavailable(f"{escaped(self.path)} is being compiled", retry_after=5)
@@ -191,6 +195,7 @@ class Module:
         self._identity = current if self.source.is_settled() else ""
 
     def _failed(self, error: BaseException, digest: str, current: str) -> None:
+        self._unreadable = isinstance(error, PermissionError)
         if isinstance(error, OSError):
             self._fail(_unreadable(self.path, error), "", 0.0)
             return
@@ -223,6 +228,8 @@ class Module:
 def _unreadable(path: Path, error: OSError) -> str:
     """What keeps a module's file, or one that belongs to it, from being read."""
     file = Path(os.fsdecode(error.filename)) if error.filename else path
+    if isinstance(error, PermissionError):
+        return f"{file}: {obstacle(path)}"
     return f"{file}: {missing(file, error.strerror or str(error))}"
 
 

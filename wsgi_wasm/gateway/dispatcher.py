@@ -14,7 +14,7 @@ from wsgi_wasm.cgi.message import REASONS
 from wsgi_wasm.cgi.names import USUAL_METHODS, is_refused
 from wsgi_wasm.cgi.redirects import inherited_status
 from wsgi_wasm.cgi.target import host_asked, host_variables, raw_target, split_target
-from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, MethodNotAllowed, RequestError, Unavailable
+from wsgi_wasm.errors import BadGateway, ClientLeft, Cut, Forbidden, MethodNotAllowed, RequestError, Unavailable
 from wsgi_wasm.gateway.exchange import OBSERVERS, Observer
 from wsgi_wasm.gateway.request import REQUEST_ID_FIELD, LocalRedirect, Request
 from wsgi_wasm.gateway.routing import Match, Router
@@ -193,10 +193,17 @@ def error_response(error: RequestError, request: Request) -> Iterable[bytes]:
         exchange.queued += error.waited
     inherited = request.inherited_status
     kept = "" if inherited is None else f", on the page for a {inherited}"
-    exchange.remark(logging.INFO if error.status < 500 else logging.ERROR, f"{error.status}{kept}: {error}")
+    exchange.remark(_level(error), f"{error.status}{kept}: {error}")
     if inherited is not None:
         return _plain(request, inherited, ())
     return _plain(request, error.status, error.fields)
+
+
+def _level(error: RequestError) -> int:
+    """What only the operator can mend is more than a refusal."""
+    if error.status >= 500:
+        return logging.ERROR
+    return logging.WARNING if isinstance(error, Forbidden) else logging.INFO
 
 
 def not_found(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

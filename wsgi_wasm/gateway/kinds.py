@@ -17,6 +17,7 @@ from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.source import is_settled
 from wsgi_wasm.errors import Forbidden, NotFound
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.files.obstacles import obstacle
 from wsgi_wasm.messages import escaped, listed, reason
 
 _MAGIC = PREAMBLE[:4]  # of modules and components
@@ -114,10 +115,10 @@ class ProgramKinds:
     def _start(self, file: HostFile) -> bytes:
         try:
             descriptor = file.open()
-        except PermissionError as error:
+        except PermissionError:
             if self._others_read and file.path.suffix.lower() in self._interpreters:
                 return b""
-            raise Forbidden(f"{escaped(file.path)}: {reason(error)}") from None
+            raise Forbidden(f"{escaped(file.path)}: {obstacle(file.path)}") from None
         except OSError as error:
             raise NotFound(f"{escaped(file.path)}: {reason(error)}") from None
         try:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from wsgi_wasm.errors import Forbidden, NotFound
 from wsgi_wasm.files.beneath import Outside, stat_beneath
+from wsgi_wasm.files.obstacles import obstacle
 from wsgi_wasm.gateway.kinds import ProgramFile, ProgramKinds
 from wsgi_wasm.messages import escaped, quote
 
@@ -83,7 +84,8 @@ def _status(directory: Path, name: str) -> os.stat_result:
     except Outside:
         raise NotFound(f"{escaped(name)} is a link that leaves {escaped(directory)}") from None
     except PermissionError:
-        raise Forbidden(f"{escaped(name)} in {escaped(directory)}: a folder on the way may not be entered") from None
+        blocked = Path(f"{directory}{name}")
+        raise Forbidden(f"{escaped(name)} in {escaped(directory)}: {obstacle(blocked)}") from None
     except (OSError, ValueError):
         raise NotFound(f"no {escaped(name)} in {escaped(directory)}") from None
     return info

@@ -63,6 +63,8 @@ def build(
         if not source.is_file():
             raise BuildError(f"{escaped(source)}: no such file")
     output = output.absolute()
+    if output.exists() and not output.is_file():
+        raise BuildError(f"{escaped(output)} is not a regular file, so it is not replaced: choose another name with -o")
     with _work_beside(output) as work:
         fresh = work / "module.wasm"
         inputs = [str(source) for source in sources]

@@ -42,16 +42,17 @@ class User:
             raise WallError(f"the process runs as user {quote(self.name)}, but can become root again")
 
 
-def user_of(name: str) -> User:
+def user_of(name: str, *, by_root: bool = False) -> User:
     """The user of this name, with the groups that the system gives it. Raises WallError: there is
-    none, or it is root, or this process may not become another."""
+    none, or it is root, or this process may not become another. With `by_root` it is asked for
+    another process, which is root's."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         raise WallError(f"there is no user {quote(name)}") from None
     if entry.pw_uid == 0 or entry.pw_gid == 0:
         raise WallError(f"user {quote(name)} is root, or of root's group")
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not by_root:
         raise WallError(f"only a server that root starts can run as user {quote(name)}")
     groups = tuple(sorted(set(os.getgrouplist(name, entry.pw_gid))))
     return User(name, entry.pw_uid, entry.pw_gid, groups)

@@ -8,7 +8,7 @@ from wsgi_wasm.cli.commands import interpreter
 
 EXAMPLES = """\
   wsgi-wasm build-python                    into this user's cache
-  sudo -u www-data wsgi-wasm build-python /etc/wsgi-wasm/site.yaml
+  sudo wsgi-wasm build-python --user www-data /etc/wsgi-wasm/site.yaml
 """
 
 

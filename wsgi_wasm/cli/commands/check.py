@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.examine import Examined, Modules, examine
 from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.prepare import modules_of_site
@@ -40,6 +41,7 @@ from wsgi_wasm.walls import missing
 EXAMPLES = """\
   wsgi-wasm check site.yaml
   wsgi-wasm check site.yaml --no-compile         quick: does not compile modules
+  sudo wsgi-wasm check --user www-data site.yaml
   wsgi-wasm check site.yaml --json | jq .routes
   wsgi-wasm check hello.wasm                     a module by itself, with all defaults
 """
@@ -51,12 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `check`."""
     parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
     add_features(parser)
+    add_user(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--no-compile", action="store_true", help="do not compile modules that are not in the cache")
 
 
 def run(options: argparse.Namespace) -> int:
     """1 if anything is broken. Raises ConfigError, EngineError."""
+    become(options.user)
     logging.getLogger("wsgi_wasm").disabled = True  # what it would say is in the report
     for name in ("engine", "gateway"):
         logging.getLogger(f"wsgi_wasm.{name}").disabled = True

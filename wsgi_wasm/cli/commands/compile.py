@@ -3,8 +3,8 @@
 The cache is WSGI_WASM_CACHE, else `cache_dir` of the file, else $XDG_CACHE_HOME/wsgi-wasm or
 ~/.cache/wsgi-wasm, else /var/cache/wsgi-wasm. Its files are native code. Therefore a server uses a
 file only if the file and the directory belong to root or to the user that the server runs as, and
-neither group nor others can write to them. If you can, compile as the server's user (sudo -u
-www-data wsgi-wasm compile ...). If you compile as root, use a directory that root owns and the
+neither group nor others can write to them. If you can, compile as the server's user (--user
+www-data). If you compile as root, use a directory that root owns and the
 server's user can read.
 """
 
@@ -15,6 +15,7 @@ import os
 import sys
 from pathlib import Path
 
+from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.prepare import Prepared, prepare, sources_of_site
@@ -27,7 +28,7 @@ EXAMPLES = """\
   wsgi-wasm compile site.yaml                  everything that the site's routes can run
   wsgi-wasm compile hello.wasm shop.wasm       modules by name
   wsgi-wasm compile cgi-bin                    the programs in a directory
-  sudo -u www-data wsgi-wasm compile --cache /var/cache/wsgi-wasm /etc/wsgi-wasm/site.yaml
+  sudo wsgi-wasm compile --user www-data --cache /var/cache/wsgi-wasm /etc/wsgi-wasm/site.yaml
 """
 
 
@@ -39,12 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", metavar="DIR", type=Path, help="use this cache directory instead of the one described above"
     )
+    add_user(parser)
     parser.add_argument("--force", action="store_true", help="also compile modules that are already in the cache")
     add_features(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """One line per module; 1 if one of them fails. Raises ConfigError, CacheError, UserError."""
+    become(options.user)
     if options.cache is not None:
         # An interpreter that is named lies in the cache, and is looked for where everything looks
         # for it.

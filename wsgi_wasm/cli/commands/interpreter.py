@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.prepare import prepare
 from wsgi_wasm.cli.progress import Progress
@@ -32,7 +33,7 @@ from wsgi_wasm.messages import did_you_mean, size_text
 
 EXAMPLES = """\
   wsgi-wasm interpreter build python          into this user's cache
-  sudo -u www-data wsgi-wasm interpreter build python /etc/wsgi-wasm/site.yaml
+  sudo wsgi-wasm interpreter build python /etc/wsgi-wasm/site.yaml --user www-data
   wsgi-wasm interpreter list                  what there is, and whether it is built
   wsgi-wasm interpreter list --json site.yaml
 """
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_build_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `interpreter build NAME`."""
     add_cache_arguments(parser)
+    add_user(parser)
     parser.add_argument("--force", action="store_true", help="build it even if it exists")
 
 
@@ -76,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    become(options.user)
     config = named_site(options.file)
     cache = writable_cache(cache_directory(options.cache, config))
     started = time.monotonic()

@@ -29,7 +29,7 @@ from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.locations import default_directory
-from wsgi_wasm.messages import size_text
+from wsgi_wasm.messages import escaped, size_text
 
 EXAMPLES = """\
   wsgi-wasm serve site.yaml
@@ -40,6 +40,7 @@ EXAMPLES = """\
   wsgi-wasm serve site.yaml --bind unix:/run/site.sock
 """
 
+_LONGEST_SOCKET = 107  # bytes of a path (unix(7))
 _MOST_WORKERS = 4  # unless asked for more: each keeps its own engine and threads
 
 
@@ -94,6 +95,8 @@ def run(options: argparse.Namespace) -> int:
 def check_address(address: Address, file: str) -> None:
     """Raises UserError where nobody could listen, before minutes are spent on compiling; gunicorn
     only logs it."""
+    if address.port is None:
+        _check_socket(Path(address.host))
     if not address.port:
         return
     try:
@@ -105,6 +108,22 @@ def check_address(address: Address, file: str) -> None:
             probe.bind(where)
     except OSError as error:
         raise UserError(_cannot_bind(address, error, file)) from None
+
+
+def _check_socket(path: Path) -> None:
+    """Raises UserError where no Unix socket can be made; gunicorn would try for seconds, or end in
+    a traceback."""
+    folder, why = path.absolute().parent, ""
+    if len(os.fsencode(path)) > _LONGEST_SOCKET:
+        why = f"the path is longer than {_LONGEST_SOCKET} bytes"
+    elif not folder.is_dir():
+        why = f"there is no directory {escaped(folder)}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        why = f"this user cannot write to {escaped(folder)}"
+    elif path.exists() and not path.is_socket():
+        why = "there is something else that is no socket"
+    if why:
+        raise UserError(f"unix:{escaped(path)}: {why}")
 
 
 def _cannot_bind(address: Address, error: OSError, file: str) -> str:
