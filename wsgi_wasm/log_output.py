@@ -110,3 +110,15 @@ def choose(level: str | None, *, json: bool) -> None:
     if not _output.attached and (level is not None or json):
         attach([to_stderr()])
     _output.apply()
+
+
+def for_another_process() -> list[str]:
+    """What was chosen, as words for `choose_by` in a process that this one starts."""
+    return [_output.level or "", "json" if _output.json else ""]
+
+
+def choose_by(words: Sequence[str]) -> None:
+    """Have records go to standard error, as `for_another_process` says."""
+    level, form = words
+    attach([to_stderr()])
+    choose(level or None, json=bool(form))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -281,3 +282,69 @@ def test_virtual_hosts(place: Place) -> None:
                 place.answers(path, "hello" if moved == name else f"native {path}", fields={"Host": host})
     finally:
         place.disable(site)
+
+
+def test_paths_as_clients_write_them(place: Place) -> None:
+    """What leads to a native program leads to the one that has taken its place, and nothing else does."""
+    wasm(place.tmp / "old.wasm")
+    site = place.site("routes:\n  /cgi-bin/old.cgi: {module: old.wasm}\n")
+    place.enable(site)
+    try:
+        for path in (
+            "/cgi-bin/old.cgi?x",
+            "/cgi-bin/%6Fld.cgi",
+            "//cgi-bin//old.cgi",
+            "/x/../cgi-bin/./old.cgi",
+            "/cgi-bin/old.cgi/../old.cgi",
+        ):
+            place.answers(path, "hello")
+        for path in ("/cgi-bin/OLD.cgi", "/cgi-bin/old.cgi%0A", "/cgi-bin/old.cgi.", "/x/cgi-bin/old.cgi"):
+            assert get(place.apache.address, path).status == 404, path
+    finally:
+        place.disable(site)
+
+
+def test_access_rules_stay_in_force(place: Place) -> None:
+    """Those of a directory, and of a location that was there before."""
+    wasm(place.tmp / "old.wasm")
+    rule = place.etc / "conf-enabled" / "a.conf"
+    site = place.site("routes:\n  /cgi-bin/old.cgi: {module: old.wasm}\n  /cgi-bin/new: {module: old.wasm}\n")
+    place.enable(site)
+    try:
+        place.answers("/cgi-bin/new", "hello")
+        for section in (f'Directory "{place.bin}"', 'Location "/cgi-bin"'):
+            rule.write_text(f"<{section}>\n    Require all denied\n</{section.split()[0]}>\n", encoding="utf-8")
+            place.apache.process.send(signal.SIGUSR1)
+            wait_for("403", lambda: get(place.apache.address, "/cgi-bin/old.cgi").status == 403, 30)
+            assert get(place.apache.address, "/cgi-bin/new").status == 403
+    finally:
+        rule.unlink(missing_ok=True)
+        place.disable(site)
+
+
+def test_an_error_document(place: Place) -> None:
+    """A program of the site is httpd's own page for an error, with the status of the error."""
+    wasm(place.tmp / "old.wasm")
+    rule = place.etc / "conf-enabled" / "a.conf"
+    rule.write_text("ErrorDocument 404 /errors/missing\n", encoding="utf-8")
+    site = place.site("routes:\n  /errors: {module: old.wasm}\n")
+    place.enable(site)
+    try:
+        assert place.answers("/nowhere", "hello").status == 404
+        assert place.answers("/errors/missing", "hello").status == 200
+    finally:
+        rule.unlink()
+        place.disable(site)
+
+
+def test_a_site_that_takes_over(place: Place) -> None:
+    """A route at / gets all that no other rule of httpd's is for."""
+    wasm(place.tmp / "old.wasm")
+    site = place.site("routes:\n  /: {module: old.wasm}\n")
+    place.enable(site)
+    try:
+        for path in ("/", "/cgi-bin/old.cgi", "/any/thing"):
+            place.answers(path, "hello")
+    finally:
+        place.disable(site)
+    place.answers("/cgi-bin/old.cgi", "native /cgi-bin/old.cgi")

@@ -404,3 +404,13 @@ def test_what_cannot_be_found(etc: Etc) -> None:
     assert "is not a directory" in etc.refused("enable", "--conf-dir", str(etc.tmp / "nowhere"))
     etc.site.write_text("routes: {/a: {}}\n", encoding="utf-8")
     assert "needs 'module', 'directory' or 'spin'" in etc.refused("enable")
+
+
+@pytest.mark.parametrize("text", [None, "", "[1]", '{"a": 1}', "\0"])
+def test_a_damaged_journal(etc: Etc, text: str | None) -> None:
+    """As after a power failure; nothing is guessed."""
+    journal = etc.conf.parent / ".wasm-site.undo"
+    journal.mkdir()
+    if text is not None:
+        (journal / "list.json").write_text(text, encoding="utf-8")
+    assert ".wasm-site.undo, what an interrupted command has left, is damaged" in etc.refused("enable")

@@ -174,3 +174,15 @@ def test_a_reload_changes_level_and_form(open_tmp: Path) -> None:
 
         wait_for("the new form", said)
         assert [one for one in objects(running) if "caf" in one["message"]]
+
+
+@pytest.mark.parametrize("name", ["gunicorn-sync", "mod_wsgi-daemon"])
+def test_the_log_of_isolated_guests(open_tmp: Path, name: str) -> None:
+    """What starts their processes writes in the same form."""
+    config = site(open_tmp, "log: {format: json}\ndefaults: {isolate: true}\n")
+    with serve(name, config, open_tmp, ready="/env") as running:
+        wait_compiled(running.address, "/env", "/trap")
+        running.wait_for_log('"logger": "wsgi_wasm.guest"')
+    assert [one for one in objects(running) if one["logger"] == "wsgi_wasm.guest"]
+    plain = re.compile(r"^[^{].*wsgi_wasm\.(gateway|engine|guest|isolation)\b", re.MULTILINE)
+    assert not plain.search(running.log()), running.log()[-3000:]

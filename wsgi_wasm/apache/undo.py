@@ -59,14 +59,24 @@ class Undo:
         _sync(self._complete.parent)
 
     def roll_back(self) -> None:
-        """Put everything back. May be called again after it was interrupted. Raises OSError."""
-        for number, (text, kept) in enumerate(json.loads((self._complete / _LIST).read_bytes())):
+        """Put everything back. May be called again after it was interrupted. Raises OSError,
+        ApacheError."""
+        for number, (text, kept) in enumerate(self._entries()):
             path, old = Path(text), self._complete / str(number)
             if not kept:
                 path.unlink(missing_ok=True)
             elif os.path.lexists(old):
                 _back(old, path)
         self.settle()
+
+    def _entries(self) -> list[tuple[str, bool]]:
+        try:
+            return [(str(path), bool(kept)) for path, kept in json.loads((self._complete / _LIST).read_bytes())]
+        except (FileNotFoundError, TypeError, ValueError):
+            raise ApacheError(
+                f"{escaped(self._complete)}, what an interrupted command has left, is damaged: put back by hand what "
+                "is in it, and remove it"
+            ) from None
 
     def settle(self) -> None:
         """Forget what was there before. Raises OSError."""

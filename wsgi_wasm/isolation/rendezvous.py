@@ -22,6 +22,7 @@ from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.python import interpreter
 from wsgi_wasm.isolation.rights import SpawnerRights
 from wsgi_wasm.isolation.server import ServerProcess, began, namespace, server_process
+from wsgi_wasm.log_output import for_another_process
 from wsgi_wasm.messages import escaped, reason
 from wsgi_wasm.version import __version__
 
@@ -127,6 +128,7 @@ class Meeting:
         server = self._server
         options = ["--server", str(server.pid), "--began", str(server.began), "--most", str(self._most)]
         options += ["--cache", str(self._cache)]
+        options += ["--log", *for_another_process()]
         for asker in sorted(self._rights.askers):
             options += ["--asker", str(asker)]
         for user in sorted(self._rights.users):

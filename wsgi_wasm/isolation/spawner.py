@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import logging
 import os
 import selectors
 import signal
@@ -35,6 +34,7 @@ from wsgi_wasm.isolation.rights import SpawnerOptions, SpawnerRights
 from wsgi_wasm.isolation.running import LOG_RATE, PATIENCE, ChildFault, Reply, RunningChild, Wanted
 from wsgi_wasm.isolation.server import began
 from wsgi_wasm.isolation.tenant import Tenant
+from wsgi_wasm.log_output import choose_by
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped
 from wsgi_wasm.walls import missing
@@ -276,10 +276,11 @@ def main() -> None:
     parser.add_argument("--began", type=int, required=True)
     parser.add_argument("--most", type=int, required=True)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--log", nargs=2, default=["", ""])
     parser.add_argument("--asker", type=int, action="append", default=[])
     parser.add_argument("--user", action="append", default=[])
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    choose_by(options.log)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # it ends with its server, which these are for
     listener = socket.socket(fileno=os.dup(0))
