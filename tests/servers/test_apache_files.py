@@ -152,7 +152,7 @@ def test_what_is_written(etc: Etc) -> None:
 def test_a_dry_run_shows_a_diff(etc: Etc) -> None:
     before = etc.tree()
     said = etc.done("enable", "--dry-run")
-    assert f"+++ {etc.conf}" in said
+    assert f"--- /dev/null\n+++ {etc.conf}\n@@ -0,0 +1," in said
     assert '+<LocationMatch "^/a(?:/|\\z)">' in said
     assert f"link {etc.link} -> ../conf-available/wasm-site.conf" in said
     assert etc.tree() == before

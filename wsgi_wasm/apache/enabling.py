@@ -94,7 +94,8 @@ def difference(known: Mapping[Path, KnownFile], wanted: Mapping[Path, Content]) 
 
 
 def _lines(data: bytes) -> list[str]:
-    return data.decode("utf-8", "backslashreplace").split("\n")[: -1 if data.endswith(b"\n") else None]
+    lines = data.decode("utf-8", "backslashreplace").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def to_enable(target: SiteFiles, wanted: Mapping[Path, bytes | str], *, force: bool) -> dict[Path, Content]:
