@@ -203,20 +203,19 @@ def check_postgres_address(data: bytes) -> None:
 
 
 class OneRun:
-    """As `HostState`: a run that has so many looks at the clock left."""
+    """As `HostState`: a run that has so many looks at the clock left, and a second."""
 
     left = 50
 
-    def remaining(self) -> float:
-        return 1.0
+    def __init__(self) -> None:
+        self.ends = time.monotonic() + 1.0, time.thread_time() + 1.0
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        return time.monotonic() + 1.0, time.thread_time() + 1.0
+    def remaining(self) -> float:
+        return max(0.0, self.ends[0] - time.monotonic())
 
     def look(self) -> None:
         self.left -= 1
-        if self.left <= 0:
+        if self.left <= 0 or time.monotonic() >= self.ends[0] or time.thread_time() >= self.ends[1]:
             raise Stop(End.TIMEOUT)
 
     def is_over(self) -> bool:
