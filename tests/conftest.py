@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,21 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if skipped := reporter.stats.get("skipped", []):
         reporter.write_line(f"{len(skipped)} skipped, and WSGI_WASM_NO_SKIPS is set: failing", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """What a test leaves in the environment would decide about a later one."""
+
+    def now() -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+    before = now()
+    yield
+    if (after := now()) != before:
+        os.environ.clear()
+        os.environ.update(before)
+        pytest.fail(f"left in the environment: {sorted(after.items() ^ before.items())}")
 
 
 @pytest.fixture

@@ -176,6 +176,7 @@ def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
     assert "BrokenPipe" not in said
 
 
+@pytest.mark.usefixtures("untraced")
 def test_an_interrupt_is_quiet(tmp_path: Path) -> None:
     fifo = tmp_path / "site.yaml"
     os.mkfifo(fifo)

@@ -10,6 +10,7 @@ import ctypes
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -177,7 +178,10 @@ class Run:
             raise Stop(End.CPU)
 
 
-ENGINE = wasmtime.Engine()
+@cache
+def engine() -> wasmtime.Engine:
+    """Made with the first test that asks: it takes the signals of the process."""
+    return wasmtime.Engine()
 
 
 def address(managed: Any) -> int:
@@ -186,16 +190,16 @@ def address(managed: Any) -> int:
 
 
 def load(text: str | bytes) -> component.Component:
-    return component.Component(ENGINE, text)
+    return component.Component(engine(), text)
 
 
 def call(loaded: component.Component, name: str, apis: Iterable[AnyApi], run: Run, *arguments: Any) -> Any:
     """Call an export of a fresh instance, in which `apis` are defined; raises what stopped the guest."""
-    linker = component.Linker(ENGINE)
+    linker = component.Linker(engine())
     for api in apis:
         for interface in api.interfaces:
             define(address(linker), api, interface)
-    store = wasmtime.Store(ENGINE)
+    store = wasmtime.Store(engine())
     instance = linker.instantiate(store, loaded)
     function = instance.get_func(store, name)
     assert function is not None

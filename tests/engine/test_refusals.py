@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 from wasmtime import component
 
-from engine.echoes import ENGINE, MEMORY, Run, Written, address, api_of, function_of, imported, load
+from engine.echoes import MEMORY, Run, Written, address, api_of, engine, function_of, imported, load
 from engine.test_host_resources import DESKS, OFFICE
 from engine.test_hostcalls import COLOUR, VALUES, caller_text
 from wsgi_wasm import hostapi
@@ -37,7 +37,7 @@ def interface_of(result: wit.Type | None, *parameters: wit.Type, name: str = "f"
 
 
 def read(loaded: component.Component) -> dict[str, Any]:
-    return imports(address(ENGINE), address(loaded))
+    return imports(address(engine()), address(loaded))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind).__name__)
@@ -79,7 +79,7 @@ def test_what_fits_has_no_difference() -> None:
 def linked(text: str, *apis: AnyApi) -> tuple[component.Component, component.Linker]:
     """A component, and a linker with these APIs and refusals of its other imports."""
     loaded = load(text)
-    linker = component.Linker(ENGINE)
+    linker = component.Linker(engine())
     imported = read(loaded)
     interfaces = interfaces_of(apis)
     refusals.check(interfaces, imported)
@@ -149,7 +149,7 @@ def test_a_refusal_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch:
 
 
 def called(loaded: component.Component, linker: component.Linker, name: str) -> tuple[Run, Any]:
-    store = wasmtime.Store(ENGINE)
+    store = wasmtime.Store(engine())
     run = Run()
     current.run = run  # type: ignore[assignment]
     try:
@@ -168,7 +168,7 @@ def test_a_linker_that_another_component_shares() -> None:
     """It has the same names and other types: what was made for the first must not harm."""
     first, linker = linked(caller_text(wit.ResultOf(None, wit.STRING)))
     for result in (None, wit.STRING, wit.ResultOf(None, COLOUR), wit.tuple_of(wit.U64, wit.U64)):
-        store = wasmtime.Store(ENGINE)
+        store = wasmtime.Store(engine())
         function = linker.instantiate(store, load(caller_text(result))).get_func(store, "run")
         assert function is not None
         current.run = Run()  # type: ignore[assignment]
@@ -192,5 +192,5 @@ def test_the_hosts_interfaces_are_what_a_component_declares() -> None:
     for number, interface in enumerate(interfaces_of(hostapi.APIS).values()):
         parts += imported(interface, f"$i{number}", known)
     loaded, linker = linked(f"(component {' '.join(parts)} {MEMORY})", *hostapi.APIS)
-    linker.instantiate(wasmtime.Store(ENGINE), loaded)
+    linker.instantiate(wasmtime.Store(engine()), loaded)
     linker.close()

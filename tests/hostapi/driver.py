@@ -13,7 +13,7 @@ from typing import Any, Generic
 import wasmtime
 from wasmtime import component
 
-from engine.echoes import ENGINE, MEMORY, PADDING, Run, Written, address, function_of, imported, load
+from engine.echoes import MEMORY, PADDING, Run, Written, address, engine, function_of, imported, load
 from wsgi_wasm.engine.hostcalls import wit
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Binding, Bindings, HostApi
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface, Function, Interface
@@ -198,13 +198,13 @@ class Guest:
         self.run = Run(bindings.with_binding(driver.drive, self), seconds)
         self.given: tuple[Any, ...] = ()
         self._result: Any = None
-        linker = component.Linker(ENGINE)
+        linker = component.Linker(engine())
         for interface in driver.interfaces:
             define(address(linker), driver.api, interface)
         for interface in driver.drive.interfaces:
             define(address(linker), driver.drive, interface)
         self._linker = linker
-        self._store = wasmtime.Store(ENGINE)
+        self._store = wasmtime.Store(engine())
         self._instance = linker.instantiate(self._store, driver.loaded)
 
     def __enter__(self) -> Guest:

@@ -114,6 +114,7 @@ def test_what_cannot_be_run(site: Callable[..., Client]) -> None:
 
 
 def test_concurrency(site: Callable[..., Client]) -> None:
+    assert site(module="sleep", timeout="10ms").get("/x").status_code == 504  # it is compiled now
     client = site(module="sleep", concurrency=1, queue_timeout="10ms", timeout="5s")
     with ThreadPoolExecutor(2) as threads:
         answers = list(threads.map(client.get, ("/x", "/x")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -187,11 +186,9 @@ def test_no_route_no_warning() -> None:
 
 
 @pytest.fixture
-def before_first_start(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def before_first_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gunicorn, "_started", bytearray(1))
-    monkeypatch.delenv(gunicorn.LAST_GOOD, raising=False)
-    yield
-    os.environ.pop(gunicorn.LAST_GOOD, None)
+    monkeypatch.setattr(os, "environ", {n: v for n, v in os.environ.items() if n != gunicorn.LAST_GOOD})
 
 
 @pytest.mark.usefixtures("before_first_start")

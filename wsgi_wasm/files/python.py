@@ -1,4 +1,4 @@
-"""Where the interpreter is that this package runs in, for processes of its own."""
+"""The interpreter that this package runs in, and how processes of its own are started with it."""
 
 from __future__ import annotations
 
@@ -19,3 +19,15 @@ def interpreter() -> str:
         if candidate and Path(candidate).name.startswith("python") and Path(candidate).exists():
             return candidate
     raise FileNotFoundError(f"no Python interpreter found below {sys.prefix}")
+
+
+def entry_point(module: str, *arguments: str) -> list[str]:
+    """The command that ends with what `main` of a module of this package returns. It finds modules
+    where this process does, and the package where this one comes from, whatever the working
+    directory is. Raises FileNotFoundError."""
+    own = str(Path(__file__).resolve().parents[2])
+    folders = [folder for folder in sys.path if folder]
+    folders = folders if own in folders else [own, *folders]
+    entry = f"import sys; sys.path[:] = {folders!r}; from {module} import main; sys.exit(main())"
+    # -B: on a full disk Python leaves half of a .pyc file, and then takes it for a whole one.
+    return [interpreter(), "-I", "-B", "-c", entry, *arguments]

@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from wsgi_wasm.errors import Unavailable, UntrustedFile
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locations import own_temporary_directory
 from wsgi_wasm.files.locks import locked_file
-from wsgi_wasm.files.python import interpreter
+from wsgi_wasm.files.python import entry_point, interpreter
 from wsgi_wasm.isolation.rights import SpawnerRights
 from wsgi_wasm.isolation.server import ServerProcess, began, namespace, server_process
 from wsgi_wasm.log_output import for_another_process
@@ -138,9 +137,7 @@ class Meeting:
 
 def start_spawner(listener: socket.socket, options: Sequence[str]) -> None:
     """Start a spawner that listens there. Raises OSError."""
-    folders = [folder for folder in sys.path if folder]
-    start = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.isolation.spawner import main; main()"
-    command = [interpreter(), "-I", "-c", start, *options]
+    command = entry_point("wsgi_wasm.isolation.spawner", *options)
     kept = {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
     # The one in between ends at once, and the spawner goes to init.
     between = [interpreter(), "-I", "-c", "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)", *command]

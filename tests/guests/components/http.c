@@ -153,6 +153,12 @@ static void big(void) {
     done(stream);
 }
 
+/* The beginning of an answer, and a second in which it is sent. */
+static void begun(void) {
+    put(begin(200, plain()), "no end");
+    sleep_ms(1000);
+}
+
 /* The body is lines `name=value`; each becomes a response field by `append`, or the error's number on a line. */
 static void headers_from_body(int by_list) {
     int body, input = incoming_stream(&body);
@@ -335,14 +341,10 @@ __attribute__((export_name("handle"))) void handle(int request, int outparam) {
     else if (is("trap"))
         __builtin_trap();
     else if (is("half")) {
-        stream = begin(200, plain());
-        put(stream, "half");
-        sleep_ms(60);
+        begun();
         __builtin_trap();
     } else if (is("unfinished")) {
-        stream = begin(200, plain());
-        put(stream, "no end");
-        sleep_ms(60);
+        begun();
     } else if (is("loop"))
         for (volatile int i = 0;; i++)
             ;

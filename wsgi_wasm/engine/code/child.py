@@ -10,11 +10,10 @@ import errno
 import os
 import resource
 import subprocess
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
-from wsgi_wasm.files.python import interpreter
+from wsgi_wasm.files.python import entry_point
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CLOCK = os.sysconf("SC_CLK_TCK")
@@ -70,10 +69,7 @@ def start_compiler(arguments: Sequence[str], environment: Mapping[str, str]) -> 
     """Start `engine.compiling` with these arguments. Raises OSError where no process can be had."""
     if _elsewhere is not None:
         return _elsewhere(arguments)
-    folders = [folder for folder in sys.path if folder]
-    entry = f"import sys; sys.path[:] = {folders!r}; from wsgi_wasm.engine.compiling import main; sys.exit(main())"
-    # -B: on a full disk Python leaves half of a .pyc file, and then takes it for a whole one.
-    return start([interpreter(), "-I", "-B", "-c", entry, *arguments], environment)
+    return start(entry_point("wsgi_wasm.engine.compiling", *arguments), environment)
 
 
 _SPARE = 24  # descriptors: those that a start takes for a moment, and some for everybody else
