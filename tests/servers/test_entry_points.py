@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from gunicorn.config import Config as Settings
 
 from wsgi_wasm import gunicorn, mod_wsgi
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable
@@ -196,7 +197,8 @@ def test_the_last_good_configuration_is_for_later_workers_only() -> None:
     gunicorn.pre_fork(None, None)
     assert gunicorn.LAST_GOOD not in os.environ
     log = SimpleNamespace(error_log=logging.getLogger("gunicorn.error"))
-    gunicorn.post_worker_init(SimpleNamespace(wsgi=lambda environ, start_response: [], log=log))
+    worker = SimpleNamespace(wsgi=lambda environ, start_response: [], log=log, cfg=Settings())
+    gunicorn.post_worker_init(worker)
     gunicorn.pre_fork(None, None)
     assert os.environ[gunicorn.LAST_GOOD] == "1"
 
