@@ -19,7 +19,7 @@ from wasmtime import component
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "tests"))
 
-from engine.echoes import ENGINE, MEMORY, Run, Written, address, load  # noqa: E402
+from engine.echoes import MEMORY, Run, Written, address, engine, load  # noqa: E402
 from hostapi.driver import _Call  # noqa: E402
 from wsgi_wasm.config.granted import KeyValueStore  # noqa: E402
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, Binding, HostApi  # noqa: E402
@@ -78,7 +78,7 @@ LOADED = load(looping())
 
 def timed(linker: component.Linker, run: Run | None, name: str, count: int, size: int) -> float:
     """CPU microseconds of one call."""
-    store = wasmtime.Store(ENGINE)
+    store = wasmtime.Store(engine())
     function = linker.instantiate(store, LOADED).get_func(store, name)
     assert function is not None
     current.run = run  # type: ignore[assignment]
@@ -93,7 +93,7 @@ def timed(linker: component.Linker, run: Run | None, name: str, count: int, size
 
 
 def ours(api: HostApi[Binding, Any], binding: Binding) -> Loop:
-    linker = component.Linker(ENGINE)
+    linker = component.Linker(engine())
     define(address(linker), api, api.interfaces[0])
     bindings = NO_BINDINGS.with_binding(api, binding)
     return lambda name, count, size: timed(linker, Run(bindings), name, count, size)
@@ -122,7 +122,7 @@ def declared() -> HostApi[bytes, InMemory]:
 
 
 def theirs(value: bytes) -> Loop:
-    linker = component.Linker(ENGINE)
+    linker = component.Linker(engine())
     with linker.root() as root, root.add_instance(keyvalue.SPIN.name) as instance:
         instance.add_resource("store", component.ResourceType.host(1 << 30), lambda *_: None)
         own = component.ResourceHost.own

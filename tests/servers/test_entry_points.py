@@ -11,7 +11,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from gunicorn.config import Config as Settings
 
 from wsgi_wasm import gunicorn, mod_wsgi
 from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, Unavailable
@@ -197,7 +196,8 @@ def test_the_last_good_configuration_is_for_later_workers_only() -> None:
     gunicorn.pre_fork(None, None)
     assert gunicorn.LAST_GOOD not in os.environ
     log = SimpleNamespace(error_log=logging.getLogger("gunicorn.error"))
-    worker = SimpleNamespace(wsgi=lambda environ, start_response: [], log=log, cfg=Settings())
+    settings = SimpleNamespace(pre_request=None, post_request=None, set=lambda name, hook: None)
+    worker = SimpleNamespace(wsgi=lambda environ, start_response: [], log=log, cfg=settings)
     gunicorn.post_worker_init(worker)
     gunicorn.pre_fork(None, None)
     assert os.environ[gunicorn.LAST_GOOD] == "1"
