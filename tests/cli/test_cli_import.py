@@ -46,6 +46,13 @@ def test_a_spin_application_without_its_manifest(wsgi_wasm: Command, tmp_path: P
     assert wsgi_wasm("check", "site.yaml").status == 0
 
 
+def test_a_report_where_there_is_none(wsgi_wasm: Command, tmp_path: Path) -> None:
+    write_app(tmp_path / "app")
+    done = wsgi_wasm("import", "spin", "app/spin.toml", "-o", "site.yaml", "--report", "report.txt")
+    assert (done.status, "says in comments" in done.err) == (1, True)
+    assert not (tmp_path / "site.yaml").exists()
+
+
 def test_an_existing_file_is_kept(wsgi_wasm: Command, tmp_path: Path) -> None:
     write_app(tmp_path / "app")
     (tmp_path / "site.yaml").write_text("mine")

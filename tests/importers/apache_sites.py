@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-WHOLE = {"programs": ["suffix", "magic", "shebang"], "executable": True, "interpreters": {"python": "python"}}
+WHOLE = {
+    "programs": ["suffix", "magic", "shebang"],
+    "executable": True,
+    "index": [],
+    "interpreters": {"python": "python"},
+}
 CGI = {"directory": "cgi", **WHOLE}
-SUFFIX = {"executable": True, "interpreters": {".py": "python"}}
+SUFFIX = {"executable": True, "index": [], "interpreters": {".py": "python"}}
 SCRIPTS = "ScriptAlias /cgi-bin/ ROOT/cgi/\n"
 MODULE = "SetHandler wasm-handler\nWasmModule ROOT/bin/m.wasm\n"
 RAW = {"module": "bin/m.wasm", "interface": "raw"}
@@ -57,7 +62,7 @@ SITES: dict[str, tuple[str, dict[str, Any]]] = {
     "scripts among pages": (
         "DocumentRoot ROOT/docs\nAddHandler cgi-script .py .cgi\nDirectoryIndex index.html page.py\n"
         "<Directory ROOT/docs>\nOptions +ExecCGI\n</Directory>",
-        {"/": {"directory": "docs", "index": ["page.py"], **SUFFIX}},
+        {"/": {"directory": "docs", **SUFFIX, "index": ["page.py"]}},
     ),
     "without ExecCGI": ("DocumentRoot ROOT/docs\nAddHandler cgi-script .py", {}),
     "Options that replace": (
@@ -169,6 +174,10 @@ SITES: dict[str, tuple[str, dict[str, Any]]] = {
         f"SetEnv A set\nSetEnv B set\n<Location /m>\n{MODULE}WasmEnableCGI on\nWasmEnv A wasm\n</Location>",
         {"/m": {"module": "bin/m.wasm", "interface": "cgi", "env": {"A": "wasm", "B": "set"}}},
     ),
+    "a handler's type of old": (
+        "Alias /d ROOT/docs\nAddType application/x-httpd-cgi .py\nOptions ExecCGI",
+        {"/d": {"directory": "docs", **SUFFIX}},
+    ),
     "a handler that ends": (f"<Location /m>\n{MODULE}SetHandler None\n</Location>", {}),
     "names that could be YAML": (
         "ScriptAlias '/a: {b}' ROOT/cgi\nScriptAlias /on ROOT/cgi\nScriptAlias '/[z]' ROOT/cgi",
@@ -222,6 +231,12 @@ FATES = [
      "by a pattern"),
     ("files that never go out", f'{SCRIPTS}<FilesMatch "^\\.ht">\nRequire all denied\n</FilesMatch>', "Require",
      "dropped", "begin with a dot"),
+    ("an alias in a section", "<Location /x>\nScriptAlias ROOT/cgi\n</Location>", "ScriptAlias",
+     "needs your decision", "write it outside"),
+    ("a missing module", "<Location /m>\nSetHandler wasm-handler\nWasmModule /no/m.wasm\n</Location>", "WasmModule",
+     "needs your decision", "not on this machine"),
+    ("a missing directory", f"<Location /m>\n{MODULE}WasmDir /no/dir\n</Location>", "WasmDir", "needs your decision",
+     "not on this machine"),
     ("a missing include", "Include ROOT/none.conf", "Include", "needs your decision", "is not there"),
 ]  # fmt: skip
 

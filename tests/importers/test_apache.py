@@ -136,14 +136,14 @@ def test_a_htaccess_by_itself(tmp_path: Path) -> None:
         "Options +ExecCGI\nAddHandler cgi-script .py\nDirectoryIndex page.py\n"
     )
     made = importer("apache").convert(tmp_path / "docs" / ".htaccess", tmp_path)
-    assert routes(made) == {"/": {"directory": "docs", "index": ["page.py"], **SUFFIX}}
+    assert routes(made) == {"/": {"directory": "docs", **SUFFIX, "index": ["page.py"]}}
 
 
 def test_a_name_cannot_add_keys(tmp_path: Path) -> None:
     made = imported(
         tmp_path, 'ScriptAlias "/a\x85b" ROOT/cgi\nSetEnv "A\x0bB" 1\n<Directory "x\u2028routes:">\n</Directory>'
     )
-    assert all(line.strip() != "routes:" or number == 3 for number, line in enumerate(made.text.splitlines()))
+    assert [line.strip() for line in made.text.splitlines()].count("routes:") == 1
     made = importer("apache").convert(tmp_path / "httpd.conf", tmp_path)
     assert "\u2028" not in made.report.text()
 
@@ -169,6 +169,33 @@ def test_a_cgi_bin_is_served(tmp_path: Path, wsgi_wasm: Command) -> None:
     assert "1 needs your decision" in (tmp_path / "report.txt").read_text()
 
 
+def test_a_file_of_a_virtual_host_by_itself(tmp_path: Path) -> None:
+    """As Debian has them: what they include lies beside their directory."""
+    imported(tmp_path, "")
+    for name, text in (
+        ("sites-available/one.conf", "<VirtualHost *>\nInclude conf-available/cgi.conf\n</VirtualHost>"),
+        ("conf-available/cgi.conf", f"<IfModule mod_alias.c>\nScriptAlias /a {tmp_path}/cgi\n</IfModule>"),
+    ):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    assert routes(importer("apache").convert(tmp_path / "sites-available/one.conf", tmp_path)) == {"/a": CGI}
+
+
+def test_secrets_stay_where_they_could_be_read(tmp_path: Path, wsgi_wasm: Command) -> None:
+    """The site is not open to more people than the least open file of the source."""
+    (tmp_path / "httpd.conf").write_text(f"Include {tmp_path}/secret.conf\n")
+    (tmp_path / "secret.conf").write_text("SetEnv A s3cret\n")
+    for mode in (0o600, 0o640):
+        (tmp_path / "secret.conf").chmod(mode)
+        wsgi_wasm("import", "apache", "httpd.conf", "-o", f"site-{mode}.yaml")
+        assert (tmp_path / f"site-{mode}.yaml").stat().st_mode & 0o077 & ~mode == 0
+
+
+def test_an_interpreter_has_to_be_built(tmp_path: Path) -> None:
+    assert "# Before you serve this file, run `wsgi-wasm interpreter build python`." in imported(tmp_path, SCRIPTS).text
+    assert "interpreter build" not in imported(tmp_path, "Listen 80").text
+
+
 def test_the_exit_status(tmp_path: Path, wsgi_wasm: Command) -> None:
     (tmp_path / "httpd.conf").write_text("Listen 80\n")
     done = wsgi_wasm("import", "apache", "httpd.conf")
@@ -182,6 +209,11 @@ def test_the_exit_status(tmp_path: Path, wsgi_wasm: Command) -> None:
     done = wsgi_wasm("import", "apache", "httpd.conf")
     assert (done.status, done.err) == (1, "httpd.conf:1:1: <Location> is never closed\n")
     assert wsgi_wasm("import", "apache", "httpd.conf", "-D", "=x").status == 1
+    (tmp_path / "report.txt").touch()
+    (tmp_path / "httpd.conf").write_text("")
+    done = wsgi_wasm("import", "apache", "httpd.conf", "-o", "site.yaml", "--report", "report.txt")
+    assert (done.status, done.err) == (1, "wsgi-wasm: report.txt: File exists\n")
+    assert not (tmp_path / "site.yaml").exists(), "nothing is half done"
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
@@ -204,6 +236,7 @@ def test_large_configurations_take_no_long(tmp_path: Path) -> None:
         "FilesMatch x\n" * 20_000,
         SCRIPTS + "<Location /cgi-bin/x>\nSetEnv A 1\n</Location>\n" * 1500,
         "ServerName " + "a." * 100_000,
+        "ScriptAlias /a /" + "x" * 3000 + "\n<IfFile " + "y" * 5000 + ">\n</IfFile>\nInclude " + "z" * 3000,
     ):
         imported(tmp_path, text)
     for text in ("ScriptAlias /a /a\n" * 60_000, SCRIPTS + "<Location /x>\n</Location>\n" * 2500):

@@ -208,6 +208,8 @@ CASES: dict[str, tuple[str, list[str], str]] = {
     "no table": (entry("/a", 'volumes = "x"'), ["/a"], "not of the kind"),
     "a variable of the request": (entry("/a", 'environment = {HTTP_X = "1"}'), ["/a"], "by the request"),
     "a missing module": (entry("/a", module="none.wasm"), ["/a"], "not on this machine"),
+    "NUL in a name": (entry("/a", module="file:/a%00b.wasm"), [], "no file has"),
+    "a very long name": (entry("/a", module="x" * 1000), ["/a"], "not on this machine"),
     "line ends": (entry("/a").replace("'/a'", '"/a\\nroutes:"'), [], "control character"),
 }  # fmt: skip
 

@@ -36,6 +36,9 @@ FORMATS: Mapping[str, str] = {
 }
 """Every system by name, with what its FILE is."""
 
+REPORTED = frozenset({"apache", "wagi", "wasmer"})
+"""Those whose report has every line. The others say all that they have to say in comments."""
+
 
 def importer(name: str) -> Importer:
     """The importer of this name, which is one of `FORMATS`."""

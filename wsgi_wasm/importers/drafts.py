@@ -86,7 +86,7 @@ class SiteDraft:
     def finish(self, source: Path, base: Path) -> str:
         """The YAML for a file in `base`, which loads; the report knows what became of each line.
         Raises ConfigError where that cannot be."""
-        for host, path, route in list(self._routes()):
+        for host, path, route in list(self.routes()):
             self._check_text(host, path, route)
         while True:
             lines, spots = self._written()
@@ -99,7 +99,8 @@ class SiteDraft:
                 self._tell_kept()
                 return text
 
-    def _routes(self) -> Iterator[tuple[str | None, str, RouteDraft]]:
+    def routes(self) -> Iterator[tuple[str | None, str, RouteDraft]]:
+        """All of them, with host and path."""
         for host, routes in self.hosts.items():
             for path, route in routes.items():
                 yield host, path, route
@@ -195,7 +196,7 @@ class SiteDraft:
             self.report.decide(place, question)
 
     def _tell_kept(self) -> None:
-        for host, path, route in self._routes():
+        for host, path, route in self.routes():
             for (key, item), places in route.places.items():
                 for place in places:
                     self.report.kept(place, _name(Spot(host, path, key, item)))

@@ -16,21 +16,20 @@ class NoRegularFile(OSError):
     """A pipe, a device, a directory."""
 
 
-def read_start(file: Path, most: int) -> tuple[int, bytes]:
-    """Mode and first bytes of a regular file. Raises NoRegularFile, OSError, ValueError."""
+def read_start(file: Path, most: int) -> bytes:
+    """The first bytes of a regular file. Raises NoRegularFile, OSError, ValueError."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with open(descriptor, "rb") as opened:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NoRegularFile(0, "is not a regular file")
-        return mode, opened.read(most)
+        return opened.read(most)
 
 
 def read_text(file: Path) -> str:
     """A configuration's content. Bytes that are not UTF-8 become lone surrogates. Raises
     ConfigError for what cannot be one."""
     try:
-        _, data = read_start(file, MOST_BYTES + 1)
+        data = read_start(file, MOST_BYTES + 1)
     except NoRegularFile as error:
         raise ConfigError([Problem(str(file), 0, 0, reason(error))]) from None
     except (OSError, ValueError) as error:

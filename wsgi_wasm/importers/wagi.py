@@ -132,8 +132,11 @@ class _WagiRoutes:
             return None
         if module.startswith("file:"):
             module = unquote(urlsplit(module).path)
+        if "\0" in module:
+            self.source.report.decide(place, "has NUL in its name, which no file has")
+            return None
         start = self.source.file.absolute().parent
-        found = [where / module for where in (Path.cwd(), start) if (where / module).exists()]
+        found = [where / module for where in (Path.cwd(), start) if os.path.exists(where / module)]
         if not found:
             self.source.report.decide(place, "is not on this machine, or not where WAGI was started")
         return Path(os.path.abspath(found[0] if found else start / module))

@@ -107,7 +107,7 @@ class _Served:
             return False
         file = Path(os.path.abspath(self.start / module["source"]))
         line = self.source.line("module", number, "source")
-        if not file.exists():
+        if not os.path.exists(file):
             self.report.decide(line, "is not on this machine: build it before the site is served")
         lines = [place, line, self.source.line("module", number), self.source.line("module", number, "name")]
         draft.put("module", path_text(file, self.base), *lines)

@@ -79,8 +79,8 @@ def _places(server: ApacheServer, source: Source) -> Iterator[ProgramPlace]:
         directory = Path(section.args[0])
         url = next(server.paths_of(directory), "")
         settings = settings_at(server, url, directory, source)
-        suffixes = {suffix for suffix, said in settings.suffixes.items() if said.value.lower() == CGI}
-        if "execcgi" not in settings.options:
+        suffixes = {suffix for suffix, said in settings.suffix_handlers.items() if said.value.lower() == CGI}
+        if settings.exec_cgi.allowed is None:
             continue
         if settings.handler is not None and settings.handler.value.lower() == CGI:
             yield ProgramPlace(directory, url)

@@ -8,12 +8,14 @@ serve the site.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import say
-from wsgi_wasm.importers import FORMATS, importer
+from wsgi_wasm.importers import FORMATS, REPORTED, importer
 from wsgi_wasm.importers.imported import Options
 from wsgi_wasm.importers.report import DECIDE, ImportReport
 from wsgi_wasm.messages import escaped, printable
@@ -53,12 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when it is written, `DECISIONS` where lines of the source need a decision."""
     output: Path | None = options.output
+    for path in (output, options.report):
+        if path is not None and os.path.lexists(path):
+            raise UserError(f"{escaped(path)}: File exists")
+    if options.report is not None and options.format not in REPORTED:
+        raise UserError(f"--report: an import from {options.format} says in comments what became of the source")
     base = Path.cwd() if output is None else output.absolute().parent
     made = importer(options.format).convert(options.file, base, Options(dict(map(defined, options.define))))
     if output is None:
         print(made.text, end="")
     else:
-        _write(output, made.text)
+        _write(output, made.text, _rights(options.file, made.report))
     if options.report is not None:
         _write(options.report, made.report.json() if options.report.suffix == ".json" else made.report.text())
     _say_decisions(made.report)
@@ -75,9 +82,21 @@ def defined(text: str) -> tuple[str, str | None]:
     return name, value if equals else None
 
 
-def _write(path: Path, text: str) -> None:
+def _rights(source: Path, report: ImportReport) -> int:
+    """Who may read the site: nobody who may not read the source, whose secrets are in it."""
+    rights = 0o666
+    for file in {source, *(place.file for place, _ in report)}:
+        with suppress(OSError):
+            rights &= os.stat(file).st_mode | 0o600
+    return rights
+
+
+def _write(path: Path, text: str, rights: int = 0o666) -> None:
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, rights)
+
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with open(path, "x", encoding="utf-8", opener=opener) as file:
             file.write(text)
     except OSError as error:
         raise UserError(f"{escaped(path)}: {error.strerror}") from None

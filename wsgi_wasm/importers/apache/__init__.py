@@ -15,12 +15,15 @@ from wsgi_wasm.importers.apache.table import DECISIONS, OURS, SECTIONS, is_front
 from wsgi_wasm.importers.drafts import RouteDraft, SiteDraft, absolute
 from wsgi_wasm.importers.imported import NO_OPTIONS, Imported, Options
 from wsgi_wasm.importers.report import ImportReport, SourceLine
+from wsgi_wasm.interpreters import NAMES
 from wsgi_wasm.messages import escaped
 
 _HEAD = (
     "Programs see no files of the host but those in `dirs`, and run with the limits of this file.",
     "A `Location: /path` leads to other routes only where `local_redirects` lists them.",
+    "A request may have a body of 10MiB where no `max_body` says otherwise; httpd takes 1GiB, before 2.4.53 any size.",
 )
+_BUILD = "Before you serve this file, run `wsgi-wasm interpreter build {}`."
 
 
 def convert(file: Path, base: Path, options: Options = NO_OPTIONS) -> Imported:
@@ -35,9 +38,16 @@ def convert(file: Path, base: Path, options: Options = NO_OPTIONS) -> Imported:
         root = absolute(file, Path.cwd()).parent
     draft = SiteDraft(report, [f"from {escaped(file)}", *_HEAD])
     _hosts(draft, servers(items, source, root), source, base)
+    _name_interpreters(draft)
     text = draft.finish(file, base)
     _sweep(report, items)
     return Imported(text, report)
+
+
+def _name_interpreters(draft: SiteDraft) -> None:
+    """Interpreters of our own have to be built."""
+    values = [data for _, _, route in draft.routes() for data in route.items.get("interpreters", {}).values()]
+    draft.head += [_BUILD.format(name) for name in NAMES if name in values]
 
 
 # --- virtual hosts ---

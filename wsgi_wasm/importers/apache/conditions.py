@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from wsgi_wasm.importers.apache.syntax import Directive, words
 from wsgi_wasm.messages import escaped
@@ -65,7 +64,7 @@ class Conditions:
             case "ifdefine":
                 holds, why = name in self.names, f"{escaped(name)} is"
             case "iffile":
-                holds, why = Path(name).exists(), f"{escaped(name)} is"
+                holds, why = os.path.exists(name), f"{escaped(name)} is"
             case _:
                 return None if _version_holds(given) else f"the version of httpd is taken as {_dotted(VERSION)}"
         if holds is not negated:

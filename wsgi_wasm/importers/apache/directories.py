@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.importers.apache.programs import NATIVE, WASM, Found, ProgramFiles, names_of
-from wsgi_wasm.importers.apache.settings import PlaceSettings, Said, Wasm
+from wsgi_wasm.importers.apache.settings import PlaceSettings, Wasm
+from wsgi_wasm.importers.apache.walks import Said
 from wsgi_wasm.importers.apache.wasm import put_dirs, put_interpreter
 from wsgi_wasm.importers.drafts import RouteDraft
 from wsgi_wasm.importers.report import SourceLine
@@ -118,9 +119,9 @@ class DirectoryRoute:
             for said in self.settings.index
             if os.path.splitext(said.value)[1].lower() in served or (whole and said.value in programs)
         ]
-        if names:
-            texts = list(dict.fromkeys(said.value for said in names))
-            self.draft.put("index", texts, *(said.place for said in names))
+        # Always, as the gateway's default is another one than httpd's.
+        texts = list(dict.fromkeys(said.value for said in names))
+        self.draft.put("index", texts, *(said.place for said in names))
 
 
 def _named(files: list[Found] | tuple[Found, ...]) -> str:

@@ -15,6 +15,7 @@ from wsgi_wasm.interpreters import NAMES
 
 WASM, NATIVE = "wasm", ""
 _MOST_FILES = 5000
+_MOST_ENTRIES, _MOST_HTACCESS = 100_000, 500
 
 
 class Found(NamedTuple):
@@ -46,7 +47,7 @@ def programs_below(directory: Path) -> ProgramFiles:
         below[:] = sorted(name for name in below if not name.startswith("."))
         for name in sorted(names):
             seen += 1
-            if name.startswith("."):
+            if name.startswith(".") or seen > _MOST_FILES:
                 continue
             path = Path(folder) / name
             suffixes.add(path.suffix.lower())
@@ -58,13 +59,27 @@ def programs_below(directory: Path) -> ProgramFiles:
     return ProgramFiles(tuple(files), frozenset(suffixes))
 
 
+def htaccess_below(directory: Path, names: Iterable[str]) -> tuple[list[Path], bool]:
+    """The files of these names in the directories below one, and whether all were looked at."""
+    found: list[Path] = []
+    seen = 0
+    wanted = frozenset(names)
+    for folder, below, files in os.walk(directory):
+        below.sort()
+        found += [Path(folder) / name for name in sorted(wanted.intersection(files)) if Path(folder) != directory]
+        seen += 1 + len(files)
+        if seen > _MOST_ENTRIES or len(found) > _MOST_HTACCESS:
+            return found[:_MOST_HTACCESS], False
+    return found, True
+
+
 def _runs(path: Path) -> str | None:
     """What runs a file here; None where it has no execute bit, or cannot be read."""
     try:
-        mode, start = read_start(path, LONGEST_LINE + 3)
+        if not path.stat().st_mode & 0o111:
+            return None
+        start = read_start(path, LONGEST_LINE + 3)
     except OSError:
-        return None
-    if not mode & 0o111:
         return None
     if start.startswith(b"\0asm") or path.suffix in MODULE_SUFFIXES:
         return WASM

@@ -43,6 +43,7 @@ class Source:
     access_names: tuple[str, ...] = (".htaccess",)
     conditions: Conditions = field(init=False)
     _htaccess: dict[Path, list[ConfigItem]] = field(default_factory=dict)
+    _is_guessed: bool = True  # whether no line has said where relative paths start
     _files: int = 0
     _lines: int = 0
     _stack: list[Path] = field(default_factory=list)
@@ -122,7 +123,7 @@ class Source:
             self.access_names = tuple(name for name in args if "/" not in name)
             report.kept(one.place, "the files of that name are read")
         elif one.name == "serverroot" and args:
-            self.server_root = Path(os.path.join(self.server_root, args[0]))
+            self.server_root, self._is_guessed = Path(os.path.join(self.server_root, args[0])), False
             report.kept(one.place, "relative paths start there")
 
     # --- Include ---
@@ -135,6 +136,9 @@ class Source:
             raise mistake(place, f"includes are more than {_DEEPEST} files deep")
         pattern = os.path.join(self.server_root, args[0])
         files = self._matching(pattern, place)
+        if not files and self._is_guessed:
+            # A file of Debian's sites-available, by itself: paths start one directory above.
+            files = self._matching(os.path.join(self.server_root.parent, args[0]), place)
         if not files:
             if one.name == "includeoptional":
                 report.dropped(place, "no file has that name")
@@ -152,7 +156,7 @@ class Source:
             except OSError:
                 report.decide(place, f"{escaped(file)} cannot be read, so its lines are not in the site")
                 continue
-            if not file.is_file():
+            if not os.path.isfile(file):
                 report.decide(place, f"{escaped(file)} is not a regular file, so it is not in the site")
                 continue
             report.kept(place, f"{escaped(file)} is read")
@@ -177,7 +181,7 @@ class Source:
             found = matching
         files: list[Path] = []
         for path in found:
-            if path.is_dir():
+            if os.path.isdir(path):
                 for directory, below, names in os.walk(path):
                     below.sort()
                     files += [Path(directory) / name for name in sorted(names)]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.importers.apache.directories import CGI, WASM_HANDLER, DirectoryRoute, Handlers
-from wsgi_wasm.importers.apache.programs import programs_below
+from wsgi_wasm.importers.apache.programs import htaccess_below, programs_below
 from wsgi_wasm.importers.apache.reading import Source
 from wsgi_wasm.importers.apache.servers import ApacheServer, below, places_in, settings_at
-from wsgi_wasm.importers.apache.settings import PlaceSettings, Said
+from wsgi_wasm.importers.apache.settings import PlaceSettings, overrides
 from wsgi_wasm.importers.apache.syntax import mistake
 from wsgi_wasm.importers.apache.told import put_settings
+from wsgi_wasm.importers.apache.walks import Said
 from wsgi_wasm.importers.apache.wasm import put_module
 from wsgi_wasm.importers.drafts import RouteDraft, path_text
 from wsgi_wasm.importers.report import SourceLine
@@ -55,8 +56,8 @@ class Routes:
             draft = self._route(area, settings)
             outer = self._outer(area.path)
             if draft is None:
-                if outer is not None and settings.handler is not None:
-                    self._decide(area.place, f"the route of {outer.path} answers here too")
+                if outer is not None:
+                    self._not_excluded(area, outer)
                 continue
             if outer is not None and _continues(outer, draft, area.path):
                 for key, places in draft.places.items():
@@ -76,18 +77,41 @@ class Routes:
         for section in server.locations:
             path = "/" + section.args[0].strip("/")
             found.append(Area(path, server.mapped(path), section.place, self._runs(path)))
+        found += self._own_files()
         if len(found) > _MOST_PLACES:
             raise mistake(found[_MOST_PLACES].place, f"more than {_MOST_PLACES} places are too many for one server")
         yield from found
 
+    def _own_files(self) -> Iterator[Area]:
+        """Directories with a `.htaccess` of their own, where anything may be said in one."""
+        server, source = self.server, self.source
+        if not any(overrides(item) for section in server.directories for item in section.items or ()):
+            return
+        for one in (*server.mappings, *([server.root] if server.root else ())):
+            files, whole = htaccess_below(one.target, source.access_names)
+            if not whole:
+                self._decide(one.place, f"{escaped(one.target)} is too large to look for all .htaccess files in it")
+            for file in files:
+                items = source.htaccess(file)
+                for path in server.paths_of(file.parent) if items else ():
+                    yield Area(path, file.parent, items[0].place, self._runs(path))
+
     def _runs(self, path: str) -> bool:
         """Whether a path is below a ScriptAlias."""
-        near = [one for one in self.server.mappings if below(path, one.path) is not None]
-        return bool(near) and max(near, key=lambda one: len(one.path)).runs
+        alias = self.server.alias_of(path)
+        return alias is not None and alias.runs
 
     def _outer(self, path: str) -> RouteDraft | None:
         near = [one for name, one in self.made.items() if below(path, name) is not None]
         return max(near, key=lambda one: len(one.path), default=None)
+
+    def _not_excluded(self, area: Area, outer: RouteDraft) -> None:
+        """Nothing runs at a place below a route, which the route cannot say."""
+        self._decide(area.place, f"nothing ran here, but the route of {escaped(outer.path)} answers here too")
+        outer.remarks.append(
+            f"Nothing ran below {escaped(area.path)} (line {area.place.line}). This route answers there, too: if "
+            "programs lie there, move them away, or let the front server refuse that path."
+        )
 
     def _decide(self, place: SourceLine, question: str) -> None:
         self.source.report.decide(place, question)
@@ -104,7 +128,7 @@ class Routes:
             self.source.report.dropped(denied, "nobody may come there, so there is no route")
             self.source.report.dropped(area.place, f"nobody may come there (line {denied.line}), so there is no route")
             return None
-        allowed = settings.options.get("execcgi")
+        allowed = settings.exec_cgi.allowed
         draft = RouteDraft(area.path, {("", ""): [area.place, *settings.sections, *([allowed] if allowed else [])]})
         if handlers.whole is not None and handlers.whole.value.lower() == WASM_HANDLER:
             if not put_module(draft, settings, handlers.whole, self.source, self.base):
@@ -122,12 +146,15 @@ class Routes:
         if handler is not None and handler.value.lower() not in (WASM_HANDLER, CGI):
             self._other(handler, settings)
             return Handlers(None, {})
-        may_run = area.runs or "execcgi" in settings.options
+        may_run = area.runs or settings.exec_cgi.allowed is not None
         if handler is not None and handler.value.lower() == CGI and not may_run:
             self.source.report.dropped(handler.place, "Options has no ExecCGI there, so nothing ran")
             return Handlers(None, {})
+        for said in settings.forced.values():
+            if said is not None and handler is not None and said.value.lower() != handler.value.lower():
+                self._decide(said.place, "another handler for some of the files: write a route of its own for them")
         suffixes = {}
-        for suffix, said in settings.suffixes.items():
+        for suffix, said in settings.suffix_handlers.items():
             if said.value.lower() == WASM_HANDLER or (said.value.lower() == CGI and may_run):
                 suffixes[suffix] = said
             elif said.value.lower() == CGI:
@@ -152,9 +179,9 @@ class Routes:
         if target is None:
             self._decide(area.place, "no directory is known for it: is a DocumentRoot missing?")
             return False
-        if not target.is_dir() and target.suffix:
+        if not os.path.isdir(target) and target.suffix:
             return self._one_file(draft, area, target, handlers.place)
-        if not target.is_dir():
+        if not os.path.isdir(target):
             self._decide(area.place, f"{escaped(target)} is not on this machine")
         draft.put("directory", path_text(target, self.base), area.place, handlers.place)
         route = DirectoryRoute(draft, settings, handlers, programs_below(target), self.base)

@@ -13,6 +13,7 @@ from wsgi_wasm.importers.apache.reading import ConfigItem, Source
 from wsgi_wasm.importers.apache.settings import PlaceSettings, overrides
 from wsgi_wasm.importers.apache.syntax import undefined
 from wsgi_wasm.importers.report import SourceLine
+from wsgi_wasm.messages import escaped
 
 _DEEPEST = 100  # directories above a program in which a .htaccess is looked for
 
@@ -41,20 +42,23 @@ class ApacheServer:
     mappings: list[Mapping] = field(default_factory=list)
     root: Mapping | None = None
 
+    def alias_of(self, path: str) -> Mapping | None:
+        """The alias that a path of requests is below: the first one in httpd's order."""
+        return next((one for one in self.mappings if below(path, one.path) is not None), None)
+
     def mapped(self, path: str) -> Path | None:
-        """Where a path of requests leads: the longest alias, else the document root."""
-        for one in sorted(self.mappings, key=lambda one: -len(one.path)):
-            rest = below(path, one.path)
-            if rest is not None:
-                return one.target / rest if rest else one.target
-        return self.root.target / path.lstrip("/") if self.root else None
+        """Where a path of requests leads: an alias, else the document root."""
+        one = self.alias_of(path) or self.root
+        return one.target / (below(path, one.path) or "") if one else None
 
     def paths_of(self, directory: Path) -> Iterator[str]:
         """The paths of requests that lead to a directory."""
         for one in (*self.mappings, *([self.root] if self.root else ())):
             if directory.is_relative_to(one.target):
                 rest = directory.relative_to(one.target).as_posix()
-                yield one.path if rest == "." else f"{one.path.rstrip('/')}/{rest}"
+                path = one.path if rest == "." else f"{one.path.rstrip('/')}/{rest}"
+                if (self.alias_of(path) or self.root) is one:  # not to where another alias leads
+                    yield path
 
 
 def below(path: str, prefix: str) -> str | None:
@@ -69,6 +73,8 @@ def servers(items: list[ConfigItem], source: Source, root: Path | None) -> list[
     none is named."""
     main = ApacheServer(None)
     _fill(main, [item for item in items if item.name != "virtualhost"], source)
+    if not any(item.name == "virtualhost" for item in items):
+        _drop_shadowed(main, source)
     if main.root is None and root is not None:
         main.root = Mapping("/", root, SourceLine(root, 0))
     found = [main]
@@ -82,9 +88,22 @@ def servers(items: list[ConfigItem], source: Source, root: Path | None) -> list[
             own.locations = main.locations + own.locations
             # mod_alias looks at those of the virtual host first.
             own.mappings += main.mappings
+            _drop_shadowed(own, source)
             own.root = own.root or main.root
             found.append(own)
     return found
+
+
+def _drop_shadowed(server: ApacheServer, source: Source) -> None:
+    """The first alias that fits is taken, so none counts whose path is below an earlier one."""
+    counting: list[Mapping] = []
+    for one in server.mappings:
+        first = next((other for other in counting if below(one.path, other.path) is not None), None)
+        if first is None:
+            counting.append(one)
+        elif first.place != one.place:
+            source.report.dropped(one.place, f"line {first.place.line} maps {escaped(first.path)}, and comes first")
+    server.mappings = counting
 
 
 def _fill(server: ApacheServer, items: list[ConfigItem], source: Source) -> None:
@@ -147,10 +166,8 @@ def _map(server: ApacheServer, item: ConfigItem, source: Source) -> None:
     mapping = Mapping(clean, Path(os.path.abspath(source.server_root / target)), place, item.name.startswith("script"))
     if is_root:
         server.root = mapping
-    elif not any(one.path == clean for one in server.mappings):
-        server.mappings.append(mapping)
     else:
-        report.dropped(place, f"an earlier line already maps {clean}")
+        server.mappings.append(mapping)
 
 
 def settings_at(server: ApacheServer, path: str, directory: Path | None, source: Source) -> PlaceSettings:
@@ -159,6 +176,7 @@ def settings_at(server: ApacheServer, path: str, directory: Path | None, source:
     found = PlaceSettings(source.report)
     for plain in server.plain:
         found.apply(plain)
+        found.end_walk()
     if directory is not None:
         for parent in [directory, *directory.parents][:_DEEPEST][::-1]:
             for section in server.directories:
@@ -166,10 +184,13 @@ def settings_at(server: ApacheServer, path: str, directory: Path | None, source:
                     found.apply(section.items or [])
                     found.sections.append(section.place)
             _htaccess(found, parent, source)
+        found.end_walk()
+    found.apply_files()
     for section in server.locations:
         if below(path, "/" + section.args[0].strip("/")) is not None:
             found.apply(section.items or [])
             found.sections.append(section.place)
+    found.end_walk()
     return found
 
 

@@ -6,25 +6,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from wsgi_wasm.importers.apache.options import ExecCgi
 from wsgi_wasm.importers.apache.patterns import FileNames, file_names
 from wsgi_wasm.importers.apache.reading import ConfigItem
 from wsgi_wasm.importers.apache.table import OURS
+from wsgi_wasm.importers.apache.walks import (
+    EnvSection,
+    EnvVariable,
+    Said,
+    SuffixSection,
+    add_variables,
+    merged_env,
+    merged_suffixes,
+)
 from wsgi_wasm.importers.report import ImportReport, SourceLine
 
-_OPTIONS = ("indexes", "includes", "followsymlinks", "execcgi")  # what All stands for
+CGI_TYPE = "application/x-httpd-cgi"
 _ACCESS = frozenset({"require", "requireall", "requireany", "requirenone", "order", "allow", "deny", "satisfy"})
 _LIMITS = frozenset(
     {"rlimitcpu", "rlimitmem", "rlimitnproc", "limitrequestbody", "cgidscripttimeout", "cgiscripttimeout", "timeout"}
 )
-
-
-class Said(NamedTuple):
-    """A value and the line that says it."""
-
-    value: str
-    place: SourceLine
 
 
 @dataclass(slots=True)
@@ -57,9 +59,10 @@ class PlaceSettings:
     handler: Said | None = None
     suffixes: dict[str, Said] = field(default_factory=dict)
     actions: dict[str, Said] = field(default_factory=dict)
-    options: dict[str, SourceLine | None] = field(default_factory=dict)
-    env: dict[str, Said] = field(default_factory=dict)
-    process_env: dict[str, SourceLine] = field(default_factory=dict)
+    forced: dict[str, Said | None] = field(default_factory=dict)
+    """Handlers that `<Files>` sets for a suffix, over that of directories."""
+    exec_cgi: ExecCgi = field(default_factory=ExecCgi)
+    env: dict[str, EnvVariable] = field(default_factory=dict)
     front_env: dict[str, SourceLine] = field(default_factory=dict)
     index: list[Said] = field(default_factory=list)
     limits: dict[str, Said] = field(default_factory=dict)
@@ -68,28 +71,60 @@ class PlaceSettings:
     override: ConfigItem | None = None
     wasm: Wasm | None = None
     sections: list[SourceLine] = field(default_factory=list)
+    _env: list[EnvSection] = field(default_factory=list)
+    _suffixes: list[SuffixSection] = field(default_factory=list)
+    _later: list[ConfigItem] = field(default_factory=list)
+
+    @property
+    def suffix_handlers(self) -> dict[str, Said]:
+        """The handlers of suffixes, those that `<Files>` sets over the others."""
+        return self.suffixes | {suffix: said for suffix, said in self.forced.items() if said is not None}
+
+    def end_walk(self) -> None:
+        """After the last section of a kind."""
+        self.env = merged_env(self.env, self._env, self.report)
+        self.suffixes = merged_suffixes(self.suffixes, self._suffixes, self.report)
+        self._env, self._suffixes = [], []
+
+    def apply_files(self) -> None:
+        """The sections for files, which come after all directories."""
+        for item in self._later:
+            self._files(item, file_names(item.name, item.args), item.items or [])
+        self._later = []
 
     def apply(self, items: Iterable[ConfigItem], classes: frozenset[str] | None = None) -> None:
         """The lines of one section. `classes` are those that AllowOverride lets a `.htaccess`
         have, None for any."""
         wasm: Wasm | None = None
+        env, exec_cgi = EnvSection(), ExecCgi()
+        suffixes: list[SuffixSection] = []
         index: list[Said] = []
         access: list[ConfigItem] = []
         for item in items:
             if classes is not None and not self._is_allowed(item, classes):
                 continue
             if item.name in ("files", "filesmatch") and item.items is not None:
-                self._files(item, file_names(item.name, item.args), item.items)
+                self._later.append(item)
+            elif item.name == "options":
+                exec_cgi.line(item.args, item.place)
             elif item.name in ("limit", "limitexcept") or item.name in _ACCESS:
                 access.append(item)
             elif item.name.startswith("wasm"):
                 if wasm is None:
                     wasm = Wasm(replaced=self.wasm.places() if self.wasm else [])
                 self._wasm(wasm, item)
+            elif item.name in ("setenv", "unsetenv", "passenv"):
+                add_variables(env, item)
+            elif item.name.startswith(("add", "remove")) and item.args:
+                _add_suffixes(suffixes, item)
             elif item.name == "directoryindex":
                 index += [Said(name, item.place) for name in item.args]
             else:
                 self._one(item)
+        self.exec_cgi.merge(exec_cgi)
+        self._suffixes += suffixes[:1]
+        if env.variables or env.removed:
+            self._env.append(env)
         self.wasm = wasm or self.wasm
         self.index = index or self.index
         self.access = access or self.access
@@ -107,17 +142,12 @@ class PlaceSettings:
         first = args[0] if args else ""
         match item.name:
             case "sethandler":
-                self.handler = None if first.lower() == "none" else Said(first, place)
-            case "addhandler":
-                self.suffixes |= {dotted(suffix): Said(first, place) for suffix in args[1:]}
-            case "removehandler":
-                for suffix in args:
-                    self.suffixes.pop(dotted(suffix), None)
-                self.report.kept(place, "these suffixes have no handler")
+                self.handler = None if first.lower() == "none" else Said(_handler(first), place)
+                self.forced = {}
             case "action" if len(args) > 1:
                 self.actions[first.lower()] = Said(args[1], place)
-            case "options":
-                self._set_options(args, place)
+            case "alias" | "scriptalias" if len(args) == 1:
+                self.report.decide(place, "inside a section it maps to one place: write it outside, with its path")
             case "allowoverride":
                 self.override = item
             case "cgipassauth":
@@ -130,17 +160,7 @@ class PlaceSettings:
                 self._environment(name, args, place)
 
     def _environment(self, name: str, args: list[str], place: SourceLine) -> None:
-        if name == "setenv" and args:
-            self.env[args[0]] = Said(args[1] if len(args) > 1 else "", place)
-            self.process_env.pop(args[0], None)
-        elif name == "unsetenv":
-            for one in args:
-                self.env.pop(one, None)
-                self.process_env.pop(one, None)
-            self.report.kept(place, "not in `env`")
-        elif name == "passenv":
-            self.process_env |= dict.fromkeys(args, place)
-        elif name in ("setenvif", "setenvifnocase", "browsermatch", "browsermatchnocase", "setenvifexpr"):
+        if name in ("setenvif", "setenvifnocase", "browsermatch", "browsermatchnocase", "setenvifexpr"):
             self._set_env_if(args[1 if name in ("browsermatch", "browsermatchnocase", "setenvifexpr") else 2 :], place)
 
     def _set_env_if(self, assignments: list[str], place: SourceLine) -> None:
@@ -151,24 +171,14 @@ class PlaceSettings:
             elif not name.startswith("!") and name:
                 self.front_env[name] = place
 
-    def _set_options(self, args: list[str], place: SourceLine) -> None:
-        if not all(arg.startswith(("+", "-")) for arg in args):
-            self.options = {}
-        for arg in args:
-            sign, name = arg[:1], arg.lstrip("+-").lower()
-            for one in _OPTIONS if name == "all" else (name,):
-                if sign == "-":
-                    self.options.pop(one, None)
-                elif one != "none":
-                    self.options[one] = place
-
     def _files(self, section: ConfigItem, names: FileNames, items: list[ConfigItem]) -> None:
         """A section for some files: it can give suffixes a handler."""
         report = self.report
         report.kept(section.place, "its lines are looked at")
         for item in items:
             if item.name == "sethandler" and names.suffixes and item.args:
-                self.suffixes |= {suffix: Said(item.args[0], item.place) for suffix in names.suffixes}
+                said = None if item.args[0].lower() == "none" else Said(_handler(item.args[0]), item.place)
+                self.forced |= dict.fromkeys(names.suffixes, said)
             elif item.name == "ssloptions":
                 self._one(item)
             elif item.name in _ACCESS and names.hidden:
@@ -204,6 +214,22 @@ class PlaceSettings:
                 self.report.decide(place, "is not a directive of mod_wasm 0.12")
 
 
+def _add_suffixes(sections: list[SuffixSection], item: ConfigItem) -> None:
+    """A line of mod_mime's; any of them makes it a section of its own."""
+    if not sections:
+        sections.append(SuffixSection())
+    first, args = item.args[0], item.args
+    if item.name == "addhandler" or (item.name == "addtype" and first.lower() == CGI_TYPE):
+        sections[0].handlers |= {dotted(suffix): Said(_handler(first), item.place) for suffix in args[1:]}
+    elif item.name == "removehandler":
+        sections[0].removed |= {dotted(suffix): item.place for suffix in args}
+
+
+def _handler(name: str) -> str:
+    """The name of a handler; mod_cgi also goes by a type of old."""
+    return "cgi-script" if name.lower() == CGI_TYPE else name
+
+
 def dotted(suffix: str) -> str:
     """A suffix as mod_mime takes it, with or without its dot."""
     return "." + suffix.lstrip(".").lower()
@@ -211,7 +237,7 @@ def dotted(suffix: str) -> str:
 
 def overrides(item: ConfigItem | None) -> frozenset[str]:
     """The classes that an AllowOverride names; none by default."""
-    if item is None:
+    if item is None or item.name != "allowoverride":
         return frozenset()
     names = {re.sub(r"=.*", "", arg.lower()) for arg in item.args}
     return frozenset() if "none" in names else frozenset(names)

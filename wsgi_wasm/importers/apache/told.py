@@ -6,9 +6,11 @@ import os
 import re
 
 from wsgi_wasm.importers.apache.reading import Source
-from wsgi_wasm.importers.apache.settings import PlaceSettings, Said
+from wsgi_wasm.importers.apache.settings import PlaceSettings
 from wsgi_wasm.importers.apache.syntax import undefined
+from wsgi_wasm.importers.apache.walks import Said
 from wsgi_wasm.importers.drafts import RouteDraft
+from wsgi_wasm.importers.report import SourceLine
 from wsgi_wasm.importers.yaml_text import escaped as in_yaml
 from wsgi_wasm.messages import escaped, size_text
 
@@ -41,18 +43,25 @@ def put_settings(draft: RouteDraft, settings: PlaceSettings, source: Source) -> 
 
 def _variables(draft: RouteDraft, settings: PlaceSettings, source: Source) -> None:
     for name, said in settings.env.items():
+        if said.value is None:
+            _passed(draft, name, said.place, source)
+            continue
         left = undefined(said.value)
         if left is not None:
             source.report.decide(said.place, f"${{{escaped(left)}}} is not defined: give it with --define")
         elif name not in draft.items.get("env", {}):  # WasmEnv goes first
             draft.put_item("env", name, in_yaml(said.value), said.place)
-    for name, place in settings.process_env.items():
-        if name in os.environ:
-            draft.put_item("env", name, f"${{{name}}}", place)
-        else:
-            source.report.decide(
-                place, f"{escaped(name)} is not set here: where the server has it, write it into `env` as ${{{name}}}"
-            )
+
+
+def _passed(draft: RouteDraft, name: str, place: SourceLine, source: Source) -> None:
+    """A variable of the server's own environment, which has to be there for the site to load."""
+    if name in os.environ:
+        draft.put_item("env", name, f"${{{name}}}", place)
+    else:
+        question = (
+            f"{escaped(name)} is not set here: where the server has it, write it into `env` as ${{{escaped(name)}}}"
+        )
+        source.report.decide(place, question)
 
 
 def _limits(draft: RouteDraft, settings: PlaceSettings, source: Source) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wsgi_wasm.importers.apache.reading import Source
-from wsgi_wasm.importers.apache.settings import PlaceSettings, Said, Wasm
+from wsgi_wasm.importers.apache.settings import PlaceSettings, Wasm
 from wsgi_wasm.importers.apache.syntax import undefined
+from wsgi_wasm.importers.apache.walks import Said
 from wsgi_wasm.importers.drafts import RouteDraft, path_text
 from wsgi_wasm.importers.report import ImportReport, SourceLine
 from wsgi_wasm.importers.yaml_text import Value
@@ -25,7 +26,7 @@ def put_module(draft: RouteDraft, settings: PlaceSettings, handler: Said, source
         return False
     if not _is_defined(wasm, report):
         return False
-    draft.put("module", _file(wasm, wasm.module, base), handler.place, *_sources(wasm))
+    draft.put("module", _file(wasm, wasm.module, base, report), handler.place, *_sources(wasm))
     if wasm.entry_point is not None and wasm.entry_point.value != "_start":
         draft.put("entry_point", in_yaml(wasm.entry_point.value), wasm.entry_point.place)
     elif wasm.entry_point is not None:
@@ -46,7 +47,7 @@ def put_interpreter(draft: RouteDraft, settings: PlaceSettings, suffix: str, sai
     if wasm is None or wasm.module is None or not _is_defined(wasm, settings.report):
         return False
     module: dict[str, Value] = {
-        "module": _file(wasm, wasm.module, base),
+        "module": _file(wasm, wasm.module, base, settings.report),
         "args": [in_yaml(one.value) for one in wasm.args],
     }
     places = [said.place, *(one.place for one in wasm.args), *_sources(wasm)]
@@ -80,8 +81,11 @@ def _sources(wasm: Wasm) -> list[SourceLine]:
     return [said.place for said in (wasm.module, wasm.root) if said is not None]
 
 
-def _file(wasm: Wasm, module: Said, base: Path) -> str:
-    return path_text(Path(os.path.abspath(os.path.join(wasm.root.value if wasm.root else "/", module.value))), base)
+def _file(wasm: Wasm, module: Said, base: Path, report: ImportReport) -> str:
+    file = os.path.abspath(os.path.join(wasm.root.value if wasm.root else "/", module.value))
+    if not os.path.exists(file):
+        report.decide(module.place, f"{escaped(file)} is not on this machine")
+    return path_text(Path(file), base)
 
 
 def _is_defined(wasm: Wasm, report: ImportReport) -> bool:
@@ -135,4 +139,6 @@ def _dirs(
             if host == Path("/") and not (scripts and path == "/"):
                 report.decide(said.place, "would give the guest all files of the host: name the directories it needs")
             else:
+                if not os.path.isdir(host):
+                    report.decide(said.place, f"{escaped(host)} is not on this machine")
                 yield path, {"path": path_text(host, base), "writable": True}, said.place
