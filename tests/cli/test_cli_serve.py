@@ -218,3 +218,15 @@ def test_an_untrusted_cache_is_said_and_does_not_stop(tmp_path: Path, monkeypatc
     with serving(tmp_path, "x.wat") as (process, address):
         assert "chmod go-w" in process.tail()
         wait_while_alive(process, "the module", lambda: request(address, "GET", "/").text == "short")
+
+
+def test_longer_header_fields(site: SiteWriter, tmp_path: Path) -> None:
+    """Such as a ticket of Kerberos, which is sent with each request."""
+    (tmp_path / "x.wat").write_text(printing(f"{PLAIN}short"))
+    site("routes: {/x: {module: x.wat}}")
+    fields = {"Authorization": "Negotiate " + "x" * 40_000}
+    for options, status in ((("--field-size", "48KiB"), 200), ((), 431)):
+        place = tmp_path / str(status)
+        place.mkdir()
+        with serving(place, tmp_path / "site.yaml", *options) as (_, address):
+            assert request(address, "GET", "/x", fields=fields).status == status

@@ -80,6 +80,7 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         "worker_tmp_dir": hooks.heartbeat_directory(),
         "forwarder_headers": "",
         "limit_request_line": 8190,
+        "limit_request_field_size": options.field_size,
         "control_socket_disable": True,
         "preload_app": False,
         "loglevel": "warning",

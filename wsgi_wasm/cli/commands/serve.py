@@ -24,6 +24,7 @@ from wsgi_wasm.cli.source import UserError, site
 from wsgi_wasm.cli.terminal import say, shown
 from wsgi_wasm.config import Config
 from wsgi_wasm.config.checks import check_native
+from wsgi_wasm.config.quantities import size
 from wsgi_wasm.engine.capi.native import missing as without_native
 from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.cache import Cache
@@ -41,6 +42,8 @@ EXAMPLES = """\
 """
 
 _LONGEST_SOCKET = 107  # bytes of a path (unix(7))
+_FIELD_SIZE = 8190  # bytes
+_FIELD_SIZES = size("256B", "64KiB")
 _MOST_WORKERS = 4  # unless asked for more: each keeps its own engine and threads
 
 
@@ -49,6 +52,14 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
     return int(text)
+
+
+def field_size(text: str) -> int:
+    """A size in bytes. Raises ArgumentTypeError."""
+    try:
+        return int(_FIELD_SIZES.parse(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads", metavar="N", type=count, default=8, help="concurrent requests in each process (default: 8)"
+    )
+    parser.add_argument(
+        "--field-size",
+        metavar="SIZE",
+        type=field_size,
+        default=_FIELD_SIZE,
+        help=f"longest header field of a request, up to 64KiB (default: {_FIELD_SIZE}B, as Apache has it)",
     )
     parser.add_argument(
         "--reload",
