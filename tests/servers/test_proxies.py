@@ -18,7 +18,7 @@ import yaml
 from guests.build import component, guest
 from spin.conftest import write_app
 
-from .apache import put
+from .apache import Apache, Site, put
 from .client import Answer, wait_compiled
 from .command import serving
 from .fixtures import serve
@@ -262,3 +262,24 @@ def test_under_apache_mod_remoteip_does_it(open_tmp: Path, canonical: str) -> No
         assert told(server.address, X, own=STRANGER)["REMOTE_ADDR"] == STRANGER
         assert found["SERVER_NAME"] == ("own.example" if canonical == "On" else "inner.example")
         assert found["SERVER_PORT"] == "8443"
+
+
+MOD_PROXY = """
+ProxyPreserveHost On
+ProxyPass / http://BACK/
+RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}
+"""
+
+
+def test_behind_apaches_mod_proxy(open_tmp: Path) -> None:
+    """It writes two of the fields itself, behind what a client has sent, and has to be told to write the third."""
+    site = write_site(open_tmp, trusted_proxies={"from": [PROXY]})
+    with serving("gunicorn-gthread", site, open_tmp) as server:
+        text = MOD_PROXY.replace("BACK", server.url.removeprefix("http://"))
+        modules = ("proxy", "proxy_http", "headers")
+        with Apache.start(Site(text=text, wsgi=False, modules=modules), open_tmp) as front:
+            wait_compiled(front.address, "/env")
+            spoofed = [(name, value.replace("shop.example", "evil")) for name, value in X]
+            for fields in ([], spoofed):
+                found = told(front.address, [("Host", "shop.example"), *fields], own=STRANGER)
+                assert client_of(found) == (STRANGER, "http", "shop.example", "80", "shop.example", "shop")
