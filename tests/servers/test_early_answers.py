@@ -60,7 +60,7 @@ def site(tmp: Path) -> Path:
         put(tmp / f"{name}.wasm", guest(name).read_bytes())
     put(tmp / "http.wasm", component("http").read_bytes())
     file = tmp / "site.yaml"
-    file.write_text(yaml.safe_dump({"routes": routes}), encoding="utf-8")
+    file.write_text(yaml.safe_dump({"defaults": {"queue_timeout": "60s"}, "routes": routes}), encoding="utf-8")
     return file
 
 

@@ -20,7 +20,7 @@ from .gunicorn import start_gunicorn
 from .nginx import start_nginx
 from .process import wait_for
 from .server import Server
-from .test_proxies import ask
+from .test_proxies import PATIENT, ask
 
 PAGE = PROJECT / "docs" / "gunicorn.md"
 SOCKET = "/run/wsgi-wasm.sock"
@@ -46,7 +46,7 @@ def write_site(tmp: Path, trusted: str) -> Path:
     }
     hosts = {"shop.example": {"routes": routes | {"/env": env | {"env": {"SITE": "shop"}}}}}
     file = tmp / "site.yaml"
-    file.write_text(trusted + yaml.safe_dump({"routes": routes, "hosts": hosts}), encoding="utf-8")
+    file.write_text(trusted + yaml.safe_dump({**PATIENT, "routes": routes, "hosts": hosts}), encoding="utf-8")
     return file
 
 

@@ -36,6 +36,9 @@ X: Fields = (
 FORWARDED: Fields = (("Forwarded", f'for="{CLIENT}:4711";proto=https;host="shop.example:81"'),)
 
 
+PATIENT = {"defaults": {"queue_timeout": "60s"}}  # each worker's first request waits for what another one compiles
+
+
 def write_site(tmp: Path, **more: Any) -> Path:
     for name in ("env", "worker"):
         put(tmp / f"{name}.wasm", guest(name).read_bytes())
@@ -51,7 +54,7 @@ def write_site(tmp: Path, **more: Any) -> Path:
     }
     hosts = {"shop.example": {"routes": routes | {"/env": env | {"env": {"SITE": "shop"}}}}}
     file = tmp / "site.yaml"
-    file.write_text(yaml.safe_dump({"routes": routes, "hosts": hosts, **more}), encoding="utf-8")
+    file.write_text(yaml.safe_dump({**PATIENT, "routes": routes, "hosts": hosts, **more}), encoding="utf-8")
     file.chmod(0o644)
     return file
 
