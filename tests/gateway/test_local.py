@@ -277,7 +277,12 @@ def test_concurrency_counts_the_programs_beside_it(make_client: SiteMaker, docro
     client = make_client({"/cgi": {"directory": str(docroot), "local": ["concurrency", "queue_timeout"]}})
     client.get("/cgi/sub/sleep.wasm?seconds=0")
     assert client.get("/cgi/sub/env.wasm").status_code == 200
-    busy = threading.Thread(target=lambda: client.get("/cgi/sub/sleep.wasm?seconds=3"))
+
+    def sleep() -> None:
+        while client.get("/cgi/sub/sleep.wasm?seconds=3").status_code == 503:
+            pass  # the other program was running at that moment
+
+    busy = threading.Thread(target=sleep)
     busy.start()
     try:
         statuses = set()
