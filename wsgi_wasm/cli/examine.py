@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from wsgi_wasm.binary.component_facts import ComponentFacts
@@ -12,11 +13,15 @@ from wsgi_wasm.binary.foreign import check_module
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.as_user import began_as_root
 from wsgi_wasm.cli.directory import Listed, files_below
-from wsgi_wasm.cli.progress import Progress
+from wsgi_wasm.cli.parallel import Task, in_parallel
+from wsgi_wasm.cli.prepare import MOST_SCRIPTS
+from wsgi_wasm.cli.terminal import shown
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
 from wsgi_wasm.config.local import NAME
 from wsgi_wasm.config.model import entry_point_of
 from wsgi_wasm.engine.code.budget import of_request
+from wsgi_wasm.engine.code.cache import Cache
+from wsgi_wasm.engine.code.compiler import compile_once, unwatched
 from wsgi_wasm.engine.code.source import head_of
 from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
@@ -34,7 +39,7 @@ from wsgi_wasm.interpreters import missing
 from wsgi_wasm.walls import user_of
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
-MOST_SCRIPTS = 50  # scripts of a directory route that are examined and listed
+MOST_LISTED = 50  # programs of a directory route, and other files, that are listed
 
 
 @dataclass(slots=True)
@@ -77,16 +82,40 @@ class Modules:
     """Modules of a site, each loaded once. Raises EngineError where guests cannot run
     in this process."""
 
-    def __init__(self, config: Config, directory: Path, count: int, compiling: bool) -> None:
+    def __init__(self, config: Config, directory: Path, compiling: bool) -> None:
         self.cache_directory = directory
         engine = config.engine
         features = frozenset(engine.features)
         self._store = ModuleStore.of(directory, features, engine.instances, lambda: APIS, config.compose)
         guest_memory.bound = engine.memory
         self._store.supply.budget = of_request(engine.compile_time, engine.compile_memory)
-        self._progress = Progress(count)
         self._compiling = compiling
         self._known: dict[Path, Linked | str | None] = {}
+
+    def compile_all(self, paths: Sequence[Path]) -> None:
+        """Compile those of these that are to be, several at a time, and say so to who waits. They
+        are loaded one after the other: what the engine has for a module is made by one thread."""
+        cache = self._store.supply.cache
+        if not self._compiling or cache is None or not cache.writable:
+            return
+        tasks = [Task(shown(path), partial(self._compile, path, cache)) for path in paths]
+        for path, wrong in zip(paths, in_parallel("compiling", tasks), strict=True):
+            if wrong:
+                self._known[path] = wrong
+
+    def _compile(self, path: Path, cache: Cache) -> str:
+        """Have it in the cache; or what is wrong with it."""
+        supply, source = self._store.supply, self._store.source(HostFile(path))
+        try:
+            digest = cache.digest(source)
+            supply.forget_failure(digest)
+            if cache.find(cache.artefact(digest, supply.features)) is None:
+                compile_once(source, supply.features, cache, unwatched, supply.budget)
+        except OSError as error:
+            return missing(path, error.strerror or str(error))
+        except (ModuleError, CacheError) as error:
+            return str(error)
+        return ""
 
     def load(self, path: Path) -> Linked | str | None:
         """The module, or what is wrong with it, or None where it is not compiled and is
@@ -104,8 +133,7 @@ class Modules:
             if not self._compiling:
                 check_module(str(path), head_of(HostFile(path)))
                 return self._store.supply.from_cache(self._store.source(HostFile(path)))
-            with self._progress.compiling(str(path)):
-                return self._store.module(path).load_now(self._progress.waiting)
+            return self._store.module(path).load_now(unwatched)
         except OSError as error:
             return missing(path, error.strerror or str(error))
         except (ModuleError, NoRoom, CacheError) as error:
@@ -212,23 +240,26 @@ def _examine_directory(found: Examined, target: DirectoryTarget, modules: Module
         return
     root = target.folder.root
     is_project = found.route.interface == "wws"
+    count = 0
     files = _workers(found, target, root) if is_project else files_below(root, kinds_of(found.route))
     for one in files:
         name = str(one.path.relative_to(root))
         if one.unreadable:
             found.warnings.append(f"{name} cannot be read by this user")
         if one.kind is None:
-            found.more_others = len(found.others) == MOST_SCRIPTS
+            found.more_others = len(found.others) == MOST_LISTED
             if not found.more_others:
                 found.others[name] = one.why
-        elif len(found.scripts) == MOST_SCRIPTS:
-            found.more_scripts = True
-            break
-        else:
-            _examine_local(found, one, root)
+            continue
+        count += 1
+        _examine_local(found, one, root)
+        found.more_scripts = count > MOST_LISTED
+        if not found.more_scripts:
             found.scripts[name] = one.by
-            if not one.kind.interpreter:
-                _examine_module(found, one.path, name, modules)
+        if not one.kind.interpreter:
+            _examine_module(found, one.path, name, modules)
+        if count == MOST_SCRIPTS:
+            break
     if not found.scripts:
         found.warnings.append(f"directory {directory} contains no file that would be served")
 

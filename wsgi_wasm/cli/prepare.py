@@ -6,18 +6,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from wsgi_wasm.cli.directory import programs_below
-from wsgi_wasm.cli.progress import Progress
+from wsgi_wasm.cli.parallel import Task, in_parallel
+from wsgi_wasm.cli.terminal import shown
 from wsgi_wasm.config import Config, DirectoryTarget, ModuleTarget, Route, SpinTarget, all_routes
 from wsgi_wasm.engine.code.budget import COMMAND, CompileBudget
 from wsgi_wasm.engine.code.cache import Cache
-from wsgi_wasm.engine.code.compiler import compile_once
+from wsgi_wasm.engine.code.compiler import compile_once, unwatched
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.engine.linking import check_facts
-from wsgi_wasm.engine.module import Waiting
 from wsgi_wasm.errors import CacheError, ModuleError
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.gateway.programs import kinds_of
@@ -73,28 +74,25 @@ def prepare(
     force: bool = False,
     budget: CompileBudget = COMMAND,
 ) -> Iterator[Prepared]:
-    """Compile what is not in `cache`, one after the other: each compilation uses all cores by
-    itself.
+    """Compile what is not in `cache`, several at a time, and say what became of each in their
+    order.
 
     `force` compiles what is there as well. What failed before is tried again, unless `budget` is
     that of a request.
     """
-    todo = list(sources)
-    progress = Progress(len(todo))
-    for source in todo:
-        with progress.compiling(str(source.path)):
-            try:
-                if force:
-                    cache.forget(cache.artefact(cache.digest(source), features))
-            except (OSError, ModuleError):
-                pass  # said below
-            result = _prepared(source, features, cache, progress.waiting, budget)
-        yield result
+
+    def prepared(source: ModuleSource) -> Prepared:
+        try:
+            if force:
+                cache.forget(cache.artefact(cache.digest(source), features))
+        except (OSError, ModuleError):
+            pass  # said below
+        return _prepared(source, features, cache, budget)
+
+    return in_parallel("compiling", [Task(shown(source.path), partial(prepared, source)) for source in sources])
 
 
-def _prepared(
-    source: ModuleSource, features: frozenset[str], cache: Cache, waiting: Waiting, budget: CompileBudget
-) -> Prepared:
+def _prepared(source: ModuleSource, features: frozenset[str], cache: Cache, budget: CompileBudget) -> Prepared:
     started, path = time.monotonic(), source.path
     try:
         artefact = cache.artefact(cache.digest(source), features)
@@ -103,7 +101,7 @@ def _prepared(
         facts = cache.find(artefact)
         seconds = None
         if facts is None:
-            compiled = compile_once(source, features, cache, waiting, budget)
+            compiled = compile_once(source, features, cache, unwatched, budget)
             seconds = time.monotonic() - started
             if compiled.code is not None:
                 return Prepared(path, error=compiled.uncached)

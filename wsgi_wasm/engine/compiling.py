@@ -133,7 +133,9 @@ def _failed(error: str, cause: str) -> dict[str, Any]:
 
 def _end_with_parent() -> None:
     """The signal comes when the thread that started this process ends, and does not come where that
-    had ended before; the pipe is for the rest."""
+    had ended before; the pipe is for the rest. Ctrl-C at a terminal reaches both: what it means is
+    the parent's to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 

@@ -86,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
 def make_report(config: Config, file: str, *, compiling: bool) -> Report:
     """Everything that is known of a site. Raises EngineError."""
     cache = cache_state(config)
-    modules = Modules(config, cache.directory, len(modules_of_site(config)), compiling)
+    modules = Modules(config, cache.directory, compiling)
+    modules.compile_all(modules_of_site(config))
     examined = [one for route in all_routes(config) for one in _examine(route, config, modules)]
     # The settings for dropped-in files are no route, and are worth a line only if something is
     # wrong with them.

@@ -82,8 +82,8 @@ def _build(options: argparse.Namespace) -> int:
     config = named_site(options.file)
     cache = writable_cache(cache_directory(options.cache, config))
     started = time.monotonic()
-    progress = Progress(1)
-    with progress.compiling("the interpreter"):
+    progress = Progress("building the interpreter")
+    with progress.going_on():
         path = build(interpreter(options.name), cache.directory, progress.doing, force=options.force)
     tell(f"{shown(path)}: {size_text(path.stat().st_size)}, {time.monotonic() - started:.1f} s")
     (made,) = prepare([ModuleSource(path)], _features(config), cache)

@@ -35,6 +35,10 @@ _PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_LIBRARY_PATH", "COVERAGE
 Waiting = Callable[[float], None]
 
 
+def unwatched(_: float) -> None:
+    """For `waiting` where nobody is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompileResult:
     """What compiling gives: native code, and what the module says of itself.
@@ -88,7 +92,7 @@ def compile_in_child(
     source: ModuleSource,
     features: frozenset[str],
     cache_directory: Path | None,
-    waiting: Waiting = lambda seconds: None,
+    waiting: Waiting = unwatched,
     budget: CompileBudget = COMMAND,
 ) -> CompileResult:
     """Compile `source`, into the cache in `cache_directory` where there is one that can be used.
