@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from wsgi_wasm import log_output
 from wsgi_wasm.config import Config, Log, spin_targets
+from wsgi_wasm.config.changes import changes
 from wsgi_wasm.config.checks import check_cache, check_native
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.config.moved import directories, with_moved
@@ -163,13 +164,14 @@ class Gateway:
             stamps = self._stamps and _stamps(self.config)
             if stamps != self._stamps:
                 self._stamps = stamps
-                serving = self._replaced(serving, _read_again(self.config))
+                before = self.config
+                serving = self._replaced(serving, _read_again(before))
                 warn_of_outside(self.site)
-                log.info("%s was reloaded", self.config.source)
+                log.info("%s was reloaded: %s", self.config.source, changes(before, self.config))
             elif moved := self._links.moved():
                 serving = self._moved(serving, moved)
         except Exception as error:
-            log_error(log, error, before="the current configuration stays in use: ")
+            log_error(log, error, before="the reload failed, and the current configuration stays in use: ")
         finally:
             self._starting.release()
         return serving

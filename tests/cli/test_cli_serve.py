@@ -112,6 +112,45 @@ def test_hangup_reads_the_file_anew_and_mistakes_change_nothing(site: SiteWriter
         assert request(address, "GET", "/x").text == "two"
 
 
+CHANGED = """
+routes: {/new: {module: one.wat}, /x: {module: two.wat}, /same: {module: one.wat}}
+engine: {instances: 8}
+"""
+
+
+@pytest.mark.parametrize("way", ["SIGHUP", "--reload"])
+def test_a_reload_says_what_has_changed(way: str, site: SiteWriter, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.wat").write_text(printing(f"{PLAIN}{name}"))
+    site("routes: {/x: {module: one.wat}, /gone: {module: one.wat},\n  /same: {module: one.wat}}")
+    with serving(tmp_path, "site.yaml", *([way] if way == "--reload" else [])) as (process, address):
+
+        def says(text: str, said: str) -> None:
+            site(text)
+            if way == "SIGHUP":
+                process.send(signal.SIGHUP)
+
+            def is_said() -> bool:
+                request(address, "GET", "/same")
+                return said in process.tail(100_000)
+
+            wait_while_alive(process, said, is_said)
+
+        assert request(address, "GET", "/x").text == "one", "it has read the first file"
+        says(CHANGED, "was reloaded: 1 route added (/new), 1 changed (/x), 1 removed (/gone), also changed: engine")
+        says(f"# a comment\n{CHANGED}", "was reloaded: no route changed")
+        says("routes: {/x: x.wasm}", "the current configuration stays in use")
+        assert "did you mean '/x: {module: x.wasm}'?" in process.tail(100_000)
+
+
+@pytest.mark.parametrize("path", ["missing/access.log", ".", "/proc/nothing"])
+def test_an_access_log_that_cannot_be_written(path: str, wsgi_wasm: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.wat").write_text(printing(PLAIN))
+    done = wsgi_wasm("serve", "x.wat", "--bind", f"127.0.0.1:{free_port()}", "--access-log", path)
+    assert done.status == 1
+    assert done.err.startswith(f"wsgi-wasm: --access-log {path}: ")
+
+
 def test_reload_follows_the_file(site: SiteWriter, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.wat").write_text(printing(f"{PLAIN}{name}"))

@@ -16,10 +16,11 @@ from wsgi_wasm.app import Gateway
 from wsgi_wasm.cli.source import site
 from wsgi_wasm.cli.terminal import plural, say, shown, tell
 from wsgi_wasm.config import Config, DirectoryTarget, Route, all_routes
+from wsgi_wasm.config.changes import changes
 from wsgi_wasm.errors import ConfigError, text_lines
+from wsgi_wasm.gunicorn.access_log import CombinedLog, log_refused
 
 _MARGIN = 15  # seconds between the longest request and gunicorn's patience
-_ACCESS_LOG = '%(h)s "%(r)s" %(s)s %(b)s %(L)s'
 
 # What tells a worker to end. Until it has its own handlers it has the master's, which only queue a
 # signal. So one that came too early would be lost, and the master would wait for its whole
@@ -49,10 +50,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def reload(self) -> None:
         """SIGHUP, in the master: a file with mistakes leaves the configuration in use as it is."""
+        before = self._config
         try:
             self._config = site(self._options)
         except ConfigError as error:
-            say(*text_lines(error), "the current configuration stays in use")
+            say(*text_lines(error), "the reload failed: the current configuration stays in use")
+        else:
+            say(f"{shown(self._options.file)} was reloaded: {changes(before, self._config)}")
         super().reload()
 
     def load(self) -> Gateway:
@@ -84,8 +88,8 @@ def settings(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         "control_socket_disable": True,
         "preload_app": False,
         "loglevel": "warning",
-        "accesslog": "-",
-        "access_log_format": _ACCESS_LOG,
+        "accesslog": options.access_log,
+        "logger_class": CombinedLog,
         "post_worker_init": _post_worker_init,
         "pre_fork": _pre_fork,
     }
@@ -102,7 +106,8 @@ def _post_worker_init(worker: Any) -> None:
     """In the worker, which has its handlers and its application."""
     sys.dont_write_bytecode = True  # on a full disk Python leaves half of a .pyc file
     _take_signals()
-    hooks.post_worker_init(worker)
+    log_refused(worker)
+    hooks.prepare(worker)  # the master has attached a log, whose level is not that of gunicorn's
 
 
 def _take_signals() -> None:

@@ -56,8 +56,9 @@ _MEANT_UNITS = {"k": "KiB", "m": "MiB", "g": "GiB", "t": "TiB"}
 
 def duration(text: str) -> float:
     """Seconds: `500ms`, `1.5s`, `2m`, `1h`."""
-    if re.fullmatch(DURATION, text):
-        number, unit = re.fullmatch(r"([0-9.]+)([a-z]+)", text).groups()  # type: ignore[union-attr]
+    parts = re.fullmatch(r"([0-9.]+)([a-z]+)", text)
+    if parts and re.fullmatch(DURATION, text):
+        number, unit = parts.groups()
         # Thousandths go through division, so that 100ms is 0.1 to the last bit.
         return float(number) / 1000 if unit == "ms" else float(number) * _SECONDS[unit]
     if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", text):
@@ -67,8 +68,9 @@ def duration(text: str) -> float:
 
 def size(text: str) -> int:
     """Bytes: `512B`, `64KiB`, `10MiB`, `1GiB`; `10MB` is 10 million."""
-    if re.fullmatch(SIZE, text):
-        number, unit = re.fullmatch(r"([0-9]+)([A-Za-z]+)", text).groups()  # type: ignore[union-attr]
+    parts = re.fullmatch(r"([0-9]+)([A-Za-z]+)", text)
+    if parts and re.fullmatch(SIZE, text):
+        number, unit = parts.groups()
         return int(number) * _BYTES[unit]
     near = re.fullmatch(r"([0-9]{1,15}) ?([A-Za-z]*)", text)
     if near and not near[2]:

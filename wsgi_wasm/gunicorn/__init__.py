@@ -106,11 +106,15 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """In a worker, once its application is loaded: confine the process if its configuration says
-    so, make the engine now instead of at the first request, and say which of gunicorn's times are
-    too short for the routes. Nothing that fails here ends the worker, but walls that cannot be put
-    up do, and then the server."""
+    """In a worker, once its application is loaded: log where gunicorn does, and `prepare`."""
     log_output.attach(worker.log.error_log.handlers, worker.log.error_log.level)
+    prepare(worker)
+
+
+def prepare(worker: Any) -> None:
+    """Confine the process if its configuration says so, make the engine now instead of at the first
+    request, and say which of gunicorn's times are too short for the routes. Nothing that fails here
+    ends the worker, but walls that cannot be put up do, and then the server."""
     confine(worker)
     _started[0] = 1
     if hasattr(worker, "tpool"):

@@ -30,7 +30,7 @@ from wsgi_wasm.engine.code.budget import of_request
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.errors import CacheError
 from wsgi_wasm.files.locations import default_directory
-from wsgi_wasm.messages import escaped, size_text
+from wsgi_wasm.messages import escaped, reason, size_text
 
 EXAMPLES = """\
   wsgi-wasm serve site.yaml
@@ -88,10 +88,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"longest header field of a request, up to 64KiB (default: {_FIELD_SIZE}B, as Apache has it)",
     )
     parser.add_argument(
+        "--access-log",
+        metavar="FILE|-|off",
+        type=_access_log,
+        default="-",
+        help="where the access log goes, in the combined format; default: - for standard output",
+    )
+    parser.add_argument(
         "--reload",
         action="store_true",
         help="reload the file when it changes, like `reload: true` in the file; changed modules are always reloaded",
     )
+
+
+def _access_log(text: str) -> str | None:
+    return None if text == "off" else text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -100,6 +111,7 @@ def run(options: argparse.Namespace) -> int:
     config = site(options)
     check_native(config)
     check_address(options.bind, str(options.file))
+    _check_access_log(options.access_log)
     slow = without_native()
     if slow:
         say(f"note: {slow}")
@@ -108,6 +120,16 @@ def run(options: argparse.Namespace) -> int:
     # Nothing may wrap this that cleans up at its end: workers leave it, too.
     Server(config, options).run()
     return 0
+
+
+def _check_access_log(path: str | None) -> None:
+    """Raises UserError for a file that cannot be written, at which gunicorn would end with a
+    traceback."""
+    if path not in (None, "-"):
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
+        except (OSError, ValueError) as error:
+            raise UserError(f"--access-log {path}: {reason(error)}") from None
 
 
 def check_address(address: Address, file: str) -> None:
