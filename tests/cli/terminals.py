@@ -49,8 +49,12 @@ def session(tmp: Path, *arguments: object, columns: int = 80, cache: Path | None
     """`wsgi-wasm ARGUMENTS` in a terminal of this width, killed at the end if it still runs."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
-    # Its first terminal becomes the one that controls it, whose keys send signals to all of its processes.
-    code = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    # Its first terminal becomes the one that controls it, whose keys send signals to all of its processes. Where the
+    # tests run in the background, they have inherited that interrupts are ignored, as would it.
+    code = (
+        "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
     command = command_line(*arguments)
     process = subprocess.Popen(
         [command[0], "-c", code, *command],

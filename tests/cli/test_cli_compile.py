@@ -90,6 +90,14 @@ def test_features_for_a_module_by_itself(command: str, wsgi_wasm: Command, tmp_p
 SOURCE = '#include <stdio.h>\nint main(void) { puts("Content-Type: text/plain\\n\\n" WORD); return 0; }\n'
 
 
+def test_build_without_a_home(wsgi_wasm: Command, tmp_path: Path) -> None:
+    """As of a service, or of Apache's user: the compiler wants a directory for its libraries."""
+    (tmp_path / "x.c").write_text(SOURCE)
+    env = {"HOME": "/proc/nothing", "XDG_CACHE_HOME": "", "ZIG_GLOBAL_CACHE_DIR": "", "TMPDIR": str(tmp_path)}
+    assert wsgi_wasm("build", "x.c", "--", '-DWORD="hello"', env=env).status == 0
+    assert not list(tmp_path.glob("wsgi-wasm-zig-*"))
+
+
 def test_build_and_run(wsgi_wasm: Command, tmp_path: Path) -> None:
     (tmp_path / "hello.c").write_text(SOURCE)
     done = wsgi_wasm("build", "hello.c", "-O", "2", "--", '-DWORD="built"')

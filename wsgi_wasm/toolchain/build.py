@@ -192,7 +192,10 @@ def _zig(arguments: Sequence[str]) -> str:
     when it failed."""
     compiler = _compiler()
     try:
-        done = subprocess.run([compiler, *arguments], capture_output=True, text=True, errors="replace", check=False)
+        with _compilers_cache() as environ:
+            done = subprocess.run(
+                [compiler, *arguments], env=environ, capture_output=True, text=True, errors="replace", check=False
+            )
     except OSError as error:
         raise BuildError(f"{escaped(compiler)} cannot be started: {error}") from error
     said = done.stderr + done.stdout
@@ -201,6 +204,21 @@ def _zig(arguments: Sequence[str]) -> str:
             _own(said) or said.strip() or f"{escaped(compiler)} ended with status {done.returncode} and no message"
         )
     return _own(said)
+
+
+@contextlib.contextmanager
+def _compilers_cache() -> Iterator[dict[str, str]]:
+    """An environment in which the compiler has a directory for its libraries: the user's own, else
+    one for this time, as without HOME, or where that is a web server's. Raises OSError."""
+    environ = dict(os.environ)
+    places = [environ.get("ZIG_GLOBAL_CACHE_DIR"), environ.get("XDG_CACHE_HOME"), environ.get("HOME")]
+    usual = next((Path(place) for place in places if place), None)
+    there = next((path for path in (usual, *usual.parents) if path.exists()), usual) if usual is not None else None
+    if there is not None and os.access(there, os.W_OK):
+        yield environ
+        return
+    with tempfile.TemporaryDirectory(prefix="wsgi-wasm-zig-") as own:
+        yield {**environ, "ZIG_GLOBAL_CACHE_DIR": own}
 
 
 def _own(said: str) -> str:
