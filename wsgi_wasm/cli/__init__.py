@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from wsgi_wasm import interrupts
-from wsgi_wasm.cli.terminal import say, tell
+from wsgi_wasm.cli.terminal import OutputRefused, say, tell, writing
 from wsgi_wasm.errors import ConfigError, WsgiWasmError
 from wsgi_wasm.version import __version__
 
@@ -62,22 +62,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _told(argv: list[str]) -> int:
     """Run the command, and say what went wrong. Raises KeyboardInterrupt."""
     try:
-        status = _run(argv)
-        sys.stdout.flush()  # here, so that a reader who has left is noticed inside this block
+        try:
+            status = _run(argv)
+        except SystemExit as end:  # argparse's, and gunicorn's in its master and in each worker
+            status = end.code if isinstance(end.code, int) else OK if end.code is None else USER_ERROR
+        with writing():
+            sys.stdout.flush()  # here, so that a reader who has left is noticed inside this block
         return status
-    except SystemExit as end:  # argparse's, and gunicorn's in its master and in each worker
-        return end.code if isinstance(end.code, int) else OK if end.code is None else USER_ERROR
     except BrokenPipeError:
-        # Otherwise the interpreter would complain when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return BROKEN_PIPE
     except WsgiWasmError as error:
         say(*_lines(error))
+        return USER_ERROR
+    except OutputRefused as error:
+        _drop_output()
+        say(f"wsgi-wasm: standard output: {error}")
         return USER_ERROR
     except Exception:
         say(*traceback.format_exc().splitlines())
         say("wsgi-wasm: this is a bug in wsgi_wasm, please report it with the lines above")
         return BUG
+
+
+def _drop_output() -> None:
+    """Or the interpreter would complain when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: list[str]) -> int:
@@ -86,7 +96,8 @@ def _run(argv: list[str]) -> int:
         # What follows `--` is for the compiler; argparse would take it for more sources.
         own, rest = _split(argv) if argv[:1] == ["build"] else (argv, [])
         # The options of the top level take no values, so the first other word is the command.
-        options = parser([word for word in own if not word.startswith("-")][:1]).parse_args(own)
+        with writing():  # help, and the version
+            options = parser([word for word in own if not word.startswith("-")][:1]).parse_args(own)
     finally:
         interrupts.raise_again()
     options.rest = rest

@@ -23,6 +23,8 @@ def read_data(data: str | None) -> bytes | None:
     """The request body that `--data` means. Raises UserError."""
     if data is None or not data.startswith("@"):
         return None if data is None else os.fsencode(data)
+    if data == "@":
+        raise UserError("--data @ needs the name of a file, or - for standard input")
     if data == "@-":
         return sys.stdin.buffer.read()
     try:

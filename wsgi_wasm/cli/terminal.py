@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from wsgi_wasm.messages import escaped, printable
+from wsgi_wasm.messages import escaped, printable, reason
 
 _COLOUR = re.compile("(\x1b\\[(?:[012]|3[123])m)")
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
@@ -60,13 +61,30 @@ def shown(path: Path) -> str:
 
 
 def tell(*lines: str) -> None:
-    """A result, on standard output."""
-    _print(lines, sys.stdout)
+    """A result, on standard output. Raises OutputRefused, BrokenPipeError."""
+    with writing():
+        _print(lines, sys.stdout)
 
 
 def say(*lines: str) -> None:
     """Something for the person who waits: standard output belongs to results."""
     _print(lines, sys.stderr)
+
+
+class OutputRefused(Exception):
+    """Standard output takes nothing, as on a full disk: the system's words."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """What is done here writes to standard output. Raises OutputRefused where that fails,
+    BrokenPipeError where its reader has left."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputRefused(reason(error)) from None
 
 
 def _print(lines: Sequence[str], stream: TextIO) -> None:

@@ -26,7 +26,7 @@ def default_directory(configured: Path | None, environ: Mapping[str, str]) -> Pa
         return Path(environ["WSGI_WASM_CACHE"])
     if configured is not None:
         return configured
-    if environ.get("XDG_CACHE_HOME"):
+    if environ.get("XDG_CACHE_HOME", "").startswith("/"):  # XDG: relative ones are ignored
         return Path(environ["XDG_CACHE_HOME"]) / "wsgi-wasm"
     home = environ.get("HOME")
     if home and os.access(home, os.W_OK):

@@ -30,4 +30,5 @@ def entry_point(module: str, *arguments: str) -> list[str]:
     folders = folders if own in folders else [own, *folders]
     entry = f"import sys; sys.path[:] = {folders!r}; from {module} import main; sys.exit(main())"
     # -B: on a full disk Python leaves half of a .pyc file, and then takes it for a whole one.
-    return [interpreter(), "-I", "-B", "-c", entry, *arguments]
+    # -X utf8: names of files are those of this process, whatever the locale.
+    return [interpreter(), "-I", "-B", "-X", "utf8", "-c", entry, *arguments]

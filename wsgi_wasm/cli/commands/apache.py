@@ -24,6 +24,7 @@ from wsgi_wasm.apache.ownership import Ownership
 from wsgi_wasm.apache.places import ApacheError, find_command, find_places, mistakes
 from wsgi_wasm.apache.standing import standing
 from wsgi_wasm.apache.undo import Content
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.commands.serve import count
 from wsgi_wasm.cli.directory import programs_below
 from wsgi_wasm.cli.source import UserError, load_site
@@ -73,14 +74,14 @@ def _action(
     act: Callable[[SiteFiles, argparse.Namespace], int],
 ) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", allow_abbrev=False)
-    parser.add_argument("file", metavar="SITE", type=Path, help="site.yaml")
+    parser.add_argument("file", metavar="SITE", type=file_name, help="site.yaml")
     parser.add_argument(
         "--name", type=_matching(_NAME), help="name of files, handler and processes (default: wasm-SITE)"
     )
     parser.add_argument(
         "--conf-dir",
         metavar="DIR",
-        type=Path,
+        type=file_name,
         help="directory whose *.conf files Apache reads, or the one that has conf-available and conf-enabled",
     )
     parser.add_argument("--apachectl", metavar="PROGRAM", help="the program that controls Apache")

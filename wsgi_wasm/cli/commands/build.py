@@ -11,6 +11,7 @@ import logging
 import shlex
 from pathlib import Path
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.terminal import say, tell
 from wsgi_wasm.messages import size_text
 from wsgi_wasm.toolchain.build import build
@@ -25,8 +26,8 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `build`."""
     parser.usage = "wsgi-wasm build [-h] [-o OUT] [-O {s,2,3,0}] SOURCE... [-- FLAG...]"
-    parser.add_argument("sources", metavar="SOURCE", nargs="+", type=Path, help="C and C++ sources and object files")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="default: the first source, with .wasm")
+    parser.add_argument("sources", metavar="SOURCE", nargs="+", type=file_name, help="C, C++ and object files")
+    parser.add_argument("-o", "--output", metavar="OUT", type=file_name, help="default: the first source, with .wasm")
     parser.add_argument(
         "-O",
         "--optimize",

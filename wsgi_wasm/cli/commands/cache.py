@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.cache_directory import cache_directory
 from wsgi_wasm.cli.source import UserError, named_site
 from wsgi_wasm.cli.terminal import say, table, tell
@@ -40,10 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `cache`."""
     parser.add_argument("action", metavar="ACTION", choices=("list", "prune"), help="list or prune")
     parser.add_argument(
-        "file", metavar="FILE", nargs="?", type=Path, help="the site that uses the cache; only its cache_dir is read"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=file_name,
+        help="the site of the cache; only its cache_dir is read",
     )
     parser.add_argument(
-        "--cache", metavar="DIR", type=Path, help="use this cache directory instead of the one described above"
+        "--cache", metavar="DIR", type=file_name, help="use this cache directory instead of the one described above"
     )
     parser.add_argument(
         "--days",
@@ -67,7 +72,13 @@ def _days(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """One line for each entry, and one for all. Raises ConfigError, CacheError, UserError."""
-    return _list(options) if options.action == "list" else _prune(options)
+    try:
+        return _list(options) if options.action == "list" else _prune(options)
+    except PermissionError as error:
+        raise UserError(
+            f"{escaped(error.filename)}: {error.strerror}: run this command as the owner of the cache, or name another "
+            "one with --cache"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.examine import Examined, Modules, examine
 from wsgi_wasm.cli.features import add_features
@@ -51,7 +51,7 @@ _GUNICORN_DEFAULTS = SimpleNamespace(timeout=30, graceful_timeout=30)  # seconds
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `check`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
+    parser.add_argument("file", metavar="FILE", type=file_name, help="site.yaml, spin.toml, a module, or a directory")
     add_features(parser)
     add_user(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -12,9 +12,9 @@ import json
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.commands.scan import write_page
 from wsgi_wasm.cli.progress import Counting
 from wsgi_wasm.cli.terminal import Style, say, tell
@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("native", metavar="NATIVE", type=_checked(site_address), help="the site as it is: http://localhost:8080")
     add("ours", metavar="OURS", type=_checked(site_address), help="the same site under the gateway")
-    add("requests", metavar="REQUESTS", type=Path, help="a list, an access log, or a HAR file")
+    add("requests", metavar="REQUESTS", type=file_name, help="a list, an access log, or a HAR file")
     add("--format", choices=tuple(_READERS), help="what REQUESTS is (default: what it looks like)")
     add("--unsafe", action="store_true", help="also send POST, PUT, DELETE and other requests with side effects")
-    add("--rules", metavar="FILE", type=Path, help="what may differ, in YAML")
+    add("--rules", metavar="FILE", type=file_name, help="what may differ, in YAML")
     add("--ignore", metavar="FIELD", action="append", default=[], help="a field that may differ")
     add("--mask", metavar="REGEX", action="append", default=[], help="what may differ in bodies and fields")
     add("-H", "--header", metavar="'NAME: VALUE'", type=_checked(_field), action="append", default=[], help="add it")
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--native-cpu", metavar="PID|CGROUP", type=_checked(cpu_meter), help="whose CPU time the native site uses")
     add("--ours-cpu", metavar="PID|CGROUP", type=_checked(cpu_meter), help="whose CPU time ours uses")
     add("--json", action="store_true", help="print one JSON object")
-    add("--html", metavar="FILE", type=Path, help="write a page that stands by itself")
+    add("--html", metavar="FILE", type=file_name, help="write a page that stands by itself")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.features import add_features
@@ -35,10 +35,10 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `compile`."""
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", type=Path, help="site.yaml, spin.toml, a module, or a directory"
+        "files", metavar="FILE", nargs="+", type=file_name, help="site.yaml, spin.toml, a module, or a directory"
     )
     parser.add_argument(
-        "--cache", metavar="DIR", type=Path, help="use this cache directory instead of the one described above"
+        "--cache", metavar="DIR", type=file_name, help="use this cache directory instead of the one described above"
     )
     add_user(parser)
     parser.add_argument("--force", action="store_true", help="also compile modules that are already in the cache")

@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import say
 from wsgi_wasm.importers import FORMATS, REPORTED, importer
@@ -37,10 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `import`."""
     known = ", ".join(f"{name} (FILE is {file})" for name, file in FORMATS.items())
     parser.add_argument("format", metavar="FORMAT", choices=tuple(FORMATS), help=known)
-    parser.add_argument("file", metavar="FILE", type=Path, help="the configuration to convert")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="write a new file instead of standard output")
+    parser.add_argument("file", metavar="FILE", type=file_name, help="the configuration to convert")
+    parser.add_argument("-o", "--output", metavar="OUT", type=file_name, help="a new file instead of standard output")
     parser.add_argument(
-        "--report", metavar="FILE", type=Path, help="write what became of each line; as JSON if its name ends in .json"
+        "--report",
+        metavar="FILE",
+        type=file_name,
+        help="a file for what became of each line; JSON if it ends in .json",
     )
     parser.add_argument(
         "-D",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.prepare import prepare
@@ -60,8 +61,8 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that choose the cache."""
-    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the site that will use it")
-    parser.add_argument("--cache", metavar="DIR", type=Path, help="use this cache directory instead of the site's")
+    parser.add_argument("file", metavar="FILE", nargs="?", type=file_name, help="the site that will use it")
+    parser.add_argument("--cache", metavar="DIR", type=file_name, help="use this cache directory instead of the site's")
 
 
 def _name(text: str) -> str:

@@ -12,15 +12,15 @@ import logging
 import re
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.app import Gateway
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.profile import profile
 from wsgi_wasm.cli.request import as_typed, make_environ, patient, read_data
 from wsgi_wasm.cli.source import load_site
-from wsgi_wasm.cli.terminal import say
+from wsgi_wasm.cli.terminal import say, writing
 from wsgi_wasm.cli.unmatched import no_route
 from wsgi_wasm.config import Config
 from wsgi_wasm.config.scalars import TOKEN
@@ -42,7 +42,7 @@ _TIMES = 200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `run`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
+    parser.add_argument("file", metavar="FILE", type=file_name, help="site.yaml, spin.toml, a module, or a directory")
     parser.add_argument("path", metavar="PATH", nargs="?", default="/", type=_path, help="path and query (default: /)")
     add_features(parser)
     parser.add_argument("-X", "--method", type=_method, help="default: GET, with --data POST")
@@ -139,9 +139,10 @@ class Printer:
 
     def write(self, data: bytes) -> None:
         """A piece of the body, after the head."""
-        self._out.write(self._head + data)
-        self._head = b""
-        self._out.flush()
+        with writing():
+            self._out.write(self._head + data)
+            self._head = b""
+            self._out.flush()
 
     def end(self) -> None:
         """The head, where there was no body."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.columns import fitted
 from wsgi_wasm.cli.commands.import_ import defined
 from wsgi_wasm.cli.progress import Counting
@@ -41,7 +42,7 @@ _COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "soft": "dim"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `scan`."""
-    parser.add_argument("place", metavar="DIR|HTTPD.CONF", type=Path, help="a directory, or Apache's configuration")
+    parser.add_argument("place", metavar="DIR|HTTPD.CONF", type=file_name, help="a directory, or an httpd.conf")
     parser.add_argument(
         "-D",
         "--define",
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for an httpd.conf: what `httpd -D` and its environment define",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that stands by itself")
+    parser.add_argument("--html", metavar="FILE", type=file_name, help="write a page that stands by itself")
 
 
 def run(options: argparse.Namespace) -> int:

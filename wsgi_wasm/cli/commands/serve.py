@@ -17,6 +17,7 @@ from pathlib import Path
 
 from wsgi_wasm import log_output
 from wsgi_wasm.cli.address import Address, address
+from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.prepare import prepare, sources_of_site
 from wsgi_wasm.cli.server import Server
@@ -64,7 +65,7 @@ def field_size(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `serve`."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="site.yaml, spin.toml, a module, or a directory")
+    parser.add_argument("file", metavar="FILE", type=file_name, help="site.yaml, spin.toml, a module, or a directory")
     add_features(parser)
     parser.add_argument(
         "--bind", metavar="HOST:PORT", type=address, default=address("127.0.0.1:8000"), help="default: 127.0.0.1:8000"
@@ -129,7 +130,7 @@ def _check_access_log(path: str | None) -> None:
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
         except (OSError, ValueError) as error:
-            raise UserError(f"--access-log {path}: {reason(error)}") from None
+            raise UserError(f"--access-log {escaped(path)}: {reason(error)}") from None
 
 
 def check_address(address: Address, file: str) -> None:
@@ -162,8 +163,19 @@ def _check_socket(path: Path) -> None:
         why = f"this user cannot write to {escaped(folder)}"
     elif path.exists() and not path.is_socket():
         why = "there is something else that is no socket"
+    elif _is_listening(path):  # gunicorn would take its place
+        why = "it is already in use; stop the program that listens there, or choose another path"
     if why:
         raise UserError(f"unix:{escaped(path)}: {why}")
+
+
+def _is_listening(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _cannot_bind(address: Address, error: OSError, file: str) -> str:
