@@ -543,7 +543,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *output = malloc(r.output_capacity);
     r.output = output;
     r.keeps_gil = byte() & 1;
-    r.profiled = byte() & 1;
+    uint8_t calls = byte();
+    r.profiled = calls & 1;
+    r.first = calls & 2 ? NULL : (const uint8_t *)"_initialize";
+    r.second = calls & 4 ? (const uint8_t *)"_start" : NULL;
+    r.first_size = 11;
+    r.second_size = 6;
     r.wasi = byte() & 1 ? token() : NULL;
     r.python_epoch = python_epoch;
     if (is_component)
