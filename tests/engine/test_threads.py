@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from engine.loading import INVOCATION, Limits, compiled, component, linker, load, program
+from wsgi_wasm.engine.capi import core
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS
 from wsgi_wasm.engine.outcome import End
-from wsgi_wasm.engine.runtime import Ticker
+from wsgi_wasm.engine.program.pool import Engine, program_engine
+from wsgi_wasm.engine.runtime import Ticker, runtime
 from wsgi_wasm.engine.stuck_calls import ThreadWatch
 from wsgi_wasm.errors import Unavailable
 from wsgi_wasm.files.beneath import Folder
@@ -66,3 +68,27 @@ def test_the_clock_of_guests_is_tried_again() -> None:
     ticker.wake()
     assert ticker._thread is not None
     assert ticker._thread.is_alive()
+
+
+def test_an_engine_that_is_being_freed_is_given_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads run while the C library frees one, and weak references to it are still good then. Whoever got it
+    would load code for an engine that is gone, which ends the process."""
+    features = frozenset({"relaxed_simd"})  # no other test's engine
+    engine = program_engine(features, 0, 1)
+    old = engine.pointer
+    found: list[Engine] = []
+    listed: list[int] = []
+    delete = core.engine_delete
+
+    def meanwhile(pointer: int) -> None:
+        if pointer == old:
+            found.append(program_engine(features, 0, 1))
+            listed.extend(one.pointer for one in runtime().engines())
+        delete(pointer)
+
+    monkeypatch.setattr(core, "engine_delete", meanwhile)
+    del engine
+    assert len(found) == 1
+    assert found[0].pointer not in (0, old)
+    assert found[0].pointer in listed
+    assert not {0, old} & set(listed)

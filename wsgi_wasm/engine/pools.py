@@ -190,7 +190,10 @@ class Pool(Generic[SlotT]):
         # functions may be gone already, and the process is ending.
         if sys is None or sys.is_finalizing() or not self.pointer or os.getpid() != self._pid:
             return
+        # Weak references to this object are good until the end of this method, and others run while
+        # it is freed: by this they see that it is gone.
+        pointer, self.pointer = self.pointer, 0
         if native is not None:
-            native.ticks_no_more(self.pointer)
+            native.ticks_no_more(pointer)
         self.free()
-        c.engine_delete(self.pointer)
+        c.engine_delete(pointer)

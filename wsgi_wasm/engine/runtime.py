@@ -60,16 +60,17 @@ class Runtime:
     def engines(self) -> list[Pool[Any]]:
         """Those that there are now; the list keeps them."""
         # The references are copied in one step, since another thread may add an engine.
-        return [engine for engine in (reference() for reference in self._engines.valuerefs()) if engine is not None]
+        engines = (reference() for reference in self._engines.valuerefs())
+        return [engine for engine in engines if engine is not None and engine.pointer]
 
     def made(self, key: PoolKey, make: Callable[[PoolKey], PoolT]) -> PoolT:
         """The engine of this key, made where it is not there yet. Keys of one shape have engines
         of one class. Raises NoRoom."""
         engine = self._engines.get(key)
-        if engine is None:
+        if engine is None or not engine.pointer:
             with self._making:
                 engine = self._engines.get(key)
-                if engine is None:
+                if engine is None or not engine.pointer:  # without: it is being freed
                     self._check_room(key)
                     engine = make(key)
                     self._engines[key] = engine
