@@ -12,7 +12,7 @@ import pytest
 
 from servers.apache import Apache, Site, include
 from servers.client import get, request
-from servers.fixtures import FRAGMENTS, fragment_defines, scripts, server_environ
+from servers.fixtures import fragment_defines, scripts, server_environ
 from servers.limits import own_mounts, starts
 from servers.process import wait_for
 
@@ -204,15 +204,16 @@ def test_the_clock_jumps(tmp_path: Path) -> None:
 
 
 def apache(place: Path, old: str, new: str) -> Apache:
-    """One daemon for `place/site.yaml`, by the installed fragment with something in it replaced."""
-    fragment = (FRAGMENTS / "wsgi-wasm.conf").read_text("utf-8")
-    assert old in fragment
-    config = place / "changed.conf"
-    config.write_text(fragment.replace(old, new))
+    """One daemon for `place/site.yaml`, by the installed fragments with something in them replaced."""
+    share = scripts(place)
+    texts = {path: path.read_text("utf-8") for path in (share / "wsgi-wasm.conf", share / "wsgi-wasm-site.conf")}
+    assert any(old in text for text in texts.values())
+    for path, text in texts.items():
+        path.write_text(text.replace(old, new))
     return Apache.start(
         Site(
-            text=include(config),
-            scripts=scripts(place),
+            text=include(share / "wsgi-wasm.conf"),
+            scripts=share,
             daemons=1,
             defines={**fragment_defines(), "WSGI_WASM_PATH": "/", "WSGI_WASM_PROCESSES": "1"},
         ),
