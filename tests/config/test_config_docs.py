@@ -41,6 +41,7 @@ UNSEEN = frozenset(
         "nested",
         "overlaps",
         "redirects",
+        "secrets-in-other-places",
         "syntax",
         "syntax-missing-space",
         "syntax-tab",

@@ -67,6 +67,7 @@ class Reading:
     base: Path
     environ: Mapping[str, str]
     problems: set[Problem] = field(default_factory=set)
+    _expanded: dict[str, str] = field(default_factory=dict)  # what is written for them, by texts
 
     def report(self, node: Node, path: str, message: str) -> None:
         """Note a mistake at `node`; `path` names the key, such as `routes./shop.dirs`, and is empty
@@ -74,6 +75,10 @@ class Reading:
         self.report_at(node.line, node.column, f"{path}: {message}" if path else message)
 
     def report_at(self, line: int, column: int, message: str) -> None:
+        """The same. A text that came from a variable may be a secret: where one is quoted, it is as
+        it is written in the file."""
+        for text, written in self._expanded.items():
+            message = message.replace(quote(text), quote(written))
         self.problems.add(Problem(self.file, line, column, message))
         if len(self.problems) >= MOST_PROBLEMS:
             more = f"there are {MOST_PROBLEMS} mistakes or more: only these are listed"
@@ -88,7 +93,10 @@ class Reading:
         text = _REFERENCE.sub(lambda match: self._reference(match, wrong), node.text)
         for message in wrong:
             self.report(node, path, message)
-        return None if wrong else text
+        if wrong:
+            return None
+        self._expanded[text] = node.text
+        return text
 
     def _reference(self, match: re.Match[str], wrong: list[str]) -> str:
         if match[0] == "$${":
