@@ -263,7 +263,7 @@ def test_a_child_that_is_left_is_ended() -> None:
 
 
 def test_a_child_that_cannot_be_started(source: ModuleSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "interpreter", lambda: "/nowhere/python3")
+    monkeypatch.setattr(child, "entry_point", lambda *_: ["/nowhere/python3"])
     with pytest.raises(NotCompiled, match="the compiler cannot be started: No such file or directory"):
         compile_in_child(source, NO_FEATURES, None)
 

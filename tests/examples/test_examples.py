@@ -245,7 +245,7 @@ def test_programs_dropped_in(built: Path, open_tmp: Path) -> None:
             "/alloc.wasm?then=trap": 502,
             "/large/alloc.wasm?then=trap": 502,
             "/not-selectable/alloc.wasm": 500,
-            "/linked.wasm": 403,
+            "/linked.wasm": 404,
             "/page.html": 200,
             "/notes.wasm.html": 200,
         }
