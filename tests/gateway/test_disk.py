@@ -17,7 +17,7 @@ from conftest import SiteMaker
 from guests.build import component, guest
 from servers.limits import full_disk
 from servers.process import wait_for
-from wsgi_wasm.engine import modules
+from wsgi_wasm.engine import supply
 from wsgi_wasm.engine.code.budget import COMMAND
 from wsgi_wasm.engine.code.cache import Cache
 from wsgi_wasm.engine.code.compiler import compile_once
@@ -190,7 +190,7 @@ def test_a_cache_that_comes_late(
     make_client: SiteMaker, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a restart."""
-    monkeypatch.setattr(modules, "_TRY_CACHE_EVERY", 0.0)
+    monkeypatch.setattr(supply, "_TRY_CACHE_EVERY", 0.0)
     cache.write_text("no directory")
     client = make_client({f"/{name}": {"module": fresh_module(tmp_path, name)} for name in ("one", "two")})
     assert client.get("/one").status_code == 200

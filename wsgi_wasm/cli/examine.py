@@ -26,6 +26,7 @@ from wsgi_wasm.engine.code.source import head_of
 from wsgi_wasm.engine.component.linked import refused_imports
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.hostcalls.host_api import NO_BINDINGS, interfaces_of
+from wsgi_wasm.engine.module import unreadable
 from wsgi_wasm.engine.modules import ModuleStore
 from wsgi_wasm.engine.program.preview1 import PREVIEW1
 from wsgi_wasm.engine.runtime import guest_memory
@@ -35,7 +36,6 @@ from wsgi_wasm.gateway.kinds import ProgramKind
 from wsgi_wasm.gateway.local_files import LocalFiles
 from wsgi_wasm.gateway.programs import kinds_of
 from wsgi_wasm.hostapi import APIS, warnings
-from wsgi_wasm.interpreters import missing
 from wsgi_wasm.walls import user_of
 from wsgi_wasm.wws.workers import Project, folders_of, sidecar_of
 
@@ -112,7 +112,7 @@ class Modules:
             if cache.find(cache.artefact(digest, supply.features)) is None:
                 compile_once(source, supply.features, cache, unwatched, supply.budget)
         except OSError as error:
-            return missing(path, error.strerror or str(error))
+            return unreadable(path, error).removeprefix(f"{path}: ")
         except (ModuleError, CacheError) as error:
             return str(error)
         return ""
@@ -135,7 +135,7 @@ class Modules:
                 return self._store.supply.from_cache(self._store.source(HostFile(path)))
             return self._store.module(path).load_now(unwatched)
         except OSError as error:
-            return missing(path, error.strerror or str(error))
+            return unreadable(path, error).removeprefix(f"{path}: ")
         except (ModuleError, NoRoom, CacheError) as error:
             return str(error).removeprefix(f"{path}: ")
 

@@ -105,7 +105,7 @@ class Module:
         except (ModuleError, NoRoom) as error:
             raise ModuleError(f"{escaped(self.path)}: {error}") from None
         except OSError as error:
-            raise ModuleError(_unreadable(self.path, error)) from None
+            raise ModuleError(unreadable(self.path, error)) from None
 
     def _refresh(self, owner: str) -> None:
         now = time.monotonic()
@@ -197,7 +197,7 @@ class Module:
     def _failed(self, error: BaseException, digest: str, current: str) -> None:
         self._unreadable = isinstance(error, PermissionError)
         if isinstance(error, OSError):
-            self._fail(_unreadable(self.path, error), "", 0.0)
+            self._fail(unreadable(self.path, error), "", 0.0)
             return
         words = str(error) if isinstance(error, WsgiWasmError) else f"{type(error).__name__}: {error}"
         if not isinstance(error, ModuleError):
@@ -225,8 +225,9 @@ class Module:
         return min(max(left, 1), _MOST_RETRY_AFTER) if left > 0 else _MENDED_IN
 
 
-def _unreadable(path: Path, error: OSError) -> str:
-    """What keeps a module's file, or one that belongs to it, from being read."""
+def unreadable(path: Path, error: OSError) -> str:
+    """What keeps a module's file, or one that belongs to it, from being read; it begins with the
+    file's path."""
     file = Path(os.fsdecode(error.filename)) if error.filename else path
     if isinstance(error, PermissionError):
         return f"{file}: {obstacle(path)}"
