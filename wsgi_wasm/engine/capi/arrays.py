@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 
-@cache
+@lru_cache(256)
 def array(kind: type[Any], count: int) -> type[ctypes.Array[Any]]:
     """The class of arrays of so many. It is kept: ctypes forgets a class that nothing uses, which
     is then made anew for each call and freed as a cycle."""

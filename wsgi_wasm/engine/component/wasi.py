@@ -11,6 +11,7 @@ from typing import cast
 from wsgi_wasm.engine.capi import component as cc
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi import values as v
+from wsgi_wasm.engine.capi.arrays import array
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.component.feeder import BodySource, Feeder
 from wsgi_wasm.engine.component.output_file import PIECE
@@ -87,10 +88,10 @@ def utf8(data: bytes) -> bytes:
 def _set_texts(config: int, arguments: Sequence[bytes], environment: Sequence[bytes]) -> None:
     """Raises Unavailable."""
     texts = [utf8(argument) for argument in arguments]
-    given = c.wasi_argv(config, len(texts), (ctypes.c_char_p * len(texts))(*texts))
+    given = c.wasi_argv(config, len(texts), array(ctypes.c_char_p, len(texts))(*texts))
     pairs = [utf8(variable).partition(b"=") for variable in environment]
-    names = (ctypes.c_char_p * len(pairs))(*(name for name, _, _ in pairs))
-    values = (ctypes.c_char_p * len(pairs))(*(value for _, _, value in pairs))
+    names = array(ctypes.c_char_p, len(pairs))(*(name for name, _, _ in pairs))
+    values = array(ctypes.c_char_p, len(pairs))(*(value for _, _, value in pairs))
     if not (given and cc.wasi_env(config, len(pairs), names, values)):
         raise Unavailable(NO_TEXTS)
 

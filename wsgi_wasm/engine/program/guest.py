@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from wsgi_wasm.binary.limits import TABLE_ELEMENTS
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.capi.arrays import array
 from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
 from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, HostFunction, Job, Native, address_of, native
 from wsgi_wasm.engine.code.advice import check_memory
@@ -256,7 +257,7 @@ class ProgramGuest(PooledGuest[Slot]):
 
     def _grant(self, context: int, arguments: Sequence[bytes]) -> None:
         config = wasi_config(self.preopens)
-        values = (ctypes.c_char_p * len(arguments))(*arguments)
+        values = array(ctypes.c_char_p, len(arguments))(*arguments)
         if not c.wasi_argv(config, len(arguments), values):
             c.wasi_delete(config)
             raise Unavailable("an argument of the guest is not UTF-8")
