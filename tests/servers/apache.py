@@ -7,6 +7,7 @@ www-data, who must be able to enter the directories they serve: see `fixtures.op
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -84,6 +85,12 @@ class Apache(Server):
         super().__init__(name, process, port, logs=(error_log,))
         self.site = site
         self.root = root
+
+    @property
+    def python_home(self) -> Path:
+        """The environment that this httpd runs Python in."""
+        (home,) = re.findall(r'^Define SERVER_PYTHON_HOME "(.*)"$', (self.root / "httpd.conf").read_text("utf-8"), re.M)
+        return Path(home)
 
     def pids(self) -> list[int]:
         """mod_wsgi's daemon processes if the site has any, else the children that take requests."""

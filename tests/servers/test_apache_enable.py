@@ -66,7 +66,7 @@ class Place:
 
     def argv(self, action: str, site: Path, *options: str) -> list[str]:
         command = [sys.executable, "-P", "-m", "wsgi_wasm", "apache", action, str(site)]
-        python = ["--python-home", str(self.apache.root / "python")] if action == "enable" else []
+        python = ["--python-home", str(self.apache.python_home)] if action == "enable" else []
         return [
             *command,
             "--conf-dir",

@@ -30,7 +30,7 @@ def test_the_page_with_a_server_of_the_tests(open_tmp: Path) -> None:
         command.write_text(
             f"""#!/bin/sh
             [ "$1" = apache ] && set -- "$@" {own}
-            [ "$2" = enable ] && set -- "$@" --python-home {place.apache.root / "python"}
+            [ "$2" = enable ] && set -- "$@" --python-home {place.apache.python_home}
             exec {sys.executable} -P -m wsgi_wasm "$@"
             """
         )
