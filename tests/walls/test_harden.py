@@ -310,8 +310,9 @@ def test_isolated_routes(place: Path, name: str) -> None:
     write(place, routes)
     with serve(name, site(place), place) as server:
         compiled(server, "/hello", "/files")
-        assert "<known>" in get(server.address, "/files?op=read&path=/data/known.txt").text, server.log()[-3000:]
-        assert "create OK" in get(server.address, "/files?op=create&path=/out/made").text
+        # Another worker may still be compiling.
+        wait_for("a file", lambda: "<known>" in get(server.address, "/files?op=read&path=/data/known.txt").text)
+        wait_for("a new file", lambda: "create OK" in get(server.address, "/files?op=create&path=/out/made").text)
         assert all(status_lines(pid)["Seccomp"] == "2" for pid in server.pids())
 
 
