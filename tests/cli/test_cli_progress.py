@@ -13,6 +13,7 @@ import pytest
 
 from guests.bomb import bomb
 from servers.proc import every_pid, living, parent
+from servers.process import wait_for
 from wsgi_wasm.cli.parallel import Task, in_parallel
 
 from .conftest import Command
@@ -102,8 +103,13 @@ def test_ctrl_c_ends_compilers_too(command: str, tmp_path: Path) -> None:
     with session(tmp_path, command, "programs", *bind, columns=200, cache=cache) as terminal:
         # Two compilers at least, past their start.
         terminal.read_until(lambda shown: re.search(rb"01\.wasm [1-9][0-9]* s", shown) is not None)
-        compilers = [pid for pid in every_pid() if _is_child(pid, terminal.process.pid)]
-        assert len(compilers) >= 2
+        compilers: list[int] = []
+
+        def several() -> bool:
+            compilers[:] = [pid for pid in every_pid() if _is_child(pid, terminal.process.pid)]
+            return len(compilers) >= 2
+
+        wait_for("two compilers", several)
         terminal.type(CTRL_C)
         assert terminal.end() == 130
     assert b"Traceback" not in terminal.shown
