@@ -95,7 +95,8 @@ class Reading:
             self.report(node, path, message)
         if wrong:
             return None
-        self._expanded[text] = node.text
+        if text:
+            self._expanded[text] = node.text
         return text
 
     def _reference(self, match: re.Match[str], wrong: list[str]) -> str:
