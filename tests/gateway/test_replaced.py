@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, create_environ
 
+from benchmarks.soak.alone import BrokenOff, Leaving
 from guests.build import component, guest
 from hostapi import programs
 from wsgi_wasm import Gateway
@@ -155,25 +156,6 @@ def test_it_stays_for_a_request_that_it_serves(
     thread.join(60)
     assert len(answers[0].splitlines()) == 20
     assert serving() is None
-
-
-class Leaving:
-    """A server's `write` for a client that leaves after the first piece."""
-
-    def __init__(self) -> None:
-        self._written = 0
-
-    def __call__(self, data: bytes) -> None:
-        self._written += 1
-        if self._written > 1:
-            raise BrokenPipeError("the client has left")
-
-
-class BrokenOff(io.RawIOBase):
-    """A body of a client that has reset its connection."""
-
-    def readinto(self, buffer: Any) -> int:
-        raise ConnectionResetError("the client has left")
 
 
 def asked(gateway: Gateway, method: str, path: str, body: Any = b"", *, leaves: bool = False) -> str:
