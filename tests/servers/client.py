@@ -10,7 +10,6 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -93,14 +92,23 @@ def get(address: tuple[str, int], target: str, **options: Fields) -> Answer:
     return request(address, "GET", target, fields=options.get("fields", ()))
 
 
+def get_compiled(address: tuple[str, int], target: str, **options: Fields) -> Answer:
+    """GET, again while the answer is 503, as it is until the guest there is compiled. Raises ServerError."""
+    answers = [get(address, target, **options)]
+
+    def compiled() -> bool:
+        if answers[-1].status == 503:
+            answers.append(get(address, target, **options))
+        return answers[-1].status != 503
+
+    wait_for(f"{target} to be compiled", compiled)
+    return answers[-1]
+
+
 def wait_compiled(address: tuple[str, int], *targets: str) -> None:
-    """Return once the guests there are compiled: until they are, their routes answer 503. Raises ServerError."""
+    """Return once the guests there are compiled. Raises ServerError."""
     for target in targets:
-        wait_for(f"{target} to be compiled", partial(_compiled, address, target))
-
-
-def _compiled(address: tuple[str, int], target: str) -> bool:
-    return get(address, target).status != 503
+        get_compiled(address, target)
 
 
 def chunked(pieces: Sequence[bytes]) -> bytes:

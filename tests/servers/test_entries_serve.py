@@ -8,8 +8,7 @@ import pytest
 from wasmtime import wat2wasm
 
 from .apache import Apache, Site, check_reachable, include, runs_as_other_user
-from .client import Answer, Connection, chunked, request
-from .client import get as get_once
+from .client import Connection, chunked, get, get_compiled, request
 from .fixtures import DEFAULT_CONFIG, FRAGMENTS, fragment_defines, serve, serve_docroot, server_environ
 from .fixtures import open_tmp as open_tmp
 from .fixtures import server_name as server_name
@@ -23,19 +22,6 @@ HELLO = r"""
   (data (i32.const 16) "Content-Type: text/plain\nX-From: guest\n\nhello")
   (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))))
 """
-
-
-def get(address: tuple[str, int], target: str) -> Answer:
-    """GET, again while the answer is that the module is still being compiled."""
-    answers = [get_once(address, target)]
-
-    def compiled() -> bool:
-        if answers[-1].status == 503:
-            answers.append(get_once(address, target))
-        return answers[-1].status != 503
-
-    wait_for(f"{target} to be compiled", compiled)
-    return answers[-1]
 
 
 def put(path: Path, text: str = HELLO) -> Path:
@@ -56,17 +42,19 @@ def site(tmp: Path, text: str = "") -> Path:
 def test_a_site_is_served_reloaded_and_stopped(server_name: str, open_tmp: Path) -> None:
     config = site(open_tmp)
     with serve(server_name, config, open_tmp, ready="/hello") as server:
-        answer = get(server.address, "/hello/more?q")
+        answer = get_compiled(server.address, "/hello/more?q")
         assert (answer.status, answer.text, answer.field("X-From")) == (200, "hello", "guest")
         assert request(server.address, "HEAD", "/hello").body == b""
-        other = get(server.address, "/other")
+        other = get_compiled(server.address, "/other")
         expected = (200, "werkzeug GET") if server_name == "werkzeug" else (404, "404 Not Found")
         assert (other.status, other.text[: len(expected[1])]) == expected
 
         config.write_text("routes:\n  /renamed: {module: hello.wat}\n", encoding="utf-8")
         server.reload()
         # gunicorn keeps a preloaded application
-        assert get(server.address, "/hello" if server_name == "gunicorn-preload" else "/renamed").text == "hello"
+        assert (
+            get_compiled(server.address, "/hello" if server_name == "gunicorn-preload" else "/renamed").text == "hello"
+        )
         _, killed = server.stop()
         assert killed == ()
 
@@ -74,9 +62,9 @@ def test_a_site_is_served_reloaded_and_stopped(server_name: str, open_tmp: Path)
 @pytest.mark.parametrize("name", ["mod_wsgi-embedded", "mod_wsgi-daemon"])
 def test_a_mounted_site(name: str, open_tmp: Path) -> None:
     with serve(name, site(open_tmp), open_tmp, mount="/app", ready="/app/hello") as server:
-        assert get(server.address, "/app/hello").text == "hello"
-        assert get(server.address, "/hello").status == 404
-        assert get(server.address, "/").status == 404
+        assert get_compiled(server.address, "/app/hello").text == "hello"
+        assert get_compiled(server.address, "/hello").status == 404
+        assert get_compiled(server.address, "/").status == 404
 
 
 def test_programs_dropped_into_a_docroot(open_tmp: Path) -> None:
@@ -86,7 +74,7 @@ def test_programs_dropped_into_a_docroot(open_tmp: Path) -> None:
     (docroot / "index.html.txt").write_text("plain", encoding="utf-8")
     with serve_docroot(docroot, open_tmp) as server:
         for path in ("/a.wasm", "/a.wasm/path/info?q=1", "/", "/below/", "/below/index.wasm/x", "//a.wasm"):
-            answer = get(server.address, path)
+            answer = get_compiled(server.address, path)
             assert (path, answer.status, answer.text) == (path, 200, "hello")
         assert request(server.address, "POST", "/a.wasm", body=b"x").text == "hello"
         with Connection(server.address) as connection:
@@ -94,13 +82,13 @@ def test_programs_dropped_into_a_docroot(open_tmp: Path) -> None:
             connection.send_request("POST", "/a.wasm", fields=fields, body=chunked([b"ab", b"c"]))
             assert connection.read_answer().body == b"hello"
         for path in ("/.hidden.wasm", "/missing.wasm", "/missing.wasm/x", "/A.WASM"):
-            assert (path, get(server.address, path).status) == (path, 404)
-        assert get(server.address, "/picture.wasm.jpg").body.startswith(b"\0asm")  # a file like any other
-        assert get(server.address, "/index.html.txt").text == "plain"
+            assert (path, get_compiled(server.address, path).status) == (path, 404)
+        assert get_compiled(server.address, "/picture.wasm.jpg").body.startswith(b"\0asm")  # a file like any other
+        assert get_compiled(server.address, "/index.html.txt").text == "plain"
         put(docroot / "new.wasm")
-        assert get(server.address, "/new.wasm").text == "hello"
+        assert get_compiled(server.address, "/new.wasm").text == "hello"
         server.reload()
-        assert get(server.address, "/a.wasm").text == "hello"
+        assert get_compiled(server.address, "/a.wasm").text == "hello"
 
 
 def test_a_docroots_limits_and_routes(open_tmp: Path) -> None:
@@ -116,7 +104,7 @@ def test_a_docroots_limits_and_routes(open_tmp: Path) -> None:
         for directory, route in (("chosen", "/only-get"), ("refused", "/hello"))
     )
     with serve_docroot(docroot, open_tmp, site=config, text=text) as server:
-        get(server.address, "/chosen/a.wasm")
+        get_compiled(server.address, "/chosen/a.wasm")
         wait_for("/plain/a.wasm", lambda: request(server.address, "POST", "/plain/a.wasm").status != 503)
         statuses = {
             (method, directory): request(server.address, method, f"/{directory}/a.wasm").status
@@ -145,8 +133,8 @@ def test_both_fragments_share_their_processes(open_tmp: Path) -> None:
         defines={**fragment_defines(), "WSGI_WASM_DOCROOT": str(docroot)},
     )
     with Apache.start(both, open_tmp, env=environ) as server:
-        assert get(server.address, "/app/hello").text == "hello"
-        assert get(server.address, "/a.wasm").text == "hello"
+        assert get_compiled(server.address, "/app/hello").text == "hello"
+        assert get_compiled(server.address, "/a.wasm").text == "hello"
         assert len(server.pids()) == 2
 
 
@@ -157,14 +145,14 @@ def test_a_sub_interpreter_is_named_in_the_log(open_tmp: Path) -> None:
     )
     environ = {"WSGI_WASM_CONFIG": str(site(open_tmp))}
     with Apache.start(Site(text=text, scripts=FRAGMENTS), open_tmp, env=environ) as server:
-        answer = get_once(server.address, "/hello")
+        answer = get(server.address, "/hello")
         assert (answer.status, answer.field("Retry-After")) == (503, "5")
         server.wait_for_log("application-group=%{GLOBAL}")
 
 
 def test_without_a_configuration_file_a_site_answers_503_and_says_why(open_tmp: Path) -> None:
     with serve("mod_wsgi-daemon", open_tmp, open_tmp, env={"WSGI_WASM_CONFIG": ""}) as server:
-        assert get_once(server.address, "/").status == 503
+        assert get(server.address, "/").status == 503
         server.wait_for_log(f"{open_tmp / DEFAULT_CONFIG}: no such file, and WSGI_WASM_CONFIG is not set")
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from .apache import Apache, Site, include, runs_as_other_user
-from .client import Answer, get
+from .client import Answer, get_compiled
 from .fixtures import FRAGMENTS, fragment_defines, scripts, server_environ
-from .process import wait_for
 from .test_entries_serve import put, site
 
 TREES = ("www", "shop", "tools", "host", "users/ann/public", "users/bob/public")
@@ -57,14 +56,7 @@ class Running:
 
     def ask(self, host: str, path: str) -> Answer:
         """GET, again while a module is being compiled."""
-        answers: list[Answer] = []
-
-        def compiled() -> bool:
-            answers.append(get(self.apache.address, path, fields={"Host": host}))
-            return answers[-1].status != 503
-
-        wait_for(f"{host}{path} to be compiled", compiled)
-        return answers[-1]
+        return get_compiled(self.apache.address, path, fields={"Host": host})
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["every-host", "some-hosts"])

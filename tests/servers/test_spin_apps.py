@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,23 +12,10 @@ from spin.components import EXAMPLES, HERE, component
 from spin.conftest import write_app
 
 from .apache import give_to_server
-from .client import Answer, request
+from .client import get_compiled
 from .fixtures import APACHES, serve
 from .fixtures import open_tmp as open_tmp
 from .fixtures import server_name as server_name
-from .process import wait_for
-
-
-def ask(address: tuple[str, int], target: str, fields: Mapping[str, str] = {}) -> Answer:
-    """GET, again while the component is being compiled."""
-    answers: list[Answer] = []
-
-    def compiled() -> bool:
-        answers.append(request(address, "GET", target, fields=fields))
-        return answers[-1].status != 503
-
-    wait_for(f"{target} to be compiled", compiled)
-    return answers[-1]
 
 
 def test_what_a_program_is_told(server_name: str, open_tmp: Path) -> None:
@@ -38,7 +24,7 @@ def test_what_a_program_is_told(server_name: str, open_tmp: Path) -> None:
     mount = "/site" if server_name in APACHES else "/"
     base = f"{mount.rstrip('/')}/shop"
     with serve(server_name, open_tmp / "site.yaml", open_tmp, mount=mount) as server:
-        answer = ask(server.address, f"{base}/env/a%20b/c%2Dd/?q=%20")
+        answer = get_compiled(server.address, f"{base}/env/a%20b/c%2Dd/?q=%20")
     host = f"{server.address[0]}:{server.address[1]}"
     told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
     address, _, port = told["X_CLIENT_ADDR"].rpartition(":")
@@ -73,7 +59,7 @@ def test_conformance(name: str, open_tmp: Path) -> None:
         answers = {
             path.partition("?")[0]: (answer.status, answer.text)
             for path in ("/base/path/end/rest?key=value", "/key-value", "/sqlite", "/variables", "/sqlite-denied")
-            for answer in [ask(server.address, path, fields)]
+            for answer in [get_compiled(server.address, path, fields=fields)]
         }
     assert answers == {
         "/base/path/end/rest": (200, ""),
@@ -92,9 +78,9 @@ def test_workers_share_a_database(open_tmp: Path) -> None:
     shutil.copyfile(component("spin-python", EXAMPLES), app / "app.wasm")
     (open_tmp / "site.yaml").write_text("routes: {/: {spin: app/spin.toml}}")
     with serve("gunicorn-gthread", open_tmp / "site.yaml", open_tmp, workers=2, threads=4) as server:
-        ask(server.address, "/")
+        get_compiled(server.address, "/")
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda number: ask(server.address, f"/log?{number}"), range(40)))
+            answers = list(pool.map(lambda number: get_compiled(server.address, f"/log?{number}"), range(40)))
         assert {answer.status for answer in answers} == {200}, server.log()[-4000:]
-        whole = ask(server.address, "/log?last").text.split("\n")
+        whole = get_compiled(server.address, "/log?last").text.split("\n")
     assert sorted(line.partition(" ")[2] for line in whole if line) == sorted([*map(str, range(40)), "last"])
