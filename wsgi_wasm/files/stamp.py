@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 
+def stamp_of(info: os.stat_result) -> tuple[int, ...]:
+    """What must be unchanged for a file to count as unchanged."""
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+
 def identity(info: os.stat_result) -> str:
-    """What must be unchanged for a file to count as unchanged. Part of names in the cache, so
-    without slashes."""
-    return f"{info.st_dev:x}-{info.st_ino:x}-{info.st_size:x}-{info.st_mtime_ns:x}-{info.st_ctime_ns:x}"
+    """The same as a text. Part of names in the cache, so without slashes."""
+    return "{:x}-{:x}-{:x}-{:x}-{:x}".format(*stamp_of(info))
 
 
 def stamp(path: Path) -> str:

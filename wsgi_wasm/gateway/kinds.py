@@ -18,6 +18,7 @@ from wsgi_wasm.engine.code.source import is_settled
 from wsgi_wasm.errors import Forbidden, NotFound
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.files.obstacles import obstacle
+from wsgi_wasm.files.stamp import stamp_of
 from wsgi_wasm.messages import escaped, listed, reason
 
 _MAGIC = PREAMBLE[:4]  # of modules and components
@@ -76,7 +77,7 @@ class ProgramKinds:
         if self._executable and not info.st_mode & 0o111:
             raise NotFound(f"{escaped(path)}: has no execute bit, and the route has `executable: true`")
         known = self._known.get(path)
-        stamp = info.st_ctime_ns, info.st_mtime_ns, info.st_ino, info.st_size, info.st_dev
+        stamp = stamp_of(info)
         if known is None or known.stamp != stamp:
             known = self._look(HostFile(Path(path), root, by_owner=root is None), info, stamp)
         found = known.found

@@ -14,6 +14,7 @@ from wsgi_wasm.engine.code.source import is_settled
 from wsgi_wasm.errors import ConfigError, RequestError, text_lines
 from wsgi_wasm.files.beneath import open_real, real_beneath, resolved
 from wsgi_wasm.files.host_file import HostFile
+from wsgi_wasm.files.stamp import stamp_of
 from wsgi_wasm.gateway.admission import Admission, Admissions
 from wsgi_wasm.messages import escaped, reason
 
@@ -58,7 +59,7 @@ class LocalFiles:
             raise RequestError(f"{escaped(folder / NAME)}: {reason(error)}") from None
         check_author(folder / NAME, info, owner)
         known = self._known.get(folder)
-        if known is None or known.stamp != _stamp(info):
+        if known is None or known.stamp != stamp_of(info):
             known = self._read(program, owner)
         if isinstance(known.local, str):
             raise RequestError(known.local)
@@ -76,7 +77,7 @@ class LocalFiles:
         local = known.local if known is not None and known.digest == digest else self._made_of(data, file)
         if len(self._known) >= _KEPT:
             self._known.clear()
-        read = self._known[folder] = _Read(_stamp(info) if is_settled(info) else (), digest, local)
+        read = self._known[folder] = _Read(stamp_of(info) if is_settled(info) else (), digest, local)
         return read
 
     def _made_of(self, data: bytes, file: Path) -> Local | str:
@@ -86,10 +87,6 @@ class LocalFiles:
             return "; ".join(text_lines(error))
         self._made += 1
         return Local(self._made, settings, self._admissions.of(str(file.parent), settings.concurrency))
-
-
-def _stamp(info: os.stat_result) -> tuple[int, ...]:
-    return info.st_ctime_ns, info.st_mtime_ns, info.st_ino, info.st_size, info.st_dev
 
 
 def check_author(file: Path, info: os.stat_result, owner: int) -> None:

@@ -4,7 +4,6 @@ nobody has read, and a line in the access log also for answers that were cut off
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import sys
 import time
@@ -19,7 +18,6 @@ SILENCE = 2.0  # seconds without a byte after which a client is not waited for a
 LONGEST = 15.0  # seconds that all of it may take
 _PIECE = 1 << 16
 _STEP = 0.05  # seconds between two looks at a connection that no longer tells when something comes
-_HANGUP = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 _ESTABLISHED = 1  # a state of TCP, as the first byte of `tcp_info`: neither side has closed
 
 
@@ -77,24 +75,23 @@ def _drop_rest(req: Any, environ: Any, resp: Any) -> None:
     own = environ.get("gunicorn.socket")
     if own is None or own.fileno() < 0 or not getattr(resp, "headers_sent", False) or not hasattr(req, "unreader"):
         return  # an answer that broke off, or HTTP/2, whose streams end one by one
-    poll = select.poll()
-    poll.register(own.fileno(), _HANGUP)
-    whole = not poll.poll(0)
+    connection = ClientConnection(environ)
+    whole = not connection.gone()
     if whole and getattr(req.body.reader, "length", None) != 0:
-        whole = _dropped(req.body, environ, own) and not poll.poll(0)
+        whole = _dropped(req.body, connection, own) and not connection.gone()
     if not whole:
         # Where the next request would begin is unknown.
         req.force_close()
         _linger(own)
 
 
-def _dropped(body: Any, environ: Any, own: socket.socket) -> bool:
+def _dropped(body: Any, connection: ClientConnection, own: socket.socket) -> bool:
     """Whether the rest of the body has come, within the bounds above."""
     before = own.gettimeout()
     left = MOST
     try:
         own.settimeout(SILENCE)
-        with ClientConnection(environ).reading_until(time.monotonic() + LONGEST):
+        with connection.reading_until(time.monotonic() + LONGEST):
             while left > 0 and (data := body.read(_PIECE)):
                 left -= len(data)
     except Exception:  # OSError, gunicorn's own for bad chunks, no thread to watch the clock
