@@ -75,7 +75,8 @@ def _keys(text: str, shown: Collection[str]) -> Iterator[tuple[TomlPath, int, st
             table = _numbered(names, counts, is_array)
             yield table, line, statement
         else:
-            name, _, value = _split(statement)
+            at = _unquoted(statement, "=")
+            name, value = statement[:at], statement[at + 1 :]
             keys = _names(name)
             whole = " ".join(value.split())
             words = f"{name.strip()} = {whole}" if keys and keys[-1] in shown else f"{name.strip()} = ..."
@@ -107,17 +108,17 @@ def _names(key: str) -> list[str]:
     return found
 
 
-def _split(statement: str) -> tuple[str, str, str]:
-    """Key and value, at the first `=` that is in no quotes."""
+def _unquoted(statement: str, mark: str) -> int:
+    """Where the first `mark` is that is in no quotes; the length where there is none."""
     quotes = ""
     for position, one in enumerate(statement):
         if quotes:
             quotes = "" if one == quotes else quotes
         elif one in "\"'":
             quotes = one
-        elif one == "=":
-            return statement[:position], "=", statement[position + 1 :].strip()
-    return statement, "", ""
+        elif one == mark:
+            return position
+    return len(statement)
 
 
 # What changes how the next characters are read: quotes, brackets, comments, escapes.
@@ -161,17 +162,6 @@ def _one(lines: list[str], line: int) -> Iterator[_Statement]:
         lines.pop(0)
         skipped += 1
     if lines:
-        yield _Statement(line + skipped, _without_comment("\n".join(lines)).strip())
-
-
-def _without_comment(statement: str) -> str:
-    """A header or a one-line value without what follows it."""
-    quotes = ""
-    for position, one in enumerate(statement):
-        if quotes:
-            quotes = "" if one == quotes else quotes
-        elif one in "\"'":
-            quotes = one
-        elif one == "#":
-            return statement[:position]
-    return statement
+        statement = "\n".join(lines)
+        # A header or a one-line value without what follows it.
+        yield _Statement(line + skipped, statement[: _unquoted(statement, "#")].strip())

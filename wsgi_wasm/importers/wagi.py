@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from wsgi_wasm.errors import ConfigError, Problem
-from wsgi_wasm.importers.drafts import RouteDraft, SiteDraft, path_text
+from wsgi_wasm.importers.drafts import RouteDraft, SiteDraft, absolute, path_text
 from wsgi_wasm.importers.imported import NO_OPTIONS, Imported, Options
 from wsgi_wasm.importers.report import SourceLine
 from wsgi_wasm.importers.toml_source import TomlSource
@@ -139,7 +139,7 @@ class _WagiRoutes:
         found = [where / module for where in (Path.cwd(), start) if os.path.exists(where / module)]
         if not found:
             self.source.report.decide(place, "is not on this machine, or not where WAGI was started")
-        return Path(os.path.abspath(found[0] if found else start / module))
+        return absolute(found[0] if found else module, start)
 
     def _draft(self, number: int, entry: dict[str, Any], file: Path) -> RouteDraft:
         source, report = self.source, self.source.report
@@ -179,7 +179,7 @@ class _WagiRoutes:
         if not isinstance(host, str) or ".." in path.split("/"):
             self.source.report.decide(place, "is not a directory that a guest can be given")
             return
-        directory = Path(os.path.abspath(Path.cwd() / host))
+        directory = absolute(host, Path.cwd())
         draft.put_item("dirs", path, {"path": path_text(directory, self.base), "writable": True}, place)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.errors import ConfigError, Problem
-from wsgi_wasm.importers.drafts import RouteDraft, SiteDraft, path_text
+from wsgi_wasm.importers.drafts import RouteDraft, SiteDraft, absolute, path_text
 from wsgi_wasm.importers.imported import NO_OPTIONS, Imported, Options
 from wsgi_wasm.importers.toml_source import TomlPath, TomlSource
 from wsgi_wasm.importers.yaml_text import escaped as in_yaml
@@ -105,7 +105,7 @@ class _Served:
         if not isinstance(module.get("source"), str):
             self.report.decide(self.source.line("module", number), "names no file in `source`")
             return False
-        file = Path(os.path.abspath(self.start / module["source"]))
+        file = absolute(module["source"], self.start)
         line = self.source.line("module", number, "source")
         if not os.path.exists(file):
             self.report.decide(line, "is not on this machine: build it before the site is served")
@@ -141,8 +141,7 @@ class _Served:
             if not isinstance(host, str) or ".." in path.split("/"):
                 self.report.decide(place, "is not a directory that a guest can be given")
                 continue
-            directory = Path(os.path.abspath(self.start / host))
-            draft.put_item("dirs", path, path_text(directory, self.base), place)
+            draft.put_item("dirs", path, path_text(absolute(host, self.start), self.base), place)
             if keeps:
                 self.report.decide(place, "is read-only; dcgi kept what programs wrote: set `writable: true`")
         if draft.items.get("dirs"):

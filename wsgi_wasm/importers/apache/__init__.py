@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsgi_wasm.config.scalars import host_name
 from wsgi_wasm.importers.apache.reading import ConfigItem, Source
-from wsgi_wasm.importers.apache.routes import Routes
+from wsgi_wasm.importers.apache.routes import Routes, is_open
 from wsgi_wasm.importers.apache.servers import ApacheServer, servers
 from wsgi_wasm.importers.apache.table import DECISIONS, OURS, SECTIONS, is_front
 from wsgi_wasm.importers.drafts import RouteDraft, SiteDraft, absolute
@@ -29,13 +29,13 @@ _BUILD = "Before you serve this file, run `wsgi-wasm interpreter build {}`."
 def convert(file: Path, base: Path, options: Options = NO_OPTIONS) -> Imported:
     """See the package."""
     report = ImportReport()
-    source = Source(report, options.defined, server_root=absolute(file, Path.cwd()).parent)
+    folder = absolute(file, Path.cwd()).parent
+    source = Source(report, options.defined, server_root=folder)
     items = source.read(file)
     root = None
     if file.name in source.access_names:
-        place = SourceLine(file, 0)
-        items = [ConfigItem("directory", [str(absolute(file, Path.cwd()).parent)], place, items)]
-        root = absolute(file, Path.cwd()).parent
+        items = [ConfigItem("directory", [str(folder)], SourceLine(file, 0), items)]
+        root = folder
     draft = SiteDraft(report, [f"from {escaped(file)}", *_HEAD])
     _hosts(draft, servers(items, source, root), source, base)
     _name_interpreters(draft)
@@ -121,17 +121,12 @@ def _sweep(report: ImportReport, items: list[ConfigItem]) -> None:
             report.meaningless(place, "the front server's business, not a program's")
         elif name in DECISIONS:
             report.decide(place, DECISIONS[name])
-        elif name in ("require", "allow", "order") and item is not None and _is_open(item):
+        elif name in ("require", "allow", "order") and item is not None and is_open(item):
             report.meaningless(place, "the gateway lets everybody in")
         elif name in OURS or name in SECTIONS:
             report.dropped(place, "no program of the site needs it")
         else:
             report.decide(place, "not known to the importer: does a program depend on it?")
-
-
-def _is_open(item: ConfigItem) -> bool:
-    words = [arg.lower() for arg in item.args]
-    return words in (["all", "granted"], ["from", "all"]) or item.name == "order"
 
 
 def _all(items: list[ConfigItem]) -> Iterator[ConfigItem]:

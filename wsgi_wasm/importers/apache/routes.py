@@ -11,7 +11,7 @@ from pathlib import Path
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.importers.apache.directories import CGI, WASM_HANDLER, DirectoryRoute, Handlers
 from wsgi_wasm.importers.apache.programs import htaccess_below, programs_below
-from wsgi_wasm.importers.apache.reading import Source
+from wsgi_wasm.importers.apache.reading import ConfigItem, Source
 from wsgi_wasm.importers.apache.servers import ApacheServer, below, places_in, settings_at
 from wsgi_wasm.importers.apache.settings import PlaceSettings, overrides
 from wsgi_wasm.importers.apache.syntax import mistake
@@ -200,7 +200,7 @@ class Routes:
 
     def _access(self, draft: RouteDraft, settings: PlaceSettings) -> None:
         """The gateway lets everybody in, so whoever guards a route must go on doing it."""
-        guards = [item for item in settings.access if not _is_open(item.args, item.name)]
+        guards = [item for item in settings.access if not is_open(item)]
         for place in places_in(guards):
             self._decide(
                 place, f"the gateway has no access rules: keep this for <Location {draft.path}> in front of it"
@@ -223,9 +223,10 @@ def _is_denied(settings: PlaceSettings) -> SourceLine | None:
     return None
 
 
-def _is_open(args: list[str], name: str) -> bool:
-    words = [arg.lower() for arg in args]
-    return words in (["all", "granted"], ["from", "all"]) or name in ("order", "satisfy")
+def is_open(item: ConfigItem) -> bool:
+    """Whether a line of access rules keeps nobody out."""
+    words = [arg.lower() for arg in item.args]
+    return words in (["all", "granted"], ["from", "all"]) or item.name in ("order", "satisfy")
 
 
 def _continues(outer: RouteDraft, inner: RouteDraft, path: str) -> bool:

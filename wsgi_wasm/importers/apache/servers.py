@@ -11,7 +11,8 @@ from pathlib import Path
 from wsgi_wasm.importers.apache.patterns import is_plain, prefix_of
 from wsgi_wasm.importers.apache.reading import ConfigItem, Source
 from wsgi_wasm.importers.apache.settings import PlaceSettings, overrides
-from wsgi_wasm.importers.apache.syntax import undefined
+from wsgi_wasm.importers.apache.syntax import not_defined, undefined
+from wsgi_wasm.importers.drafts import absolute
 from wsgi_wasm.importers.report import SourceLine
 from wsgi_wasm.messages import escaped
 
@@ -128,10 +129,10 @@ def _section(sections: list[ConfigItem], item: ConfigItem, source: Source, is_re
         for place in places_in([item]):
             source.report.decide(place, "applies by a pattern: write a route for each path that is meant")
     elif (name := undefined(item.args[0])) is not None:
-        source.report.decide(item.place, f"${{{name}}} is not defined: give it with --define {name}=VALUE")
+        source.report.decide(item.place, not_defined(name))
     else:
         if item.name == "directory":
-            item.args = [os.path.abspath(source.server_root / item.args[0])]
+            item.args = [str(absolute(item.args[0], source.server_root))]
         sections.append(item)
 
 
@@ -146,7 +147,7 @@ def _map(server: ApacheServer, item: ConfigItem, source: Source) -> None:
     report, place = source.report, item.place
     name = next(filter(None, map(undefined, item.args)), None)
     if name is not None:
-        report.decide(place, f"${{{name}}} is not defined: give it with --define {name}=VALUE")
+        report.decide(place, not_defined(name))
         return
     is_root = item.name == "documentroot"
     if len(item.args) != (1 if is_root else 2):
@@ -163,7 +164,7 @@ def _map(server: ApacheServer, item: ConfigItem, source: Source) -> None:
         report.decide(place, "maps a path that does not begin with a slash")
         return
     clean = "/" + path.strip("/")
-    mapping = Mapping(clean, Path(os.path.abspath(source.server_root / target)), place, item.name.startswith("script"))
+    mapping = Mapping(clean, absolute(target, source.server_root), place, item.name.startswith("script"))
     if is_root:
         server.root = mapping
     else:

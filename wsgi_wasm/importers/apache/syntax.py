@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wsgi_wasm.errors import ConfigError, Problem
 from wsgi_wasm.importers.report import SourceLine
-from wsgi_wasm.messages import quote
+from wsgi_wasm.messages import escaped, quote
 
 MOST_NESTED = 50  # sections in sections
 
@@ -150,3 +150,8 @@ def undefined(text: str) -> str | None:
     """A `${NAME}` that is left in an expanded text."""
     match = _VARIABLE.search(text)
     return match[1] if match else None
+
+
+def not_defined(name: str) -> str:
+    """What to say of such a NAME."""
+    return f"${{{escaped(name)}}} is not defined: give it with --define {escaped(name)}=VALUE"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsgi_wasm.importers.apache.reading import Source
 from wsgi_wasm.importers.apache.settings import PlaceSettings, Wasm
-from wsgi_wasm.importers.apache.syntax import undefined
+from wsgi_wasm.importers.apache.syntax import not_defined, undefined
 from wsgi_wasm.importers.apache.walks import Said
 from wsgi_wasm.importers.drafts import RouteDraft, path_text
 from wsgi_wasm.importers.report import ImportReport, SourceLine
@@ -98,7 +98,7 @@ def _is_defined(wasm: Wasm, report: ImportReport) -> bool:
 def _is_whole(said: Said, report: ImportReport) -> bool:
     name = undefined(said.value)
     if name is not None:
-        report.decide(said.place, f"${{{escaped(name)}}} is not defined: give it with --define {escaped(name)}=VALUE")
+        report.decide(said.place, not_defined(name))
     return name is None
 
 
