@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_wasm.errors import WsgiWasmError
+from wsgi_wasm.files.beneath import resolved
 from wsgi_wasm.messages import escaped, printable_lines, reason
 
 _KNOWN = (Path("/etc/apache2"), Path("/etc/httpd/conf.d"), Path("/etc/httpd/conf/extra"))
@@ -49,19 +50,15 @@ def find_places(directory: Path | None) -> ConfPlaces:
     for root in (directory,) if directory is not None else _KNOWN:
         available, enabled = root / "conf-available", root / "conf-enabled"
         if available.is_dir() and enabled.is_dir():
-            return ConfPlaces(_real(available), _real(enabled))
+            return ConfPlaces(resolved(available), resolved(enabled))
         if root.is_dir() and (directory is not None or root != _KNOWN[0]):
-            return ConfPlaces(_real(root), None)
+            return ConfPlaces(resolved(root), None)
     if directory is not None:
         raise ApacheError(f"{escaped(directory)} is not a directory")
     looked = ", ".join(map(str, _KNOWN))
     raise ApacheError(
         f"Apache's configuration is not in {looked}: name the directory whose *.conf files Apache reads with --conf-dir"
     )
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
 
 
 def find_command(wanted: str | None) -> str:

@@ -9,7 +9,6 @@ rename, so that they are the same files as before.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wsgi_wasm.apache.places import ApacheError
+from wsgi_wasm.files.locks import locked_directory
 from wsgi_wasm.files.replace import MAKING, replace
 from wsgi_wasm.messages import escaped
 
@@ -154,17 +154,14 @@ def _sync(directory: Path) -> None:
 def alone(directory: Path) -> Iterator[None]:
     """Within the block, no other command changes files of the directory. Raises OSError, and
     ApacheError after some time."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _PATIENCE
+    with contextlib.ExitStack() as held:
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked_directory(directory))
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise ApacheError(f"another command works in {escaped(directory)}: try again later") from None
                 time.sleep(0.05)
         yield
-    finally:
-        os.close(descriptor)
