@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 import yaml
 
+from servers.apache import give_to_server
 from wsgi_wasm.interpreters.build import build
 from wsgi_wasm.interpreters.python import INTERPRETER
 
@@ -79,3 +81,14 @@ def cases() -> list[Case]:
 def interpreter() -> Path:
     """`interpreters: {.py: python}`, built where the tests' cache is."""
     return build(INTERPRETER, Path(os.environ["WSGI_WASM_CACHE"]))
+
+
+def interpreter_cache(tmp: Path) -> Path:
+    """A cache of Apache's user below `tmp`, with the interpreter in it."""
+    made = interpreter()
+    cache = tmp / "cache"
+    cache.mkdir(mode=0o700)
+    shutil.copyfile(made, cache / made.name)
+    for path in (cache, cache / made.name):
+        give_to_server(path)
+    return cache

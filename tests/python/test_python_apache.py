@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-from python.cases import interpreter
-from servers.apache import give_to_server
+from python.cases import interpreter_cache
 from servers.client import request
 from servers.fixtures import serve
 from servers.process import wait_for
@@ -27,12 +25,7 @@ def answered(address: tuple[str, int]) -> bool:
 
 
 def test_a_script_under_mod_wsgi(open_tmp: Path) -> None:
-    made = interpreter()
-    cache = open_tmp / "cache"
-    cache.mkdir(mode=0o700)
-    shutil.copyfile(made, cache / made.name)
-    for path in (cache, cache / made.name):
-        give_to_server(path)
+    cache = interpreter_cache(open_tmp)
     (open_tmp / "scripts").mkdir()
     (open_tmp / "scripts" / "echo.py").write_text(ECHO, encoding="utf-8")
     (open_tmp / "site.yaml").write_text(SITE, encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +14,10 @@ from pathlib import Path
 import pytest
 from wasmtime import wat2wasm
 
-from python.cases import interpreter
+from python.cases import interpreter_cache
 from wsgi_wasm.toolchain.build import build
 
-from .apache import PROGRAM, Apache, Site, give_to_server
+from .apache import PROGRAM, Apache, Site
 from .apache import put as put_readable
 from .client import Answer, get
 from .fixtures import server_environ
@@ -194,12 +193,7 @@ def test_one_c_program_under_its_old_url_and_back(place: Place, mode: str) -> No
 
 def test_one_python_script(open_tmp: Path) -> None:
     """The second recipe: what has moved lies in a directory of its own, under the URL of the others."""
-    made = interpreter()
-    cache = open_tmp / "cache"
-    cache.mkdir(mode=0o700)
-    shutil.copyfile(made, cache / made.name)
-    for path in (cache, cache / made.name):
-        give_to_server(path)
+    cache = interpreter_cache(open_tmp)
     with serving(open_tmp, cache) as place:
         native(place.bin / "report.py")
         moved = open_tmp / "moved" / "report.py"
