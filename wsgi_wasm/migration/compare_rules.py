@@ -22,8 +22,8 @@ from typing import Any
 import yaml
 
 from wsgi_wasm.errors import WsgiWasmError
+from wsgi_wasm.files.regular import opened
 from wsgi_wasm.messages import did_you_mean, escaped, quote, reason
-from wsgi_wasm.migration.walk import opened
 
 OF_NATURE = frozenset(
     """date server via connection keep-alive transfer-encoding content-length age x-request-id""".split()  # noqa: SIM905

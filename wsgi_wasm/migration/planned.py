@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import quote as percent_encoded
 
 from wsgi_wasm.errors import WsgiWasmError
+from wsgi_wasm.files.regular import opened
 from wsgi_wasm.messages import escaped, quote, reason
-from wsgi_wasm.migration.walk import opened
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND"})
 """Without side effects, as far as a method can tell (RFC 9110 9.2.1); TRACE and CONNECT are never

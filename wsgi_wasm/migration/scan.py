@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from wsgi_wasm.binary.module_facts import read_facts
 from wsgi_wasm.binary.reader import is_component
 from wsgi_wasm.errors import WsgiWasmError
+from wsgi_wasm.files.regular import OpenFile, opened
 from wsgi_wasm.messages import reason
 from wsgi_wasm.migration.elf import Elf, read_elf
 from wsgi_wasm.migration.file_kinds import HEAD, HELPER_SUFFIXES, FileForm, FileKind, kind_of
@@ -18,7 +19,7 @@ from wsgi_wasm.migration.needs import Need, at_most, of_functions, of_libraries,
 from wsgi_wasm.migration.places import ProgramPlace
 from wsgi_wasm.migration.python_needs import of_python
 from wsgi_wasm.migration.text_needs import of_text
-from wsgi_wasm.migration.walk import OpenFile, Walk, opened
+from wsgi_wasm.migration.walk import Walk
 from wsgi_wasm.migration.ways import Way, way_of
 
 MOST_TEXT = 256 << 10  # bytes of a script or source that are read

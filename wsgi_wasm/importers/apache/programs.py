@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from wsgi_wasm.cgi.shebang import LONGEST_LINE, interpreter_name
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
-from wsgi_wasm.importers.text_files import read_start
+from wsgi_wasm.files.regular import opened
 from wsgi_wasm.interpreters import NAMES
 
 WASM, NATIVE = "wasm", ""
@@ -78,7 +78,8 @@ def _runs(path: Path) -> str | None:
     try:
         if not path.stat().st_mode & 0o111:
             return None
-        start = read_start(path, LONGEST_LINE + 3)
+        with opened(path) as file:
+            start = file.read(LONGEST_LINE + 3)
     except OSError:
         return None
     if start.startswith(b"\0asm") or path.suffix in MODULE_SUFFIXES:
