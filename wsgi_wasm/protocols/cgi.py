@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.cgi.head import HeadParser
@@ -18,13 +17,20 @@ from wsgi_wasm.gateway.request import Request
 Arguments = Callable[[Request, Sequence[bytes]], Sequence[bytes]]
 """From a request and the program's own arguments to those of one run."""
 
-if TYPE_CHECKING:
-    pass
-
 
 def with_search_words(request: Request, arguments: Sequence[bytes]) -> Sequence[bytes]:
     """RFC 3875 4.4: the words of an indexed query follow the program's own arguments."""
     return (*arguments, *query_arguments(request.environ.get("QUERY_STRING", "")))
+
+
+def by_template(argv: str) -> Arguments:
+    """All arguments, as the template `argv` of WAGI and of Spin has them."""
+
+    def arguments(request: Request, _own: Sequence[bytes]) -> Sequence[bytes]:
+        path = request_uri(request.environ, request.script_name, request.path_info).partition("?")[0]
+        return wagi_arguments(argv, path, request.environ.get("QUERY_STRING") or "")
+
+    return arguments
 
 
 def _of_route(route: Route) -> Arguments | None:
@@ -32,12 +38,7 @@ def _of_route(route: Route) -> Arguments | None:
     argv = route.target.argv if isinstance(route.target, ModuleTarget) else None
     if argv is None:
         return with_search_words if route.query_args else None
-
-    def arguments(request: Request, _own: Sequence[bytes]) -> Sequence[bytes]:
-        path = request_uri(request.environ, request.script_name, request.path_info).partition("?")[0]
-        return wagi_arguments(argv, path, request.environ.get("QUERY_STRING") or "")
-
-    return arguments
+    return by_template(argv)
 
 
 class Cgi:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from socket import socket
@@ -13,7 +13,6 @@ from urllib.parse import unquote_to_bytes
 
 from wsgi_wasm.cgi import names
 from wsgi_wasm.cgi.message import BODYLESS, REASONS
-from wsgi_wasm.cgi.query import wagi_arguments
 from wsgi_wasm.config.granted import AllowedHost
 from wsgi_wasm.config.model import Route
 from wsgi_wasm.engine.module import Module
@@ -31,7 +30,7 @@ from wsgi_wasm.hostapi.destinations import OWN, Destination, Destinations
 from wsgi_wasm.hostapi.outbound import Within
 from wsgi_wasm.messages import escaped
 from wsgi_wasm.protocols import protocols_of, request_fields
-from wsgi_wasm.protocols.cgi import Cgi, with_search_words
+from wsgi_wasm.protocols.cgi import Cgi, by_template, with_search_words
 from wsgi_wasm.spin import Application
 from wsgi_wasm.spin.chaining import serve
 from wsgi_wasm.spin.model import StaticResponse, Trigger, Wagi
@@ -48,14 +47,8 @@ def wagi(route: Route, argv: str | None) -> ProtocolFactory:
     programs such as PHP (CVE-2012-1823). Here that is done only where the manifest has an `argv` of
     its own; otherwise RFC 3875 4.4 decides.
     """
-
-    def arguments(request: Request, _own: Sequence[bytes]) -> Sequence[bytes]:
-        path = request.environ["REQUEST_URI"].partition("?")[0]
-        return wagi_arguments(argv or "", path, request.environ.get("QUERY_STRING") or "")
-
-    return lambda env, wrap: {
-        "cgi": Cgi(route, request_fields(route, env), with_search_words if argv is None else arguments)
-    }
+    arguments = with_search_words if argv is None else by_template(argv)
+    return lambda env, wrap: {"cgi": Cgi(route, request_fields(route, env), arguments)}
 
 
 class Neighbours:
