@@ -12,24 +12,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from wsgi_wasm.logs import ABOUT, OWN
+from wsgi_wasm.logs import ABOUT, MOST_LOGGED, OWN
 from wsgi_wasm.messages import shorten
 
 TEXT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
 TIME = "[%Y-%m-%d %H:%M:%S %z]"
-
-_MOST = 20_000  # characters of a message, and of a traceback
 
 
 class Form(logging.Formatter):
     """Records of the package as text or, with `json`, as JSON objects of one line; those of others,
     who may share the handler, as `plain` has them."""
 
-    def __init__(self, plain: logging.Formatter, *, json: bool, most: int = _MOST) -> None:
+    def __init__(self, plain: logging.Formatter, *, json: bool) -> None:
         super().__init__()
         self.plain = plain
         self.json = json
-        self._most = most
 
     def format(self, record: logging.LogRecord) -> str:
         """As `logging.Formatter.format`."""
@@ -43,11 +40,11 @@ class Form(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "pid": record.process,
-            "message": shorten(record.getMessage(), self._most),
+            "message": shorten(record.getMessage(), MOST_LOGGED),
             **getattr(record, ABOUT, {}),
         }
         if record.exc_text:
-            fields["traceback"] = shorten(record.exc_text, self._most)
+            fields["traceback"] = shorten(record.exc_text, MOST_LOGGED)
         return json.dumps(fields, ensure_ascii=False)
 
 
@@ -55,7 +52,7 @@ class _Output:
     """What is attached, and what a configuration has chosen."""
 
     def __init__(self) -> None:
-        self.log = logging.getLogger("wsgi_wasm")
+        self.log = logging.getLogger(OWN)
         self.attached: list[logging.Handler] = []
         self.usual = logging.INFO
         self.level: str | None = None

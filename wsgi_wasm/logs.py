@@ -24,7 +24,7 @@ ABOUT = "wsgi_wasm_about"
 names in JSON."""
 
 MOST_LOGGED = 20_000
-"""Characters of a record's message; what is longer is cut."""
+"""Characters of a record's message, and of a traceback in JSON; what is longer is cut."""
 
 MOST_TRACED = 200  # lines of a traceback; the middle of a longer one is left out
 
