@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from wsgi_wasm.files.trails import walked_along
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped, reason
 
 log = package_log("files")
 
-_MOST_LINKS = 40  # of one path, as in Linux
 _LINK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -43,24 +42,17 @@ class Followed(NamedTuple):
 
 def followed(path: Path) -> Followed:
     """Where an absolute path leads, as far as it exists."""
-    here, left = "/", deque(str(path).split("/"))
     links: list[Link] = []
-    while left:
-        part = left.popleft()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            here = os.path.dirname(here)
-            continue
-        found = os.path.join(here, part)
-        link = _link(found) if len(links) < _MOST_LINKS else None
+
+    def target(place: str) -> str | None:
+        link = _link(place)
         if link is None:
-            here = found
-            continue
+            return None
         links.append(link)
-        here = "/" if link.target.startswith("/") else here
-        left.extendleft(reversed(link.target.split("/")))
-    return Followed(Path(here), frozenset(links))
+        return link.target
+
+    end = walked_along(path, target).end
+    return Followed(Path(end), frozenset(links))
 
 
 def _link(path: str) -> Link | None:

@@ -11,16 +11,49 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 _MOUNTS = "/proc/self/mountinfo"
 _MOST_LINKS = 40  # of one path, as in Linux
 
 Keys = frozenset[Hashable]
+
+
+class Walked(NamedTuple):
+    """Where a path leads, without links, and each place that it leads over, with what the link says
+    that was followed there, None for none."""
+
+    end: str
+    parts: list[tuple[str, str | None]]
+
+
+def walked_along(path: Path, target: Callable[[str], str | None]) -> Walked:
+    """Along an absolute path, as far as it exists. `target` gives what the link at a place
+    says, None where there is none."""
+    here, left, followed = "/", deque(str(path).split("/")), 0
+    parts: list[tuple[str, str | None]] = []
+    while left:
+        part = left.popleft()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            here = os.path.dirname(here)
+            continue
+        place = os.path.join(here, part)
+        link = target(place) if followed < _MOST_LINKS else None
+        parts.append((place, link))
+        if link is None:
+            here = place
+            continue
+        followed += 1
+        here = "/" if link.startswith("/") else here
+        left.extendleft(reversed(link.split("/")))
+    return Walked(here, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +107,15 @@ class Survey:
         return trail
 
     def _follow(self, path: Path) -> Trail:
-        here, left, followed = "/", deque(str(path).split("/")), 0
-        through: set[str] = set()
-        links: set[str] = set()
-        while left:
-            part = left.popleft()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                here = os.path.dirname(here)
-                continue
-            through.add(here)
-            found = os.path.join(here, part)
-            info = self._look(found)
-            if info is not None and stat.S_ISLNK(info.st_mode) and followed < _MOST_LINKS:
-                followed += 1
-                links.add(here)
-                target = os.readlink(found)
-                here = "/" if target.startswith("/") else here
-                left.extendleft(reversed(target.split("/")))
-            else:
-                here = found
-        own = self._keys_of(here)
-        return Trail(here, own, self._chain(here) - own, self._all(through), self._all(links))
+        walked = walked_along(path, self._target)
+        through = {os.path.dirname(place) for place, _ in walked.parts}
+        links = {os.path.dirname(place) for place, target in walked.parts if target is not None}
+        own = self._keys_of(walked.end)
+        return Trail(walked.end, own, self._chain(walked.end) - own, self._all(through), self._all(links))
+
+    def _target(self, path: str) -> str | None:
+        info = self._look(path)
+        return os.readlink(path) if info is not None and stat.S_ISLNK(info.st_mode) else None
 
     def _look(self, path: str) -> os.stat_result | None:
         if path not in self._looked:
