@@ -14,3 +14,10 @@ def file_name(text: str) -> Path:
     if "\0" in text:
         raise argparse.ArgumentTypeError("the name contains a NUL")
     return Path(text)
+
+
+def count(text: str) -> int:
+    """A whole number from 1. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
+    return int(text)

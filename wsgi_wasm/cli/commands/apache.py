@@ -24,8 +24,7 @@ from wsgi_wasm.apache.ownership import Ownership
 from wsgi_wasm.apache.places import ApacheError, find_command, find_places, mistakes
 from wsgi_wasm.apache.standing import standing
 from wsgi_wasm.apache.undo import Content
-from wsgi_wasm.cli.arguments import file_name
-from wsgi_wasm.cli.commands.serve import count
+from wsgi_wasm.cli.arguments import count, file_name
 from wsgi_wasm.cli.directory import programs_below
 from wsgi_wasm.cli.source import UserError, load_site
 from wsgi_wasm.cli.terminal import say, tell

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from wsgi_wasm.cli.arguments import file_name
-from wsgi_wasm.cli.commands.scan import write_page
+from wsgi_wasm.cli.forms import add_forms, write_page
 from wsgi_wasm.cli.progress import Counting
 from wsgi_wasm.cli.terminal import Style, say, tell
 from wsgi_wasm.config.scalars import duration, size
@@ -62,8 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ca", metavar="FILE", type=_checked(_tls), help="trust the certificates in this file, too")
     add("--native-cpu", metavar="PID|CGROUP", type=_checked(cpu_meter), help="whose CPU time the native site uses")
     add("--ours-cpu", metavar="PID|CGROUP", type=_checked(cpu_meter), help="whose CPU time ours uses")
-    add("--json", action="store_true", help="print one JSON object")
-    add("--html", metavar="FILE", type=file_name, help="write a page that stands by itself")
+    add_forms(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wsgi_wasm.cli.arguments import file_name
+from wsgi_wasm.cli.defines import add_defines, defines
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import say
 from wsgi_wasm.importers import FORMATS, REPORTED, importer
@@ -46,14 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=file_name,
         help="a file for what became of each line; JSON if it ends in .json",
     )
-    parser.add_argument(
-        "-D",
-        "--define",
-        metavar="NAME[=VALUE]",
-        action="append",
-        default=[],
-        help="for apache: what `httpd -D` and its environment define",
-    )
+    add_defines(parser, "apache")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if options.report is not None and options.format not in REPORTED:
         raise UserError(f"--report: an import from {options.format} says in comments what became of the source")
     base = Path.cwd() if output is None else output.absolute().parent
-    made = importer(options.format).convert(options.file, base, Options(dict(map(defined, options.define))))
+    made = importer(options.format).convert(options.file, base, Options(defines(options.define)))
     if output is None:
         print(made.text, end="")
     else:
@@ -76,14 +70,6 @@ def run(options: argparse.Namespace) -> int:
     if output is not None:
         say(f"{output} was written. Read it, then run: wsgi-wasm check {output}")
     return DECISIONS if made.report.decisions else 0
-
-
-def defined(text: str) -> tuple[str, str | None]:
-    """A name that `--define` gives, and its value. Raises UserError."""
-    name, equals, value = text.partition("=")
-    if not name:
-        raise UserError("--define takes NAME or NAME=VALUE")
-    return name, value if equals else None
 
 
 def _rights(source: Path, report: ImportReport) -> int:

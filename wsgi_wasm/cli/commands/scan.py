@@ -16,12 +16,12 @@ from pathlib import Path
 
 from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.columns import fitted
-from wsgi_wasm.cli.commands.import_ import defined
+from wsgi_wasm.cli.defines import add_defines, defines
+from wsgi_wasm.cli.forms import add_forms, write_page
 from wsgi_wasm.cli.progress import Counting
 from wsgi_wasm.cli.source import UserError
 from wsgi_wasm.cli.terminal import Style, plural, say, tell
-from wsgi_wasm.files.replace import replace
-from wsgi_wasm.messages import escaped, reason
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.migration.places import ProgramPlace, places_of_httpd
 from wsgi_wasm.migration.scan import PlaceScan, scan
 from wsgi_wasm.migration.scan_report import COLOURS, as_json, as_page, needs_text, summary
@@ -43,21 +43,13 @@ _COLOURS = {"good": "green", "warn": "yellow", "bad": "red", "soft": "dim"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `scan`."""
     parser.add_argument("place", metavar="DIR|HTTPD.CONF", type=file_name, help="a directory, or an httpd.conf")
-    parser.add_argument(
-        "-D",
-        "--define",
-        metavar="NAME[=VALUE]",
-        action="append",
-        default=[],
-        help="for an httpd.conf: what `httpd -D` and its environment define",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--html", metavar="FILE", type=file_name, help="write a page that stands by itself")
+    add_defines(parser, "an httpd.conf")
+    add_forms(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when it was looked at. Raises UserError."""
-    places, remarks = _places(options.place, dict(map(defined, options.define)))
+    places, remarks = _places(options.place, defines(options.define))
     counting = Counting("looking at files")
     with counting:
         scans = [scan(place, counting.at) for place in places]
@@ -84,14 +76,6 @@ def _places(given: Path, names: Mapping[str, str | None]) -> tuple[list[ProgramP
         say(*found.remarks)
         raise UserError(f"{escaped(given)}: no ScriptAlias and no directory with ExecCGI that could be read")
     return found.places, found.remarks
-
-
-def write_page(path: Path, text: str) -> None:
-    """A report, whole or not at all. Raises UserError."""
-    try:
-        replace(path, text.encode("utf-8"), 0o644)
-    except OSError as error:
-        raise UserError(f"{escaped(path)}: cannot be written: {reason(error)}") from None
 
 
 def _painted(rows: Sequence[Sequence[str]], style: Style, row: int, column: int, text: str) -> str:

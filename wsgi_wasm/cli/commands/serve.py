@@ -17,7 +17,7 @@ from pathlib import Path
 
 from wsgi_wasm import log_output
 from wsgi_wasm.cli.address import Address, address
-from wsgi_wasm.cli.arguments import file_name
+from wsgi_wasm.cli.arguments import count, file_name
 from wsgi_wasm.cli.features import add_features
 from wsgi_wasm.cli.prepare import prepare, sources_of_site
 from wsgi_wasm.cli.server import Server
@@ -46,13 +46,6 @@ _LONGEST_SOCKET = 107  # bytes of a path (unix(7))
 _FIELD_SIZE = 8190  # bytes
 _FIELD_SIZES = size("256B", "64KiB")
 _MOST_WORKERS = 4  # unless asked for more: each keeps its own engine and threads
-
-
-def count(text: str) -> int:
-    """A whole number from 1. Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
-    return int(text)
 
 
 def field_size(text: str) -> int:
