@@ -54,11 +54,12 @@ class Need:
         return KINDS[self.kind][0]
 
 
-def _by_name(**kinds: str) -> dict[str, str]:
+def by_name(**kinds: str) -> dict[str, str]:
+    """The kind of need of each name, from the names of each kind with spaces between."""
     return {name: kind for kind, names in kinds.items() for name in names.split()}
 
 
-C_FUNCTIONS = _by_name(
+C_FUNCTIONS = by_name(
     programs="""fork vfork execl execle execlp execv execve execvp execvpe fexecve posix_spawn posix_spawnp system
         popen wordexp""",
     sockets="""socket connect bind listen accept accept4 getaddrinfo gethostbyname gethostbyname_r gethostbyaddr
@@ -130,3 +131,8 @@ def at_most(needs: Iterable[Need]) -> tuple[Need, ...]:
             seen.pop(("reads", what), None)
     order = list(KINDS)
     return tuple(sorted(seen.values(), key=lambda need: order.index(need.kind))[:MOST_NEEDS])
+
+
+def line_at(text: str, position: int) -> str:
+    """The line of a text in which a position is, as a place of a need."""
+    return f"line {text.count(chr(10), 0, position) + 1}"

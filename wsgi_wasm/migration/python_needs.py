@@ -10,43 +10,35 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 
-from wsgi_wasm.migration.needs import MAILERS, PATHS, Need
+from wsgi_wasm.migration.needs import MAILERS, PATHS, Need, by_name, line_at
 
 # What the interpreter has no use for or does not have: see docs/python.md.
-_MODULES = {
-    name: kind
-    for kind, names in {
-        "programs": "subprocess multiprocessing popen2 commands pty",
-        "python2": """urlparse cookielib Cookie ConfigParser StringIO cStringIO cPickle Queue HTMLParser htmlentitydefs
-            __builtin__ md5 sha sets anydbm dumbdbm whichdb UserDict""",
-        "mail": "smtplib",
-        "sockets": """socket socketserver ssl ftplib poplib imaplib nntplib telnetlib xmlrpc.client asyncio
-            urllib.request urllib2 httplib http.client requests httpx paramiko ldap""",
-        "database": "MySQLdb mysql pymysql psycopg2 psycopg pg8000 pyodbc cx_Oracle oracledb pymongo redis",
-        "locks": "fcntl portalocker filelock",
-        "users": "pwd grp spwd crypt",
-        "loading": "ctypes cffi",
-        "terminal": "mmap termios tty syslog curses posix_ipc",
-        "module": "bz2 lzma imp pipes numpy pandas PIL Image lxml cryptography Crypto matplotlib scipy mod_python",
-        "sqlite": "sqlite3",
-    }.items()
-    for name in names.split()
-}
-_CALLS = {
-    name: kind
-    for kind, names in {
-        "programs": """os.system os.popen os.popen2 os.popen3 os.fork os.spawnl os.spawnv os.execl os.execle os.execlp
-            os.execv os.execve os.execvp os.posix_spawn""",
-        "threads": "threading.Thread thread.start_new_thread _thread.start_new_thread",
-        "signals": "signal.alarm signal.setitimer os.kill",
-        "users": "os.setuid os.setgid os.seteuid os.getpwnam os.umask os.chown os.getuid os.getlogin",
-        "writes": """os.mkdir os.makedirs os.remove os.unlink os.rename os.replace os.rmdir shutil.copy shutil.move
-            shutil.rmtree shutil.copyfile shelve.open dbm.open anydbm.open tempfile.NamedTemporaryFile tempfile.mkdtemp
-            tempfile.mkstemp""",
-        "sqlite": "sqlite3.connect",
-    }.items()
-    for name in names.split()
-}
+_MODULES = by_name(
+    programs="subprocess multiprocessing popen2 commands pty",
+    python2="""urlparse cookielib Cookie ConfigParser StringIO cStringIO cPickle Queue HTMLParser htmlentitydefs
+        __builtin__ md5 sha sets anydbm dumbdbm whichdb UserDict""",
+    mail="smtplib",
+    sockets="""socket socketserver ssl ftplib poplib imaplib nntplib telnetlib xmlrpc.client asyncio
+        urllib.request urllib2 httplib http.client requests httpx paramiko ldap""",
+    database="MySQLdb mysql pymysql psycopg2 psycopg pg8000 pyodbc cx_Oracle oracledb pymongo redis",
+    locks="fcntl portalocker filelock",
+    users="pwd grp spwd crypt",
+    loading="ctypes cffi",
+    terminal="mmap termios tty syslog curses posix_ipc",
+    module="bz2 lzma imp pipes numpy pandas PIL Image lxml cryptography Crypto matplotlib scipy mod_python",
+    sqlite="sqlite3",
+)
+_CALLS = by_name(
+    programs="""os.system os.popen os.popen2 os.popen3 os.fork os.spawnl os.spawnv os.execl os.execle os.execlp
+        os.execv os.execve os.execvp os.posix_spawn""",
+    threads="threading.Thread thread.start_new_thread _thread.start_new_thread",
+    signals="signal.alarm signal.setitimer os.kill",
+    users="os.setuid os.setgid os.seteuid os.getpwnam os.umask os.chown os.getuid os.getlogin",
+    writes="""os.mkdir os.makedirs os.remove os.unlink os.rename os.replace os.rmdir shutil.copy shutil.move
+        shutil.rmtree shutil.copyfile shelve.open dbm.open anydbm.open tempfile.NamedTemporaryFile tempfile.mkdtemp
+        tempfile.mkstemp""",
+    sqlite="sqlite3.connect",
+)
 _METHODS = {"write_text": "writes", "write_bytes": "writes", "unlink": "writes"}
 _OLD = re.compile(r"^\s*(print\s+[^(=\s]|print$|except\s+[\w.]+\s*,\s*\w+\s*:|exec\s+['\"\w]|raise\s+\w+\s*,)", re.M)
 _IMPORT = re.compile(r"^\s*(?:from\s+([\w.]{1,100})\s+import|import\s+([\w., \t]{1,200}))", re.M)
@@ -117,11 +109,11 @@ class _Visitor:
     def _call(self, node: ast.Call) -> None:
         name = self._dotted(node.func)
         if name in _CALLS:
-            path = _path(node, 0) if _CALLS[name] in ("writes", "sqlite") else ""
+            path = _path(node) if _CALLS[name] in ("writes", "sqlite") else ""
             self._add(_CALLS[name], path or name, node.lineno)
         elif name in ("open", "io.open", "file", "codecs.open"):
             mode = _constant(node, 1, "mode") or "r"
-            path = _path(node, 0)
+            path = _path(node)
             if set(mode) & set("wax+"):
                 self._add("writes", path or "open()", node.lineno)
             elif path.startswith("/"):
@@ -145,17 +137,17 @@ def _constant(node: ast.Call, position: int, name: str) -> str:
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
-def _path(node: ast.Call, position: int) -> str:
-    return _constant(node, position, "file")[:200]
+def _path(node: ast.Call) -> str:
+    return _constant(node, 0, "file")[:200]
 
 
 def _by_lines(text: str) -> PythonNeeds:
     found = PythonNeeds()
     old = _OLD.search(text)
-    place = f"line {text.count(chr(10), 0, old.start() + 1) + 1}" if old else ""
+    place = line_at(text, old.start() + 1) if old else ""
     found.needs.append(Need("python2", old[1].strip() if old else "it cannot be parsed", place))
     for one in _IMPORT.finditer(text):
-        where = f"line {text.count(chr(10), 0, one.start(1) if one[1] else one.start(2)) + 1}"
+        where = line_at(text, one.start(1) if one[1] else one.start(2))
         for module in (one[1] or one[2]).replace(" as ", ",").split(","):
             top = module.strip().partition(".")[0]
             kind = _MODULES.get(module.strip()) or _MODULES.get(top)

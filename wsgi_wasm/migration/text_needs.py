@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from wsgi_wasm.migration.needs import C_FUNCTIONS, MAILERS, Need, of_functions
+from wsgi_wasm.migration.needs import C_FUNCTIONS, MAILERS, Need, line_at, of_functions
 
 # Comments and texts of C, unclosed ones up to the end, so that nothing is looked at twice.
 _C = re.compile(
@@ -121,13 +121,13 @@ def _of_c(text: str) -> Iterator[Need]:
     for found in _INCLUDE.finditer(text):
         for header, kind in _HEADERS.items():
             if found[1].startswith(header):
-                yield Need(kind, f"<{found[1]}>", _line(text, found.start()))
+                yield Need(kind, f"<{found[1]}>", line_at(text, found.start()))
     called: dict[str, int] = {}
     for found in _CALL.finditer(code):
         if found[1] in C_FUNCTIONS:
             called.setdefault(found[1], found.start())
     for need in of_functions(called):
-        yield Need(need.kind, need.what, _line(code, called[need.what]))
+        yield Need(need.kind, need.what, line_at(code, called[need.what]))
     plain = _C.sub(lambda one: " " if one["comment"] else one[0], text)
     for kind, pattern in (("writes", _C_WRITES), ("writes", _C_OPEN), ("reads", _C_READS), ("mail", MAILERS)):
         for found in pattern.finditer(plain):
@@ -138,7 +138,3 @@ def _of_c(text: str) -> Iterator[Need]:
 def _blanked(found: re.Match[str]) -> str:
     """Comments and texts without their content, with their lines."""
     return "\n" * found[0].count("\n") or '""'
-
-
-def _line(text: str, position: int) -> str:
-    return f"line {text.count(chr(10), 0, position) + 1}"
