@@ -15,6 +15,7 @@ from werkzeug.test import Client, TestResponse
 
 from conftest import SiteMaker
 from guests.build import guest
+from guests.printed import variables
 from swapping import swapping
 from wsgi_wasm.engine.program import opening
 
@@ -281,7 +282,7 @@ def test_scripts(make_client: SiteMaker, programs: Path, path: str) -> None:
     client = make_client({"/cgi-bin": {"directory": str(programs)}})
     response = client.get(f"/cgi-bin{path}")
     assert response.status_code == 200
-    found = dict(line.split("=", 1) for line in response.data.decode("latin-1").splitlines() if "=" in line)
+    found = variables(response.data.decode("latin-1"))
     name, info, filename = SCRIPTS[path]
     assert (found["SCRIPT_NAME"], found["PATH_INFO"], found["SCRIPT_FILENAME"]) == (name, info, filename)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from guests.build import guest
+from guests.printed import variables
 from wsgi_wasm import create_app
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.gateway.proxies import BehindProxies
@@ -231,5 +232,4 @@ def ask(site: Path, asked: Environ) -> tuple[str, dict[str, str]]:
     gateway = create_app(site)
     gateway.warm()
     body = b"".join(written) + b"".join(gateway(asked, start_response))
-    lines = (b"".join(written) + body).decode("latin-1").splitlines()
-    return status, dict(line.split("=", 1) for line in lines if "=" in line)
+    return status, variables((b"".join(written) + body).decode("latin-1"))

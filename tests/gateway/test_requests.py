@@ -14,16 +14,13 @@ from werkzeug.wrappers import Request
 
 from conftest import SiteMaker
 from guests.build import guest
+from guests.printed import variables
 from wsgi_wasm import ConfigError, Gateway
 
 
 def send(client: Client, environ: dict[str, Any]) -> TestResponse:
     """A request with exactly this environ, which werkzeug's client would tidy up."""
     return TestResponse(*run_wsgi_app(client.application, environ, buffered=True), request=Request(environ))
-
-
-def variables(text: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def test_variables(make_client: SiteMaker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 /* Prints the head that `head=` gives (a plain one without it), then the environment, sorted, one variable per line, and
- * what came on standard input: `BODY`, its size and a checksum. `trap` ends it before, `unread` leaves the body alone,
+ * what came on standard input as `BODY`: its size and a checksum. `trap` ends it before, `unread` leaves the body alone,
  * `long=N` adds a field whose line has N bytes, and `more=N` adds N lines of 600. */
 #include "guest.h"
 
@@ -32,6 +32,6 @@ int main(void)
         for (size_t i = 0; i < got; i++)
             sum = sum * 31 + (unsigned char)piece[i];
     }
-    printf("BODY %zu %u\n", size, sum);
+    printf("BODY=%zu %u\n", size, sum);
     return 0;
 }

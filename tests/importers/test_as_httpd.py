@@ -15,6 +15,7 @@ import pytest
 from werkzeug.test import Client
 
 from guests.build import guest
+from guests.printed import variables
 from servers.apache import Apache, Site
 from servers.client import request
 from servers.fixtures import open_module_tmp as open_module_tmp
@@ -204,7 +205,7 @@ class Both:
 
 def told(text: str) -> dict[str, str] | None:
     """The variables that a program prints; None where it was none."""
-    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    found = variables(text)
     if "SCRIPT_NAME" not in found:
         return None
     # httpd leaves an empty PATH_INFO out.

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from guests.printed import variables as told
+
 from .apache import Apache
 from .beside_cgid import PROGRAMS, WAYS, path_of, serve_beside
 from .client import Answer, Connection, chunked, get
@@ -58,11 +60,6 @@ def apache(open_module_tmp: Path) -> Iterator[Apache]:
         modules=("filter", "deflate", "sed", "http2"),
     ) as server:
         yield server
-
-
-def told(text: str) -> dict[str, str]:
-    """What the program printed."""
-    return dict(line.split("=", 1) for line in text.replace("BODY ", "BODY=").splitlines() if "=" in line)
 
 
 def checked(body: bytes) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from guests.build import component, guest
+from guests.printed import variables
 from spin.conftest import write_app
 
 from .apache import Apache, put
@@ -286,9 +287,11 @@ NOT_HERE = ("REDIRECT_SECRET", "REDIRECT_SHOWN", "REDIRECT_HTTP_AUTHORIZATION", 
 
 
 def seen(server: Apache, way: str, answer: Answer) -> Seen:
-    lines = answer.text.replace("BODY ", "BODY=").splitlines()
-    told = dict(line.split("=", 1) for line in lines if "=" in line)
-    told = {name: value for name, value in told.items() if name in COMPARED or name.startswith("REDIRECT_")}
+    told = {
+        name: value
+        for name, value in variables(answer.text).items()
+        if name in COMPARED or name.startswith("REDIRECT_")
+    }
     if told.get("PATH_INFO") == "":  # natively it is left out
         del told["PATH_INFO"]
     own = {name: told[name].replace(f"/e/{way}/", "/e/WAY/").replace(path_of(way, "tell"), "PAGE") for name in told}
@@ -333,7 +336,7 @@ def test_no_request_can_make_itself_one_for_an_error(apache: Apache) -> None:
     for way in PROGRAMS:
         fields = [("Redirect-Status", "404"), ("REDIRECT_STATUS", "404"), ("Redirect-Url", "/x")]
         answer = get(apache.address, path_of(way, "tell"), fields=fields)
-        told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+        told = variables(answer.text)
         assert answer.status == 200
         assert told.get("REDIRECT_STATUS", "200") == "200"
         assert told["HTTP_REDIRECT_STATUS"] == "404"
@@ -396,7 +399,7 @@ def test_what_a_component_is_told(apache: Apache) -> None:
 
 def test_what_an_administrator_has_set(apache: Apache) -> None:
     answer = get(apache.address, "/o/app/listed")
-    told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+    told = variables(answer.text)
     assert answer.status == 404
     assert (told["REDIRECT_SHOWN"], told["REDIRECT_HTTP_AUTHORIZATION"]) == ("y", "secret")
     assert told.keys().isdisjoint({"REDIRECT_SECRET", "REDIRECT_HTTP_PROXY"})
@@ -407,7 +410,7 @@ def test_answers_that_the_server_replaces(apache: Apache) -> None:
     credentials and all."""
     target = "/override/tell/x?head=Status:%20404%0aContent-Type:%20text/plain"
     answer = request(apache.address, "POST", target, body=b"abc", fields=[LOGIN])
-    told = dict(line.split("=", 1) for line in answer.text.replace("BODY ", "BODY=").splitlines() if "=" in line)
+    told = variables(answer.text)
     assert (answer.status, told["SCRIPT_NAME"], told["PATH_INFO"]) == (404, "/app/tell", "/override")
     assert (told["REDIRECT_STATUS"], told["REDIRECT_URL"]) == ("404", "/override/tell/x")
     assert (told["REDIRECT_SCRIPT_NAME"], told["REDIRECT_PATH_INFO"]) == ("/override", "/tell/x")
@@ -422,9 +425,9 @@ def test_answers_that_the_server_replaces(apache: Apache) -> None:
 def test_a_page_for_its_own_error(apache: Apache) -> None:
     """Apache would ask it for its own page until LimitInternalRecursion is reached."""
     answer = get(apache.address, "/override/tell?head=Status:%20410%0aContent-Type:%20text/plain")
-    told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+    told = variables(answer.text)
     assert (answer.status, told["REDIRECT_REDIRECT_STATUS"], told["PATH_INFO"]) == (200, "410", "/itself")
     apache.wait_for_log("set WSGIErrorOverride Off for the path of the ErrorDocument")
     answer = get(apache.address, "/except/tell?head=Status:%20410%0aContent-Type:%20text/plain")
-    told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+    told = variables(answer.text)
     assert (answer.status, told["REDIRECT_STATUS"], told["PATH_INFO"]) == (410, "410", "/itself")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from guests.build import guest
+from guests.printed import variables
 
 from .apache import put
 from .client import Connection, get, request, wait_compiled
@@ -98,10 +99,6 @@ def pair(request: pytest.FixtureRequest, open_module_tmp: Path) -> Iterator[Pair
         front = stack.enter_context(start_nginx(text.replace(f"unix:{SOCKET}", there), tmp))
         wait_compiled(front.address, *(f"/app/{name}" for name in ("env", "echo", "sleep?seconds=0")))
         yield Pair(front, back)
-
-
-def variables(text: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def test_prefix(pair: Pair) -> None:

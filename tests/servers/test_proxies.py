@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from guests.build import component, guest
+from guests.printed import variables
 from spin.conftest import write_app
 
 from .apache import Apache, Site, put
@@ -97,7 +98,7 @@ def told(to: tuple[str, int] | str, fields: Fields = (), own: str | None = None)
     """What a CGI program finds in its environment."""
     answer = ask(to, "/env", fields, own)
     assert answer.status == 200
-    return dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+    return variables(answer.text)
 
 
 def client_of(found: dict[str, str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from guests.build import guest
+from guests.printed import variables
 
 from .client import Answer, Connection, get, wait_compiled
 from .fixtures import SERVERS, serve
@@ -39,10 +40,6 @@ def ask(server: Server, request: bytes) -> Answer:
         return connection.read_answer()
 
 
-def variables(answer: Answer) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
-
-
 def test_requests(server: Server) -> None:
     names_that_only_look_alike(server)
     framing(server)
@@ -59,7 +56,7 @@ def names_that_only_look_alike(server: Server) -> None:
         b"X-Real: good\r\nX_Real: evil\r\nX_REAL: evil\r\nContent_Length: 5\r\n"
         b"SCRIPT_NAME: /evil\r\nPATH_INFO: /evil\r\nScript-Name: /evil\r\nProxy: http://evil\r\n\r\n",
     )
-    found = variables(answer)
+    found = variables(answer.text)
     assert answer.status == 200
     assert found["HTTP_X_REAL"] == "good"
     assert (found["SCRIPT_NAME"], found["PATH_INFO"]) == ("/env", "/info")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from guests.build import guest
+from guests.printed import variables
 
 from .apache import put
 from .client import Answer, Connection, wait_compiled
@@ -47,10 +48,6 @@ def ask(server: Server, request: bytes) -> Answer:
         return connection.read_answer()
 
 
-def told(answer: Answer) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
-
-
 # the request's first lines; SITE and HTTP_HOST, where case does not count
 SERVED = {
     b"GET /env HTTP/1.1|Host: a.example": ("a.example", "a.example"),
@@ -75,7 +72,7 @@ SERVED = {
 def test_c9_the_targets_host_decides(server: Server, request_head: bytes) -> None:
     answer = ask(server, request_head)
     assert answer.status == 200
-    found = told(answer)
+    found = variables(answer.text)
     assert (found["SITE"], found.get("HTTP_HOST", "").lower()) == SERVED[request_head]
     assert found["REQUEST_URI"].startswith("/"), "in origin-form"
     asked = SERVED[request_head][1]
@@ -146,7 +143,7 @@ def test_c10_options_for_the_server_as_a_whole(server: Server) -> None:
 
 def test_c10_unknown_methods_are_the_guests(server: Server) -> None:
     answer = ask(server, b"PROPFIND /env HTTP/1.1|Host: a.example")
-    assert (answer.status, told(answer)["REQUEST_METHOD"]) == (200, "PROPFIND")
+    assert (answer.status, variables(answer.text)["REQUEST_METHOD"]) == (200, "PROPFIND")
 
 
 def test_c8_twins_of_fields_are_nobodys(server: Server) -> None:
@@ -159,7 +156,7 @@ def test_c8_twins_of_fields_are_nobodys(server: Server) -> None:
     answer = ask(
         server, b"GET /env/info HTTP/1.1|Host: a.example|X-Forwarded-For: 192.0.2.1|" + b"|".join(sorted(twins))
     )
-    found = told(answer)
+    found = variables(answer.text)
     assert answer.status == 200
     assert [item for item in found.items() if "evil" in item[1]] == []
     assert found["HTTP_X_FORWARDED_FOR"] == "192.0.2.1"

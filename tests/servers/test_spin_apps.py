@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from guests.printed import variables
 from spin.components import EXAMPLES, HERE, component
 from spin.conftest import write_app
 
@@ -26,7 +27,7 @@ def test_what_a_program_is_told(server_name: str, open_tmp: Path) -> None:
     with serve(server_name, open_tmp / "site.yaml", open_tmp, mount=mount) as server:
         answer = get_compiled(server.address, f"{base}/env/a%20b/c%2Dd/?q=%20")
     host = f"{server.address[0]}:{server.address[1]}"
-    told = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+    told = variables(answer.text)
     address, _, port = told["X_CLIENT_ADDR"].rpartition(":")
     assert (address, port.isdigit()) == ("127.0.0.1", True)
     assert {name: told[name] for name in told if name.startswith("X_") and name != "X_CLIENT_ADDR"} == {

@@ -15,6 +15,7 @@ from werkzeug.test import Client, EnvironBuilder
 
 from cli.programs import printing
 from guests.build import component_text, guest
+from guests.printed import variables
 from spin.conftest import MANIFEST
 from wsgi_wasm import ConfigError, Gateway, create_app
 
@@ -31,10 +32,6 @@ def serve(app: Path, tmp_path: Path) -> Serve:
         return Client(create_app(site))
 
     return make
-
-
-def variables(text: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def test_a_program_and_its_variables(serve: Serve) -> None:
