@@ -5,15 +5,14 @@ First its own bytes tell, then its name, then words that only one language has.
 
 from __future__ import annotations
 
-import codecs
 import re
 import shlex
 
-from wsgi_wasm.binary.reader import CORE_PREAMBLE
+from wsgi_wasm.binary.reader import MAGIC
 from wsgi_wasm.errors import ModuleError
+from wsgi_wasm.files.text import without_mark
 from wsgi_wasm.messages import escaped, quote
 
-MAGIC = CORE_PREAMBLE[:4]
 LOOKED_AT = 4096  # bytes of a file; no magic number and no first line lies further behind
 
 _FOR_WASM = "compile its source for wasm32-wasip1 (C and C++ with `wsgi-wasm build`)"
@@ -147,7 +146,7 @@ def foreign(name: str, head: bytes) -> str:
     looks = [_binary, _script, _page]
     if not name.endswith(".wat"):  # in a comment of one may be anything
         looks += [_text, _by_name, _by_words]
-    head = head.removeprefix(codecs.BOM_UTF8)
+    head = without_mark(head)
     return next(filter(None, (look(name, head) for look in looks)), "")
 
 

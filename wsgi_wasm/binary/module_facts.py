@@ -12,6 +12,7 @@ from typing import Any
 
 from wsgi_wasm.binary import limits
 from wsgi_wasm.binary.component_facts import ComponentFacts, component_from_json, component_to_json, of_kinds
+from wsgi_wasm.binary.reader import CORE_PREAMBLE, MAGIC
 from wsgi_wasm.binary.tables import read_tables
 from wsgi_wasm.errors import ModuleError
 
@@ -20,8 +21,6 @@ NULLARY = "() -> ()"
 UNKNOWN = "unknown"
 KINDS = {0: "function", 1: "table", 2: "memory", 3: "global", 4: "tag"}
 
-_MAGIC = b"\0asm"
-_MODULE_VERSION = b"\x01\0\0\0"
 _MAX_ENTRIES = 1_000_000
 
 
@@ -185,9 +184,9 @@ def with_types(facts: ModuleFacts, signatures: Mapping[str, str]) -> ModuleFacts
 def _check_preamble(source: bytes) -> None:
     if len(source) == 0:
         raise ModuleError("is empty")
-    if source[:4] != _MAGIC:
+    if source[:4] != MAGIC:
         raise ModuleError("is not WebAssembly: it does not begin with the bytes 00 61 73 6d")
-    if source[4:8] != _MODULE_VERSION:
+    if source[:8] != CORE_PREAMBLE:
         raise ModuleError(f"has an unknown binary version {source[4:8].hex()}")
 
 

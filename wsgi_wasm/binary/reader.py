@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from wsgi_wasm.errors import ModuleError
 
-PREAMBLE = b"\0asm\x0d\0\x01\0"
-CORE_PREAMBLE = b"\0asm\x01\0\0\0"
+MAGIC = b"\0asm"  # of modules and components
+PREAMBLE = MAGIC + b"\x0d\0\x01\0"
+CORE_PREAMBLE = MAGIC + b"\x01\0\0\0"
 
 MAX_ITEMS = 100_000  # of one vector; the largest seen in real components has a few hundred
 MAX_SECTIONS = 100_000

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from wsgi_wasm.files.text import without_mark
+
 LONGEST_LINE = 1024
 """Bytes; Linux reads 256. What is longer names no interpreter."""
 
-_MARK = b"\xef\xbb\xbf"  # U+FEFF, which some editors put before everything
 _VERSION = re.compile(r"[0-9][0-9.]*$")
 _WITH_ARGUMENT = frozenset({"-u", "--unset", "-C", "--chdir", "-a", "--argv0"})
 _SPLITS = re.compile(r"(?:-[iv0]*S|--split-string=?)")
@@ -18,7 +19,7 @@ def interpreter_name(start: bytes) -> str:
 
     `start` is the beginning of a file, of at least LONGEST_LINE bytes if it has as many.
     """
-    start = start.removeprefix(_MARK)
+    start = without_mark(start)
     if not start.startswith(b"#!"):
         return ""
     line, end, _ = start.partition(b"\n")

@@ -8,7 +8,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from wsgi_wasm.binary.foreign import MAGIC, foreign
+from wsgi_wasm.binary.foreign import foreign
+from wsgi_wasm.binary.reader import MAGIC
 from wsgi_wasm.config import Config, DirectoryTarget, RouteTarget, load_config
 from wsgi_wasm.config.load import parse_config
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsgi_wasm.binary.foreign import MAGIC, check_module
+from wsgi_wasm.binary.foreign import check_module
 from wsgi_wasm.binary.module_facts import NULLARY, Facts, check_limits, read_facts, to_json, with_types
+from wsgi_wasm.binary.reader import MAGIC, is_component
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.code.cache import Cache
@@ -64,7 +65,6 @@ def compile_source(source: ModuleSource, features: frozenset[str], read: Callabl
 
     binary = source.binary(binary_of)
     # Here, because a site without components need not load it.
-    from wsgi_wasm.binary.reader import is_component
     from wsgi_wasm.engine.code.component_compiler import compile_component
 
     if is_component(binary):

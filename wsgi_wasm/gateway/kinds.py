@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from wsgi_wasm.binary.reader import PREAMBLE
+from wsgi_wasm.binary.reader import MAGIC, PREAMBLE
 from wsgi_wasm.cgi.shebang import LONGEST_LINE, interpreter_name
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.engine.code.source import is_settled
@@ -21,7 +21,6 @@ from wsgi_wasm.files.obstacles import obstacle
 from wsgi_wasm.files.stamp import stamp_of
 from wsgi_wasm.messages import escaped, listed, reason
 
-_MAGIC = PREAMBLE[:4]  # of modules and components
 _READ = max(LONGEST_LINE, len(PREAMBLE)) + 3  # with a byte order mark before it
 _KEPT = 4096  # files
 
@@ -107,7 +106,7 @@ class ProgramKinds:
     def _told(self, way: str, path: Path, start: bytes) -> ProgramKind | None:
         begins = start[: len(PREAMBLE)]
         if way == "magic":
-            return ProgramKind(way, "", begins) if start.startswith(_MAGIC) else None
+            return ProgramKind(way, "", begins) if start.startswith(MAGIC) else None
         told = path.suffix.lower() if way == "suffix" else interpreter_name(start)
         if told in self._interpreters:
             return ProgramKind(way, told, begins)

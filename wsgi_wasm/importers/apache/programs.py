@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from wsgi_wasm.binary.reader import MAGIC
 from wsgi_wasm.cgi.shebang import LONGEST_LINE, interpreter_name
 from wsgi_wasm.config.scalars import MODULE_SUFFIXES
 from wsgi_wasm.files.regular import opened
@@ -82,7 +83,7 @@ def _runs(path: Path) -> str | None:
             start = file.read(LONGEST_LINE + 3)
     except OSError:
         return None
-    if start.startswith(b"\0asm") or path.suffix in MODULE_SUFFIXES:
+    if start.startswith(MAGIC) or path.suffix in MODULE_SUFFIXES:
         return WASM
     name = interpreter_name(start)
     return name if name in NAMES else NATIVE
