@@ -10,6 +10,7 @@ from wsgi_wasm.messages import escaped
 
 UNIX = "unix"
 PEER = r"unix|[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?"
+_NO_PEER = "is not an address, such as 10.0.0.1, a network, such as 10.0.0.0/8, or unix"
 FAMILIES = ("x-forwarded", "forwarded")
 
 Peer = IPv4Network | IPv6Network | str
@@ -29,12 +30,12 @@ def peer(text: str) -> Peer:
     if text == UNIX:
         return text
     if not re.fullmatch(PEER, text):
-        raise ValueError("is not an address, such as 10.0.0.1, a network, such as 10.0.0.0/8, or unix")
+        raise ValueError(_NO_PEER)
     try:
         network = ip_network(text, strict=False)
         address = ip_address(text.partition("/")[0])
     except ValueError:
-        raise ValueError("is not an address, such as 10.0.0.1, a network, such as 10.0.0.0/8, or unix") from None
+        raise ValueError(_NO_PEER) from None
     if network.network_address != address:
         raise ValueError(f"has an address in its network; write {network} for the network, or {escaped(str(address))}")
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
