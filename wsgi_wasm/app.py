@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsgi_wasm import log_output
-from wsgi_wasm.config import Config, Log, spin_targets
+from wsgi_wasm.config import Config, spin_targets
 from wsgi_wasm.config.changes import changes
 from wsgi_wasm.config.checks import check_cache, check_native
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
+from wsgi_wasm.config.log import apply_log
 from wsgi_wasm.config.moved import directories, with_moved
 from wsgi_wasm.errors import ConfigError, EngineError, Problem, RequestError
 from wsgi_wasm.files.links import LinkedPaths
@@ -66,8 +66,7 @@ class Gateway:
         check_cache(config, default_directory(config.cache_dir, os.environ))
         if app is None:
             check_native(config)
-        if config.log != Log():
-            log_output.choose(config.log.level, json=config.log.format == "json")
+        apply_log(config.log)
         self.config, self._applications = with_applications(config, must_start=os.environ.get(ALLOWED) == "1")
         self._passes_on = app is not None
         self._fallback = app or not_found
@@ -196,8 +195,7 @@ class Gateway:
         if config.engine != self.config.engine:
             log.warning("%s: changes of `engine` take effect only after a restart", config.source)
         serving.shared.modules.compose(config.compose)
-        if config.log != self.config.log:
-            log_output.choose(config.log.level, json=config.log.format == "json")
+        apply_log(config.log, self.config.log)
         self._serving = made = Serving(config, applications, serving.shared, self._fallback)
         self.config, self._applications = config, applications
         self._links = LinkedPaths(directories(config))

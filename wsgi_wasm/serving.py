@@ -9,8 +9,8 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from wsgi_wasm import log_output
-from wsgi_wasm.config import Config, Log, Route, SpinTarget, all_routes, load_config
+from wsgi_wasm.config import Config, Route, SpinTarget, all_routes, load_config
+from wsgi_wasm.config.log import apply_log
 from wsgi_wasm.engine.modules import RouteModules
 from wsgi_wasm.errors import ConfigError, ModuleError, Unavailable
 from wsgi_wasm.gateway.admission import Admission
@@ -114,8 +114,7 @@ def start_spawner_of_root(config: Config | None, uid: int) -> None:
     try:
         if config is None:
             config = load_config(os.environ.get("WSGI_WASM_CONFIG") or "/etc/wsgi-wasm/site.yaml")
-        if config.log != Log():
-            log_output.choose(config.log.level, json=config.log.format == "json")
+        apply_log(config.log)
         _isolation().start_spawner_of_root(config, os.environ, uid)
     except ConfigError:
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from wsgi_wasm import log_output
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.errors import Problem
 from wsgi_wasm.messages import did_you_mean, listed, quote
@@ -21,6 +22,15 @@ class Log:
 
     level: str | None = None
     format: str = "text"
+
+
+_UNSAID = Log()
+
+
+def apply_log(log: Log, before: Log = _UNSAID) -> None:
+    """Have this process log as `log` says, where that is not what was said before."""
+    if log != before:
+        log_output.choose(log.level, json=log.format == "json")
 
 
 def chosen_log(log: Log, reading: Reading) -> Log:
