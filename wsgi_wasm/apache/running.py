@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from wsgi_wasm.isolation.server import began
+
 _PROC = Path("/proc")
 
 
@@ -22,15 +24,10 @@ def _starts(title: bytes) -> Iterator[float]:
             words = (directory / "cmdline").read_bytes()
             # mod_wsgi has room for as much of it as for the name that httpd was started by
             shown = words.split(b"\0")[0].rstrip(b" ")
-            if shown.startswith(b"(wsgi:") and title.startswith(shown):
-                yield _boot() + _ticks(directory) / os.sysconf("SC_CLK_TCK")
+            if shown.startswith(b"(wsgi:") and title.startswith(shown) and (ticks := began(int(directory.name))):
+                yield _boot() + ticks / os.sysconf("SC_CLK_TCK")
         except OSError:
             continue  # it has ended
-
-
-def _ticks(directory: Path) -> int:
-    # the name of the program, in parentheses, may hold anything (proc(5))
-    return int((directory / "stat").read_bytes().rpartition(b")")[2].split()[19])
 
 
 def _boot() -> float:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.apache.enabling import SiteFiles, contents
 from wsgi_wasm.apache.fragment import Choices, Programs
-from wsgi_wasm.apache.ownership import Ownership
+from wsgi_wasm.apache.ownership import KnownFile, Ownership
 from wsgi_wasm.apache.running import started
 from wsgi_wasm.config import Config
 from wsgi_wasm.errors import ConfigError, WsgiWasmError
@@ -46,7 +47,7 @@ def standing(target: SiteFiles, load: Callable[[], Config], programs: Programs) 
     if conf.made_for is not None:
         choices = _choices(conf.made_for)
         if choices is not None:
-            _compare(found, target, load, choices, programs)
+            _compare(found, target, known, lambda: contents(target, load(), choices, programs))
         if choices is None or not choices.embedded:
             _look_at_processes(found, target)
         else:
@@ -62,17 +63,19 @@ def _choices(made_for: Any) -> Choices | None:
 
 
 def _compare(
-    found: Standing, target: SiteFiles, load: Callable[[], Config], choices: Choices, programs: Programs
+    found: Standing,
+    target: SiteFiles,
+    known: Mapping[Path, KnownFile],
+    wish: Callable[[], Mapping[Path, bytes | str]],
 ) -> None:
     try:
-        wanted = contents(target, load(), choices, programs)
+        wanted = wish()
     except ConfigError as error:
         found.say(f"the site has mistakes: {str(error).splitlines()[0]}", well=False)
         return
     except WsgiWasmError as error:
         found.say(str(error), well=False)
         return
-    known = target.known()
     same = all(known[path].data == data for path, data in wanted.items() if isinstance(data, bytes))
     if same:
         found.say(f"they match {escaped(target.site)}")
