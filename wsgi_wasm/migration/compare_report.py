@@ -104,7 +104,7 @@ def _times(found: Comparison, native: Figures, ours: Figures) -> Iterator[str]:
         f'ours: {ours.words}</p><p class="soft">Until the last byte of the answer, with the connection, which is a '
         "new one for each request.</p>"
     )
-    yield chart(found)
+    yield chart(native, ours)
     rows = []
     for path, one in list(found.by_path.items())[:_MOST_PATHS]:
         cells = [milliseconds(1000 * quantile(side, share)) for side in (one.native, one.ours) for share in (0.5, 0.95)]

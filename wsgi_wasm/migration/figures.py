@@ -49,10 +49,9 @@ def figures(found: Comparison) -> tuple[Figures, Figures]:
     return both[0], both[1]
 
 
-def chart(found: Comparison) -> str:
+def chart(native: Figures, ours: Figures) -> str:
     """Bars for both sites: median and p95 of the time for an answer, and CPU time if there is
     any."""
-    native, ours = figures(found)
     rows = [("median", native.median, ours.median), ("p95", native.p95, ours.p95)]
     if native.cpu is not None or ours.cpu is not None:
         rows.append(("CPU each", native.cpu or 0.0, ours.cpu or 0.0))
