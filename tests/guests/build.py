@@ -65,14 +65,25 @@ def source(name: str) -> Path:
 
 def native(name: str) -> Path:
     """The same C program as an executable of this machine, for comparison with Apache's own CGI."""
+    return native_of(source(name), f"{name}.cgi", *HEADERS)
+
+
+def native_of(file: Path, name: str, *headers: Path) -> Path:
+    """Any C program as such an executable, by this name in the cache."""
+    compiler = native_compiler()
+
+    def compile_native(output: Path) -> None:
+        subprocess.run([compiler, "-O1", "-o", output, file], check=True)
+
+    return cached(cache(), name, [compiler, file, *headers], compile_native)
+
+
+def native_compiler() -> str:
+    """The C compiler of this machine."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         raise LookupError("no native C compiler: apt install gcc libc6-dev")
-
-    def compile_native(output: Path) -> None:
-        subprocess.run([compiler, "-O1", "-o", output, source(name)], check=True)
-
-    return cached(cache(), f"{name}.cgi", [compiler, source(name), *HEADERS], compile_native)
+    return compiler
 
 
 def build_all() -> list[Path]:

@@ -7,7 +7,6 @@ import os
 import pty
 import random
 import re
-import shutil
 import socket
 import subprocess
 from contextlib import suppress
@@ -18,7 +17,7 @@ import pytest
 import yaml
 
 from cli.conftest import Command, command_line, environment
-from guests.build import guest
+from guests.build import guest, native_compiler
 from wsgi_wasm.cli import main
 from wsgi_wasm.cli.columns import columns_of, fitted
 from wsgi_wasm.migration.elf import read_elf
@@ -47,11 +46,9 @@ def put(path: Path, content: str | bytes, mode: int = 0o755) -> Path:
 
 def native(source: str, output: Path, *flags: str) -> None:
     """Compile C for this machine."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    assert compiler is not None, "apt install gcc libc6-dev"
     text = output.with_suffix(".c")
     text.write_text(source, encoding="utf-8")
-    subprocess.run([compiler, "-o", output, text, *flags], check=True)
+    subprocess.run([native_compiler(), "-o", output, text, *flags], check=True)
 
 
 # --- what a file is and needs ---

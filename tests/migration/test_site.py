@@ -16,13 +16,14 @@ import yaml
 
 from cli.conftest import Command, command_line, environment
 from guests.build import cache as guest_cache
+from guests.build import native_of
 from python.cases import interpreter
 from servers.apache import Apache, Site, give_to_server
 from servers.fixtures import serve
 from servers.server import Server
 from wsgi_wasm.migration.places import ProgramPlace
 from wsgi_wasm.migration.scan import scan
-from wsgi_wasm.toolchain.build import build_cached, cached
+from wsgi_wasm.toolchain.build import build_cached
 
 HERE = Path(__file__).parent
 SOURCES = HERE / "site"
@@ -36,7 +37,7 @@ def place(open_module_tmp: Path) -> Path:
     for folder in ("cgi-bin", "moved", "data"):
         (open_module_tmp / folder).mkdir()
     for source in C:
-        copy(native(source), open_module_tmp / "cgi-bin" / f"{source.stem}.cgi", 0o755)
+        copy(native_of(source, f"site-{source.stem}.cgi"), open_module_tmp / "cgi-bin" / f"{source.stem}.cgi", 0o755)
         copy(build_cached([source], guest_cache()), open_module_tmp / "moved" / f"{source.stem}.wasm", 0o644)
     for source in (*PYTHON, *SHELL):
         copy(source, open_module_tmp / "cgi-bin" / source.name, 0o755)
@@ -51,17 +52,6 @@ def place(open_module_tmp: Path) -> Path:
 def copy(source: Path, target: Path, mode: int) -> None:
     shutil.copyfile(source, target)
     target.chmod(mode)
-
-
-def native(source: Path) -> Path:
-    """A C program for this machine."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    assert compiler is not None, "apt install gcc libc6-dev"
-
-    def compile_native(output: Path) -> None:
-        subprocess.run([compiler, "-O1", "-o", output, source], check=True)
-
-    return cached(guest_cache(), f"site-{source.stem}.cgi", [compiler, source], compile_native)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -20,8 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from guests.build import cache, guest, native
-from wsgi_wasm.toolchain.build import cached
+from guests.build import guest, native, native_of
 
 from .apache import Apache, Site
 from .client import Answer, Connection, Truncated, chunked, get, wait_compiled
@@ -210,14 +208,7 @@ def put_native(place: Path, name: str, script: str) -> None:
 
 
 def drain() -> Path:
-    source = Path(__file__).parent / "apps" / "drain.c"
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    assert compiler is not None, "apt install gcc libc6-dev"
-
-    def compile_native(output: Path) -> None:
-        subprocess.run([compiler, "-O1", "-o", output, source], check=True)
-
-    return cached(cache(), "drain.cgi", [compiler, source], compile_native)
+    return native_of(Path(__file__).parent / "apps" / "drain.c", "drain.cgi")
 
 
 def copy(source: Path, target: Path, mode: int) -> None:
