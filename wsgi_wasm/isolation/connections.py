@@ -132,8 +132,8 @@ class Connections:
             idle.append((now, connection))
         else:
             connection.close()
-        while idle and idle[0][0] < now - IDLE:
-            with suppress(IndexError):  # another thread was faster
+        with suppress(IndexError):  # another thread has taken the last
+            while idle[0][0] < now - IDLE:
                 idle.pop(0)[1].close()
 
     def ended(self, pid: int) -> str:
