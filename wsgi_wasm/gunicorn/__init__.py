@@ -138,8 +138,7 @@ def prepare(worker: Any) -> None:
 def leave_proxies_to_gateways(settings: Any) -> None:
     """Where a gateway has `trusted_proxies`, gunicorn believes no peer by rules of its own
     (`forwarded_allow_ips`), nor refuses a request because two fields contradict each other."""
-    module = sys.modules.get("wsgi_wasm.app")
-    if module is not None and any(gateway.config.trusted_proxies is not None for gateway in module.gateways()):
+    if any(gateway.config.trusted_proxies is not None for gateway in _gateways()):
         settings.set("secure_scheme_headers", {})
         settings.set("forwarder_headers", "")
 
@@ -147,10 +146,8 @@ def leave_proxies_to_gateways(settings: Any) -> None:
 def confine(worker: Any) -> None:
     """Put up the walls around a worker, for all gateways in it, also those that are wrapped by
     other middleware. Ends the worker where that fails: nobody shall take it for confined."""
-    module = sys.modules.get("wsgi_wasm.app")
-    gateways = [] if module is None else module.gateways()
     try:
-        for gateway in gateways[:1]:  # it knows of the others
+        for gateway in _gateways()[:1]:  # it knows of the others
             gateway.harden(quiet=bool(_started[0]))
     except WallError as error:
         log.error("wsgi_wasm: harden: %s", error)
@@ -160,10 +157,13 @@ def confine(worker: Any) -> None:
 def own_gateway(application: object) -> Gateway | None:
     """The application itself if it is a gateway. One that is wrapped by other middleware is
     not looked for."""
-    module = sys.modules.get("wsgi_wasm.app")  # not imported: then it is not the application either
-    if module is None or not isinstance(application, module.Gateway):
-        return None
-    return cast("Gateway", application)
+    return next((gateway for gateway in _gateways() if gateway is application), None)
+
+
+def _gateways() -> list[Gateway]:
+    """All gateways of this process; none where nothing has imported what makes them."""
+    module = sys.modules.get("wsgi_wasm.app")
+    return [] if module is None else cast("list[Gateway]", module.gateways())
 
 
 def sync(worker: Any) -> bool:
