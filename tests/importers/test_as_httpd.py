@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from servers.fixtures import open_module_tmp as open_module_tmp
 from wsgi_wasm import create_app
 from wsgi_wasm.importers import importer
 
+TREES = ("native", "modules")  # of httpd, and of the gateway
 SCRIPT = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec /usr/bin/env\n"
 PROGRAMS = (
     "cgi/tool", "cgi/inner/tool", "cgi/files/tool", "one/alone.wasm", "docs/x.wasm", "docs/index.wasm",
@@ -212,17 +214,22 @@ def told(text: str) -> dict[str, str] | None:
     return {name: value for name, value in found.items() if (value and name in COMPARED) or name.startswith("T_")}
 
 
+def plant(root: Path, names: Iterable[str]) -> None:
+    """Put programs of these names into both trees."""
+    for tree, name in product(TREES, names):
+        path = root / tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if tree == "native":
+            path.write_text(SCRIPT)
+        else:
+            shutil.copyfile(guest("env"), path)
+        path.chmod(0o755)
+
+
 @pytest.fixture(scope="module")
 def both(open_module_tmp: Path) -> Iterator[Both]:
-    for tree in ("native", "modules"):
-        for name in PROGRAMS:
-            path = open_module_tmp / tree / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if tree == "native":
-                path.write_text(SCRIPT)
-            else:
-                shutil.copyfile(guest("env"), path)
-            path.chmod(0o755)
+    plant(open_module_tmp, PROGRAMS)
+    for tree in TREES:
         (open_module_tmp / tree / "docs" / "style.css").write_text("x")
         for name in ("app", "closed"):
             own = "Options +ExecCGI\nAddHandler cgi-script .wasm\nSetEnv T_HT app\n"
@@ -236,14 +243,10 @@ def both(open_module_tmp: Path) -> Iterator[Both]:
     text = (CONF + VHOSTS).replace("TREE", str(open_module_tmp / "native"))
     empty = open_module_tmp / "empty"
     empty.mkdir()
-    apache = Apache.start(
-        Site(text=text, wsgi=False, modules=("version",), native={"/never": empty}, docroot=empty), open_module_tmp
-    )
-    try:
+    site = Site(text=text, wsgi=False, modules=("version",), native={"/never": empty}, docroot=empty)
+    with Apache.start(site, open_module_tmp) as apache:
         notes = {fate.text: "; ".join(fate.notes) for _, fate in made.report}
         yield Both(apache, Client(create_app(open_module_tmp / "site.yaml")), notes)
-    finally:
-        apache.stop()
 
 
 @pytest.mark.parametrize(("host", "target"), ASKED, ids=[f"{host}{target}" for host, target in ASKED])

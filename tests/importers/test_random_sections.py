@@ -4,21 +4,19 @@ and on its variables."""
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from werkzeug.test import Client
 
-from guests.build import guest
 from servers.apache import Apache, Site
 from servers.client import request
 from servers.fixtures import open_module_tmp as open_module_tmp
 from wsgi_wasm import create_app
 from wsgi_wasm.importers import importer
 
-from .test_as_httpd import SCRIPT, told
+from .test_as_httpd import plant, told
 
 HOSTS = 40
 SEED = 20261201
@@ -95,15 +93,7 @@ class Sites:
 @pytest.fixture(scope="module")
 def sites(open_module_tmp: Path) -> Iterator[Sites]:
     root, some = open_module_tmp, random.Random(SEED)
-    for name in (f"{directory}/{file}" for directory in DIRECTORIES for file in ("x.wasm", "tool", "index.wasm")):
-        for tree in ("native", "modules"):
-            path = root / tree / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if tree == "native":
-                path.write_text(SCRIPT)
-            else:
-                shutil.copyfile(guest("env"), path)
-            path.chmod(0o755)
+    plant(root, [f"{directory}/{file}" for directory in DIRECTORIES for file in ("x.wasm", "tool", "index.wasm")])
     text = "<Directory TREE>\nRequire all granted\n</Directory>\n" + "".join(
         f"<VirtualHost *>\nServerName h{number}.example\n{host(some)}\n</VirtualHost>\n" for number in range(HOSTS)
     )
@@ -122,11 +112,8 @@ def sites(open_module_tmp: Path) -> Iterator[Sites]:
         native={"/never": root / "empty"},
         docroot=root / "empty",
     )
-    apache = Apache.start(site, root)
-    try:
+    with Apache.start(site, root) as apache:
         yield Sites(root, apache, text, notes)
-    finally:
-        apache.stop()
 
 
 @pytest.mark.parametrize("number", range(HOSTS))
