@@ -92,6 +92,14 @@ class Place:
         ran = self.run("disable", site, "--reload")
         assert ran.returncode == 0, ran.stderr
 
+    @contextmanager
+    def enabled(self, site: Path, *options: str) -> Iterator[None]:
+        self.enable(site, *options)
+        try:
+            yield
+        finally:
+            self.disable(site)
+
     def site(self, text: str, name: str = "site.yaml") -> Path:
         path = self.tmp / name
         put_readable(path, text.encode())
@@ -219,8 +227,7 @@ def test_a_directory_of_both(place: Place) -> None:
     wasm(place.bin / 'größe (1) $HOME "%{x}" <b>\n\'.wasm')
     strange = "/cgi-bin/gr%C3%B6%C3%9Fe%20(1)%20$HOME%20%22%25%7Bx%7D%22%20%3Cb%3E%0A'.wasm"
     site = place.site(f"routes:\n  /cgi-bin: {{directory: {place.bin}, native: true}}\n")
-    place.enable(site)
-    try:
+    with place.enabled(site):
         for path in ("/cgi-bin/new.wasm/x", "/cgi-bin/sub/", strange):
             place.answers(path, "hello")
         for path in ("/cgi-bin/old.cgi/x", "/cgi-bin/other.cgi", "/cgi-bin/script.sh"):
@@ -234,22 +241,17 @@ def test_a_directory_of_both(place: Place) -> None:
         assert (status.returncode, "they no longer match" in status.stdout) == (1, True)
         place.enable(site)
         place.answers("/cgi-bin/later.wasm", "hello")
-    finally:
-        place.disable(site)
 
 
 def test_a_canary_by_cookie(place: Place) -> None:
     wasm(place.tmp / "old.wasm")
     site = place.site("routes:\n  /cgi-bin/old.cgi: {module: old.wasm}\n")
-    place.enable(site, "--cookie", "wasm=1")
-    try:
+    with place.enabled(site, "--cookie", "wasm=1"):
         for cookie in ("wasm=1", "a=b; wasm=1", "wasm=1; a=b"):
             place.answers("/cgi-bin/old.cgi", "hello", fields={"Cookie": cookie})
         for cookie in ("a=b", "xwasm=1", "wasm=10", "wasm=2", "a=wasm=1"):
             place.answers("/cgi-bin/old.cgi", "native /cgi-bin/old.cgi", fields={"Cookie": cookie})
         place.answers("/cgi-bin/old.cgi", "native /cgi-bin/old.cgi")
-    finally:
-        place.disable(site)
 
 
 def test_virtual_hosts(place: Place) -> None:
@@ -268,22 +270,18 @@ def test_virtual_hosts(place: Place) -> None:
         "xshop.example": "",
         "shop.example.com": "",
     }
-    place.enable(site)
-    try:
+    with place.enabled(site):
         for host, moved in expected.items():
             for name in ("old", "other"):
                 path = f"/cgi-bin/{name}.cgi"
                 place.answers(path, "hello" if moved == name else f"native {path}", fields={"Host": host})
-    finally:
-        place.disable(site)
 
 
 def test_paths_as_clients_write_them(place: Place) -> None:
     """What leads to a native program leads to the one that has taken its place, and nothing else does."""
     wasm(place.tmp / "old.wasm")
     site = place.site("routes:\n  /cgi-bin/old.cgi: {module: old.wasm}\n")
-    place.enable(site)
-    try:
+    with place.enabled(site):
         for path in (
             "/cgi-bin/old.cgi?x",
             "/cgi-bin/%6Fld.cgi",
@@ -294,8 +292,6 @@ def test_paths_as_clients_write_them(place: Place) -> None:
             place.answers(path, "hello")
         for path in ("/cgi-bin/OLD.cgi", "/cgi-bin/old.cgi%0A", "/cgi-bin/old.cgi.", "/x/cgi-bin/old.cgi"):
             assert get(place.apache.address, path).status == 404, path
-    finally:
-        place.disable(site)
 
 
 def test_access_rules_stay_in_force(place: Place) -> None:
@@ -303,17 +299,16 @@ def test_access_rules_stay_in_force(place: Place) -> None:
     wasm(place.tmp / "old.wasm")
     rule = place.etc / "conf-enabled" / "a.conf"
     site = place.site("routes:\n  /cgi-bin/old.cgi: {module: old.wasm}\n  /cgi-bin/new: {module: old.wasm}\n")
-    place.enable(site)
-    try:
-        place.answers("/cgi-bin/new", "hello")
-        for section in (f'Directory "{place.bin}"', 'Location "/cgi-bin"'):
-            rule.write_text(f"<{section}>\n    Require all denied\n</{section.split()[0]}>\n", encoding="utf-8")
-            place.apache.process.send(signal.SIGUSR1)
-            wait_for("403", lambda: get(place.apache.address, "/cgi-bin/old.cgi").status == 403, 30)
-            assert get(place.apache.address, "/cgi-bin/new").status == 403
-    finally:
-        rule.unlink(missing_ok=True)
-        place.disable(site)
+    with place.enabled(site):
+        try:
+            place.answers("/cgi-bin/new", "hello")
+            for section in (f'Directory "{place.bin}"', 'Location "/cgi-bin"'):
+                rule.write_text(f"<{section}>\n    Require all denied\n</{section.split()[0]}>\n", encoding="utf-8")
+                place.apache.process.send(signal.SIGUSR1)
+                wait_for("403", lambda: get(place.apache.address, "/cgi-bin/old.cgi").status == 403, 30)
+                assert get(place.apache.address, "/cgi-bin/new").status == 403
+        finally:
+            rule.unlink(missing_ok=True)
 
 
 def test_an_error_document(place: Place) -> None:
@@ -322,23 +317,19 @@ def test_an_error_document(place: Place) -> None:
     rule = place.etc / "conf-enabled" / "a.conf"
     rule.write_text("ErrorDocument 404 /errors/missing\n", encoding="utf-8")
     site = place.site("routes:\n  /errors: {module: old.wasm}\n")
-    place.enable(site)
-    try:
-        assert place.answers("/nowhere", "hello").status == 404
-        assert place.answers("/errors/missing", "hello").status == 200
-    finally:
-        rule.unlink()
-        place.disable(site)
+    with place.enabled(site):
+        try:
+            assert place.answers("/nowhere", "hello").status == 404
+            assert place.answers("/errors/missing", "hello").status == 200
+        finally:
+            rule.unlink()
 
 
 def test_a_site_that_takes_over(place: Place) -> None:
     """A route at / gets all that no other rule of httpd's is for."""
     wasm(place.tmp / "old.wasm")
     site = place.site("routes:\n  /: {module: old.wasm}\n")
-    place.enable(site)
-    try:
+    with place.enabled(site):
         for path in ("/", "/cgi-bin/old.cgi", "/any/thing"):
             place.answers(path, "hello")
-    finally:
-        place.disable(site)
     place.answers("/cgi-bin/old.cgi", "native /cgi-bin/old.cgi")
