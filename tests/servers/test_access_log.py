@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from cli.conftest import command_line, environment
 from cli.programs import printing
 
 from .apache import Apache, Site
 from .client import Connection, request
-from .process import ServerProcess, free_port, wait_for, wait_until_answering
+from .command import serve_command
+from .process import wait_for
 from .server import Server
 
 COMBINED = r'"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""'
@@ -50,11 +50,7 @@ def logs(open_module_tmp: Path) -> Iterator[Logs]:
     with ExitStack() as stack:
         site = Site(text=f"{text}</Directory>\n", docroot=docroot, wsgi=False)
         apache = stack.enter_context(Apache.start(site, tmp))
-        port = free_port()
-        argv = command_line("serve", "site.yaml", "--bind", f"127.0.0.1:{port}", "--access-log", "ours.log")
-        process = ServerProcess([*argv, "--workers", "1"], output=tmp / "serve.log", env=environment(), cwd=tmp)
-        ours = stack.enter_context(Server("serve", process, port))
-        wait_until_answering(process, ours.address, None, 60)
+        ours = stack.enter_context(serve_command(tmp / "site.yaml", tmp, "--access-log", "ours.log"))
         yield Logs(ours, tmp / "ours.log", apache, log)
 
 
@@ -117,27 +113,24 @@ def test_what_is_refused_is_logged_too(logs: Logs, send: bytes, status: str, fir
     assert first is None or match[4] == first
 
 
-def run(tmp: Path, log: str, then: Callable[[Server, ServerProcess], None]) -> None:
+@contextmanager
+def one(tmp: Path, log: str) -> Iterator[Server]:
+    """A program that is served with the access log `log`, and has been asked once."""
     (tmp / "x.wat").write_text(printing("Content-Type: text/plain\\n\\nit is"))
-    port = free_port()
-    argv = command_line("serve", "x.wat", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--access-log", log)
-    process = ServerProcess(argv, output=tmp / "serve.log", env=environment(), cwd=tmp)
-    with Server("serve", process, port) as server:
-        wait_until_answering(process, server.address, None, 60)
+    with serve_command(tmp / "x.wat", tmp, "--access-log", log) as server:
         assert request(server.address, "GET", "/").status == 200
-        then(server, process)
+        yield server
 
 
 def test_a_full_disk_costs_lines_alone(tmp_path: Path) -> None:
-    def then(server: Server, process: ServerProcess) -> None:
+    with one(tmp_path, "/dev/full") as server:
         assert request(server.address, "GET", "/").status == 200
         wait_for("the log", lambda: "the access log cannot be written" in server.log())
         assert server.log().count("the access log cannot be written") == 1
         assert "Traceback" not in server.log()
 
-    run(tmp_path, "/dev/full", then)
-
 
 def test_none(tmp_path: Path) -> None:
-    run(tmp_path, "off", lambda server, process: None)
+    with one(tmp_path, "off"):
+        pass
     assert '"GET / HTTP/1.1"' not in (tmp_path / "serve.log").read_text()

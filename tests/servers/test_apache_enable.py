@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from wsgi_wasm.toolchain.build import build
 from .apache import PROGRAM, Apache, Site
 from .apache import put as put_readable
 from .client import Answer, get
+from .command import command, environment
 from .fixtures import server_environ
-from .packages import package_parent
 from .process import wait_for
 from .test_entries_serve import HELLO
 
@@ -64,17 +63,9 @@ class Place:
         return self.tmp / "etc"
 
     def argv(self, action: str, site: Path, *options: str) -> list[str]:
-        command = [sys.executable, "-P", "-m", "wsgi_wasm", "apache", action, str(site)]
         python = ["--python-home", str(self.apache.python_home)] if action == "enable" else []
-        return [
-            *command,
-            "--conf-dir",
-            str(self.etc),
-            "--apachectl",
-            str(self.tmp / "apachectl"),
-            *python,
-            *options,
-        ]
+        places = ["--conf-dir", str(self.etc), "--apachectl", str(self.tmp / "apachectl")]
+        return command("apache", action, str(site), *places, *python, *options)
 
     def run(
         self, action: str, site: Path, *options: str, env: Mapping[str, str] | None = None
@@ -129,10 +120,6 @@ class Place:
             for path in self.etc.rglob("*")
             if path.is_symlink() or path.is_file()
         }
-
-
-def environment() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(package_parent()), "LANG": "C.UTF-8"}
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from wsgi_wasm.cli import main
 from wsgi_wasm.cli.commands import apache as _apache  # noqa: F401 - once for all forks
 
 from .apache import runs_as_other_user
-from .packages import package_parent
+from .command import command, environment
 
 SITE = "routes:\n  /a: {module: a.wasm}\n"
 FOREIGN = b"# somebody else's\n"
@@ -93,8 +93,8 @@ class Etc:
     ) -> subprocess.CompletedProcess[str]:
         """The command."""
         return subprocess.run(
-            [sys.executable, "-P", "-m", "wsgi_wasm", *self.argv(action, *options)],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(package_parent()), "LANG": "C.UTF-8"},
+            command(*self.argv(action, *options)),
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -326,9 +326,8 @@ def test_commands_at_the_same_time(etc: Etc) -> None:
         code = f"import sys\nfrom wsgi_wasm.cli import main\nsys.exit(main({etc.argv('enable')!r}))"
         action = "enable" if number % 2 else "disable"
         code = code.replace("'enable'", repr(action))
-        environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(package_parent()), "LANG": "C.UTF-8"}
         running.append(
-            subprocess.Popen([sys.executable, "-P", "-c", code], env=environ, stderr=subprocess.PIPE, text=True)
+            subprocess.Popen([sys.executable, "-P", "-c", code], env=environment(), stderr=subprocess.PIPE, text=True)
         )
     for process in running:
         _, said = process.communicate()
