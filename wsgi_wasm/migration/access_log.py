@@ -24,7 +24,7 @@ def looks_like_log(text: str) -> bool:
 def read_access_log(path: Path, text: str) -> Plan:
     """Each different request once. A log has no bodies, so requests that had one cannot be sent
     again; the agent and the referrer of the combined format are sent too."""
-    plan, known = Plan(), set[tuple[object, ...]]()
+    plan = Plan()
     for number, line in enumerate(_lines(text), 1):
         if not line.strip():
             continue
@@ -38,7 +38,7 @@ def read_access_log(path: Path, text: str) -> Plan:
             continue
         fields = _fields(line[found.end() : _MOST_LINE])
         try:
-            plan.add(planned_request(words[0], _target(words[1]), fields, b"", f"{path.name}:{number}"), known)
+            plan.add(planned_request(words[0], _target(words[1]), fields, b"", f"{path.name}:{number}"))
         except ValueError as error:
             plan.leave_out(str(error))
     return plan

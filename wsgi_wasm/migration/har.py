@@ -29,7 +29,7 @@ def read_har(path: Path, text: str) -> Plan:
         raise BadRequests(f"{escaped(path)}: is no JSON, so it is no HAR file") from None
     except (KeyError, TypeError):
         raise BadRequests(f"{escaped(path)}: is no HAR file: it has no log.entries") from None
-    plan, known = Plan(), set[tuple[object, ...]]()
+    plan = Plan()
     host = ""
     for number, entry in enumerate(entries):
         try:
@@ -41,7 +41,7 @@ def read_har(path: Path, text: str) -> Plan:
             if url.netloc != host:
                 plan.leave_out(f"to other hosts than {host}")
                 continue
-            plan.add(_request(request, url.path or "/", url.query, f"{path.name}: entry {number + 1}"), known)
+            plan.add(_request(request, url.path or "/", url.query, f"{path.name}: entry {number + 1}"))
         except (KeyError, TypeError, AttributeError):
             plan.leave_out("entries that are no request")
         except ValueError as error:

@@ -66,16 +66,17 @@ class Plan:
 
     requests: list[PlannedRequest] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    _known: set[tuple[object, ...]] = field(default_factory=set)
 
-    def add(self, planned: PlannedRequest, known: set[tuple[object, ...]]) -> None:
-        """A request that is not among the `known` ones, which grow."""
+    def add(self, planned: PlannedRequest) -> None:
+        """A request, if it is not the same as another."""
         key = (planned.method, planned.target, planned.fields, planned.body)
-        if key in known:
+        if key in self._known:
             self.leave_out("the same as another")
-        elif len(known) == MOST_REQUESTS:
+        elif len(self._known) == MOST_REQUESTS:
             self.leave_out(f"more than {MOST_REQUESTS} different ones")
         else:
-            known.add(key)
+            self._known.add(key)
             self.requests.append(planned)
 
     def leave_out(self, why: str) -> None:
@@ -120,11 +121,11 @@ def read_file(path: Path) -> str:
 
 def read_list(path: Path, text: str) -> Plan:
     """The list. Raises BadRequests."""
-    plan, known = Plan(), set[tuple[object, ...]]()
+    plan = Plan()
     for number, lines in _blocks(text):
         source = f"{path.name}:{number}"
         try:
-            plan.add(_listed(path, source, lines), known)
+            plan.add(_listed(path, source, lines))
         except ValueError as error:
             raise BadRequests(f"{escaped(path)}:{number}: {error}") from None
     return plan
