@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import accounting
-from benchmarks.in_process import FIELDS
+from benchmarks.in_process import environ
 from benchmarks.soak.site import SiteFolder, scratch
 
 WARM, LEAST = 0.3, 10  # of the requests, and so many: before they are counted
@@ -63,18 +63,11 @@ class BrokenOff(io.RawIOBase):
 def asking(path: str, body: bytes | type[io.RawIOBase] | None = None, *, leaves: bool = False) -> Ask:
     """A request as a server makes it. What it raises is part of it."""
     name, _, query = path.partition("?")
-    fixed = {
+    fixed = environ() | {
         "REQUEST_METHOD": "GET" if body is None else "POST",
-        "SCRIPT_NAME": "",
         "PATH_INFO": name,
         "QUERY_STRING": query,
         "RAW_URI": path,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "8000",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.url_scheme": "http",
-        **FIELDS,
     }
     if body is not None:
         fixed["CONTENT_LENGTH"] = str(len(body) if isinstance(body, bytes) else 1000)
