@@ -21,6 +21,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 # For `benchmarks`, whose soak is tested. Last, so that it is the installed package that is tested where there is one.
 sys.path.append(str(PROJECT))
 
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away or to become another user")
+
 pytest_plugins = ["servers.fixtures", "hostapi.backends"]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import NEEDS_ROOT
 from wsgi_wasm.files.host_file import HostFile
 
 
@@ -87,7 +88,7 @@ def test_links_out_of_the_folder(folder: Path, kind: str) -> None:
         (folder / "aside").rename(folder / place)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@NEEDS_ROOT
 @pytest.mark.parametrize("kind", ["by owner", "by owner, in a folder"])
 def test_a_link_of_another_owner(folder: Path, kind: str) -> None:
     linked(folder, "root/sub/file", "../../secret/file")
@@ -103,7 +104,7 @@ def test_a_link_of_another_owner(folder: Path, kind: str) -> None:
     assert content(file) == "secret"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@NEEDS_ROOT
 def test_owners_are_compared_of_what_is_opened(folder: Path) -> None:
     """Somebody swaps a link of his own to another's file for a file of that owner, as fast as he can."""
     place = folder / "root/sub/file"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from conftest import SiteMaker
+from conftest import NEEDS_ROOT, SiteMaker
 from guests.build import guest
 from wsgi_wasm import Gateway
 from wsgi_wasm.config import load_config
@@ -21,7 +21,6 @@ from wsgi_wasm.config.local import LocalSettings, read_local
 from wsgi_wasm.config.model import LOCAL_KEYS
 from wsgi_wasm.errors import ConfigError
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
 ROUTE = {
     "directory": "cgi-bin",
     "local": list(LOCAL_KEYS),
@@ -226,7 +225,7 @@ def test_a_file_of_a_hundred_megabytes(ask: Ask, docroot: Path, caplog: pytest.L
     assert "larger than 16KiB" in caplog.text
 
 
-@ROOT
+@NEEDS_ROOT
 def test_whose_it_is(ask: Ask, docroot: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = put(docroot, "env: {LEVEL: 3}\n")
     os.chown(path, 54321, 54321)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
-from conftest import SiteMaker
+from conftest import NEEDS_ROOT, SiteMaker
 from guests.bomb import bomb
 from guests.build import component, guest
 from wsgi_wasm.engine.code.cache import Cache
@@ -240,7 +240,7 @@ def test_a_loose_cache_directory_is_refused_by_name(
     assert not list(cache.iterdir())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+@NEEDS_ROOT
 def test_a_foreign_artefact_is_not_run(make_client: SiteMaker, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert make_client({"/x": {"module": "hello"}}).get("/x").status_code == 200
     (artefact,) = cache.glob("*.cwasm")
@@ -251,7 +251,7 @@ def test_a_foreign_artefact_is_not_run(make_client: SiteMaker, cache: Path, capl
     assert artefact.stat().st_mtime_ns == before.st_mtime_ns
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+@NEEDS_ROOT
 def test_what_root_compiles_serves_another_user(cache: Path, tmp_path: Path) -> None:
     """`wsgi-wasm compile` by an administrator, and then a server that runs as www-data."""
     module = tmp_path / "hello.wat"

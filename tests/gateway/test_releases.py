@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from conftest import SiteMaker
+from conftest import NEEDS_ROOT, SiteMaker
 from guests.build import guest
 from wsgi_wasm.files.links import followed
 
 TENANT, OTHER = 54321, 54322
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
 READ = "op=read&path=/data/file"
 
 
@@ -136,7 +135,7 @@ def tenants(tmp_path: Path, *, other: int = TENANT) -> None:
         os.chown(path, other, other)
 
 
-@ROOT
+@NEEDS_ROOT
 @pytest.mark.parametrize("owner", [TENANT, OTHER])
 def test_links_of_a_tenant(
     make_client: SiteMaker, tmp_path: Path, site: dict[str, Any], owner: int, caplog: pytest.LogCaptureFixture
@@ -155,7 +154,7 @@ def test_links_of_a_tenant(
         assert f"is of user {TENANT}" in said[0]
 
 
-@ROOT
+@NEEDS_ROOT
 @pytest.mark.parametrize("owner", [0, OTHER, TENANT])
 def test_a_tenant_cannot_use_links_of_root(
     make_client: SiteMaker, tmp_path: Path, site: dict[str, Any], owner: int
@@ -169,7 +168,7 @@ def test_a_tenant_cannot_use_links_of_root(
     assert client.get("/cgi/only2.wasm").status_code == 404
 
 
-@ROOT
+@NEEDS_ROOT
 def test_a_tenants_link_behind_the_administrators(make_client: SiteMaker, tmp_path: Path, site: dict[str, Any]) -> None:
     """The administrator moves `current` to a release of the tenant's, in which the data are a link to another's."""
     shutil.rmtree(tmp_path / "releases" / "2" / "data")
