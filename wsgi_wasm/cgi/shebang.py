@@ -19,6 +19,11 @@ def interpreter_name(start: bytes) -> str:
 
     `start` is the beginning of a file, of at least LONGEST_LINE bytes if it has as many.
     """
+    return _plain(interpreter_asked(start))
+
+
+def interpreter_asked(start: bytes) -> str:
+    """The same as it is written, without quotes; its bytes are characters of Latin-1."""
     start = without_mark(start)
     if not start.startswith(b"#!"):
         return ""
@@ -26,8 +31,9 @@ def interpreter_name(start: bytes) -> str:
     if len(line) >= LONGEST_LINE and not end:
         return ""
     words = line[2:].decode("latin-1").split()
-    name = _plain(words[0]) if words else ""
-    return _of_env(words[1:]) if name == "env" else name
+    name = words[0] if words else ""
+    asked = _of_env(words[1:]) if _plain(name) == "env" else name
+    return asked.strip("'\"")
 
 
 def _plain(word: str) -> str:
@@ -52,5 +58,5 @@ def _of_env(words: list[str]) -> str:
         elif word.startswith("-"):
             continue
         if word and "=" not in word:
-            return _plain(word)
+            return word
     return ""

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from wsgi_wasm.cgi.shebang import interpreter_asked
+
 HEAD = 512  # bytes of a file that tell what it is
 
 
@@ -118,13 +120,7 @@ def kind_of(name: str, head: bytes, executable: bool) -> FileKind:
 
 
 def _script(head: bytes) -> FileKind:
-    line = head[2:].partition(b"\n")[0].strip(b" \t\r").decode("utf-8", "surrogateescape")
-    words = line.split()
-    if words and os.path.basename(words[0]) == "env":
-        rest = (word for word in words[1:] if not word.startswith("-") and "=" not in word)
-        program = next(rest, "")
-    else:
-        program = words[0] if words else ""
+    program = interpreter_asked(head).encode("latin-1").decode("utf-8", "surrogateescape")
     base = os.path.basename(program)
     language = INTERPRETERS.get(base.lower()) or INTERPRETERS.get(re.sub(r"[\d.]+$", "", base).lower().rstrip("-"), "")
     if language == "shell" and (handed := _HANDED_ON.search(head)):
