@@ -156,12 +156,10 @@ class PlaceSettings:
                 self.front_env["SSL_*"] = place
             case name if name in _LIMITS and args:
                 self.limits[name] = Said(first, place)
-            case name:
-                self._environment(name, args, place)
-
-    def _environment(self, name: str, args: list[str], place: SourceLine) -> None:
-        if name in ("setenvif", "setenvifnocase", "browsermatch", "browsermatchnocase", "setenvifexpr"):
-            self._set_env_if(args[1 if name in ("browsermatch", "browsermatchnocase", "setenvifexpr") else 2 :], place)
+            case "setenvif" | "setenvifnocase":
+                self._set_env_if(args[2:], place)
+            case "browsermatch" | "browsermatchnocase" | "setenvifexpr":
+                self._set_env_if(args[1:], place)
 
     def _set_env_if(self, assignments: list[str], place: SourceLine) -> None:
         for text in assignments:

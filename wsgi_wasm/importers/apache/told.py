@@ -110,4 +110,5 @@ def _body(said: Said) -> str | None:
     if not re.fullmatch(r"\d{1,18}", said.value):
         return None
     most = int(said.value)
-    return f"{min(most or _MOST_BODY, _MOST_BODY)}B" if most % 1024 else size_text(min(most or _MOST_BODY, _MOST_BODY))
+    bounded = min(most or _MOST_BODY, _MOST_BODY)
+    return f"{bounded}B" if most % 1024 else size_text(bounded)
