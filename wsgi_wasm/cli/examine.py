@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.as_user import began_as_root
 from wsgi_wasm.cli.directory import Listed, files_below
 from wsgi_wasm.cli.parallel import Task, in_parallel
-from wsgi_wasm.cli.prepare import MOST_SCRIPTS
+from wsgi_wasm.cli.prepare import MOST_SCRIPTS, modules_of_site
 from wsgi_wasm.cli.terminal import shown
 from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
 from wsgi_wasm.config.local import NAME
@@ -92,12 +92,13 @@ class Modules:
         self._compiling = compiling
         self._known: dict[Path, Linked | str | None] = {}
 
-    def compile_all(self, paths: Sequence[Path]) -> None:
-        """Compile those of these that are to be, several at a time, and say so to who waits. They
-        are loaded one after the other: what the engine has for a module is made by one thread."""
+    def compile_all(self, config: Config) -> None:
+        """Compile those that are to be, several at a time, and say so to who waits. They are
+        loaded one after the other: what the engine has for a module is made by one thread."""
         cache = self._store.supply.cache
         if not self._compiling or cache is None or not cache.writable:
             return
+        paths = modules_of_site(config)
         tasks = [Task(shown(path), partial(self._compile, path, cache)) for path in paths]
         for path, wrong in zip(paths, in_parallel("compiling", tasks), strict=True):
             if wrong:

@@ -19,7 +19,6 @@ from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.examine import Examined, Modules, examine
 from wsgi_wasm.cli.features import add_features
-from wsgi_wasm.cli.prepare import modules_of_site
 from wsgi_wasm.cli.report import CacheState, Report, as_json, print_report
 from wsgi_wasm.cli.source import load_site
 from wsgi_wasm.cli.terminal import tell
@@ -87,7 +86,7 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
     """Everything that is known of a site. Raises EngineError."""
     cache = cache_state(config)
     modules = Modules(config, cache.directory, compiling)
-    modules.compile_all(modules_of_site(config))
+    modules.compile_all(config)
     examined = [one for route in all_routes(config) for one in _examine(route, config, modules)]
     # The settings for dropped-in files are no route, and are worth a line only if something is
     # wrong with them.
