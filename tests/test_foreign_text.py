@@ -310,7 +310,7 @@ def test_quotes_around_a_value_are_those_of_quote() -> None:
 def test_loggers_are_made_in_one_place() -> None:
     """The root and the package's own are asked for by those who give them handlers."""
     levels = ("debug", "info", "warning", "error", "exception", "critical", "log")
-    handed = ("logging.getLogger()", "logging.getLogger('wsgi_wasm')")
+    handed = ("logging.getLogger()", "logging.getLogger('wsgi_wasm')", "logging.getLogger(OWN)")
     for name, source in sources().items():
         made = [
             ast.unparse(node)

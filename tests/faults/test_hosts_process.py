@@ -395,6 +395,7 @@ def test_threads_are_stopped_and_go_on(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGCONT)
         asking.join(60)
         assert statuses == [200]
+        server.wait_for_log('"GET /sleep?seconds=1 ')  # is written after the answer
         assert server.log().count('"GET /sleep?seconds=1 ') == 1
 
 
