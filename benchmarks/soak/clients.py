@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from benchmarks.soak.acts import CUT, RESET, SHORT, WRONG, Target, performed
@@ -78,6 +79,12 @@ class Clients:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.tally.in_flight} requests have not ended after {at_most:g} s")
             time.sleep(0.05)
+
+    def burst(self, actors: Sequence[Actor], at_once: int, each: int = 3) -> None:
+        """One actor after the other, by `at_once` clients, `each` times for a client. Returns when all have ended."""
+        with ThreadPoolExecutor(at_once) as pool:
+            for actor in actors:
+                list(pool.map(self._one, [actor] * at_once * each))
 
     def end(self) -> None:
         self._ended.set()

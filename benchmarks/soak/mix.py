@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.soak import acts
 from benchmarks.soak.acts import CLOSED, CUT, LEFT, OK, RESET, SHORT, Act
 
-GOOD, BAD, HOSTILE, CLIENT = "good", "bad", "hostile", "slow or vanishing"
+GOOD, BAD, HOSTILE, CLIENT, BURST = "good", "bad", "hostile", "slow or vanishing", "burst"
 LIMITED = ("503", "504")
 """What a hostile route answers beyond its `concurrency`, and where a busy machine makes its second too short."""
 
@@ -78,3 +78,18 @@ def mix(apache: bool) -> Sequence[Actor]:
         slow("leaves while reading", acts.vanishing("/client/stream?lines=1000&ms=20"), LEFT),
         slow("leaves while sending", acts.vanishing("/client/upload", bytes(5000)), LEFT),
     )
+
+
+def burst() -> Sequence[Actor]:
+    """What fills every pool that is bounded by the threads of a server, one kind after the other: guests that last long
+    enough for all threads to have one, on each process of isolated guests, and users of the store."""
+    acts_of = {
+        "program": acts.program("/good/program", ms=20),
+        "beside": acts.program("/good/beside", ms=20),
+        "slow route": acts.program("/client/upload", ms=20),
+        "upload": acts.upload("/good/upload"),
+        "streamed upload": acts.upload("/good/streamed"),
+        "component": acts.echo("/good/component/echo"),
+        "key-value": acts.key_value("/good/pairs"),
+    }
+    return [Actor(f"burst: {name}", BURST, act, frozenset({OK})) for name, act in acts_of.items()]

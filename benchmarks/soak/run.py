@@ -17,7 +17,7 @@ from benchmarks.soak import grown, verdict
 from benchmarks.soak.acts import Target
 from benchmarks.soak.clients import Clients
 from benchmarks.soak.grown import Grown
-from benchmarks.soak.mix import mix
+from benchmarks.soak.mix import burst, mix
 from benchmarks.soak.site import SiteFolder, names, scratch, under_apache
 from benchmarks.soak.storm import Every, Storm
 from benchmarks.soak.watch import Sample, Watch, lasting
@@ -29,6 +29,7 @@ from servers.server import Server
 WARM = 0.25  # of the steady work, which is not judged
 SHORTEST = 60.0  # seconds of steady work from which growth is judged; before, caches and pools still fill
 REST = 12.0  # seconds of a rest: Wasmtime's threads for guests' files end after 10 without work
+AT_ONCE = 64  # clients of a burst: more than any of the servers has threads
 SHORT_REST = 3.0  # where growth is not judged
 APACHE = """
 Timeout 10
@@ -150,6 +151,7 @@ class Soak:
             self._work(clients, "storm", self._seconds / 2)
             storm.raging = False
             self._work(clients, "warm-up", self._seconds / 2 * WARM)
+            clients.burst(burst(), AT_ONCE)
             rests = [first, self._rest(clients, watch)]
             periods = []
             for half in ("first", "second"):
