@@ -169,7 +169,7 @@ class Run:
         self.cpu_end = time.thread_time() + seconds
         self.host_state = HostState(bindings or Unbound(), self)
         self.failure: BaseException | None = None
-        self.client = SimpleNamespace(label="/x x.wasm [1]")
+        self.client = SimpleNamespace(label="/x x.wasm [1]", errors_left=100, error_output=lambda _data: None)
 
     def look(self) -> None:
         if time.monotonic() >= self.deadline:

@@ -92,6 +92,11 @@ SQLITE = f"""{opening(7)}
    (i32.store8 (i32.const 4096) (i32.add (i32.const 48) (local.get $n)))
    (call $say (i32.const 4096) (i32.const 1))"""
 
+# Says what the channel offers.
+CHANNEL = """(call $call (i32.const 1) (i32.const 1024) (i32.const 0) (i32.const 320))
+   (if (i32.load8_u (i32.const 320)) (then (call $say (i32.const 48) (i32.const 6)))
+    (else (call $say (i32.load (i32.const 324)) (i32.load (i32.const 328)))))"""
+
 # Says the variable "greeting".
 VARIABLES = """(call $get (i32.const 1024) (i32.const 8) (i32.const 320))
    (if (i32.load8_u (i32.const 320)) (then (call $say (i32.const 48) (i32.const 6)))

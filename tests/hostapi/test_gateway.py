@@ -13,7 +13,7 @@ from werkzeug.test import Client
 from hostapi import programs
 from hostapi.backends import Server
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface
-from wsgi_wasm.hostapi import keyvalue, postgres, redis, sqlite, variables
+from wsgi_wasm.hostapi import channel, keyvalue, postgres, redis, sqlite, variables
 
 Site = Callable[..., Client]
 
@@ -37,10 +37,17 @@ SQLITE = (sqlite.SPIN, {1024: "default", **{1100 + 64 * i: one for i, one in enu
 VARIABLES = (variables.SPIN, {1024: "greeting"}, programs.VARIABLES)
 
 
+CHANNEL = (channel.API.interfaces[0], {1024: "x"}, programs.CHANNEL)
+
+
 def texts(client: Client, count: int) -> list[str]:
     answers = [client.get("/x") for _ in range(count)]
     assert [answer.status_code for answer in answers] == [200] * count
     return [answer.text for answer in answers]
+
+
+def test_the_channel(site: Site) -> None:
+    assert texts(site(*CHANNEL), 1) == ["syslog\0"]
 
 
 def test_key_value(site: Site, tmp_path: Path) -> None:

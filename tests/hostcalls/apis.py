@@ -10,7 +10,7 @@ from typing import Any
 
 from hostapi.statements import COUNT
 from wsgi_wasm.config.granted import Database, Endpoint, Grants, KeyValueStore, Variable
-from wsgi_wasm.hostapi import APIS, keyvalue, outbound
+from wsgi_wasm.hostapi import APIS, channel, keyvalue, outbound
 from wsgi_wasm.hostapi.postgres import Servers
 from wsgi_wasm.hostapi.servers import AllowedServers
 
@@ -72,6 +72,7 @@ ROWS: Mapping[tuple[str, str], tuple[Arguments, ...]] = {
     # A server that answers is needed for a handle: tests/hostapi/test_postgres.py.
     ("postgres", "[method]connection.query"): (),
     ("postgres", "[method]connection.execute"): (),
+    ("channel", "call"): ((1, BYTES), (0x500, BYTES[: 1 << 20]), (0x7FFF, BYTES)),
     ("outbound", "admit"): ((TEXT, TEXT), ("http", TEXT), ("http", "[" + TEXT[: 1 << 20]), ("http", "a." * 500_000)),
 }
 
@@ -95,6 +96,7 @@ def granted(folder: Path) -> Iterator[tuple[dict[str, Any], int]]:
                 "redis": AllowedServers(here),
                 "postgres": Servers(here),
                 "outbound": outbound.Policy(Grants()),
+                "channel": channel.API.bind(Grants()),
             },
             port,
         )

@@ -125,7 +125,8 @@ class Linked(Protocol):
         bindings: Callable[[], Bindings],
         entry_point: str | None = None,
     ) -> Guest:
-        """The module with what a route grants it; `bindings` is called for components alone.
+        """The module with what a route grants it; `bindings` is called for components, and for
+        programs that import the channel.
         `entry_point` is the exported function that runs a program, None for what
         `program.check.calls` finds. Raises ModuleError."""
 

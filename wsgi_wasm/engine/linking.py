@@ -15,6 +15,7 @@ from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import NO_MEMORY, error_text
 from wsgi_wasm.engine.guest import Linked
+from wsgi_wasm.engine.program.channel import uses_channel
 from wsgi_wasm.engine.program.check import check_program
 from wsgi_wasm.engine.program.guest import LinkedProgram
 from wsgi_wasm.engine.program.pool import program_engine
@@ -40,6 +41,11 @@ def check_facts(facts: Facts) -> None:
         check_component(facts)
     else:
         check_program(facts)
+
+
+def calls_host(facts: Facts) -> bool:
+    """Whether a guest may call functions of the host's APIs."""
+    return isinstance(facts, ComponentFacts) or uses_channel(facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,8 @@ class Artefact:
 class Linker:
     """Links modules for engines with these features, and so many instances each.
 
-    `apis` gives the APIs of the host that components may call. It is not called before the first
-    component is linked.
+    `apis` gives the APIs of the host that guests may call. It is not called before the first
+    component is linked, or the first program that imports the channel.
     """
 
     def __init__(self, features: frozenset[str], instances: int, apis: Callable[[], tuple[AnyApi, ...]]) -> None:
@@ -89,7 +95,9 @@ class Linker:
             return self._component(facts, artefact)
         engine = program_engine(self._features, facts.memory_minimum, self._instances)
         pointer = artefact.load(c.module_deserialize_file, c.module_deserialize, engine.pointer)
-        return LinkedProgram(runtime(), engine, pointer, facts)
+        program = LinkedProgram(runtime(), engine, pointer, facts)
+        program.apis = self._apis
+        return program
 
     def _component(self, facts: ComponentFacts, artefact: Artefact) -> Linked:
         from wsgi_wasm.engine.capi import component as cc

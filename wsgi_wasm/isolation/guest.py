@@ -16,7 +16,7 @@ from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.component.feeder import Feeder
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
-from wsgi_wasm.engine.linking import Refused
+from wsgi_wasm.engine.linking import Refused, calls_host
 from wsgi_wasm.engine.outcome import End, Outcome
 from wsgi_wasm.engine.run import Run
 from wsgi_wasm.errors import BadGateway, ModuleError, RequestError, Unavailable
@@ -84,13 +84,13 @@ class RemoteGuest:
     def __init__(
         self, linked: RemoteLinked, limits: RunLimits, spec: m.GuestSpec, bindings: Callable[[], Bindings]
     ) -> None:
-        self.linked, self.limits = linked, limits
-        self.interface = "cgi"
+        self.linked, self.limits, self.interface = linked, limits, "cgi"
         self._functions: Sequence[Numbered] = ()
         self._bindings: Bindings | None = None
         self._outbound = False
         if isinstance(linked.facts, ComponentFacts):
             self.interface, self._outbound = linked.facts.interface, linked.facts.outbound
+        if calls_host(linked.facts):
             self._functions, self._bindings = linked.settings.functions(), bindings()
         linked.connections.cover(spec.preopens)
         self._folders = [preopen.folder.path for preopen in spec.preopens]

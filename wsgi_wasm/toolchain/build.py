@@ -31,6 +31,9 @@ PAGE = 65536
 CXX_SUFFIXES = frozenset({".cc", ".cpp", ".cxx", ".c++"})
 ALLOCATOR = GUESTLIB / "malloc.c"
 STDOUT = GUESTLIB / "stdout.c"
+HOST_LIBRARY = tuple(sorted((GUESTLIB / "host").glob("*.c")))
+"""What asks the host by its channel. A program gets of it what it calls."""
+INCLUDE = GUESTLIB / "include"
 MISSING = "there is no C compiler: the package ziglang is not installed; run: pip install 'wsgi-wasm[build]'"
 
 DIAGNOSTIC = re.compile(r"\S.*:\d+:\d+: (?:warning|note|(?:fatal )?error): ")
@@ -69,7 +72,7 @@ def build(
         fresh = work / "module.wasm"
         inputs = [str(source) for source in sources]
         inputs += [str(_object(library, work)) for library in (STDOUT, *([ALLOCATOR] if allocator else []))]
-        inputs += _language_flags(sources)
+        inputs += [str(_archive(HOST_LIBRARY, work)), f"-I{INCLUDE}", *_language_flags(sources)]
         link = ["-s", f"-Wl,-z,stack-size={stack_size}"]
         warnings = _zig(["cc", f"--target={TARGET}", f"-O{optimize}", *link, *inputs, *flags, "-o", str(fresh)])
         fresh.chmod(0o644)
@@ -160,6 +163,8 @@ def build_cached(
         Path(__file__),
         ALLOCATOR,
         STDOUT,
+        *HOST_LIBRARY,
+        *sorted(file for file in INCLUDE.rglob("*") if file.is_file()),
         *sources,
         *depends,
     ]
@@ -178,6 +183,16 @@ def _object(source: Path, directory: Path) -> Path:
     compiled = directory / f"{source.stem}.o"
     _zig(["cc", f"--target={TARGET}", "-Os", "-fno-builtin", "-c", str(source), "-o", str(compiled)])
     return compiled
+
+
+def _archive(sources: Sequence[Path], directory: Path) -> Path:
+    """A library of them: a program that has a function of the same name keeps its own."""
+    archive = directory / "libhost.a"
+    compiled = [directory / f"{source.stem}.o" for source in sources]
+    for source, output in zip(sources, compiled, strict=True):
+        _zig(["cc", f"--target={TARGET}", "-Os", f"-I{INCLUDE}", "-c", str(source), "-o", str(output)])
+    _zig(["ar", "rcs", str(archive), *map(str, compiled)])
+    return archive
 
 
 def _compiler() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from wsgi_wasm.binary.module_facts import NULLARY, ModuleFacts, check_limits
-from wsgi_wasm.engine.program.preview1 import PREVIEW1, PREVIEW1_FUNCTIONS
+from wsgi_wasm.engine.program.preview1 import CHANNEL, PREVIEW1, PREVIEW1_FUNCTIONS
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.messages import did_you_mean, listed, quote
 
@@ -30,7 +30,8 @@ def check_program(facts: ModuleFacts) -> None:
             "wasm-tools component new)"
         )
     wrong = []
-    foreign = [str(item) for item in facts.imports if item.module != PREVIEW1 or item.name not in PREVIEW1_FUNCTIONS]
+    offered = {PREVIEW1: PREVIEW1_FUNCTIONS, CHANNEL: frozenset({"call"})}
+    foreign = [str(item) for item in facts.imports if item.name not in offered.get(item.module, ())]
     if any(name.startswith("wasi_unstable.") for name in foreign):
         wrong.append("imports wasi_unstable, which is not supported: build it with a current wasi-sdk")
     elif foreign:

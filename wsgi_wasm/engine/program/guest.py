@@ -15,25 +15,25 @@ from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.arrays import array
 from wsgi_wasm.engine.capi.errors import error_trap, taken, trap_text
-from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, HostFunction, Job, Native, address_of, native
+from wsgi_wasm.engine.capi.native import OUTPUT_SIZE, Job, Native, address_of
 from wsgi_wasm.engine.code.advice import check_memory
 from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
 from wsgi_wasm.engine.outcome import End, Outcome, Stop
 from wsgi_wasm.engine.pooled_guest import PooledGuest, wasi_config
 from wsgi_wasm.engine.program import wasi
+from wsgi_wasm.engine.program.channel import uses_channel
 from wsgi_wasm.engine.program.check import calls
-from wsgi_wasm.engine.program.files import PATH_LENGTHS
-from wsgi_wasm.engine.program.forwarding import FORWARDED, MODULE, forwarding_of
-from wsgi_wasm.engine.program.pool import Engine, Slot
+from wsgi_wasm.engine.program.forwarding import forwarding_of
+from wsgi_wasm.engine.program.linker import linker_of
+from wsgi_wasm.engine.program.pool import Engine, OpenChannel, Slot
 from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import Unavailable
 
 if TYPE_CHECKING:
-    from wsgi_wasm.engine.hostcalls.host_api import Bindings
+    from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings
 
 NO_CALL = b"does not export the function to call"  # as in native.c
-_KINDS = {"i32": 0, "i64": 1}
 
 
 class LinkedProgram:
@@ -42,6 +42,8 @@ class LinkedProgram:
     refused = False
 
     def __init__(self, runtime: Runtime, engine: Engine, pointer: int, facts: ModuleFacts) -> None:
+        # what its channel leads to, where it imports that
+        self.apis: Callable[[], tuple[AnyApi, ...]] = tuple
         self.prepared = 0
         self.runtime = runtime
         self.engine = engine
@@ -58,7 +60,13 @@ class LinkedProgram:
         entry_point: str | None = None,
     ) -> ProgramGuest:
         """As `Linked.guest`."""
-        return ProgramGuest(self, limits, preopens, entry_point)
+        guest = ProgramGuest(self, limits, preopens, entry_point)
+        if uses_channel(self.facts):
+            # Few programs do, and what it takes is loaded with the first.
+            from wsgi_wasm.engine.hostcalls.channel import opener
+
+            guest.channel = opener(self.apis(), bindings())
+        return guest
 
     def __del__(self) -> None:
         # After a fork the child owns none of it; at exit of the interpreter the functions may be
@@ -69,74 +77,9 @@ class LinkedProgram:
             c.module_delete(self._pointer)
 
 
-def _functype(parameters: Sequence[str], returns: bool) -> int:
-    """A function type with these parameters and, if it returns, an i32; the linker copies it, the
-    caller frees it."""
-    vectors = []
-    for names in (parameters, ("i32",) if returns else ()):
-        kinds = (ctypes.c_void_p * len(names))(*(c.valtype_new(_KINDS[name]) for name in names))
-        vectors.append(c.ValueTypes())
-        c.valtype_vec_new(ctypes.byref(vectors[-1]), len(names), kinds)
-    return int(c.functype_new(ctypes.byref(vectors[0]), ctypes.byref(vectors[1])))
-
-
-# By name. A linker only points to them.
-_descriptions: dict[str, HostFunction] = {}
-
-
-def _described(name: str, python: int) -> HostFunction:
-    """What a native function is given to do its work."""
-    described = _descriptions.get(name)
-    if described is None:
-        parameters = FORWARDED.get(name, ())
-        described = _descriptions[name] = HostFunction(
-            python,
-            list(FORWARDED).index(name) if parameters else 0,
-            len(parameters),
-            sum(1 << i for i, kind in enumerate(parameters) if kind == "i64"),
-            sum(1 << i for i in PATH_LENGTHS.get(name, ())),
-        )
-    return described
-
-
-def _linker(engine: Engine) -> int:
-    """The engine's linker, with Wasmtime's WASI and our own functions over it; made once, and
-    then only read."""
-    if engine.linker:
-        return engine.linker
-    linker = int(c.linker_new(engine.pointer))
-    try:
-        _define(linker)
-    except BaseException:
-        c.linker_delete(linker)
-        raise
-    engine.linker = linker
-    return linker
-
-
-def _define(linker: int) -> None:
-    """Raises ModuleError."""
-    c.linker_allow_shadowing(linker, True)
-    taken(c.linker_define_wasi(linker))
-    for name, (entry, parameters, returns) in wasi.FUNCTIONS.items():
-        if entry is None and native is None:
-            continue  # Wasmtime's own
-        text, signature = name.encode(), _functype(parameters, returns)
-        function, data = 0 if entry is None else address_of(entry), 0
-        if native is not None:
-            # Python's function is what the native one calls for everything that it cannot do.
-            data = ctypes.addressof(_described(name, function))
-            general = native.forwarded if name in PATH_LENGTHS and name != "path_open" else native.in_python
-            function = native.entries.get(name, general)
-        try:
-            taken(c.linker_define_func(linker, MODULE, len(MODULE), text, len(text), signature, function, data, None))
-        finally:
-            c.functype_delete(signature)
-
-
 def _prepare(engine: Engine, module: int) -> int:
     prepared = ctypes.c_void_p()
-    taken(c.linker_instantiate_pre(_linker(engine), module, ctypes.byref(prepared)))
+    taken(c.linker_instantiate_pre(linker_of(engine), module, ctypes.byref(prepared)))
     return int(prepared.value or 0)
 
 
@@ -145,12 +88,13 @@ class ProgramGuest(PooledGuest[Slot]):
 
     interface = "cgi"
     linked: LinkedProgram
+    channel: OpenChannel | None = None
 
     def __init__(
         self, linked: LinkedProgram, limits: RunLimits, preopens: Sequence[Preopen], entry_point: str | None
     ) -> None:
         # With directories it may wait for a file, and nobody else should wait with it.
-        super().__init__(linked, limits, preopens, may_wait=bool(preopens))
+        super().__init__(linked, limits, preopens, may_wait=bool(preopens) or uses_channel(linked.facts))
         check_memory(linked.facts.memory_minimum, limits.memory)
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._constant = linked.prepared, limits.memory, limits.max_output
@@ -158,7 +102,7 @@ class ProgramGuest(PooledGuest[Slot]):
 
     def _run_in_python(self, slot: Slot, invocation: Invocation) -> Outcome:
         run = current.run = ProgramRun(slot, self.limits, invocation)
-        slot.forwarding, slot.preopens = self._forwarding, self.preopens
+        slot.forwarding, slot.preopens, slot.channel = self._forwarding, self.preopens, self.channel
         slot.trap.value = None
         ticker = self.linked.runtime.ticker
         engine = self.linked.engine
@@ -227,7 +171,7 @@ class ProgramGuest(PooledGuest[Slot]):
             job.prepared, job.memory_limit, job.output_limit = self._constant
             job.first, job.second = (*self._calls, None, None)[:2]
             job.first_size, job.second_size = (*map(len, self._calls), 0, 0)[:2]
-            slot.forwarding, slot.preopens = self._forwarding, self.preopens
+            slot.forwarding, slot.preopens, slot.channel = self._forwarding, self.preopens, self.channel
         if slot.arguments is not arguments:
             slot.arguments = arguments
             job.arguments = block = b"\0".join((*arguments, b""))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from wsgi_wasm.binary import limits
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.pools import SMALL_MEMORY, Pool, PoolKey, PoolShape
+from wsgi_wasm.engine.run import Run
 from wsgi_wasm.engine.runtime import runtime
 
 
@@ -23,13 +25,19 @@ class Forwarding:
     linker: int
 
 
+HostCall: TypeAlias = Callable[[int, bytes], tuple[int, bytes]]
+"""The channel of one run: an operation's number and a request, for an errno and the answer."""
+
+OpenChannel: TypeAlias = Callable[[Run], HostCall]
+
+
 class Slot:
     """Buffers of one running guest. A slot is taken from its pool for a run, so no other
     thread sees it."""
 
     __slots__ = (
-        "arguments", "extern", "extern_at", "forwarding", "func_at", "guest", "instance", "instance_at", "job",
-        "memory", "memory_at", "output", "preopens", "trap", "trap_at",
+        "arguments", "channel", "extern", "extern_at", "forwarding", "func_at", "guest", "instance", "instance_at",
+        "job", "memory", "memory_at", "output", "preopens", "trap", "trap_at",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -49,6 +57,7 @@ class Slot:
         self.arguments: Sequence[bytes] = ()
         self.forwarding: Forwarding | None = None  # while the guest has directories
         self.preopens: Sequence[Preopen] = ()
+        self.channel: OpenChannel | None = None  # of a guest that imports it
 
 
 class Engine(Pool[Slot]):

@@ -15,7 +15,7 @@ from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.pools import SMALL_MEMORY
 from wsgi_wasm.engine.program.listing import Listing
-from wsgi_wasm.engine.program.pool import Slot
+from wsgi_wasm.engine.program.pool import HostCall, Slot
 from wsgi_wasm.engine.run import ERROR_PIECE, MAX_FILES, Current, Run
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.files.beneath import Folder
@@ -40,8 +40,8 @@ class ProgramRun(Run):
     """State of one run of a program, reached from the callbacks through `current`."""
 
     __slots__ = (
-        "base", "context", "environment", "forwarder", "forwarder_functions", "listings", "pending", "pending_size",
-        "places", "size", "slot", "stdin", "streams", "total",
+        "answer", "base", "channel", "context", "environment", "forwarder", "forwarder_functions", "listings",
+        "pending", "pending_size", "places", "size", "slot", "stdin", "streams", "total",
     )  # fmt: skip
 
     def __init__(self, slot: Slot, limits: RunLimits, invocation: Invocation, job: Job | None = None) -> None:
@@ -62,6 +62,9 @@ class ProgramRun(Run):
         # addresses of the forwarder's functions, and what they lie in (`forwarding`)
         self.forwarder: dict[str, int] | None = None
         self.forwarder_functions: ctypes.Array[ctypes.c_char] | None = None
+        # the host's own functions, once the guest has called one, and the last answer (`channel`)
+        self.channel: HostCall | None = None
+        self.answer = b""
 
     def memory(self, caller: int) -> int:
         """Address of the guest's memory. Slots of the pool reserve the whole 4 GiB, so it is
@@ -160,6 +163,9 @@ class ProgramRun(Run):
         super().close()
         for listing in self.listings.values():
             listing.close()
+        self.channel = None
+        if self.host_state is not None:
+            self.host_state.close()
 
 
 current: Current[ProgramRun] = Current()

@@ -26,6 +26,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_trap
 from wsgi_wasm.engine.capi.native import Failed, Take, native
 from wsgi_wasm.engine.outcome import End, Stop
+from wsgi_wasm.engine.program import channel
 from wsgi_wasm.engine.program.directories import closed, fd_readdir, renumbered
 from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, MAX_VECTORS, VECTOR, transfer
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
@@ -259,6 +260,8 @@ ON_EPOCH = epoch_callback(current)
 
 if native is not None:
     native.give_functions(Take(_take), Failed(_failed))
+
+CHANNEL_CALL = _entry(channel.call)
 
 _2, _4 = ("i32", "i32"), ("i32", "i32", "i32", "i32")
 

@@ -1,0 +1,60 @@
+"""The module `wsgi_wasm_host_1`, by which programs ask their host for what WASI does not have.
+
+Its one function is `call(operation, request, request_size, answer, room, answer_size) -> errno`,
+all i32: docs/channel.md says what each is. Of an answer that is larger than `room` the guest gets
+the beginning; operation 0 gives the rest, from the offset that its request has.
+"""
+
+from __future__ import annotations
+
+from ctypes import memmove, string_at
+
+from wsgi_wasm.binary.module_facts import ModuleFacts
+from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.program.forwarding import Arguments
+from wsgi_wasm.engine.program.preview1 import CHANNEL, INVAL, MSGSIZE, NOSYS, SUCCESS
+from wsgi_wasm.engine.program.run import ProgramRun
+
+FUNCTION = "call"
+PARAMETERS = ("i32",) * 6
+
+_MAX_REQUEST = 1 << 20  # bytes; the services' limit, held before anything is copied
+_REST = 0
+_U32 = 0xFFFFFFFF
+
+_u32_at = c.UINT32.from_address
+
+
+def uses_channel(facts: ModuleFacts) -> bool:
+    """Whether the module imports it."""
+    return any(item.module == CHANNEL for item in facts.imports)
+
+
+def call(run: ProgramRun, caller: int, args: Arguments) -> int:
+    """The function."""
+    base = run.memory(caller)
+    operation, request_at, size, answer_at, room, size_at = (args[2 * i] & _U32 for i in range(6))
+    run.check(request_at, size)
+    run.check(answer_at, room)
+    run.check(size_at, 4)
+    if size > _MAX_REQUEST:
+        return MSGSIZE
+    request = string_at(base + request_at, size)
+    begin = 0
+    if operation == _REST:
+        if size != 4:
+            return INVAL
+        begin = int.from_bytes(request, "little")
+    else:
+        if run.channel is None:
+            if run.slot.channel is None:
+                return NOSYS
+            run.channel = run.slot.channel(run)
+        errno, run.answer = run.channel(operation, request)
+        if errno:
+            _u32_at(base + size_at).value = 0
+            return errno
+    piece = run.answer[begin : begin + room]
+    memmove(base + answer_at, piece, len(piece))
+    _u32_at(base + size_at).value = len(run.answer)
+    return SUCCESS
