@@ -155,17 +155,17 @@ def test_a_cgi_bin_is_served(tmp_path: Path, wsgi_wasm: Command) -> None:
     for name, mode in (("printenv", 0o755), ("counter.cgi", 0o755), ("not.wasm", 0o644)):
         shutil.copyfile(guest("env"), cgi / name)
         (cgi / name).chmod(mode)
-    (cgi / "native.pl").write_text("#!/usr/bin/perl\n")
-    (cgi / "native.pl").chmod(0o755)
+    (cgi / "native.tcl").write_text("#!/usr/bin/tclsh\n")
+    (cgi / "native.tcl").chmod(0o755)
     (tmp_path / "httpd.conf").write_text(f"ScriptAlias /cgi-bin/ {cgi}/\nSetEnv TOOL yes\nRLimitCPU 5\n")
     done = wsgi_wasm("import", "apache", "httpd.conf", "-o", "site.yaml", "--report", "report.txt")
-    assert (done.status, "native.pl" in done.err) == (4, True)
+    assert (done.status, "native.tcl" in done.err) == (4, True)
     assert wsgi_wasm("check", "site.yaml").status == 0
     client = Client(create_app(tmp_path / "site.yaml"))
     for name in ("printenv", "counter.cgi"):
         told = client.get(f"/cgi-bin/{name}/more").text.splitlines()
         assert {"TOOL=yes", f"SCRIPT_NAME=/cgi-bin/{name}", "PATH_INFO=/more"} <= set(told)
-    assert [client.get(f"/cgi-bin/{name}").status_code for name in ("not.wasm", "native.pl", "")] == [404, 404, 404]
+    assert [client.get(f"/cgi-bin/{name}").status_code for name in ("not.wasm", "native.tcl", "")] == [404, 404, 404]
     assert "1 needs your decision" in (tmp_path / "report.txt").read_text()
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wsgi_wasm.interpreters.model import BuiltinInterpreter
 
 SUFFIXES: Mapping[str, str] = {
+    "perl": ".pl",
     "python": ".py",
 }
 """Every interpreter by its name, with the suffix of its scripts."""

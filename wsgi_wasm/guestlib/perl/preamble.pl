@@ -1,0 +1,139 @@
+# What stands between a snapshot of Perl and a script. It is run once, before the snapshot is taken.
+# Then, for each request, `given` takes environment and arguments, and the main program is
+#
+#     WsgiWasm::begin(); do 'WsgiWasm/script'; WsgiWasm::end()
+#
+# of which the script sees nothing: its first statement is `WsgiWasm::enter`, which makes the frame of
+# `do` invisible. From there on Perl itself does what it does for a main program: `exit`, `die`, END
+# blocks, objects that are left, and what is still in buffers.
+
+use strict;
+use warnings;
+
+package WsgiWasm;
+
+our ($file, $prefix, $text, $at_end, $entered);
+
+# The environment of the request, an empty text, and the arguments: interpreter, options, script.
+sub given {
+    my @given = @ARGV;
+    my %environment;
+    while (defined(my $pair = shift @given)) {
+        last if $pair eq '';
+        my ($name, $value) = split /=/, $pair, 2;
+        $environment{$name} = $value;
+    }
+    shift @given;
+    %ENV = %environment;
+    wake();
+    my @options;
+    push @options, shift @given while @given && $given[0] =~ /^-./;
+    $file = @given ? shift @given : '';
+    @ARGV = @given;
+    $0 = $file;
+    (my $folder = $file) =~ s{/[^/]*\z}{};
+    chdir($folder eq '' ? '/' : $folder);
+    unshift @INC, grep { $_ ne '' } split /:/, $ENV{PERL5LIB} if defined $ENV{PERL5LIB};
+    push @INC, '.';    # scripts of the nineties look for what lies beside them
+}
+
+# What a snapshot would have in common with every other request.
+sub wake {
+    $^T = time;
+    CORE::srand(random());
+    $$ = 2 + random() % 4194302;
+}
+
+# Reads the script and makes it what `do 'WsgiWasm/script'` finds.
+sub begin {
+    fail("there is no script to run; in `args`, {script} stands for the script\n", 2) if $file eq '';
+    open my $handle, '<', $file or fail("Can't open perl script \"$file\": $!\n", 2);
+    { local $/; $text = <$handle> }
+    close $handle;
+    $text = '' unless defined $text;
+    my $line = 1;
+    my $mark = $text =~ s/\A\xEF\xBB\xBF// ? 3 : 0;    # its length
+    my ($options) = $text =~ /\A#!.*?perl[0-9.]*([ \t].*)?$/m;
+    my $code = '';
+    $code = options($options, \$line) if defined $options;
+    # Where `__END__` stands, the rest is read through main::DATA, in a main program only.
+    $at_end = $text =~ /^__END__[ \t]*\r?\n/m && $text !~ /^__DATA__[ \t]*\r?\n/m ? $mark + $+[0] : undef;
+    (my $name = $file) =~ s/["\n]/_/g;
+    $prefix = "${code}WsgiWasm::entered();WsgiWasm::enter();\n#line $line \"$name\"\n";
+    unshift @INC, sub {
+        my (undef, $wanted) = @_;
+        return unless $wanted eq 'WsgiWasm/script';
+        shift @INC;
+        open my $source, '<', \($prefix . $text);
+        return $source;
+    };
+}
+
+# What the options of a `#!` line ask for, as code before the script's own.
+sub options {
+    my ($options, $line) = @_;
+    my $code = '';
+    my @words = grep { $_ ne '' } split /\s+/, $options;
+    while (defined(my $word = shift @words)) {
+        last unless $word =~ s/^-//;
+        while ($word =~ s/^(.)//) {
+            my $option = $1;
+            if ($option eq 'w' || $option eq 'W') { $code .= 'BEGIN{$^W=1}' }
+            elsif ($option eq 'X') { $code .= 'BEGIN{$^W=0}' }
+            elsif ($option eq 'l') { $code .= 'BEGIN{$\="\n"}'; $word =~ s/^[0-7]*// }
+            elsif ($option eq 's') { switches() }
+            elsif ($option eq 'I') {
+                my $folder = $word ne '' ? $word : shift @words;
+                unshift @INC, $folder if defined $folder;
+                $word = '';
+            }
+            elsif ($option =~ /[mM]/) {
+                my ($no, $module, $equals, $list) = ($word ne '' ? $word : shift @words) =~ /^(-?)([\w:]+)(=?)(.*)/;
+                my $names = $equals ? "split(/,/,q\0$list\0)" : $option eq 'm' ? '()' : '';
+                $code .= ($no ? 'no' : 'use') . " $module $names;" if defined $module;
+                $word = '';
+            }
+            elsif ($option =~ /[0CDFdiEe]/) { $word = '' }    # with a value; none of these is for CGI
+            # -T and -t: nothing is tainted here. -u, -U, -c, -n, -p, -a, -v: not for CGI either.
+        }
+    }
+    return $code;
+}
+
+# `-s`: switches among the arguments become variables.
+sub switches {
+    no strict 'refs';
+    while (@ARGV && $ARGV[0] =~ /^-(.+)/s) {
+        my $switch = $1;
+        shift @ARGV;
+        last if $switch eq '-';
+        my ($name, $value) = $switch =~ /^([^=]+)(?:=(.*))?\z/s;
+        ${"main::$name"} = defined $value ? $value : 1;
+    }
+}
+
+# The first statement of the script, before `enter`.
+sub entered {
+    $entered = 1;
+    delete $INC{'WsgiWasm/script'};
+    no warnings;
+    my $place = tell main::DATA;
+    $place = $place < 0 ? $at_end : $place - length $prefix;
+    open main::DATA, '<', $file and seek main::DATA, $place, 0 if defined $place;
+    $text = undef;
+    $! = 0;    # which would be the status of `die`
+}
+
+# Reached where the script has ended by itself, or was never begun.
+sub end {
+    return if $entered;
+    fail($@ eq '' ? "Can't open perl script \"$file\": $!\n" : $@, 255);
+}
+
+sub fail {
+    my ($message, $status) = @_;
+    print STDERR $message;
+    CORE::exit($status);
+}
+
+1;
