@@ -7,12 +7,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from guests.snapshot import snapshot
 from wsgi_wasm.binary.embed import with_code
 from wsgi_wasm.engine.runtime import wat_to_wasm
 from wsgi_wasm.toolchain.build import build_cached, build_code, cached, compiler_version
 
 HERE = Path(__file__).resolve().parent
-HEADERS = (HERE / "guest.h",)
+HEADERS = (HERE / "guest.h", HERE / "files.c")
 
 # WASI versions of which there are guests: the first, the newest, and what toolchains of the last years emit
 VERSIONS = ("0.2.0", "0.2.3", "0.2.6", "0.2.10", "0.2.12")
@@ -34,6 +35,17 @@ def guest(name: str) -> Path:
     if text.exists():
         return text
     return build_cached([source(name)], cache(), depends=HEADERS)
+
+
+def frozen(name: str) -> Path:
+    """A snapshot of the guest of this name, see `snapshot`."""
+    module = guest(name)
+    made = snapshot.__code__.co_filename
+    return cached(cache(), f"{name}-snapshot.wasm", [module, Path(made)], lambda output: _freeze(module, output))
+
+
+def _freeze(module: Path, output: Path) -> None:
+    output.write_bytes(snapshot(module.read_bytes()))
 
 
 def component_text(name: str) -> str:

@@ -27,6 +27,29 @@ static int read_at(void)
     return openat(directory, asked("text", "file"), O_RDONLY) < 0 ? -1 : 0;
 }
 
+/* `path=` is opened as a directory, and then `to=` is read from it. */
+static int read_from(void)
+{
+    char piece[4096];
+    int directory = open(path, O_RDONLY | O_DIRECTORY), file = directory < 0 ? -1 : openat(directory, to, O_RDONLY);
+    ssize_t got = file < 0 ? -1 : read(file, piece, sizeof piece);
+    if (got > 0)
+        printf("<%.*s>\n", (int)got, piece);
+    return got < 0 ? -1 : 0;
+}
+
+/* Whether a directory that is open is the one that its path leads to. */
+static int is_same(void)
+{
+    struct stat named, opened;
+    int directory = open(path, O_RDONLY | O_DIRECTORY);
+    if (directory < 0 || fstat(directory, &opened) != 0 || stat(path, &named) != 0)
+        return -1;
+    int same = named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+    printf("<%s>\n", S_ISDIR(opened.st_mode) && same ? "same" : "other");
+    return close(directory) == 0 && close(directory) != 0 && errno == EBADF ? 0 : -1;
+}
+
 static int write_file(int flags)
 {
     const char *text = asked("text", "written by the guest\n");
@@ -102,6 +125,8 @@ static int act(const char *op)
     OP("list") list();
     OP("inodes") inodes();
     OP("at") read_at();
+    OP("from") read_from();
+    OP("same") is_same();
     OP("readlink") follow();
     OP("write") write_file(O_WRONLY);
     OP("rdwr") write_file(O_RDWR);

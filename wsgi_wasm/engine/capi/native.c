@@ -34,7 +34,9 @@
 #include <unistd.h>
 
 enum { FUNCTION = 0, MEMORY = 3 }; /* WASMTIME_EXTERN_FUNC and _MEMORY */
-enum { SUCCESS = 0, FAULT = 21, IO = 29 }; /* errno of WASI preview 1 */
+/* errno of WASI preview 1 */
+enum { SUCCESS = 0, BADF = 8, FAULT = 21, IO = 29, NAMETOOLONG = 37, NOTDIR = 54 };
+enum { FIRST_PREOPEN = 3, FILESTAT_SIZE = 64 };
 enum { MAX_VECTORS = 1024, MAX_READ = 1 << 20, MAX_ENGINES = 64 };
 /* files.py: bytes of a path; bytes that are read or written between two looks at the clock */
 enum { MAX_PATH = 4096, MAX_PIECE = 1 << 18, MAX_PARAMETERS = 16 };
@@ -254,7 +256,7 @@ EXPORTED void *wsgi_wasm_forwarded(void *function, void *caller, raw *arguments,
 {
     const struct host_function *f = function;
     struct run *r = current;
-    _Bool small = r->forwarder != NULL;
+    _Bool small = r->forwarder != NULL && r->directories == KNOWN;
     for (uint32_t i = 0; small && i < f->count; i++)
         small = !(f->lengths >> i & 1) || (uint32_t)arguments[i].i32 <= MAX_PATH;
     return small ? forward(r, f, arguments) : wsgi_wasm_in_python(function, caller, arguments, count);
@@ -437,6 +439,64 @@ EXPORTED void *wsgi_wasm_fd_pwrite(void *function, void *caller, raw *arguments,
     return wsgi_wasm_fd_pread(function, caller, arguments, count);
 }
 
+/* The name of a directory that the guest is granted, NULL where the descriptor is none. */
+static const char *preopen(const struct run *r, uint32_t descriptor)
+{
+    if (descriptor < FIRST_PREOPEN || descriptor - FIRST_PREOPEN >= r->preopens_count)
+        return NULL;
+    const char *name = (const char *)r->preopens;
+    for (uint32_t i = FIRST_PREOPEN; i < descriptor; i++)
+        name += strlen(name) + 1;
+    return name;
+}
+
+EXPORTED void *wsgi_wasm_fd_prestat_get(void *function, void *caller, raw *arguments, size_t count)
+{
+    struct run *r = current;
+    if (r->python_streams || r->directories == FROZEN)
+        return wsgi_wasm_in_python(function, caller, arguments, count);
+    r->directories = KNOWN;
+    const char *name = preopen(r, (uint32_t)arguments[0].i32);
+    uint8_t *at = guest_bytes(r, caller, (uint32_t)arguments[1].i32, 8);
+    if (!at || !name)
+        return answer(arguments, at ? BADF : FAULT);
+    uint32_t values[2] = {0, (uint32_t)strlen(name)};
+    memcpy(at, values, sizeof values);
+    return answer(arguments, SUCCESS);
+}
+
+EXPORTED void *wsgi_wasm_fd_prestat_dir_name(void *function, void *caller, raw *arguments, size_t count)
+{
+    struct run *r = current;
+    if (r->python_streams || r->directories == FROZEN)
+        return wsgi_wasm_in_python(function, caller, arguments, count);
+    const char *name = preopen(r, (uint32_t)arguments[0].i32);
+    if (!name)
+        return answer(arguments, NOTDIR);
+    size_t length = strlen(name);
+    if ((uint32_t)arguments[2].i32 < length)
+        return answer(arguments, NAMETOOLONG);
+    uint8_t *at = guest_bytes(r, caller, (uint32_t)arguments[1].i32, length);
+    if (!at)
+        return answer(arguments, FAULT);
+    memcpy(at, name, length);
+    return answer(arguments, SUCCESS);
+}
+
+EXPORTED void *wsgi_wasm_fd_filestat_get(void *function, void *caller, raw *arguments, size_t count)
+{
+    struct run *r = current;
+    if (r->forwarder && r->directories == KNOWN)
+        return forward(r, function, arguments);
+    if ((uint32_t)arguments[0].i32 > 2 || r->python_streams)
+        return wsgi_wasm_in_python(function, caller, arguments, count);
+    uint8_t *at = guest_bytes(r, caller, (uint32_t)arguments[1].i32, FILESTAT_SIZE);
+    if (!at)
+        return answer(arguments, FAULT);
+    memset(at, 0, FILESTAT_SIZE);
+    return answer(arguments, SUCCESS);
+}
+
 EXPORTED void *wsgi_wasm_random_get(void *function, void *caller, raw *arguments, size_t count)
 {
     uint32_t size = (uint32_t)arguments[1].i32;
@@ -489,6 +549,7 @@ void *open_store(struct run *r)
     r->exited = r->code = r->python_streams = r->inside = 0;
     r->thread = NULL;
     r->forwarder = NULL;
+    r->directories = r->begins_unasked ? UNASKED : KNOWN;
     r->memory = NULL;
     r->memory_size = 0;
     if (r->profiled)

@@ -8,6 +8,10 @@
 
 enum { TABLE_ELEMENTS = 100000 };
 
+/* What a guest knows of its directories: it has asked, or could not; it has not asked so far; it
+ * uses them without having asked (root.py). */
+enum directories { KNOWN, UNASKED, FROZEN };
+
 enum step { PREPARE, INSTANTIATE, CALL, TEARDOWN, STEPS };
 
 /* wasmtime_val_raw_t: one argument or result */
@@ -77,6 +81,8 @@ struct run {
     uint8_t *output;
     uint64_t output_capacity;
     void *python_epoch;
+    const uint8_t *preopens; /* names of the guest's directories, each ends in NUL */
+    uint64_t preopens_count, begins_unasked;
 
     uint64_t output_size; /* gathered and not handed over */
     uint64_t input_at;
@@ -87,6 +93,7 @@ struct run {
     uint32_t exited, code;
     /* set by Python once descriptors 0 to 2 are no longer what they were */
     uint32_t python_streams;
+    uint32_t directories; /* of that enum; Python sets it too */
     /* set by Python: the descriptor of the file that the body lies in, -1 for none */
     int32_t input_file;
     uint32_t keeps_gil; /* set by Python: the call came with the interpreter's lock */

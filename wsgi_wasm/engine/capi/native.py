@@ -33,9 +33,12 @@ _FUNCTIONS = (
 # What native.c answers of WASI preview 1; it leaves to Python's function of the same name what
 # it cannot.
 ANSWERED = (
-    "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_pread", "fd_pwrite", "fd_read", "fd_write",
-    "proc_exit", "random_get",
+    "args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "fd_filestat_get", "fd_pread",
+    "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite", "fd_read", "fd_write", "proc_exit", "random_get",
 )  # fmt: skip
+
+# `enum directories` of native.h
+KNOWN, UNASKED, FROZEN = 0, 1, 2
 
 # that native.c measures of a run whose job is `profiled`: before it, instantiation, call, teardown
 STEPS = 4
@@ -73,6 +76,9 @@ class Job(ctypes.Structure):
         ("output", c_void_p),
         ("output_capacity", c_uint64),
         ("python_epoch", c_void_p),
+        ("preopens", c_char_p),
+        ("preopens_count", c_uint64),
+        ("begins_unasked", c_uint64),
         ("output_size", c_uint64),
         ("input_at", c_uint64),
         ("error", c_void_p),
@@ -85,6 +91,7 @@ class Job(ctypes.Structure):
         ("exited", c_uint32),
         ("code", c_uint32),
         ("python_streams", c_uint32),
+        ("directories", c_uint32),
         ("input_file", c_int32),
         ("keeps_gil", c_uint32),
         ("_inside", c_uint32),

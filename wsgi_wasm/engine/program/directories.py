@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 from ctypes import memmove, string_at
+from typing import NamedTuple
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.program import preview1
 from wsgi_wasm.engine.program.forwarding import Arguments
-from wsgi_wasm.engine.program.listing import Listing
+from wsgi_wasm.engine.program.listing import DIRECTORY, Listing, inode
 from wsgi_wasm.engine.program.run import ProgramRun
 from wsgi_wasm.files.beneath import Folder, open_beneath
 
@@ -32,15 +34,44 @@ _STEP = 500  # names between two looks at the clock
 # dirent: u64 cookie of the next one, u64 inode, u32 length of the name, u8 type; then the name
 _HEAD = struct.Struct("<QQIB3x")
 
-_FIRST_PREOPEN = 3
+FIRST_PREOPEN = 3
+"""The descriptor of the first directory that a guest is granted."""
 
 
 def places(run: ProgramRun) -> dict[int, tuple[Folder, str]]:
     """Where the guest's descriptors lead: a directory that the route grants, and a path in it."""
     if run.places is None:
         preopens = run.slot.preopens
-        run.places = {_FIRST_PREOPEN + i: (one.folder, ".") for i, one in enumerate(preopens)}
+        run.places = {FIRST_PREOPEN + i: (one.folder, ".") for i, one in enumerate(preopens)}
     return run.places
+
+
+class ListedPlace(NamedTuple):
+    """A directory to be read: as in `places`, and what lies in it besides (inode, type, name).
+    Without a folder there is nothing else, and `inode` is its own."""
+
+    folder: Folder | None
+    path: str
+    more: tuple[tuple[int, int, bytes], ...] = ()
+    inode: int = 0
+
+
+def entry_of(folder: Folder, path: str) -> tuple[int, int]:
+    """Inode and type of what lies in a directory that the route grants, as they are listed. Raises
+    OSError."""
+    descriptor = open_beneath(folder.real(), path, os.O_PATH)
+    try:
+        status = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return inode(status.st_dev, status.st_ino), DIRECTORY if stat.S_ISDIR(status.st_mode) else 0
+
+
+def names(run: ProgramRun) -> dict[int, bytes]:
+    """Paths in the guest of the directories that it is granted, by its descriptors."""
+    if run.names is None:
+        run.names = {FIRST_PREOPEN + i: one.guest for i, one in enumerate(run.slot.preopens)}
+    return run.names
 
 
 def opened(run: ProgramRun, args: Arguments) -> None:
@@ -55,6 +86,7 @@ def opened(run: ProgramRun, args: Arguments) -> None:
 def closed(run: ProgramRun, descriptor: int) -> None:
     """It leads nowhere any more."""
     places(run).pop(descriptor, None)
+    names(run).pop(descriptor, None)
     listing = run.listings.pop(descriptor, None)
     if listing is not None:
         listing.close()
@@ -63,20 +95,25 @@ def closed(run: ProgramRun, descriptor: int) -> None:
 def renumbered(run: ProgramRun, source: int, target: int) -> None:
     """`target` is closed, and is what `source` was."""
     closed(run, target)
-    place = places(run).get(source)
+    place, name = places(run).get(source), names(run).get(source)
     closed(run, source)
     if place is not None:
         places(run)[target] = place
+    if name is not None:
+        names(run)[target] = name
 
 
-def fd_readdir(run: ProgramRun, caller: int, args: Arguments) -> int:
+def read_directory(run: ProgramRun, caller: int, args: Arguments, place: ListedPlace | None) -> int:
+    """`fd_readdir`; None for the place that the descriptor leads to."""
     base = run.memory(caller)
     descriptor, at, room, cookie, used_at = args[0] & _U32, args[2] & _U32, args[4] & _U32, args[6], args[8] & _U32
     run.check(at, room)
     run.check(used_at, 4)
-    place = places(run).get(descriptor)
     if place is None:
-        return preview1.BADF
+        known = places(run).get(descriptor)
+        if known is None:
+            return preview1.BADF
+        place = ListedPlace(*known)
     try:
         used = _fill(run, _listing(run, descriptor, place, cookie), base + at, room)
     except OSError as error:
@@ -85,7 +122,7 @@ def fd_readdir(run: ProgramRun, caller: int, args: Arguments) -> int:
     return preview1.SUCCESS
 
 
-def _listing(run: ProgramRun, descriptor: int, place: tuple[Folder, str], cookie: int) -> Listing:
+def _listing(run: ProgramRun, descriptor: int, place: ListedPlace, cookie: int) -> Listing:
     """The directory, with the name of this number as the first one ahead."""
     listing = run.listings.pop(descriptor, None)
     if listing is not None and (cookie < listing.cookie or cookie == 0):
@@ -94,8 +131,7 @@ def _listing(run: ProgramRun, descriptor: int, place: tuple[Folder, str], cookie
     if listing is None:
         if not run.may_open():
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        folder, path = place
-        listing = Listing(open_beneath(folder.real(), path, os.O_RDONLY | os.O_DIRECTORY))
+        listing = Listing(_opened(place), place.inode, place.more)
     run.listings[descriptor] = listing
     if len(run.listings) > _MOST:
         run.listings.pop(next(iter(run.listings))).close()
@@ -106,6 +142,12 @@ def _listing(run: ProgramRun, descriptor: int, place: tuple[Folder, str], cookie
             break  # there are fewer
         run.look()
     return listing
+
+
+def _opened(place: ListedPlace) -> int | None:
+    if place.folder is None:
+        return None
+    return open_beneath(place.folder.real(), place.path, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _fill(run: ProgramRun, listing: Listing, address: int, room: int) -> int:

@@ -125,5 +125,6 @@ FUNCTIONS_OF_FILES: dict[str, Callable[[ProgramRun, int, Arguments], int]] = {
     "fd_advise": fd_advise,
     "fd_pread": _named(_at_offset, "fd_pread"),
     "fd_pwrite": _named(_at_offset, "fd_pwrite"),
-    **{name: _named(on_path, name) for name in PATH_LENGTHS if name != "path_open"},
 }
+
+FUNCTIONS_ON_PATHS = {name: _named(on_path, name) for name in PATH_LENGTHS if name != "path_open"}

@@ -31,6 +31,7 @@ _U32 = 0xFFFFFFFF
 FORWARDED = {
     "fd_advise": ("i32", "i64", "i64", "i32"),
     "fd_close": ("i32",),
+    "fd_filestat_get": ("i32", "i32"),
     "fd_pread": ("i32", "i32", "i32", "i64", "i32"),
     "fd_pwrite": ("i32", "i32", "i32", "i64", "i32"),
     "fd_read": ("i32", "i32", "i32", "i32"),

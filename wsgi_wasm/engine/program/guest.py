@@ -27,6 +27,7 @@ from wsgi_wasm.engine.program.forwarding import forwarding_of
 from wsgi_wasm.engine.program.linker import linker_of
 from wsgi_wasm.engine.program.pool import Engine, OpenChannel, Slot
 from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
+from wsgi_wasm.engine.program.tree import Tree
 from wsgi_wasm.engine.runtime import Runtime
 from wsgi_wasm.errors import Unavailable
 
@@ -98,11 +99,17 @@ class ProgramGuest(PooledGuest[Slot]):
         check_memory(linked.facts.memory_minimum, limits.memory)
         self._forwarding = forwarding_of(linked.engine) if self.preopens else None
         self._constant = linked.prepared, limits.memory, limits.max_output
+        names = [preopen.guest for preopen in self.preopens]
+        self._names = b"".join(name + b"\0" for name in names)
+        # One that cannot ask which directories there are has them from somewhere else.
+        asks = any(item.name == "fd_prestat_get" for item in linked.facts.imports)
+        self._tree = Tree(names) if asks else None
         self._calls = tuple(name.encode() for name in calls(linked.facts, entry_point))
 
     def _run_in_python(self, slot: Slot, invocation: Invocation) -> Outcome:
+        slot.forwarding, slot.preopens, slot.tree = self._forwarding, self.preopens, self._tree
+        slot.channel = self.channel
         run = current.run = ProgramRun(slot, self.limits, invocation)
-        slot.forwarding, slot.preopens, slot.channel = self._forwarding, self.preopens, self.channel
         slot.trap.value = None
         ticker = self.linked.runtime.ticker
         engine = self.linked.engine
@@ -171,7 +178,10 @@ class ProgramGuest(PooledGuest[Slot]):
             job.prepared, job.memory_limit, job.output_limit = self._constant
             job.first, job.second = (*self._calls, None, None)[:2]
             job.first_size, job.second_size = (*map(len, self._calls), 0, 0)[:2]
-            slot.forwarding, slot.preopens, slot.channel = self._forwarding, self.preopens, self.channel
+            job.preopens, job.preopens_count = self._names, len(self.preopens)
+            job.begins_unasked = self._tree is not None
+            slot.forwarding, slot.preopens, slot.tree = self._forwarding, self.preopens, self._tree
+            slot.channel = self.channel
         if slot.arguments is not arguments:
             slot.arguments = arguments
             job.arguments = block = b"\0".join((*arguments, b""))

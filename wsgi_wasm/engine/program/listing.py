@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Iterator, Sequence
 
-# filetype of preview 1
-_UNKNOWN, _DIRECTORY, _FILE, _LINK = 0, 3, 4, 7
+DIRECTORY = 3
+"""A filetype of preview 1."""
+
+_UNKNOWN, _FILE, _LINK = 0, 4, 7
 
 _U64 = (1 << 64) - 1
 
@@ -14,14 +17,19 @@ _U64 = (1 << 64) - 1
 class Listing:
     """A directory that a guest reads. A cookie is the number of a name, from 0 on for `.`."""
 
-    def __init__(self, descriptor: int) -> None:
-        """Takes an open directory over."""
-        try:
-            status = os.fstat(descriptor)
-            self._device, self._inode = status.st_dev, inode(status.st_dev, status.st_ino)
-            self._entries = os.scandir(descriptor)
-        finally:
-            os.close(descriptor)
+    def __init__(self, descriptor: int | None, own_inode: int = 0, more: Sequence[tuple[int, int, bytes]] = ()) -> None:
+        """Takes an open directory over, if there is one. `more` are inode, type and name of what
+        lies in it besides, in the place of what has the same names."""
+        self._device, self._inode = 0, own_inode
+        self._scanned = None
+        if descriptor is not None:
+            try:
+                status = os.fstat(descriptor)
+                self._device, self._inode = status.st_dev, inode(status.st_dev, status.st_ino)
+                self._scanned = os.scandir(descriptor)
+            finally:
+                os.close(descriptor)
+        self._entries = self._listed(more)
         self._ahead: deque[tuple[int, int, bytes]] = deque()  # inode, type and name
         self.cookie = 0  # of the first one ahead
         self._read = 0
@@ -47,20 +55,28 @@ class Listing:
     def _next(self) -> tuple[int, int, bytes] | None:
         self._read += 1
         if self._read <= 2:
-            return self._inode, _DIRECTORY, b"." * self._read
-        entry = next(self._entries, None)
-        if entry is None:
-            return None
-        if entry.is_symlink():
-            kind = _LINK
-        elif entry.is_dir(follow_symlinks=False):
-            kind = _DIRECTORY
-        else:
-            kind = _FILE if entry.is_file(follow_symlinks=False) else _UNKNOWN
-        return inode(self._device, entry.inode()), kind, os.fsencode(entry.name)
+            return self._inode, DIRECTORY, b"." * self._read
+        return next(self._entries, None)
+
+    def _listed(self, more: Sequence[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
+        hidden = {name for _, _, name in more}
+        for entry in self._scanned or ():
+            name = os.fsencode(entry.name)
+            if name not in hidden:
+                yield inode(self._device, entry.inode()), _kind(entry), name
+        yield from more
 
     def close(self) -> None:
-        self._entries.close()
+        if self._scanned is not None:
+            self._scanned.close()
+
+
+def _kind(entry: os.DirEntry[str]) -> int:
+    if entry.is_symlink():
+        return _LINK
+    if entry.is_dir(follow_symlinks=False):
+        return DIRECTORY
+    return _FILE if entry.is_file(follow_symlinks=False) else _UNKNOWN
 
 
 def inode(device: int, number: int) -> int:

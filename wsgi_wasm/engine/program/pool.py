@@ -12,6 +12,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.pools import SMALL_MEMORY, Pool, PoolKey, PoolShape
+from wsgi_wasm.engine.program.tree import Tree
 from wsgi_wasm.engine.run import Run
 from wsgi_wasm.engine.runtime import runtime
 
@@ -37,7 +38,7 @@ class Slot:
 
     __slots__ = (
         "arguments", "channel", "extern", "extern_at", "forwarding", "func_at", "guest", "instance", "instance_at",
-        "job", "memory", "memory_at", "output", "preopens", "trap", "trap_at",
+        "job", "memory", "memory_at", "output", "preopens", "trap", "trap_at", "tree",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -58,6 +59,7 @@ class Slot:
         self.forwarding: Forwarding | None = None  # while the guest has directories
         self.preopens: Sequence[Preopen] = ()
         self.channel: OpenChannel | None = None  # of a guest that imports it
+        self.tree: Tree | None = None  # of a guest that may be frozen
 
 
 class Engine(Pool[Slot]):

@@ -10,12 +10,13 @@ import time
 from ctypes import string_at
 
 from wsgi_wasm.engine.capi import core as c
-from wsgi_wasm.engine.capi.native import Job
+from wsgi_wasm.engine.capi.native import FROZEN, KNOWN, UNASKED, Job
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.pools import SMALL_MEMORY
 from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.pool import HostCall, Slot
+from wsgi_wasm.engine.program.tree import Root
 from wsgi_wasm.engine.run import ERROR_PIECE, MAX_FILES, Current, Run
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.files.beneath import Folder
@@ -40,8 +41,8 @@ class ProgramRun(Run):
     """State of one run of a program, reached from the callbacks through `current`."""
 
     __slots__ = (
-        "answer", "base", "channel", "context", "environment", "forwarder", "forwarder_functions", "listings",
-        "pending", "pending_size", "places", "size", "slot", "stdin", "streams", "total",
+        "_directories", "answer", "base", "channel", "context", "environment", "forwarder", "forwarder_functions",
+        "listings", "names", "pending", "pending_size", "places", "root", "size", "slot", "stdin", "streams", "total",
     )  # fmt: skip
 
     def __init__(self, slot: Slot, limits: RunLimits, invocation: Invocation, job: Job | None = None) -> None:
@@ -58,7 +59,12 @@ class ProgramRun(Run):
         self.context = 0
         # where descriptors lead, and the directories that are being read (`directories`)
         self.places: dict[int, tuple[Folder, str]] | None = None
+        self.names: dict[int, bytes] | None = None
         self.listings: dict[int, Listing] = {}
+        # what is known of the guest's knowledge of its directories, where it is not native; and the
+        # root, where it is frozen (`root`)
+        self._directories = KNOWN if slot.tree is None else UNASKED
+        self.root: Root | None = None
         # addresses of the forwarder's functions, and what they lie in (`forwarding`)
         self.forwarder: dict[str, int] | None = None
         self.forwarder_functions: ctypes.Array[ctypes.c_char] | None = None
@@ -101,6 +107,22 @@ class ProgramRun(Run):
             job.python_streams = 1
             if isinstance(self.stdin, (io.BytesIO, io.FileIO)):
                 self.stdin.seek(job.input_at)
+
+    def asks(self) -> None:
+        """The guest asks which directories there are."""
+        if self.job is not None:
+            self.job.directories = KNOWN
+        self._directories = KNOWN
+
+    def is_frozen(self) -> bool:
+        """Whether the guest, which now uses a directory, has never asked which there are; it stays
+        so."""
+        job = self.job
+        if (self._directories if job is None else job.directories) != UNASKED:
+            return False
+        if job is not None:
+            job.directories = FROZEN
+        return True
 
     def may_open(self) -> bool:
         """Whether the guest may open one more file: its own share, and what all guests together

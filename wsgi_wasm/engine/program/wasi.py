@@ -27,9 +27,12 @@ from wsgi_wasm.engine.capi.errors import error_trap
 from wsgi_wasm.engine.capi.native import Failed, Take, native
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.program import channel
-from wsgi_wasm.engine.program.directories import closed, fd_readdir, renumbered
-from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, MAX_VECTORS, VECTOR, transfer
+from wsgi_wasm.engine.program.descriptors import fd_filestat_get, fd_prestat_dir_name, fd_prestat_get
+from wsgi_wasm.engine.program.directories import closed, renumbered
+from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, FUNCTIONS_ON_PATHS, MAX_VECTORS, VECTOR, transfer
 from wsgi_wasm.engine.program.forwarding import FORWARDED, Arguments, forward
+from wsgi_wasm.engine.program.frozen import rooted
+from wsgi_wasm.engine.program.frozen_descriptors import fd_readdir, on_close, on_filestat, on_renumber
 from wsgi_wasm.engine.program.opening import path_open
 from wsgi_wasm.engine.program.preview1 import BADF, FAULT, INVAL, SUCCESS
 from wsgi_wasm.engine.program.run import Exited, Fault, ProgramRun, current
@@ -271,14 +274,18 @@ FUNCTIONS: dict[str, tuple[Any, tuple[str, ...], bool]] = {
     "args_sizes_get": (None, _2, True),
     "environ_get": (_entry(environ_get), _2, True),
     "environ_sizes_get": (_entry(environ_sizes_get), _2, True),
-    "fd_close": (_entry(fd_close), ("i32",), True),
+    "fd_close": (_entry(on_close(fd_close)), ("i32",), True),
+    "fd_filestat_get": (_entry(on_filestat(fd_filestat_get)), _2, True),
+    "fd_prestat_dir_name": (_entry(fd_prestat_dir_name), ("i32", "i32", "i32"), True),
+    "fd_prestat_get": (_entry(fd_prestat_get), _2, True),
     "fd_read": (_entry(fd_read), _4, True),
-    "fd_renumber": (_entry(fd_renumber), _2, True),
+    "fd_renumber": (_entry(on_renumber(fd_renumber)), _2, True),
     "fd_write": (_entry(fd_write), _4, True),
-    "path_open": (_entry(path_open), FORWARDED["path_open"], True),
+    "path_open": (_entry(rooted("path_open", path_open)), FORWARDED["path_open"], True),
     "poll_oneoff": (_entry(poll_oneoff), _4, True),
     "proc_exit": (_entry(proc_exit), ("i32",), False),
     "random_get": (_entry(random_get), _2, True),
     "fd_readdir": (_entry(fd_readdir), ("i32", "i32", "i32", "i64", "i32"), True),
     **{name: (_entry(function), FORWARDED[name], True) for name, function in FUNCTIONS_OF_FILES.items()},
+    **{name: (_entry(rooted(name, function)), FORWARDED[name], True) for name, function in FUNCTIONS_ON_PATHS.items()},
 }
