@@ -16,7 +16,8 @@ from benchmarks import BUILD, HERE, PROJECT
 from benchmarks.tools import Missing
 from benchmarks.workloads import PAGE
 from servers.apache import give_to_server
-from wsgi_wasm.toolchain.build import build_cached, cached
+from wsgi_wasm.toolchain.build import build_cached
+from wsgi_wasm.toolchain.runtime import cached
 
 GUESTS = PROJECT / "build" / "guests"
 CACHE = BUILD / "cache"

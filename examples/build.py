@@ -25,13 +25,17 @@ try:
     from wsgi_wasm.binary.embed import with_code
     from wsgi_wasm.engine.runtime import wat_to_wasm
     from wsgi_wasm.errors import BuildError
-    from wsgi_wasm.toolchain.build import build_cached, build_code, cached, compiler_version
+    from wsgi_wasm.toolchain.build import build_cached, build_code
+    from wsgi_wasm.toolchain.runtime import cached
+    from wsgi_wasm.toolchain.zig import compiler_version
 except ModuleNotFoundError:  # run from a checkout that is not installed
     sys.path.insert(0, str(HERE.parent))
     from wsgi_wasm.binary.embed import with_code
     from wsgi_wasm.engine.runtime import wat_to_wasm
     from wsgi_wasm.errors import BuildError
-    from wsgi_wasm.toolchain.build import build_cached, build_code, cached, compiler_version
+    from wsgi_wasm.toolchain.build import build_cached, build_code
+    from wsgi_wasm.toolchain.runtime import cached
+    from wsgi_wasm.toolchain.zig import compiler_version
 
 from cargo import rust_component  # noqa: E402  beside this file, as the next one
 from componentize import javascript_component, pinned, python_component  # noqa: E402

@@ -23,7 +23,7 @@ from pathlib import Path
 from componentize import PINS, environment, pinned, run_tool
 
 from wsgi_wasm.errors import BuildError
-from wsgi_wasm.toolchain.build import cached
+from wsgi_wasm.toolchain.runtime import cached
 
 TARGET = "wasm32-wasip2"
 SOURCE = re.compile(r'^source = "(.*)"\n', re.MULTILINE)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
-from wsgi_wasm.toolchain.build import cached
+from wsgi_wasm.toolchain.runtime import cached
 
 NO_NODE = """no node and npm, which run componentize-js. One of:
     apt install nodejs npm

@@ -10,7 +10,9 @@ from pathlib import Path
 from guests.snapshot import snapshot
 from wsgi_wasm.binary.embed import with_code
 from wsgi_wasm.engine.runtime import wat_to_wasm
-from wsgi_wasm.toolchain.build import build_cached, build_code, cached, compiler_version
+from wsgi_wasm.toolchain.build import build_cached, build_code
+from wsgi_wasm.toolchain.runtime import cached
+from wsgi_wasm.toolchain.zig import compiler_version
 
 HERE = Path(__file__).resolve().parent
 HEADERS = (HERE / "guest.h", HERE / "files.c")

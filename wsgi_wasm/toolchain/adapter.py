@@ -12,7 +12,8 @@ from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
-from wsgi_wasm.toolchain.build import build_code, compiler_version
+from wsgi_wasm.toolchain.build import build_code
+from wsgi_wasm.toolchain.zig import compiler_version
 
 FILES = GUESTLIB / "adapter"
 

@@ -19,7 +19,7 @@ from wsgi_wasm.toolchain.build import build
 EXAMPLES = """\
   wsgi-wasm build hello.c                                   writes hello.wasm
   wsgi-wasm build -o shop.wasm cart.c pay.c -- -Iinclude -DNDEBUG
-  wsgi-wasm build -O 3 deep.c -- -Wl,-z,stack-size=1048576  a stack of 1 MiB instead of 64 KiB
+  wsgi-wasm build -O 3 deep.c -- -Wl,-z,stack-size=4194304  a stack of 4 MiB instead of 256 KiB
 """
 
 
@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-O",
         "--optimize",
         choices=("s", "2", "3", "0"),
-        default="s",
-        help="optimize for size (s, the default), for speed (2, 3), or not at all (0)",
+        default="2",
+        help="optimize for speed (2, the default, and 3), for size (s), or not at all (0)",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import struct
 from collections.abc import Callable
 
@@ -16,6 +17,10 @@ NO_CODE = "the system lets this process make no code (systemd: MemoryDenyWriteEx
 MOST_FRAMES = 8  # functions that are named of those that a trap passed through
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
 _MOST_NAME = 100  # characters
+_OUT_OF_BOUNDS = 1  # of TRAPS
+_FAULT = re.compile(r"memory fault at wasm address 0x([0-9a-f]{1,16})\b")
+_BELOW_ZERO = (1 << 32) - (64 << 20)
+_STACK = "; probably its stack is too small: build it with -Wl,-z,stack-size=1048576, or more"
 _NO_OFFSET = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
 
 
@@ -61,10 +66,19 @@ def error_trap(pointer: int) -> str:
     where it is a known trap, and the functions that it passed through. Raises Unavailable where
     the host had no memory for the guest."""
     frames = _frames(c.error_frames, pointer)
-    reason = _reason(error_text(pointer))
+    text = error_text(pointer)
+    reason = _reason(text)
     if not frames and NO_MEMORY in reason:
         raise Unavailable(f"the system has no memory for the guest: {reason}")
-    return reason + frames
+    return reason + frames + _likely_cause(text)
+
+
+def _likely_cause(text: str) -> str:
+    """What to say beside a memory fault that its address explains. The stack of a program in C lies
+    first in its memory, so one that is used up ends below address 0: at the far end of what an
+    address can be."""
+    fault = _FAULT.search(text)
+    return _STACK if fault and int(fault[1], 16) >= _BELOW_ZERO else ""
 
 
 def _reason(text: str) -> str:
@@ -79,8 +93,9 @@ def trap_text(pointer: int) -> str:
     code = ctypes.c_uint8()
     try:
         known = c.trap_code(pointer, ctypes.byref(code)) and code.value in TRAPS
-        reason = TRAPS[code.value] if known else _reason(_line(_text(c.trap_message, pointer)))
-        return reason + _frames(c.trap_frames, pointer)
+        text = _line(_text(c.trap_message, pointer)) if not known or code.value == _OUT_OF_BOUNDS else ""
+        reason = TRAPS[code.value] if known else _reason(text)
+        return reason + _frames(c.trap_frames, pointer) + _likely_cause(text)
     finally:
         c.trap_delete(pointer)
 

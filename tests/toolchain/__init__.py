@@ -1,0 +1,1 @@
+"""What `wsgi-wasm build` and its companions make of C and C++."""

@@ -1,0 +1,145 @@
+"""Sources to objects, and objects to a module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from wsgi_wasm.errors import BuildError
+from wsgi_wasm.messages import escaped
+from wsgi_wasm.toolchain.command_line import CommandLine
+from wsgi_wasm.toolchain.objects import Signature, symbols
+from wsgi_wasm.toolchain.runtime import (
+    ALLOCATOR,
+    INCLUDE,
+    MAIN,
+    SETJMP,
+    STDOUT,
+    STRINGS,
+    TARGET,
+    host_library,
+    library_object,
+)
+from wsgi_wasm.toolchain.zig import zig
+
+STACK_SIZE = 256 << 10
+"""Bytes. An ordinary `char buffer[65536]` fits, and a few calls on top of it."""
+
+# What WASI has not, and libc emulates.
+EMULATED = ("signal", "process-clocks", "mman", "getpid")
+# As the standard has them, and not as browsers had them before.
+EXCEPTIONS = ("-mexception-handling", "-mllvm", "-wasm-use-legacy-eh=false")
+_SETJMP_FLAGS = ("-mllvm", "-wasm-enable-sjlj", *EXCEPTIONS)
+LIBRARIES = {STDOUT: (), STRINGS: (), ALLOCATOR: (), SETJMP: _SETJMP_FLAGS}
+_WARNINGS = ("-Wcast-function-type-mismatch", "-Wno-unused-command-line-argument")
+
+# The errors of a source that was written before 1999, all of which -std=gnu89 takes.
+_OLD = re.compile(r"\[-Wimplicit-(?:int|function-declaration)\]")
+_ERROR = re.compile(r": (?:fatal )?error: ")
+OLD_C = "-std=gnu89"
+
+
+def compile_flags(stack_size: int = STACK_SIZE) -> list[str]:
+    """What goes before a user's own flags for each source. Zig would define NDEBUG, and have
+    undefined behaviour end the program where nothing is optimized."""
+    emulated = [f"-D_WASI_EMULATED_{name.upper().replace('-', '_')}" for name in EMULATED]
+    warn = [*_WARNINGS, f"-Wframe-larger-than={stack_size // 2}"]
+    usual = ["-O2", "-g0", "-UNDEBUG", "-fno-sanitize=undefined"]
+    return [f"--target={TARGET}", *usual, *emulated, *_SETJMP_FLAGS, *warn, f"-isystem{INCLUDE}"]
+
+
+def compile_source(
+    source: Path, output: Path, flags: Sequence[str], *, cxx: bool = False, try_old: bool = False
+) -> str:
+    """One source to an object, and what the compiler said. With `try_old`, C that only the language
+    of 1989 takes is compiled as such. Raises BuildError."""
+    driver = "c++" if cxx else "cc"
+    try:
+        return zig([driver, *flags, "-c", str(source), "-o", str(output)])
+    except BuildError as error:
+        said = str(error)
+        errors = [line for line in said.splitlines() if _ERROR.search(line)]
+        old = bool(errors) and any(_OLD.search(line) for line in errors) and source.suffix == ".c"
+        if not old or any(flag.startswith("-std=") for flag in flags):
+            raise
+        hint = f"{escaped(source)}: this looks like C from before 1999, which {OLD_C} takes"
+        if not try_old or not all(_OLD.search(line) for line in errors):
+            raise BuildError(f"{said}\n{hint}") from None
+    try:
+        again = zig(["cc", *flags, OLD_C, "-c", str(source), "-o", str(output)])
+    except BuildError:
+        raise BuildError(f"{said}\n{hint}, but not this one") from None
+    note = f"{escaped(source)}: warning: compiled with {OLD_C}, because the language of today refuses it"
+    return "\n".join(filter(None, [note, again]))
+
+
+def compile_inputs(line: CommandLine, work: Path, flags: Sequence[str]) -> tuple[list[str], str]:
+    """What there is to link, with an object in `work` for each source, and what the compiler said.
+    Raises BuildError."""
+    inputs: list[str] = []
+    said: list[str] = []
+    for word in line.inputs:
+        if not line.is_source(word):
+            inputs.append(word)
+            continue
+        # The linker's messages have these names.
+        folder = work / str(len(inputs))
+        folder.mkdir()
+        inputs.append(str(folder / f"{Path(word).name}.o"))
+        cxx = line.is_cxx(word)
+        own = [*flags, "-fno-exceptions"] if cxx else flags
+        said.append(compile_source(Path(word), Path(inputs[-1]), own, cxx=cxx, try_old=True))
+    if any(line.is_cxx(word) for word in line.sources):
+        inputs.append("-lc++")
+    return inputs, "".join(f"{words}\n" for words in said if words)
+
+
+def link(inputs: Sequence[str], output: Path, flags: Sequence[str] = (), *, allocator: bool = True) -> str:
+    """Objects, archives and options of the linker to a module, and what the linker said. Raises
+    BuildError."""
+    needed: set[str] = set()
+    functions: dict[str, Signature] = {}
+    for word in inputs:
+        known = symbols(Path(word)) if word.endswith(".o") and not word.startswith("-") else None
+        if known is not None:
+            needed |= known.needed
+            functions |= known.functions
+    caller = _main(functions)
+    extra = [*caller, *_libraries(functions, allocator)]
+    # Before the user's: else what these need would be taken from libc, which zig names first.
+    emulated = [f"-lwasi-emulated-{name}" for name in EMULATED]
+    command = ["cc", f"--target={TARGET}", *flags, *extra, *inputs, str(host_library()), *emulated, "-o", str(output)]
+    return zig(command, mismatched="__main_argc_argv" if caller else "")
+
+
+def _libraries(functions: Collection[str], allocator: bool) -> list[str]:
+    """Our objects, beside a program with these functions."""
+    objects = []
+    for source, flags in LIBRARIES.items():
+        made = library_object(source, flags)
+        known = symbols(made)
+        twice = sorted(known.functions.keys() & functions) if known is not None else []
+        if source == ALLOCATOR and (twice or not allocator):
+            continue  # one that is half the program's own would take what the other gave
+        if twice:
+            made = library_object(source, [*flags, *(f"-D{name}=wsgi_wasm_{name}" for name in twice)])
+        objects.append(str(made))
+    return objects
+
+
+def _main(functions: dict[str, Signature]) -> list[str]:
+    """What calls a `main` of a form that is not the compiler's own. Raises BuildError."""
+    if "__main_void" in functions:
+        return []
+    name = next((name for name in ("main", "__main_argc_argv") if name in functions), "")
+    if not name:
+        return []
+    parameters, results = functions[name]
+    if (name, parameters, results) == ("__main_argc_argv", ("i32", "i32"), ("i32",)):
+        return []
+    if set(parameters) - {"i32"} or len(parameters) > 3 or results not in ((), ("i32",)):
+        form = f"({', '.join(parameters)}) -> {', '.join(results) or 'nothing'}"
+        raise BuildError(f"main has a form that nothing calls, {form}: write int main(int argc, char **argv)")
+    flags = [f'-DNAME="{name}"', f"-DPARAMETERS={len(parameters)}", f"-DRESULT={len(results)}"]
+    return [str(library_object(MAIN, flags))]
