@@ -17,6 +17,8 @@ import wsgi_wasm
 from wsgi_wasm.interpreters import (
     NAMES,
     SUFFIXES,
+    Located,
+    ScriptPlace,
     build_command,
     interpreter,
     interpreter_at,
@@ -26,8 +28,8 @@ from wsgi_wasm.interpreters import (
 )
 
 ROOT = Path(wsgi_wasm.__file__).parent
-SHARED = {"__init__", "model", "build"}
-PARTS = {"snapshot", "zeroperl"}  # of interpreters
+SHARED = {"__init__", "model", "build", "freshness", "trees"}
+PARTS = {"python_packages", "snapshot", "zeroperl"}  # of interpreters
 
 each = pytest.mark.parametrize("name", NAMES)
 
@@ -50,12 +52,12 @@ def test_what_each_offers(name: str) -> None:
 def test_its_place_in_a_cache(name: str, tmp_path: Path) -> None:
     path = interpreter(name).path(tmp_path)
     assert re.fullmatch(rf"{name}-[0-9a-f]{{16}}\.wasm", path.name)
-    assert located(name, tmp_path) == (path, name)
-    assert located(path, Path("/elsewhere")) == (path, name)
+    assert located(name, tmp_path) == Located(path, name)
+    assert located(path, Path("/elsewhere")) == Located(path, name)
     assert interpreter_at(path) is interpreter(name)
     for other in (f"{name}-0123456789abcdef.wasm", f"{name}.wasm", name, path.name.replace(".wasm", ".wat")):
         assert interpreter_at(tmp_path / other) is None
-        assert located(tmp_path / other, tmp_path) == (tmp_path / other, "")
+        assert located(tmp_path / other, tmp_path) == Located(tmp_path / other, "")
 
 
 @each
@@ -107,7 +109,7 @@ def test_a_script_gets_a_list_of_its_own(name: str, tmp_path: Path) -> None:
         def build(self, environ: Mapping[str, Any], **request: Any) -> list[bytes]:
             return same
 
-    environment = script_environment(name, Same(), tmp_path)
+    environment = script_environment(name, Same(), ScriptPlace(folder=tmp_path))
     request: dict[str, Any] = {"script_name": "", "path_info": "", "request_id": "", "content_length": None}
     first, second = (environment.build({}, **request, script_filename=None, streamed_body=False) for _ in range(2))
     assert first == second

@@ -69,3 +69,12 @@ def _listed(path: Path, root: Path, kinds: ProgramKinds) -> Listed:
 
 def _plain(name: str) -> bool:
     return not name.startswith(".") and "\\" not in name
+
+
+def unusable(directory: Path) -> str:
+    """What keeps this user from reading a directory, empty where nothing does."""
+    if not directory.exists():
+        return "does not exist"
+    if not directory.is_dir():
+        return "is not a directory"
+    return "" if os.access(directory, os.R_OK | os.X_OK) else "cannot be read by this user"

@@ -12,11 +12,12 @@ from wsgi_wasm.binary.component_facts import ComponentFacts
 from wsgi_wasm.binary.foreign import check_module
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.cli.as_user import began_as_root
-from wsgi_wasm.cli.directory import Listed, files_below
+from wsgi_wasm.cli.built import state_of
+from wsgi_wasm.cli.directory import Listed, files_below, unusable
 from wsgi_wasm.cli.parallel import Task, in_parallel
 from wsgi_wasm.cli.prepare import MOST_SCRIPTS, modules_of_site
 from wsgi_wasm.cli.terminal import shown
-from wsgi_wasm.config import Config, Dir, DirectoryTarget, ModuleTarget, Route, SpinTarget
+from wsgi_wasm.config import Config, Dir, DirectoryTarget, Interpreter, ModuleTarget, Route, SpinTarget
 from wsgi_wasm.config.local import NAME
 from wsgi_wasm.config.model import entry_point_of
 from wsgi_wasm.engine.code.budget import of_request
@@ -84,6 +85,7 @@ class Modules:
 
     def __init__(self, config: Config, directory: Path, compiling: bool) -> None:
         self.cache_directory = directory
+        self.site = config.source
         engine = config.engine
         features = frozenset(engine.features)
         self._store = ModuleStore.of(directory, features, engine.instances, lambda: APIS, config.compose)
@@ -152,14 +154,21 @@ def examine(route: Route, modules: Modules) -> Examined:
                 _examine_sidecar(found, folder / f"{path.stem}.toml", folder)
         case DirectoryTarget() as target:
             for suffix, interpreter in target.interpreters.items():
-                name = f"interpreter of {suffix}: {interpreter.module.name}"
-                _examine_module(found, interpreter.module, name, modules)
-                _examine_dirs(found, interpreter.dirs)
+                _examine_interpreter(found, suffix, interpreter, modules)
             _examine_directory(found, target, modules)
     _examine_dirs(found, route.dirs)
     _examine_user(found)
     found.warnings += warnings(route.grants)
     return found
+
+
+def _examine_interpreter(found: Examined, suffix: str, interpreter: Interpreter, modules: Modules) -> None:
+    name, built = f"interpreter of {suffix}", state_of(interpreter, modules.site)
+    found.errors += [f"{name}: {built.error}"] if built.error else []
+    found.warnings += [f"{name}: {built.warning}"] if built.warning else []
+    if not built.error:
+        _examine_module(found, interpreter.module, f"{name}: {interpreter.module.name}", modules)
+    _examine_dirs(found, (entry for entry in interpreter.dirs if entry.host != interpreter.installed))
 
 
 def _examine_user(found: Examined) -> None:
@@ -235,8 +244,7 @@ def _examine_sidecar(found: Examined, beside: Path, root: Path) -> None:
 
 def _examine_directory(found: Examined, target: DirectoryTarget, modules: Modules) -> None:
     directory = target.path
-    wrong = _unusable(directory)
-    if wrong:
+    if wrong := unusable(directory):
         found.errors.append(f"directory {directory}: {wrong}")
         return
     root = target.folder.root
@@ -285,16 +293,8 @@ def _examine_local(found: Examined, one: Listed, root: Path) -> None:
 
 def _examine_dirs(found: Examined, dirs: Iterable[Dir]) -> None:
     for entry in dirs:
-        wrong = _unusable(entry.host)
+        wrong = unusable(entry.host)
         if wrong:
             found.errors.append(f"dirs: {entry.guest}: {entry.host}: {wrong}")
         elif entry.writable and not os.access(entry.host, os.W_OK):
             found.warnings.append(f"dirs: {entry.guest}: {entry.host} cannot be written by this user")
-
-
-def _unusable(directory: Path) -> str:
-    if not directory.exists():
-        return "does not exist"
-    if not directory.is_dir():
-        return "is not a directory"
-    return "" if os.access(directory, os.R_OK | os.X_OK) else "cannot be read by this user"

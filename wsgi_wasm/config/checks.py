@@ -187,7 +187,11 @@ def _kept_of(route: Route, survey: Survey) -> Iterator[_Kept]:
             yield _module(path, survey)
         case DirectoryTarget(path=path, interpreters=interpreters):
             yield _Kept(f"the directory of route {route.name}", survey.trail(path), False)
-            yield from (_module(interpreter.module, survey) for interpreter in interpreters.values())
+            for interpreter in interpreters.values():
+                yield _module(interpreter.module, survey)
+                packages = interpreter.additions.packages
+                if packages is not None:
+                    yield _Kept(f"the packages of route {route.name}", survey.trail(packages), packages.is_file())
         case SpinTarget(path=path, runtime_config=runtime_config, state_dir=state_dir):
             yield _Kept(f"the manifest of route {route.name}", survey.trail(path), True)
             if runtime_config is not None:

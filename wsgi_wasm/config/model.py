@@ -12,6 +12,7 @@ from wsgi_wasm.config.hardening import Hardening
 from wsgi_wasm.config.log import Log
 from wsgi_wasm.config.proxies import TrustedProxies
 from wsgi_wasm.files.beneath import Folder
+from wsgi_wasm.interpreters import NOTHING, Additions
 
 # Engine features that a site may switch on; each widens what a hostile module can reach, so nothing
 # else is offered.
@@ -49,11 +50,14 @@ class Interpreter:
     script's guest path.
 
     `name` is that of an interpreter that this package builds (see `wsgi_wasm.interpreters`), ""
-    for other modules.
+    for other modules; `additions` is what the site adds to it, and `installed` where the packages
+    of these lie once they are installed. Both are in `dirs`, too.
     """
 
     module: Path
     name: str = ""
+    additions: Additions = NOTHING
+    installed: Path | None = None
     args: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)  # may hold secrets, and a repr ends up in logs
     dirs: tuple[Dir, ...]

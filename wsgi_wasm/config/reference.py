@@ -7,7 +7,6 @@ from typing import Any
 
 from wsgi_wasm.config.schema import GROUPS, INTERPRETER_EXAMPLE, RUNS, STORES, TABLE
 from wsgi_wasm.config.section import NO_DEFAULT, Key
-from wsgi_wasm.interpreters import NAMES, SUFFIXES
 
 INTRODUCTION = """\
 # Configuration
@@ -127,7 +126,7 @@ def reference() -> str:
         parts.append(_part(f"### {group}", "", keys, _route_example(group, keys)))
     parts.append(_part("## Entries of `dirs`", DIRS, _at("dir"), _nested("dirs:", "/out:", _at("dir"))))
     interpreter = _at("interpreter")
-    example = _nested("interpreters:", f"{SUFFIXES[NAMES[0]]}:", interpreter)
+    example = _nested("interpreters:", ".py:", interpreter)
     parts.append(_part("## Entries of `interpreters`", INTERPRETERS, interpreter, example))
     parts.append(_part("## Entries of `spin`", SPIN, _at("spin"), _nested("/shop:", "spin:", _at("spin"))))
     host = _at("host")

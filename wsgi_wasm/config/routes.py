@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.checks import DirectoryChecks, title
 from wsgi_wasm.config.grants import GrantsBuilder
 from wsgi_wasm.config.kinds import BROKEN, Setting, Settings
-from wsgi_wasm.config.model import DirectoryTarget, Interpreter, Limits, ModuleTarget, Route, RouteTarget, SpinTarget
+from wsgi_wasm.config.model import (
+    Dir,
+    DirectoryTarget,
+    Interpreter,
+    Limits,
+    ModuleTarget,
+    Route,
+    RouteTarget,
+    SpinTarget,
+)
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.scalars import NAME_OF_INTERPRETER
 from wsgi_wasm.config.schema import TABLE, TARGETS
 from wsgi_wasm.config.settings import PlacedDir, defaults_of, dirs_of, fields_of, merged, value_of, with_other_defaults
 from wsgi_wasm.files.beneath import Folder
-from wsgi_wasm.interpreters import located
-from wsgi_wasm.messages import quote
+from wsgi_wasm.interpreters import (
+    NAMES,
+    NOTHING,
+    WITH_PACKAGES,
+    Additions,
+    Located,
+    library_at,
+    located,
+    packages_at,
+)
+from wsgi_wasm.messages import listed, quote
 
 # Interfaces whose guests are not told of the request by variables: there, any name is free.
 _TELLS_APART = ("http", "raw")
@@ -95,7 +113,9 @@ class RouteBuilder:
         taken = {entry.dir.guest for entry in placed}
         for suffix, setting in settings["interpreters"].value.items():
             own = merged(defaults_of("interpreter"), setting.value)
-            dirs = dirs_of(own, placed)
+            module = value_of(own, "module")
+            additions = self._additions(own, module)
+            dirs = (*dirs_of(own, placed), *_library(own, additions, module))
             self._check_root(dirs, name)
             self._check_env(own)
             for entry in dirs:
@@ -103,16 +123,30 @@ class RouteBuilder:
                     self._report(entry.setting, f"{quote(entry.dir.guest)} is already in the dirs of {title(name)}")
             self.checks.of_guest((*placed, *dirs))
             self.checks.grant(dirs, name, suffix)
-            module = value_of(own, "module")
             if module is not None:
-                file, interpreter = located(module, self.cache)
+                found = located(module, self.cache, additions)
                 interpreters[suffix] = Interpreter(
-                    module=file,
-                    name=interpreter,
-                    dirs=tuple(entry.dir for entry in dirs),
+                    module=found.module,
+                    name=found.name,
+                    additions=additions,
+                    installed=found.packages,
+                    dirs=(*(entry.dir for entry in dirs), *_packages(found)),
                     **fields_of(Interpreter, own),
                 )
         return interpreters
+
+    def _additions(self, own: Settings, module: Path | str | None) -> Additions:
+        """What the site adds to an interpreter that takes it."""
+        additions = Additions(**fields_of(Additions, own))
+        if isinstance(module, Path) and additions != NOTHING:
+            for name in ("packages", "library", "preload"):
+                if value_of(own, name):
+                    self._report(own[name], f"is only for an interpreter that is built: {listed(NAMES)}")
+            return NOTHING
+        if isinstance(module, str) and additions.has_packages and module not in WITH_PACKAGES:
+            self._report(own["packages"], f"is only for {listed(WITH_PACKAGES)}")
+            return replace(additions, packages=None)
+        return additions
 
     def _check_target(self, own: Settings, setting: Setting) -> None:
         reading = self.reading
@@ -212,6 +246,23 @@ def _target(settings: Settings, interpreters: dict[str, Interpreter]) -> RouteTa
     if spin is not None and value_of(spin, "manifest") is not None:
         return SpinTarget(**fields_of(SpinTarget, merged(defaults_of("spin"), spin)))
     return None
+
+
+def _library(own: Settings, additions: Additions, module: Path | str | None) -> tuple[PlacedDir, ...]:
+    """The directory of a site's own modules, as scripts see it."""
+    if additions.library is None or not isinstance(module, str):
+        return ()
+    path, guest = additions.library, library_at(module)
+    return (PlacedDir(Dir(guest=guest, host=path, folder=Folder.at(path), writable=False), own["library"]),)
+
+
+def _packages(found: Located) -> tuple[Dir, ...]:
+    """The directory of installed packages, as scripts see it. Nobody's `dirs` reach into a
+    cache."""
+    if found.packages is None:
+        return ()
+    guest, path = packages_at(found.name), found.packages
+    return (Dir(guest=guest, host=path, folder=Folder.at(path), writable=False),)
 
 
 def _is_for_selection(route: Route) -> bool:

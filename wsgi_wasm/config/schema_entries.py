@@ -12,7 +12,7 @@ from wsgi_wasm.config.model import FEATURES, Dir, EngineSettings, Interpreter, S
 from wsgi_wasm.config.proxies import FAMILIES, TrustedProxies
 from wsgi_wasm.config.quantities import duration, integer, size
 from wsgi_wasm.config.section import NO_DEFAULT
-from wsgi_wasm.interpreters import NAMES
+from wsgi_wasm.interpreters import NAMES, Additions
 
 key = v.TABLE.key
 
@@ -31,7 +31,7 @@ key("dir", "path", (Dir, "host"), v.HOST_PATH, NO_DEFAULT, "./out",
 key("dir", "writable", Dir, v.FLAG, False, "true",
      "Whether guests may change files in the directory.")
 
-key("interpreter", "module", None, PathOrName(path=v.HOST_PATH, names=NAMES), NO_DEFAULT, NAMES[0],
+key("interpreter", "module", None, PathOrName(path=v.HOST_PATH, names=NAMES), NO_DEFAULT, "python",
      f"The interpreter's module, or the name of one that `wsgi-wasm interpreter` builds: {_names()}. Write "
      f"`./{NAMES[0]}` for a file of that name. If this is the only key, you can write just the path or name.")
 key("interpreter", "args", Interpreter, ListOf(item=v.SCRIPT_ARG, plural="texts", unique=False), ["{script}"],
@@ -41,6 +41,16 @@ key("interpreter", "env", Interpreter, v.ENV, {}, "{LUA_PATH: /lib/?.lua}",
      "Variables for this interpreter, in addition to the route's `env`.")
 key("interpreter", "dirs", None, v.DIRS, {}, "{/lib: ./lua/lib}",
      "Host directories for this interpreter, in addition to the route's `dirs`.")
+
+key("interpreter", "packages", (Additions, "packages"), v.STATE_PATH, None, "requirements.txt",
+     "For an interpreter that `wsgi-wasm interpreter` builds: packages for its scripts, as a requirements file or a "
+     "directory of installed ones. The same command installs them, see [Python](python.md#packages).")
+key("interpreter", "library", (Additions, "library"), v.STATE_PATH, None, "./lib",
+     "For such an interpreter: a directory of the site's own modules, which its scripts can import.")
+key("interpreter", "preload", (Additions, "preload"), ListOf(item=v.IMPORTED, plural="names of modules"), [],
+     "[flask, shop.pages]",
+     "For such an interpreter: modules to import when it is built, so that no request has to. They are then as they "
+     "were when the interpreter was built.")
 
 key("spin", "manifest", (SpinTarget, "path"), v.HOST_PATH, NO_DEFAULT, "shop/spin.toml",
      "The application's manifest. If this is the only key, you can write just the path.")

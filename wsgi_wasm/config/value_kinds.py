@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_wasm.config import processes, proxies, scalars, server_names
+from wsgi_wasm.config import module_names, processes, proxies, scalars, server_names
 from wsgi_wasm.config.allowed_hosts import parse_site_host
 from wsgi_wasm.config.granted import Endpoint
 from wsgi_wasm.config.kinds import Labels, ListOf, MapOf, Scalar
@@ -71,6 +71,8 @@ HEADER = Scalar(noun="a request header", parse=scalars.request_header, pattern=s
 FIELD_VALUE = Scalar(noun="a field value", parse=scalars.field_value, pattern=scalars.FIELD_VALUE)
 FIELD = Scalar(noun="a response field", parse=scalars.response_field, pattern=scalars.TOKEN)
 SCRIPT_ARG = Scalar(noun="a text", parse=scalars.script_argument, types=("string", "number", "boolean"))
+
+IMPORTED = Scalar(noun="a module's name", parse=module_names.imported, pattern=module_names.IMPORTED)
 
 METHODS = ListOf(item=METHOD, plural="request methods", at_least=1, nullable=True, completed=_with_head)
 ENTRY_POINT = Scalar(noun="an exported function's name or null", parse=scalars.plain_text, nullable=True)

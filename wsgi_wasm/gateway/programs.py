@@ -24,7 +24,7 @@ from wsgi_wasm.gateway.local_files import Local, LocalFiles
 from wsgi_wasm.gateway.program import GuestProtocol, Program, ProgramMatch, ProgramSettings, ProtocolFactory
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.scripts import find_script
-from wsgi_wasm.interpreters import script_environment
+from wsgi_wasm.interpreters import ScriptPlace, script_environment
 from wsgi_wasm.messages import escaped, reason
 
 if TYPE_CHECKING:
@@ -186,10 +186,16 @@ class Programs:
     def _interpreted(self, interpreter: Interpreter, directory: Path, script: str, own: _RunsWith) -> Program:
         route = own.route
         arguments, dirs = of_script(interpreter, directory, script, route.dirs)
-        folder = Path(f"{directory}{script}").parent
+        additions = interpreter.additions
+        place = ScriptPlace(
+            folder=Path(f"{directory}{script}").parent,
+            library=additions.library,
+            packages=interpreter.installed,
+            preloaded=additions.has_snapshot,
+        )
         protocols = own.make_protocols(
             {**route.env, **interpreter.env},
-            lambda variables: script_environment(interpreter.name, variables, folder),
+            lambda variables: script_environment(interpreter.name, variables, place),
         )
         settings = ProgramSettings(script, [*arguments, *own.args], dirs, protocols, own.admission)
         return Program(self._modules.module(interpreter.module), route, settings, self.bindings)

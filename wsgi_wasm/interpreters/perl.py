@@ -8,14 +8,14 @@ from pathlib import Path
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.files.locations import GUESTLIB
-from wsgi_wasm.interpreters import snapshot, zeroperl
-from wsgi_wasm.interpreters.model import BuiltinInterpreter, Waiting
+from wsgi_wasm.interpreters import ScriptPlace, snapshot, zeroperl
+from wsgi_wasm.interpreters.model import BuiltinInterpreter, SnapshotParts, Waiting
 
 SOURCES = GUESTLIB / "perl"
 PACKAGES = (zeroperl.PACKAGE, snapshot.PACKAGE)
 
 
-def _make(work: Path, output: Path, waiting: Waiting) -> None:
+def _make(work: Path, output: Path, parts: SnapshotParts, waiting: Waiting) -> None:
     module = zeroperl.make_module(work, waiting)
     root = work / "root"
     (root / "dev").mkdir(parents=True)
@@ -24,7 +24,7 @@ def _make(work: Path, output: Path, waiting: Waiting) -> None:
     snapshot.snapshot(work, root, module, output, waiting)
 
 
-def _as_they_are(variables: Environment, folder: Path) -> Environment:
+def _as_they_are(variables: Environment, place: ScriptPlace) -> Environment:
     return variables
 
 

@@ -146,7 +146,7 @@ def _entries(cache: Cache) -> Iterator[_CacheEntry]:
         yield _CacheEntry(artefact.path, "module", artefact.size, artefact.loaded, about=artefact.module)
     for path, loaded in built_modules(cache, NAMES):
         kept = "this version's" if _is_needed(path) else ""
-        yield _CacheEntry(path, path.name.rpartition("-")[0], path.stat().st_size, loaded, kept)
+        yield _CacheEntry(path, path.name.partition("-")[0], path.stat().st_size, loaded, kept)
     home = _home_of_copies(cache)
     for directory, loaded in copies(home) if home is not None else ():
         yield _CacheEntry(directory, "files", _size_below(directory), loaded, "in use" if is_used(directory) else "")

