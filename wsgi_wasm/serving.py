@@ -4,7 +4,7 @@ guests run."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -58,6 +58,8 @@ class Serving:
             self.application = BehindProxies(config.trusted_proxies, self.dispatcher)
         self.selectable = {route.name: self._guest_handler(route) for route in all_routes(config) if route.selectable}
         self.dropped_in = self._guest_handler(config.handler)
+        if any(route.grants.commands for route in (*all_routes(config), config.handler)):
+            _isolation().start_programs(config, shared.cache)
 
     def handlers(self) -> list[GuestHandler | SpinHandler]:
         """Every handler that runs guests."""
@@ -122,7 +124,7 @@ def start_spawner_of_root(config: Config | None, uid: int) -> None:
         log_error(log, error)
 
 
-def start_spawner(configs: Iterable[Config]) -> bool:
+def start_spawner(configs: Sequence[Config]) -> bool:
     """Have another process start all those that these sites need from now on, for guests and for
     compiling; whether there is one. Why there is none is logged."""
     try:

@@ -146,7 +146,7 @@ def test_examples_of_the_page_load(tmp_path: Path) -> None:
     for block in blocks:
         if block.startswith("/"):
             block = indented(block, "routes:", "/cart: {module: cart.wasm}")
-        elif block.startswith("dirs:"):
+        elif block.startswith(("dirs:", "commands:")):
             block = "routes:\n" + indented(indented(block, "/a:", "module: bin/a.wasm"), "", "")
         elif block.startswith("interpreters:"):
             block = "routes:\n" + indented(indented(block, "/a:", "directory: a"), "", "")

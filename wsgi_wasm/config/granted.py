@@ -83,6 +83,22 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostCommand:
+    """A program of the host: the arguments that it may be given (patterns), its whole environment,
+    the directory in which it runs, and its limits: seconds, bytes, and how many of them at a time
+    in one process of the server."""
+
+    path: Path
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold passwords
+    cwd: Path = Path("/")
+    timeout: float = 10.0
+    memory: int = 256 << 20
+    max_output: int = 10 << 20
+    concurrency: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """What the host's own APIs give to a guest. `key_value` and `sqlite` are by the labels that
     the guest uses."""
@@ -93,4 +109,5 @@ class Grants:
     redis: tuple[Endpoint | AllowedHost, ...] = ()
     postgres: tuple[Endpoint | AllowedHost, ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
+    commands: Mapping[str, HostCommand] = field(default_factory=dict)
     of_manifest: bool = False  # of a Spin component: what would grant more is not the route

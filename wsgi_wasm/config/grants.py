@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wsgi_wasm.config.granted import Database, Grants, KeyValueStore, Outbound, Variable
+from wsgi_wasm.config.granted import Database, Grants, HostCommand, KeyValueStore, Outbound, Variable
 from wsgi_wasm.config.kinds import Setting, Settings
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
@@ -50,6 +50,7 @@ class GrantsBuilder:
             key_value=stores,
             sqlite=databases,
             variables=self._variables(settings),
+            commands=self._commands(settings),
             outbound=Outbound(**fields_of(Outbound, settings)),
             **fields_of(Grants, settings),
         )
@@ -103,6 +104,16 @@ class GrantsBuilder:
                 if made.file is not None:
                     self.files[made.file] = f"the file of the variable {name}"
         return variables
+
+    def _commands(self, settings: Settings) -> dict[str, HostCommand]:
+        """Those whose path could be read."""
+        granted = {}
+        for name, setting in (value_of(settings, "commands") or {}).items():
+            own = merged(defaults_of("command"), setting.value)
+            if value_of(own, "path") is not None:
+                made = granted[name] = HostCommand(**fields_of(HostCommand, own))
+                self.files[made.path] = f"the command {name}"
+        return granted
 
     def _kept(self, file: str, what: str, label: Setting, key: Setting) -> Path | None:
         if self._state_dir is None:

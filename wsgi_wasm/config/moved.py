@@ -124,6 +124,8 @@ def _files(config: Config) -> Iterator[tuple[Path, str]]:
                 yield store.path, f"the store {label}"
         for label, database in route.grants.sqlite.items():
             yield database.path, f"the database {label}"
+        for name, command in route.grants.commands.items():
+            yield command.path, f"the command {name}"
         for name, variable in route.grants.variables.items():
             if variable.file is not None:
                 yield variable.file, f"the file of the variable {name}"

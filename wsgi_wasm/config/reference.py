@@ -97,6 +97,10 @@ VARIABLE = """\
 Each entry of `variables` maps a name to its value. Write a text, or a mapping with one of these keys.
 """
 
+COMMAND = """\
+Each entry of `commands` maps a name to a program. Write its path, or a mapping with these keys.
+"""
+
 HARDEN = """\
 Write `true`, or a mapping with these keys. [Security](security.md#walls-around-the-server) says what is confined.
 """
@@ -138,6 +142,8 @@ def reference() -> str:
     database = _at("database")
     parts.append(_part("## Databases in `sqlite`", DATABASE, database, _state(_nested("sqlite:", "shop:", database))))
     parts.append(_part("## Entries of `variables`", VARIABLE, _at("variable"), ""))
+    command = _at("command")
+    parts.append(_part("## Entries of `commands`", COMMAND, command, _nested("commands:", "git:", command)))
     parts.append(_part("## Engine", "", _at("engine"), _nested("engine:", "", _at("engine"))))
     parts.append(_part("## Harden", HARDEN, _at("harden"), _nested("harden:", "", _at("harden"))))
     proxies = _at("trusted_proxies")

@@ -35,12 +35,13 @@ INTERPRETER_EXAMPLE = f"{{{SUFFIXES[NAMES[0]]}: {NAMES[0]}}}"
 TARGETS = ("module", "directory", "spin")
 
 # Groups of route keys, in the order of the reference page.
-RUNS, APART, TOLD, FILES, STORES, ANSWERS, LIMITS = GROUPS = (
+RUNS, APART, TOLD, FILES, STORES, HOST, ANSWERS, LIMITS = GROUPS = (
     "What runs",
     "Processes of their own",
     "Arguments, variables and headers",
     "Directories",
     "Stores, variables and servers",
+    "Programs of the host",
     "Bodies, answers and redirects",
     "Limits",
 )
@@ -214,6 +215,11 @@ key(ANY_ROUTE, "max_outbound", (Outbound, "max_bytes"), size("1KiB", "1TiB"), "1
      "The largest body of such a request, and of its answer. If a body is larger, the connection is cut.", STORES)
 key(ANY_ROUTE, "outbound_concurrency", (Outbound, "concurrency"), integer(1, 1000), 16, "4",
      "How many such requests this route can have at the same time in one process.", STORES)
+
+key(ANY_ROUTE, "commands", None, v.COMMANDS, {}, '{git: {path: /usr/bin/git, args: [log]}}',
+     "Programs of the host that the guest may start, by the name that it uses, see [commands](commands.md). There is "
+     "no shell. Anything else fails as if it were not installed. For guests that use the "
+     "[channel](channel.md).", HOST, in_manifest=True)
 
 key(ANY_ROUTE, "stream_request", Route, v.FLAG, False, "true",
      "Whether the guest starts before the whole request body has arrived. An incomplete body then no longer "

@@ -4,7 +4,7 @@ under `engine`."""
 from __future__ import annotations
 
 from wsgi_wasm.config import value_kinds as v
-from wsgi_wasm.config.granted import Database, KeyValueStore, Variable
+from wsgi_wasm.config.granted import Database, HostCommand, KeyValueStore, Variable
 from wsgi_wasm.config.hardening import Hardening
 from wsgi_wasm.config.kinds import Choice, ListOf, PathOrName
 from wsgi_wasm.config.log import FORMATS, LEVELS, Log
@@ -82,6 +82,26 @@ key("variable", "value", Variable, v.TEXT, NO_DEFAULT, "hello",
 key("variable", "file", Variable, v.HOST_PATH, NO_DEFAULT, "/run/secrets/token",
      "The file that holds the value. It is read when the guest requests the value, and a newline at its end is "
      "removed.")
+
+key("command", "path", HostCommand, v.HOST_PATH, NO_DEFAULT, "/usr/bin/git",
+     "The program. If this is the only key, you can write just the path, and then it takes no arguments.")
+key("command", "args", HostCommand, ListOf(item=v.TEXT, plural="patterns"), [], '[log, "--max-count=*", "[0-9a-f]*"]',
+     "Which arguments it may be given: each must match one of these. `*` stands for any text, `?` for one character "
+     "and `[a-z]` for one of them; a pattern that does not begin with `-` matches no option.")
+key("command", "env", HostCommand, v.ENV, {}, "{HOME: /srv/git}",
+     "Its environment, besides `PATH` and `LANG=C.UTF-8`. The guest's and the server's are not "
+     "passed on.")
+key("command", "cwd", HostCommand, v.HOST_PATH, "/", "/srv/git",
+     "The host directory in which it runs.")
+key("command", "timeout", HostCommand, v.LIFETIME, "10s", "2s",
+     "Wall clock time. Then it is ended, with everything that it has started. It never outlives the guest.")
+key("command", "memory", HostCommand, size("1MiB", "1TiB"), "256MiB", "64MiB",
+     "Address space of each of its processes.")
+key("command", "max_output", HostCommand, size("1KiB", "1TiB"), "10MiB", "1MiB",
+     "How much it may write to standard output and error. Then it is ended.")
+key("command", "concurrency", HostCommand, integer(1, 1000), 4, "1",
+     "How many of it can run at the same time for this route in one process of the server. More are refused, as by a "
+     "system without free processes.")
 
 key("harden", "enabled", Hardening, v.FLAG, True, "true",
      "Whether processes are confined. If this is the only key, you can write just `true` or `false`.")

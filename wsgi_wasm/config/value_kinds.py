@@ -27,6 +27,7 @@ TITLES = {
     "store": "a store of key_value",
     "database": "a database of sqlite",
     "variable": "an entry of variables",
+    "command": "a command",
 }
 
 
@@ -119,6 +120,8 @@ VARIABLES = MapOf(
     value=_section("variable", "a text or a mapping", short="value", one_of=("value", "file")),
     plural="variables",
 )
+COMMANDS = MapOf(key=LABEL, value=_section("command", "a path or a mapping", "path", short="path"), plural="commands")
+PROGRAM_PATH = Scalar(noun="an absolute path", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH)
 LIFETIME = duration("1ms", "24h")
 FILE_SIZE = size("64KiB", "1TiB")
 

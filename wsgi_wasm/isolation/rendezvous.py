@@ -79,6 +79,21 @@ class Meeting:
         except (OSError, UntrustedFile) as error:
             raise Unavailable(f"the process that starts others for guests cannot be reached: {reason(error)}") from None
 
+    def tell(self, question: dict[str, Any], given: Sequence[int]) -> socket.socket:
+        """The connection on which it was asked, and on which whatever answers will. Raises
+        Unavailable."""
+        try:
+            connection = self._connected()
+            try:
+                connection.settimeout(1.0)
+                socket.send_fds(connection, [json.dumps(question).encode()], given)
+            except BaseException:
+                connection.close()
+                raise
+        except (OSError, UntrustedFile) as error:
+            raise Unavailable(f"the process that starts programs cannot be reached: {reason(error)}") from None
+        return connection
+
     def start(self) -> None:
         """Start the spawner where there is none yet. Raises Unavailable."""
         self.ask({"children": True})
@@ -132,6 +147,8 @@ class Meeting:
             options += ["--asker", str(asker)]
         for user in sorted(self._rights.users):
             options += ["--user", user]
+        if self._rights.commands is not None:
+            options += ["--confined", *(f"--command={digest}" for digest in sorted(self._rights.commands))]
         start_spawner(listener, options)
 
 

@@ -7,6 +7,7 @@ spawner itself was started with.
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,23 @@ from wsgi_wasm.walls import User, user_of
 @dataclass(frozen=True, slots=True)
 class SpawnerRights:
     """`askers` are users by number, besides root and the spawner's own; `users` those by name that
-    processes may run as."""
+    processes may run as. `commands` are digests of the programs that may be started for workers
+    within walls; None where workers have none, and could start programs themselves."""
 
     askers: frozenset[int] = frozenset()
     users: frozenset[str] = frozenset()
+    commands: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> SpawnerRights:
+        """Those of a spawner's arguments."""
+        commands = frozenset(options.command) if options.confined else None
+        return cls(frozenset(options.asker), frozenset(options.user), commands)
+
+    def check_command(self, digest: str) -> None:
+        """Raises WallError for a program that may not be started."""
+        if self.commands is not None and digest not in self.commands:
+            raise WallError("this program was not in the configuration when the server started")
 
     def may_ask(self, uid: int) -> bool:
         """Whether processes of this user are answered."""
@@ -46,3 +60,18 @@ class SpawnerOptions:
     most: int
     cache: Path
     rights: SpawnerRights
+
+
+def spawner_arguments() -> argparse.Namespace:
+    """Of this process, which is a spawner."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", type=int, required=True)
+    parser.add_argument("--began", type=int, required=True)
+    parser.add_argument("--most", type=int, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--log", nargs=2, default=["", ""])
+    parser.add_argument("--asker", type=int, action="append", default=[])
+    parser.add_argument("--user", action="append", default=[])
+    parser.add_argument("--command", action="append", default=[])
+    parser.add_argument("--confined", action="store_true")
+    return parser.parse_args()

@@ -16,8 +16,10 @@ from wsgi_wasm.engine.modules import ModuleStore, RouteModules
 from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gateway.shared import Shared
+from wsgi_wasm.hostapi.channel.starting import start_programs_by, words_of
 from wsgi_wasm.hostapi.outbound import own_forwarder
 from wsgi_wasm.isolation.calls import Numbered, numbered
+from wsgi_wasm.isolation.commands import digest_of
 from wsgi_wasm.isolation.compiling import RemoteCompiler
 from wsgi_wasm.isolation.connections import Connections
 from wsgi_wasm.isolation.guest import Settings
@@ -80,20 +82,38 @@ def start_spawner_of_root(config: Config, environ: Mapping[str, str], uid: int) 
     # A worker has no home to write to, and root's is not meant.
     cache = default_directory(config.cache_dir, {name: value for name, value in environ.items() if name != "HOME"})
     users = frozenset(route.user for route in _isolated(config) if route.user)
-    Meeting(cache, config.engine.processes, rights=SpawnerRights(frozenset({uid}), users)).start()
+    rights = SpawnerRights(frozenset({uid}), users, commands_of([config]) if config.harden.enabled else None)
+    Meeting(cache, config.engine.processes, rights=rights).start()
 
 
-def start_spawner(configs: Iterable[Config]) -> None:
+def start_spawner(configs: Sequence[Config]) -> None:
     """Start the spawners of these sites, one for each cache, and have them start this process's
-    compilers from now on. Raises Unavailable."""
+    compilers from now on; of commands, only those of these sites. Raises Unavailable."""
     meetings = {}
     for config in configs:
         cache = default_directory(config.cache_dir, os.environ)
-        meetings[str(cache)] = _meeting(config, cache)
+        rights = SpawnerRights(commands=commands_of(configs))
+        meetings[str(cache)] = Meeting(cache, config.engine.processes, rights=rights)
     for meeting in meetings.values():
         meeting.start()
     first = next(iter(meetings.values()))
     start_elsewhere(lambda arguments: RemoteCompiler(meetings.get(cache_in(arguments), first), arguments))
+
+
+def commands_of(configs: Iterable[Config]) -> frozenset[str]:
+    """The digests of all programs that these sites grant."""
+    routes = (route for config in configs for route in (*all_routes(config), config.handler))
+    return frozenset(digest_of(one) for route in routes for one in route.grants.commands.values())
+
+
+def start_programs(config: Config, cache: Path) -> None:
+    """Have programs of the host started by the spawner of this site."""
+    meeting = _meeting(config, cache)
+    start_programs_by(
+        lambda command, arguments, streams: meeting.tell(
+            {"command": words_of(command), "arguments": list(arguments)}, streams
+        )
+    )
 
 
 class ModulesByOwner:

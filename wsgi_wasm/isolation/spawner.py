@@ -9,11 +9,11 @@ request is one packet of JSON:
     {"kill": PID}            end a child that no longer answers
     {"children": true}       what runs
     {"compile": ARGUMENTS}   a compiler with these arguments; its three streams go with the request
+    {"command": COMMAND, ...}   a program of the host, in the same way
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -22,15 +22,15 @@ import signal
 import socket
 import struct
 import time
-from pathlib import Path
 from typing import Any
 
 from wsgi_wasm.errors import WallError
+from wsgi_wasm.isolation.commands import Commands
 from wsgi_wasm.isolation.compilers import Compilers
 from wsgi_wasm.isolation.control_groups import ControlGroups
 from wsgi_wasm.isolation.fork import be_child, forked
 from wsgi_wasm.isolation.frames import closing
-from wsgi_wasm.isolation.rights import SpawnerOptions, SpawnerRights
+from wsgi_wasm.isolation.rights import SpawnerOptions, SpawnerRights, spawner_arguments
 from wsgi_wasm.isolation.running import LOG_RATE, PATIENCE, ChildFault, Reply, RunningChild, Wanted
 from wsgi_wasm.isolation.server import began
 from wsgi_wasm.isolation.tenant import Tenant
@@ -62,6 +62,7 @@ class Spawner:
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._groups = ControlGroups()
         self._compilers = Compilers(self._selector, options.cache)
+        self._commands = Commands(self._selector, options.rights)
         self._server = os.pidfd_open(server)
         self._selector.register(self._server, selectors.EVENT_READ, self._leave)
         self._over = False
@@ -117,6 +118,8 @@ class Spawner:
             elif "compile" in request:
                 user = self._rights.user(peer, None)
                 self._compilers.start(connection, [str(one) for one in request["compile"]], given, user)
+            elif "command" in request:
+                self._commands.start(connection, request, given, self._rights.user(peer, None))
             elif "ended" in request or "kill" in request:
                 self._tell_end(int(request.get("ended") or request["kill"]), "kill" in request, reply)
             else:
@@ -271,22 +274,14 @@ class Spawner:
 
 def main() -> None:
     """`python -m wsgi_wasm.isolation.spawner`, with the listening socket as standard input."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--server", type=int, required=True)
-    parser.add_argument("--began", type=int, required=True)
-    parser.add_argument("--most", type=int, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--log", nargs=2, default=["", ""])
-    parser.add_argument("--asker", type=int, action="append", default=[])
-    parser.add_argument("--user", action="append", default=[])
-    options = parser.parse_args()
+    options = spawner_arguments()
     choose_by(options.log)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # it ends with its server, which these are for
     listener = socket.socket(fileno=os.dup(0))
     for sentence in missing(group=True):
         log.warning("isolate: %s", sentence)
-    rights = SpawnerRights(frozenset(options.asker), frozenset(options.user))
+    rights = SpawnerRights.of(options)
     spawner = Spawner(listener, options.server, SpawnerOptions(options.most, options.cache, rights))
     if began(options.server) == options.began:
         spawner.run()

@@ -90,6 +90,7 @@ static int end(uint32_t handle)
     int32_t status;
     size_t size;
     int error = wsgi_wasm_call(WASM_HOST_WAIT, &handle, sizeof handle, &status, sizeof status, &size);
+    wsgi_wasm_call(WASM_HOST_RELEASE, &handle, sizeof handle, NULL, 0, NULL);
     return error ? (int)failed(error) : status;
 }
 
@@ -146,10 +147,12 @@ int pclose(FILE *file)
     *at = process->next;
     fclose(file);
     uint32_t handle = process->handle;
-    if (!process->reads) {
-        wsgi_wasm_call(WASM_HOST_CLOSE, &handle, sizeof handle, NULL, 0, NULL);
+    char request[5];
+    memcpy(request, &handle, 4);
+    request[4] = process->reads; /* which end of it is ours */
+    wsgi_wasm_call(WASM_HOST_CLOSE, request, sizeof request, NULL, 0, NULL);
+    if (!process->reads)
         pass_on(handle);
-    }
     free(process);
     return end(handle);
 }

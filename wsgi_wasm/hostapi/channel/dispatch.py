@@ -30,10 +30,11 @@ class _Offered(NamedTuple):
 
 class Bound(NamedTuple):
     """What a route grants by the channel: operations by their number, and what each service is
-    bound to, None where nothing is granted."""
+    bound to, None where nothing is granted; the names of what is, as texts."""
 
     operations: Mapping[int, _Offered]
     bindings: Mapping[AnyService, Any]
+    offered: bytes
 
 
 class ChannelRun:
@@ -50,8 +51,7 @@ class ChannelRun:
         if len(request) > MAX_REQUEST:
             raise Declined(Errno.MSGSIZE)
         if operation == OFFERED:
-            bindings = self._bound.bindings
-            return b"".join(one.name.encode() + b"\0" for one, bound in bindings.items() if bound is not None)
+            return self._bound.offered
         offered = self._bound.operations.get(operation)
         if offered is None:
             raise Declined(Errno.NOSYS)
@@ -94,6 +94,15 @@ def channel_of(services: Sequence[AnyService]) -> GrantedApi[Bound, ChannelRun]:
         one.number * BLOCK + number: _Offered(one, call) for one in services for number, call in one.operations.items()
     }
 
+    def bind(grants: Grants) -> Bound:
+        bindings = {one: one.bind(grants) for one in services}
+        names = [
+            name
+            for one in services
+            for name in (one.offers(grants) if one.offers is not None else [one.name] * (bindings[one] is not None))
+        ]
+        return Bound(operations, bindings, "".join(f"{name}\0" for name in names).encode())
+
     def describe(grants: Grants) -> dict[str, str]:
         return {
             f"{one.name} {label}".rstrip(): where for one in services for label, where in one.describe(grants).items()
@@ -107,7 +116,7 @@ def channel_of(services: Sequence[AnyService]) -> GrantedApi[Bound, ChannelRun]:
             ),
         ),
         begin=ChannelRun,
-        bind=lambda grants: Bound(operations, {one: one.bind(grants) for one in services}),
+        bind=bind,
         describe=describe,
         warn=lambda grants: (warning for one in services for warning in one.warn(grants)),
     )

@@ -34,8 +34,9 @@ class Service(Generic[Binding, State]):
 
     `bind` makes what the service uses of a route's grants, once for a route in the process that
     serves it; None where the route grants nothing, and then every operation is refused with
-    `missing`. `begin` makes the object of a run at the guest's first call; if it has a method
-    `close`, that is called after the run. `describe` and `warn` are as for `GrantedApi`.
+    `missing`. `offers` names what of it the route grants, where that is not the whole. `begin`
+    makes the object of a run at the guest's first call; if it has a method `close`, that is called
+    after the run. `describe` and `warn` are as for `GrantedApi`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Service(Generic[Binding, State]):
     bind: Callable[[Grants], Binding | None] = field(repr=False)
     begin: Callable[[HostState, Binding], State] = field(repr=False)
     missing: Errno = Errno.NOSYS
+    offers: Callable[[Grants], Iterable[str]] | None = field(repr=False, default=None)
     describe: Callable[[Grants], Mapping[str, str]] = field(repr=False, default=_nothing)
     warn: Callable[[Grants], Iterable[str]] = field(repr=False, default=_no_warnings)
 
@@ -74,6 +76,13 @@ class Words:
             raise Declined(Errno.INVAL)
         begin, self._at = self._at, end + 1
         return self._data[begin:end]
+
+    def texts(self) -> list[bytes]:
+        """All that is left, as texts. Raises Declined."""
+        rest = self.rest()
+        if rest and not rest.endswith(b"\0"):
+            raise Declined(Errno.INVAL)
+        return rest.split(b"\0")[:-1]
 
     def rest(self) -> bytes:
         """Everything that is left."""
