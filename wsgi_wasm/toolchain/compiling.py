@@ -46,7 +46,7 @@ def compile_flags(stack_size: int = STACK_SIZE) -> list[str]:
     emulated = [f"-D_WASI_EMULATED_{name.upper().replace('-', '_')}" for name in EMULATED]
     warn = [*_WARNINGS, f"-Wframe-larger-than={stack_size // 2}"]
     usual = ["-O2", "-g0", "-UNDEBUG", "-fno-sanitize=undefined"]
-    return [f"--target={TARGET}", *usual, *emulated, *_SETJMP_FLAGS, *warn, f"-isystem{INCLUDE}"]
+    return [f"--target={TARGET}", *usual, *emulated, *_SETJMP_FLAGS, *warn, f"-I{INCLUDE}"]
 
 
 def compile_source(
