@@ -41,7 +41,7 @@ def test_modules_by_name_and_another_cache(wsgi_wasm: Command, tmp_path: Path) -
     done = wsgi_wasm("compile", "--cache", other, "--features", "exceptions", "x.wat", "exceptions.wat")
     assert done.status == 0, done.text
     assert len(list(other.glob("*.cwasm"))) == 2
-    failed = wsgi_wasm("compile", "--cache", other, "x.wat", "exceptions.wat", "missing.wat")
+    failed = wsgi_wasm("compile", "--cache", other, "--features", "", "x.wat", "exceptions.wat", "missing.wat")
     assert failed.status == 1
 
 
