@@ -4,6 +4,14 @@
 
 #ifndef WSGI_WASM_UNISTD_H
 #define WSGI_WASM_UNISTD_H
+
+#ifndef F_LOCK
+#define F_ULOCK 0
+#define F_LOCK 1
+#define F_TLOCK 2
+#define F_TEST 3
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -50,6 +58,7 @@ int fchdir(int);
 int daemon(int, int);
 int nice(int);
 void sync(void);
+int lockf(int, int, off_t);
 unsigned alarm(unsigned);
 unsigned ualarm(unsigned, unsigned);
 int pause(void);
