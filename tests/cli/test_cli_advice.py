@@ -145,10 +145,10 @@ def refused(tmp_path: Path) -> Path:
 
 
 def test_check_and_compile_say_it(wsgi_wasm: Command, refused: Path) -> None:
-    checked = wsgi_wasm("check", refused.name, "--json", "--features", "")
+    checked = wsgi_wasm("check", refused.name, "--json")
     assert checked.status == 1
     errors = json.loads(checked.out)["routes"][0]["errors"]
-    compiled = wsgi_wasm("compile", refused.name, "--features", "")
+    compiled = wsgi_wasm("compile", refused.name)
     assert compiled.status == 1
     for name, (_, advice) in ADVICE.items():
         assert any(error.startswith(f"{name}.wat: {advice}") for error in errors), name
@@ -156,7 +156,7 @@ def test_check_and_compile_say_it(wsgi_wasm: Command, refused: Path) -> None:
 
 
 def test_the_log_of_a_server_says_it(make_client: SiteMaker, refused: Path, caplog: pytest.LogCaptureFixture) -> None:
-    client = make_client({"/": {"directory": str(refused), "queue_timeout": "1h"}}, engine={"features": []})
+    client = make_client({"/": {"directory": str(refused), "queue_timeout": "1h"}})
     for name, (_, advice) in ADVICE.items():
         caplog.clear()
         assert client.get(f"/{name}.wat").status_code == 503
@@ -167,7 +167,7 @@ def test_the_log_of_a_server_says_it(make_client: SiteMaker, refused: Path, capl
 
 @pytest.mark.parametrize("name", ["exceptions-tag", "gc-i31", "memory64-table", "never-1", "never-9"])
 def test_run_says_it(name: str, wsgi_wasm: Command, refused: Path) -> None:
-    done = wsgi_wasm("run", f"{refused.name}/{name}.wat", "--fail", "--features", "")
+    done = wsgi_wasm("run", f"{refused.name}/{name}.wat", "--fail")
     assert done.status == 1
     assert f"{name}.wat: {ADVICE[name][1]}" in done.err
 

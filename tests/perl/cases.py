@@ -36,6 +36,7 @@ class Case:
     contains: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     written: dict[str, str] = field(default_factory=dict)
+    grants: dict[str, Any] = field(default_factory=dict)
     native: bool = True
     why: str = ""
 

@@ -31,9 +31,7 @@ def test_script(
     folder.mkdir()
     case.write(folder)
     route = {"directory": str(folder), "interpreters": {".pl": "perl"}, "env": case.env, "queue_timeout": "60s"}
-    if case.written:
-        route["interpreters"] = {".pl": {"module": "perl", "dirs": {}}}
-    client = make_client({"/": route})
+    client = make_client({"/": {**route, **case.grants}})
     with caplog.at_level(logging.INFO, "wsgi_wasm"):
         answer = client.open(
             f"/{case.at}{case.path}",

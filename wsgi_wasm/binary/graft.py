@@ -58,19 +58,16 @@ class NewFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graft:
-    """What becomes of a module: `imports` are added, by the function's name in WASI; `functions` by
-    a name of their own. `instead` gives, for an import's name, the new function that is called in
-    its place, and the import goes. `table` lists new functions that follow what the table
-    has, `exports` are all that the module has afterwards, by the names of functions."""
+    """What becomes of a module: `imports` are added, by the function's name and its module's;
+    `functions` by a name of their own. `instead` gives, for an import's name, the new function that
+    is called in its place, and the import goes. `table` lists new functions that follow what the
+    table has, `exports` are all that the module has afterwards, by the names of functions."""
 
-    imports: Mapping[str, Signature]
+    imports: Mapping[tuple[str, str], Signature]
     functions: Mapping[str, NewFunction]
     instead: Mapping[str, str]
     table: Sequence[str]
     exports: Mapping[str, str]
-
-
-WASI = "wasi_snapshot_preview1"
 
 
 def graft(source: bytes, added: Graft) -> bytes:
@@ -134,9 +131,9 @@ class _Grafting:
             if name not in self._added.instead:
                 self._numbers[number] = len(kept)
                 kept.append(text(module) + text(name) + b"\0" + unsigned(signature))
-        for number, name in enumerate(self._added.imports):
+        for number, (name, module) in enumerate(self._added.imports):
             self._calls[name] = len(kept)
-            kept.append(text(WASI) + text(name) + b"\0" + unsigned(types + number))
+            kept.append(text(module) + text(name) + b"\0" + unsigned(types + number))
         self._imported = len(kept)
         return _vector(kept)
 

@@ -43,8 +43,7 @@ class ModuleFacts:
 
     `entry_points` are the exported functions that take and return nothing, `untyped` those whose
     type cannot be read here (of the GC proposal; none once it is compiled), `has_start` says
-    whether there is a start section. `features` are what it needs of the engine, as far as its
-    sections tell: "exceptions".
+    whether there is a start section.
     """
 
     imports: list[Import] = field(default_factory=list)
@@ -58,7 +57,6 @@ class ModuleFacts:
     has_start: bool = False
     tables: int = 0
     table_largest: int = 0
-    features: list[str] = field(default_factory=list)
 
 
 Facts = ModuleFacts | ComponentFacts
@@ -85,7 +83,7 @@ def from_json(value: Any) -> Facts:
     facts = of_kinds(ModuleFacts(**known))
     if not all(isinstance(kind, str) for kind in facts.exports.values()):
         raise TypeError("exports are not of their kind")
-    if not all(isinstance(name, str) for name in (*facts.entry_points, *facts.untyped, *facts.features)):
+    if not all(isinstance(name, str) for name in (*facts.entry_points, *facts.untyped)):
         raise TypeError("entry points are not of their kind")
     return facts
 
@@ -274,10 +272,6 @@ def _start(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> Non
     facts.has_start = True
 
 
-def _tags(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
-    facts.features = ["exceptions"]
-
-
 _SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = {
     1: _types,
     2: _imports,
@@ -286,5 +280,4 @@ _SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = 
     5: _memories,
     7: _exports,
     8: _start,
-    13: _tags,
 }

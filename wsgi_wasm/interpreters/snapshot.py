@@ -26,7 +26,8 @@ def snapshot(work: Path, root: Path, module: bytes, output: Path, waiting: Waiti
     program = packages / "wasmtime_cli" / "wasmtime"
     program.chmod(0o755)  # the wheel's file has no execute bit
     started.write_bytes(module)
-    command = [str(program), "wizer", "-S", "cli", "--dir", f"{root}::/", "-o", str(output), str(started)]
+    command = [str(program), "wizer", "-S", "cli", "-W", "unknown-imports-trap", "--dir", f"{root}::/"]
+    command += ["-o", str(output), str(started)]
     if platform.machine() == "x86_64":
         command[2:2] = ["-C", "compiler=winch"]  # what runs once is not worth the better compiler
     run(command, {"RUST_BACKTRACE": "0"}, lambda seconds: waiting("taking the snapshot", seconds))

@@ -44,7 +44,10 @@ _BLOCK = 2  # CXt_BLOCK
 MAIN = b"if (defined &WsgiWasm::begin) { WsgiWasm::begin(); do 'WsgiWasm/script'; WsgiWasm::end() }"
 PREAMBLE = b"do '/wsgi_wasm/preamble.pl' or die $@ || $!"
 GIVEN = b"WsgiWasm::given()"
-FUNCTIONS = [b"enter", b"random"]  # of the package WsgiWasm
+FUNCTIONS = [b"enter", b"random", b"call"]  # of the package WsgiWasm
+
+_WASI, _CHANNEL = "wasi_snapshot_preview1", "wsgi_wasm_host_1"
+_ROOM = 1 << 16  # bytes, for an answer of the channel
 
 
 def make_module(work: Path, waiting: Waiting) -> bytes:
@@ -102,6 +105,7 @@ def _load(offset: int = 0) -> bytes:
 
 _ADD, _SHIFT, _AND, _OR, _DROP = b"\x6a", b"\x74", b"\x71", b"\x72", b"\x1a"
 _STORE_BYTE, _LOAD_BYTE = b"\x3a\x00\x00", b"\x2d\x00\x00"
+_EQUAL, _RETURN = b"\x46", b"\x0f"
 _IF, _END, _UNREACHABLE = b"\x04\x40", b"\x0b", b"\x00"
 
 
@@ -168,32 +172,71 @@ def _start() -> Body:
 def _called() -> Body:
     """What Perl's functions of `FUNCTIONS` do: the first parameter is the number of one.
 
-    `random` gives 32 random bits. `enter`, the first statement of a script, forgets that it is in
-    `do FILE`, so that `$^S`, `caller` and `die` are those of a main program.
+    `random` gives 32 random bits. `call` takes an operation of the channel and a request, and gives
+    error and size (32 bits each, little endian) and the answer, or its beginning. `enter`, the
+    first statement of a script, forgets that it is in `do FILE`, so that `$^S`, `caller` and `die`
+    are those of a main program.
     """
     number, context = 0, 3
     tee = b"\x22" + unsigned(context)
     random = _const(4), "malloc", tee + _const(4), "random_get", _DROP
-    given = *random, _get(context) + _load(), "zeroperl_new_uint", b"\x0f"  # return
+    given = *random, _get(context) + _load(), "zeroperl_new_uint"
     forget = _const(_IN_EVAL) + _const(0) + _STORE_BYTE
     found = _const(_STACK_INFO) + _load() + _load(_CONTEXTS) + _const(_STACK_INFO) + _load() + _load(_LAST_CONTEXT)
     found += _const(_CONTEXT_SHIFT) + _SHIFT + _ADD + _set(context)
     kind = _get(context) + _get(context) + _LOAD_BYTE + _const(0xF0) + _AND + _const(_BLOCK) + _OR + _STORE_BYTE
     alone = _const(_STACK_INFO) + _load() + b"\x41\x7f" + _store(_LAST_CALL)  # -1
-    is_random = _get(number) + _const(FUNCTIONS.index(b"random")) + b"\x46" + _IF
-    return [is_random, *given, _END + forget + found + kind + alone + _const(0)]
+    parts: list[bytes | int | str] = []
+    for function, body in ((b"random", given), (b"call", _call())):
+        parts += [_get(number) + _const(FUNCTIONS.index(function)) + _EQUAL + _IF, *body, _RETURN + _END]
+    return [*parts, forget + found + kind + alone + _const(0)]
+
+
+def _call() -> Body:
+    values, place, request = 2, 3, 4
+    answer = _get(place) + _const(8) + _ADD
+    size = _get(place) + _load(4)
+    parts: list[bytes | int | str] = [_const(_ROOM + 8), "malloc", _set(place)]
+    parts += [_get(values) + _load() + _get(place), "zeroperl_to_int", _DROP]
+    parts += [_get(values) + _load(4) + _get(place) + _const(4) + _ADD, "zeroperl_to_string", _set(request)]
+    parts += [_as_bytes(request, place)]
+    parts += [_get(place) + _get(place) + _load() + _get(request) + size + answer + _const(_ROOM)]
+    parts += [_get(place) + _const(4) + _ADD, "call", _store()]
+    least = size + _const(_ROOM) + size + _const(_ROOM) + b"\x49\x1b"  # less than, select
+    parts += [_get(place) + least + _const(8) + _ADD, "zeroperl_new_string", _set(request)]
+    return [*parts, _get(place), "free", _get(request)]
+
+
+def _as_bytes(text: int, place: int) -> bytes:
+    """Characters below 256 in UTF-8, as this module gives every text, into bytes. Their count
+    stands behind `place`."""
+    read, written, byte = 5, 6, 7
+    one = _const(1) + _ADD
+    next_byte = _get(text) + _get(read) + _ADD + _LOAD_BYTE
+    forward = _get(read) + one + _set(read)
+    second = _get(byte) + _const(3) + _AND + _const(6) + _SHIFT + next_byte + _const(0x3F) + _AND + _OR + _set(byte)
+    body = next_byte + _set(byte) + forward
+    body += _get(byte) + _const(0x80) + b"\x4f" + _IF + second + forward + _END  # not less than
+    body += _get(text) + _get(written) + _ADD + _get(byte) + _STORE_BYTE + _get(written) + one + _set(written)
+    more = _get(read) + _get(place) + _load(4) + b"\x49"  # less than
+    loop = b"\x03\x40" + more + _IF + body + b"\x0c\x01" + _END + _END  # until there is no more
+    return _const(0) + _set(read) + _const(0) + _set(written) + loop + _get(place) + _get(written) + _store(4)
 
 
 def _entry_points() -> Graft:
     pair, callback = Signature(2, 1), Signature(2, 1)
     return Graft(
-        imports={"args_sizes_get": pair, "args_get": pair},
+        imports={
+            ("args_sizes_get", _WASI): pair,
+            ("args_get", _WASI): pair,
+            ("call", _CHANNEL): Signature(6, 1),
+        },
         functions={
             # Called through the table, and again from its beginning when the stack is wound up
             # anew: nothing may come before or after the call.
             "run": NewFunction(callback, [_PERL_RUN]),
             "finish": NewFunction(callback, [_PERL_DESTRUCT, _const(0)]),
-            "called": NewFunction(Signature(3, 1), _called(), locals=1),
+            "called": NewFunction(Signature(3, 1), _called(), locals=5),
             "initialize": NewFunction(Signature(0, 0), _initialize(), locals=3),
             "start": NewFunction(Signature(0, 0), _start(), locals=4),
         },

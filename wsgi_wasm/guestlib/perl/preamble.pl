@@ -12,6 +12,10 @@ use warnings;
 
 package WsgiWasm;
 
+use lib '/wsgi_wasm/lib';
+do '/wsgi_wasm/system.pl' or die $@ || $!;
+load();
+
 our ($file, $prefix, $text, $at_end, $entered);
 
 # The environment of the request, an empty text, and the arguments: interpreter, options, script.
@@ -67,6 +71,44 @@ sub begin {
         open my $source, '<', \($prefix . $text);
         return $source;
     };
+}
+
+# What every script finds loaded.
+sub load {
+    require $_
+        for qw(
+        strict.pm warnings.pm vars.pm lib.pm utf8.pm bytes.pm integer.pm constant.pm base.pm parent.pm overload.pm
+        Carp.pm Config.pm Cwd.pm Data/Dumper.pm Digest/MD5.pm Errno.pm Exporter.pm Exporter/Heavy.pm Fcntl.pm
+        File/Basename.pm File/Spec.pm File/Spec/Functions.pm FileHandle.pm Getopt/Long.pm IO/File.pm IO/Handle.pm
+        List/Util.pm mro.pm MIME/Base64.pm PerlIO.pm PerlIO/scalar.pm Scalar/Util.pm Symbol.pm Text/ParseWords.pm
+        Time/HiRes.pm Time/Local.pm Encode.pm POSIX.pm Socket.pm Storable.pm
+        );
+    @INC = ((grep { !m{^/wsgi_wasm/} } @INC), \&from_library);
+    gather('/wsgi_wasm/lib', '');
+    gather('/wsgi_wasm/modules', '');
+}
+
+our %library;    # sources of modules, by what `require` asks for; the files are gone after the snapshot
+
+sub gather {
+    my ($root, $folder) = @_;
+    opendir my $listing, "$root/$folder" or return;
+    for my $name (grep { !/^\./ } readdir $listing) {
+        my $path = $folder eq '' ? $name : "$folder/$name";
+        if (-d "$root/$path") { gather($root, $path); next }
+        next if $path !~ /\.(?:pm|pl|al|ix)\z/ || defined $library{$path} || grep { !ref && -e "$_/$path" } @INC;
+        CORE::open(my $handle, '<', "$root/$path") or die "$path: $!";
+        local $/;
+        $library{$path} = "#line 1 \"/usr/share/perl5/$path\"\n" . <$handle>;
+    }
+}
+
+sub from_library {
+    my (undef, $name) = @_;
+    return unless defined $library{$name};
+    CORE::open(my $source, '<', \$library{$name});
+    $INC{$name} = "/usr/share/perl5/$name";
+    return $source;
 }
 
 # What the options of a `#!` line ask for, as code before the script's own.
