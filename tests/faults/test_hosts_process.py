@@ -213,6 +213,7 @@ FORK = """
 import os, threading
 running = threading.Thread(target=lambda: print(client.get("/loop").status_code, flush=True))
 assert client.get("/hello").status_code == 200
+assert client.get("/loop").status_code == 504  # so it is compiled, however long that takes
 running.start()
 import time
 time.sleep(0.5)

@@ -31,6 +31,11 @@ from wsgi_wasm.isolation.tenant import Tenant
 BODY = os.urandom(3_000_000)
 
 
+def serving() -> int:
+    """How many threads of the child have a connection."""
+    return sum(thread.name == "wsgi_wasm-isolated" for thread in threading.enumerate())
+
+
 class Child:
     """As the spawner has one: a control socket, over which connections are handed in."""
 
@@ -50,6 +55,7 @@ class Child:
     def end(self) -> None:
         self.control.close()
         self.thread.join(60)
+        wait_for("threads to give their listeners back", lambda: serving() == 0)
         for one in (self._theirs, *self._listeners.sockets):
             one.close()
         assert not self.thread.is_alive()
@@ -90,10 +96,6 @@ def test_connections_that_nobody_wants_are_closed(
     site: Callable[..., Client], child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of a burst, when one is given back later; and with each goes the child's thread."""
-
-    def serving() -> int:
-        return sum(thread.name == "wsgi_wasm-isolated" for thread in threading.enumerate())
-
     client = site(module="sleep", timeout="1s")
     with ThreadPoolExecutor(4) as threads:
         assert [answer.status_code for answer in threads.map(client.get, ["/x"] * 4)] == [504] * 4
