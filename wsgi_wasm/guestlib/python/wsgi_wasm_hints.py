@@ -37,13 +37,9 @@ ENCODING = "a file that is not UTF-8 must declare its encoding in the first or s
 
 _PROCESSES = {
     "fork", "forkpty", "system", "execv", "execve", "spawnv", "spawnve", "posix_spawn", "posix_spawnp", "wait",
-    "wait3", "wait4", "waitpid", "waitid", "kill", "killpg", "pipe", "pipe2", "nice", "getppid", "setsid",
+    "wait3", "wait4", "waitpid", "waitid", "kill", "killpg", "pipe", "pipe2", "nice", "setsid",
 }  # fmt: skip
-_SYSTEM = {
-    "getuid", "geteuid", "getgid", "getegid", "getgroups", "getlogin", "setuid", "seteuid", "setgid", "setegid",
-    "setgroups", "umask", "chown", "lchown", "fchown", "chroot", "mkfifo", "mknod", "getloadavg", "sysconf",
-    "statvfs", "alarm", "setitimer", "pthread_kill",
-}  # fmt: skip
+_SYSTEM = {"getloadavg", "sysconf", "statvfs", "alarm", "setitimer", "pthread_kill"}
 _RENAMED = {
     "__builtin__": "builtins", "BaseHTTPServer": "http.server", "ConfigParser": "configparser",
     "Cookie": "http.cookies", "HTMLParser": "html.parser", "Queue": "queue", "SimpleHTTPServer": "http.server",
@@ -79,6 +75,8 @@ def hint(error: BaseException) -> str | None:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
+        if name := getattr(error, "wsgi_wasm_name", None):  # of wsgi_wasm_system
+            return NETWORK if name.startswith("ssl.") else SYSTEM.format(name=name)
         for kind, say in _KINDS:
             if isinstance(error, kind) and (text := say(error)):
                 return text
@@ -93,8 +91,6 @@ def _of_module(error: ModuleNotFoundError) -> str | None:
         return PROCESSES
     if not root or root in sys.modules:  # one of the script's own hides it
         return None
-    if root == "ssl":
-        return NETWORK
     if root in _RENAMED:
         return RENAMED.format(name=root, now=_RENAMED[root])
     if root in _REMOVED:

@@ -15,7 +15,9 @@ import sys
 import warnings
 import weakref
 
+import wsgi_wasm_library
 import wsgi_wasm_substitutes
+import wsgi_wasm_system
 
 STDLIB = os.path.dirname(linecache.__file__)  # not of `os`, which is frozen into the interpreter
 
@@ -77,5 +79,7 @@ def keep() -> None:
     gc.freeze()  # no collection looks at the snapshot's objects, which would copy their pages
 
 
+wsgi_wasm_system.put_in_place()
 missing = import_everything()
+wsgi_wasm_library.keep(STDLIB, {*LEFT_OUT, *missing}, [sys.modules[name].__file__ for name in PACKAGES])
 wsgi_wasm_substitutes.put_in_place()
