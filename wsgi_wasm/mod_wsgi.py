@@ -85,6 +85,10 @@ def configured_path() -> tuple[Path, bool]:
     return (Path(named), True) if named else (DEFAULT_CONFIG, False)
 
 
+# Of modules of anybody's, so without what a module could switch on for itself.
+_BARE = b"handler: {}\nengine: {features: []}"
+
+
 def make_gateway() -> Gateway:
     """The gateway of the configuration file; the bare defaults where there is none and
     none was named.
@@ -95,7 +99,7 @@ def make_gateway() -> Gateway:
     path, named = configured_path()
     if named or path.exists():
         return _gateway_of(path, None)
-    return Gateway(parse_config(b"handler: {}", path))
+    return Gateway(parse_config(_BARE, path))
 
 
 def _check_process() -> None:

@@ -145,10 +145,10 @@ def refused(tmp_path: Path) -> Path:
 
 
 def test_check_and_compile_say_it(wsgi_wasm: Command, refused: Path) -> None:
-    checked = wsgi_wasm("check", refused.name, "--json")
+    checked = wsgi_wasm("check", refused.name, "--json", "--features", "")
     assert checked.status == 1
     errors = json.loads(checked.out)["routes"][0]["errors"]
-    compiled = wsgi_wasm("compile", refused.name)
+    compiled = wsgi_wasm("compile", refused.name, "--features", "")
     assert compiled.status == 1
     for name, (_, advice) in ADVICE.items():
         assert any(error.startswith(f"{name}.wat: {advice}") for error in errors), name
@@ -156,7 +156,7 @@ def test_check_and_compile_say_it(wsgi_wasm: Command, refused: Path) -> None:
 
 
 def test_the_log_of_a_server_says_it(make_client: SiteMaker, refused: Path, caplog: pytest.LogCaptureFixture) -> None:
-    client = make_client({"/": {"directory": str(refused), "queue_timeout": "1h"}})
+    client = make_client({"/": {"directory": str(refused), "queue_timeout": "1h"}}, engine={"features": []})
     for name, (_, advice) in ADVICE.items():
         caplog.clear()
         assert client.get(f"/{name}.wat").status_code == 503
@@ -167,7 +167,7 @@ def test_the_log_of_a_server_says_it(make_client: SiteMaker, refused: Path, capl
 
 @pytest.mark.parametrize("name", ["exceptions-tag", "gc-i31", "memory64-table", "never-1", "never-9"])
 def test_run_says_it(name: str, wsgi_wasm: Command, refused: Path) -> None:
-    done = wsgi_wasm("run", f"{refused.name}/{name}.wat", "--fail")
+    done = wsgi_wasm("run", f"{refused.name}/{name}.wat", "--fail", "--features", "")
     assert done.status == 1
     assert f"{name}.wat: {ADVICE[name][1]}" in done.err
 

@@ -41,7 +41,7 @@ def test_modules_by_name_and_another_cache(wsgi_wasm: Command, tmp_path: Path) -
     done = wsgi_wasm("compile", "--cache", other, "--features", "exceptions", "x.wat", "exceptions.wat")
     assert done.status == 0, done.text
     assert len(list(other.glob("*.cwasm"))) == 2
-    failed = wsgi_wasm("compile", "--cache", other, "x.wat", "exceptions.wat", "missing.wat")
+    failed = wsgi_wasm("compile", "--cache", other, "--features", "", "x.wat", "exceptions.wat", "missing.wat")
     assert failed.status == 1
 
 
@@ -79,7 +79,7 @@ def test_a_feature_that_there_is_not(command: str, wsgi_wasm: Command) -> None:
 def test_features_for_a_module_by_itself(command: str, wsgi_wasm: Command, tmp_path: Path) -> None:
     (tmp_path / "x.wat").write_text('(module (tag) (memory (export "memory") 1) (func (export "_start")))')
     fail = ["--fail"] if command == "run" else []
-    without = wsgi_wasm(command, "x.wat", *fail)
+    without = wsgi_wasm(command, "x.wat", *fail, "--features", "")
     assert without.status == 1
     assert "or `--features exceptions` for a module by itself" in without.text + without.err
     done = wsgi_wasm(command, "x.wat", "--features", "exceptions")

@@ -78,7 +78,7 @@ ENDS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("no_memory", "", {}, 503, "exports no memory"),
     ("memories", "", {}, 503, "memor"),
     ("memory64", "", {}, 503, "memory"),
-    ("exceptions", "", {}, 503, "exceptions"),
+    ("exceptions", "", {}, 502, "no answer"),
     ("broken", "", {}, 503, "type mismatch"),
     ("big_memory", "", {}, 503, "`memory` allows"),
 ]

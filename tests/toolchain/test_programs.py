@@ -14,7 +14,7 @@ from wsgi_wasm.errors import BuildError
 from wsgi_wasm.toolchain.build import build
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "programs.yaml").read_text("utf-8"))
-KEYS = {"name", "c", "cc", "beside", "flags", "says", "error", "silent", "answers", "status", "trap"}
+KEYS = {"name", "c", "cc", "beside", "flags", "says", "error", "silent", "answers", "status", "trap", "files", "dirs"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
@@ -39,7 +39,11 @@ def test_program(
     build(sources, module, flags=case.get("flags", []))
     assert case.get("says", "") in caplog.text
     assert not (case.get("silent") and caplog.text)
-    client = make_client({"/x": {"module": str(module)}}, engine={"features": ["exceptions"]})
+    for name, text in case.get("files", {}).items():
+        (tmp_path / "granted").mkdir(exist_ok=True)
+        (tmp_path / "granted" / name).write_text(text)
+    dirs = {case["dirs"]: {"path": str(tmp_path / "granted"), "writable": True}} if "dirs" in case else {}
+    client = make_client({"/x": {"module": str(module), "dirs": dirs}})
     response = client.get("/x")
     assert response.status_code == case.get("status", 200), response.text
     if "answers" in case:

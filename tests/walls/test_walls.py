@@ -44,7 +44,7 @@ change_owner_by_name           done  EPERM  EPERM  done
 set_attribute_by_name          ?     EPERM  EPERM  ?
 open_mode_to_all               done  EPERM  EPERM  done
 open_by_handle                 ?     EPERM  EPERM  EPERM
-lock_readable                  done  EPERM  EPERM  done
+lock_readable                  done  done   done   done
 read_readable                  done  done   done   done
 write_readable                 done  EACCES EACCES EACCES
 make_in_readable               done  EACCES EACCES EACCES

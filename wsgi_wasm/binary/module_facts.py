@@ -43,7 +43,8 @@ class ModuleFacts:
 
     `entry_points` are the exported functions that take and return nothing, `untyped` those whose
     type cannot be read here (of the GC proposal; none once it is compiled), `has_start` says
-    whether there is a start section.
+    whether there is a start section. `features` are what it needs of the engine, as far as its
+    sections tell: "exceptions".
     """
 
     imports: list[Import] = field(default_factory=list)
@@ -57,6 +58,7 @@ class ModuleFacts:
     has_start: bool = False
     tables: int = 0
     table_largest: int = 0
+    features: list[str] = field(default_factory=list)
 
 
 Facts = ModuleFacts | ComponentFacts
@@ -83,7 +85,7 @@ def from_json(value: Any) -> Facts:
     facts = of_kinds(ModuleFacts(**known))
     if not all(isinstance(kind, str) for kind in facts.exports.values()):
         raise TypeError("exports are not of their kind")
-    if not all(isinstance(name, str) for name in (*facts.entry_points, *facts.untyped)):
+    if not all(isinstance(name, str) for name in (*facts.entry_points, *facts.untyped, *facts.features)):
         raise TypeError("entry points are not of their kind")
     return facts
 
@@ -272,6 +274,10 @@ def _start(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> Non
     facts.has_start = True
 
 
+def _tags(reader: _SectionReader, facts: ModuleFacts, indexes: _Indexes) -> None:
+    facts.features = ["exceptions"]
+
+
 _SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = {
     1: _types,
     2: _imports,
@@ -280,4 +286,5 @@ _SECTIONS: dict[int, Callable[[_SectionReader, ModuleFacts, _Indexes], None]] = 
     5: _memories,
     7: _exports,
     8: _start,
+    13: _tags,
 }

@@ -45,15 +45,15 @@ MOST_LISTED = 50  # programs of a directory route, and other files, that are lis
 
 @dataclass(slots=True)
 class Examined:
-    """A route and what was found. `imports` are those of all its modules, `memory` (bytes) the most
-    that one of them begins with; `scripts` are the programs by their paths below the directory,
-    each with what tells that it is one, and `others` the files that are none, with the reason.
-    `more_scripts` and `more_others` say that there are more. `local` are the files of their
-    authors, with the keys that they set. `interface` is what the route's
-    component speaks, "" for a core module; `plugs` are the components in it, by import."""
+    """A route and what was found. `imports` and `features` are those of all its modules, `memory`
+    (bytes) the most that one begins with; `scripts` are the programs by their paths below the
+    directory, each with what tells that it is one, `others` those that are none, with the reason;
+    `more_*` say that there are more. `local` are the files of their authors, with their keys.
+    `interface` is what a component speaks, else ""; `plugs` are those in it, by import."""
 
     route: Route
     imports: set[str] = field(default_factory=set)
+    features: set[str] = field(default_factory=set)
     memory: int = 0
     scripts: dict[str, str] = field(default_factory=dict)
     more_scripts: bool = False
@@ -199,6 +199,7 @@ def _examine_module(found: Examined, path: Path, name: str, modules: Modules) ->
 
 
 def _examine_facts(found: Examined, facts: ModuleFacts, name: str) -> None:
+    found.features |= set(facts.features)
     found.imports |= {item.name if item.module == PREVIEW1 else str(item) for item in facts.imports}
     found.memory = max(found.memory, facts.memory_minimum)
     if found.route.interface == "http":
@@ -293,8 +294,7 @@ def _examine_local(found: Examined, one: Listed, root: Path) -> None:
 
 def _examine_dirs(found: Examined, dirs: Iterable[Dir]) -> None:
     for entry in dirs:
-        wrong = unusable(entry.host)
-        if wrong:
+        if wrong := unusable(entry.host):
             found.errors.append(f"dirs: {entry.guest}: {entry.host}: {wrong}")
         elif entry.writable and not os.access(entry.host, os.W_OK):
             found.warnings.append(f"dirs: {entry.guest}: {entry.host} cannot be written by this user")

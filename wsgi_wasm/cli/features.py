@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from wsgi_wasm.config import FEATURES
+from wsgi_wasm.config import FEATURES, EngineSettings
 from wsgi_wasm.messages import did_you_mean
 
 
@@ -14,7 +14,7 @@ def add_features(parser: argparse.ArgumentParser) -> None:
         "--features",
         metavar="NAMES",
         type=features,
-        default=frozenset(),
+        default=frozenset(EngineSettings().features),
         help="engine features for modules given by name, separated by commas; for a site, its file sets them",
     )
 

@@ -16,7 +16,7 @@ from wsgi_wasm.interpreters import NOTHING, Additions
 
 # Engine features that a site may switch on; each widens what a hostile module can reach, so nothing
 # else is offered.
-FEATURES = ("exceptions", "gc", "memory64", "relaxed_simd")
+FEATURES = ("exceptions", "exceptions_if_used", "gc", "memory64", "relaxed_simd")
 
 # What tells that a file of a directory is a program.
 PROGRAMS = ("suffix", "magic", "shebang")
@@ -176,7 +176,7 @@ class EngineSettings:
     compile_time: float = 60.0
     compile_memory: int = 1 << 30
     memory: int | None = None
-    features: tuple[str, ...] = ()
+    features: tuple[str, ...] = ("exceptions_if_used",)
     processes: int = 128
 
 

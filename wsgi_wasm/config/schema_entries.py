@@ -138,8 +138,10 @@ key("engine", "processes", EngineSettings, integer(1, 10_000), 128, "32",
      "How many processes for isolated guests (`isolate`) there can be at the same time, for the whole server. "
      "Beyond that, one in which nothing runs is ended, or the request gets 503.")
 key("engine", "features", EngineSettings,
-     ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), [],
+     ListOf(item=Choice(allowed=FEATURES), plural="features: " + ", ".join(FEATURES)), ["exceptions_if_used"],
      "[exceptions]",
-     "WebAssembly features to enable. Each one exposes more of the engine's code to hostile modules.")
+     "WebAssembly features to enable. Each one exposes more of the engine's code to hostile modules. With "
+     "`exceptions_if_used`, programs (not components) that need `exceptions` run in an engine of their own that has "
+     "it: C with `setjmp`, C++. Write `[]` where strangers put modules.")
 
 # fmt: on

@@ -35,6 +35,7 @@ from wsgi_wasm.engine.code.failures import LIMIT, MODULE, OUTSIDE
 from wsgi_wasm.engine.code.signatures import signatures
 from wsgi_wasm.engine.code.source import ModuleSource, read_module
 from wsgi_wasm.engine.linking import check_facts
+from wsgi_wasm.engine.pools import resolved
 from wsgi_wasm.engine.runtime import compile_engine, wat_to_wasm
 from wsgi_wasm.errors import CacheError, ModuleError, WsgiWasmError
 from wsgi_wasm.files.host_file import HostFile
@@ -68,12 +69,12 @@ def compile_source(source: ModuleSource, features: frozenset[str], read: Callabl
     from wsgi_wasm.engine.code.component_compiler import compile_component
 
     if is_component(binary):
-        return Compiled(*compile_component(features, binary, _check))
+        return Compiled(*compile_component(resolved(features), binary, _check))
     facts = read_facts(binary)
     check_limits(facts)
     # Types that could not be read here (of the GC proposal) are looked up once it is compiled.
     _check(with_types(facts, dict.fromkeys(facts.untyped, NULLARY)))
-    engine = compile_engine(features)
+    engine = compile_engine(resolved(features, facts.features))
     # A module that uses what is switched off is told from its instructions, long before they are
     # compiled.
     taken(c.module_validate(engine, binary, len(binary)))

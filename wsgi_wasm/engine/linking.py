@@ -15,6 +15,7 @@ from wsgi_wasm.binary.module_facts import Facts
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import NO_MEMORY, error_text
 from wsgi_wasm.engine.guest import Linked
+from wsgi_wasm.engine.pools import resolved
 from wsgi_wasm.engine.program.channel import uses_channel
 from wsgi_wasm.engine.program.check import check_program
 from wsgi_wasm.engine.program.guest import LinkedProgram
@@ -93,7 +94,7 @@ class Linker:
         check_facts(facts)
         if isinstance(facts, ComponentFacts):
             return self._component(facts, artefact)
-        engine = program_engine(self._features, facts.memory_minimum, self._instances)
+        engine = program_engine(resolved(self._features, facts.features), facts.memory_minimum, self._instances)
         pointer = artefact.load(c.module_deserialize_file, c.module_deserialize, engine.pointer)
         program = LinkedProgram(runtime(), engine, pointer, facts)
         program.apis = self._apis
@@ -104,6 +105,6 @@ class Linker:
         from wsgi_wasm.engine.component.linked import LinkedComponent
         from wsgi_wasm.engine.component.pool import component_engine
 
-        engine = component_engine(self._features, facts, self._instances)
+        engine = component_engine(resolved(self._features), facts, self._instances)
         pointer = artefact.load(cc.component_deserialize_file, cc.component_deserialize, engine.pointer)
         return LinkedComponent(runtime(), engine, pointer, facts, self._apis())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -98,6 +98,16 @@ class PoolKey:
         memories = self.shape.guests * self.shape.memories + self.heaps
         tables = self.shape.guests * self.shape.tables * TABLE_RESERVATION
         return Reservation(memories * SLOT_RESERVATION, tables, 2 + MEMORY_MAPPINGS * memories)
+
+
+EXCEPTIONS_IF_USED = "exceptions_if_used"
+
+
+def resolved(features: frozenset[str], needed: Collection[str] = ()) -> frozenset[str]:
+    """The features of the engine for a module that needs these, out of those that the site allows.
+    One that needs what it may not have gets an engine that refuses it by name."""
+    granted = {"exceptions"} & set(needed) if EXCEPTIONS_IF_USED in features else set()
+    return features - {EXCEPTIONS_IF_USED} | granted
 
 
 def _switches(features: frozenset[str]) -> set[str]:

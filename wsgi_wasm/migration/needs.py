@@ -65,7 +65,7 @@ C_FUNCTIONS = by_name(
     sockets="""socket connect bind listen accept accept4 getaddrinfo gethostbyname gethostbyname_r gethostbyaddr
         socketpair sendto recvfrom res_query __res_query SSL_connect curl_easy_perform""",
     threads="pthread_create thrd_create clone",
-    locks="flock lockf lockf64 dotlock maillock",
+    locks="dotlock maillock",  # flock, fcntl and lockf are there
     loading="dlopen",
     users="""getpwnam getpwnam_r getpwuid getpwuid_r getgrnam getgrgid getspnam setuid setgid seteuid setegid setreuid
         setresuid initgroups setgroups chroot getlogin crypt crypt_r""",

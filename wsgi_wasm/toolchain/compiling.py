@@ -12,6 +12,8 @@ from wsgi_wasm.toolchain.command_line import CommandLine
 from wsgi_wasm.toolchain.objects import Signature, symbols
 from wsgi_wasm.toolchain.runtime import (
     ALLOCATOR,
+    EMULATED,
+    EMULATION,
     INCLUDE,
     MAIN,
     SETJMP,
@@ -26,8 +28,6 @@ from wsgi_wasm.toolchain.zig import zig
 STACK_SIZE = 256 << 10
 """Bytes. An ordinary `char buffer[65536]` fits, and a few calls on top of it."""
 
-# What WASI has not, and libc emulates.
-EMULATED = ("signal", "process-clocks", "mman", "getpid")
 # As the standard has them, and not as browsers had them before.
 EXCEPTIONS = ("-mexception-handling", "-mllvm", "-wasm-use-legacy-eh=false")
 _SETJMP_FLAGS = ("-mllvm", "-wasm-enable-sjlj", *EXCEPTIONS)
@@ -43,10 +43,9 @@ OLD_C = "-std=gnu89"
 def compile_flags(stack_size: int = STACK_SIZE) -> list[str]:
     """What goes before a user's own flags for each source. Zig would define NDEBUG, and have
     undefined behaviour end the program where nothing is optimized."""
-    emulated = [f"-D_WASI_EMULATED_{name.upper().replace('-', '_')}" for name in EMULATED]
     warn = [*_WARNINGS, f"-Wframe-larger-than={stack_size // 2}"]
     usual = ["-O2", "-g0", "-UNDEBUG", "-fno-sanitize=undefined"]
-    return [f"--target={TARGET}", *usual, *emulated, *_SETJMP_FLAGS, *warn, f"-I{INCLUDE}"]
+    return [f"--target={TARGET}", *usual, *EMULATION, *_SETJMP_FLAGS, *warn, f"-I{INCLUDE}"]
 
 
 def compile_source(

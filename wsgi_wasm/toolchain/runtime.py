@@ -20,6 +20,9 @@ from wsgi_wasm.messages import escaped, reason
 from wsgi_wasm.toolchain.zig import compiler_version, zig
 
 TARGET = "wasm32-wasi"
+# What WASI has not, and libc emulates.
+EMULATED = ("signal", "process-clocks", "mman", "getpid")
+EMULATION = tuple(f"-D_WASI_EMULATED_{name.upper().replace('-', '_')}" for name in EMULATED)
 ALLOCATOR = GUESTLIB / "malloc.c"
 STDOUT = GUESTLIB / "stdout.c"
 STRINGS = GUESTLIB / "strings.c"
@@ -50,7 +53,7 @@ def host_files() -> list[Path]:
 def host_library() -> Path:
     """A library of it, of which a program gets what it calls; one that has a function of the same
     name keeps its own. Raises BuildError."""
-    words = ["cc", f"--target={TARGET}", "-O2", "-g0", "-fno-sanitize=undefined", f"-I{INCLUDE}"]
+    words = ["cc", f"--target={TARGET}", "-O2", "-g0", "-fno-sanitize=undefined", f"-I{INCLUDE}", *EMULATION]
 
     def make(archive: Path) -> None:
         compiled = []

@@ -98,6 +98,9 @@ GROUPS = (
         "getpriority getrlimit setrlimit getrusage uname sysinfo getrandom capget seccomp landlock_create_ruleset "
         "landlock_add_rule landlock_restrict_self",
     ),
+    # Guests may. Whoever can read a file can lock it, but of the cache a child reads the code
+    # alone, which nobody locks.
+    Calls("lock files as a whole", "flock"),
     # --- kept by workers ---
     Calls("accept connections, and open pairs of sockets", "accept accept4 socketpair", child=False),
     Calls("listen for connections", "bind listen", child=False),
@@ -108,8 +111,6 @@ GROUPS = (
         "fremovexattr setxattrat removexattrat file_getattr file_setattr",
         child=False,
     ),
-    # The cache can be read by every child, and whoever can read a file can lock it.
-    Calls("lock files as a whole", "flock", child=False),
     Calls("watch files", "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch", child=False),
     Calls("write all files to disk", "sync syncfs", child=False),
     # --- refused to both ---

@@ -10,7 +10,7 @@ import argparse
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +28,7 @@ from wsgi_wasm.engine.advisories import ADVISORIES, CONSIDERED, NOT_ON_PYPI, con
 from wsgi_wasm.engine.capi import core
 from wsgi_wasm.engine.capi.native import missing as without_native
 from wsgi_wasm.engine.code.cache import Cache
+from wsgi_wasm.engine.pools import resolved
 from wsgi_wasm.errors import CacheError, ConfigError
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gateway.spool import spool_problem
@@ -100,7 +101,7 @@ def make_report(config: Config, file: str, *, compiling: bool) -> Report:
         cache=cache,
         engine=core.VERSION,
         notes=[
-            *advisory_notes(config),
+            *advisory_notes(config, {feature for one in examined for feature in one.features}),
             *wall_notes(config),
             *_time_notes(config),
             *shared_directories(config),
@@ -147,10 +148,11 @@ def wall_notes(config: Config) -> list[str]:
     return notes
 
 
-def advisory_notes(config: Config) -> list[str]:
-    """What is known of the engine's version; no error, since there may be nothing to update to."""
+def advisory_notes(config: Config, used: Collection[str]) -> list[str]:
+    """What is known of the engine's version, for modules that use these of its features; no error,
+    since there may be nothing to update to."""
     known = len(ADVISORIES.get(core.VERSION, ()))
-    found = concerning(core.VERSION, config.engine.features)
+    found = concerning(core.VERSION, resolved(frozenset(config.engine.features), used))
     if not found:
         return []
     fix = max((advisory.fixed_in for advisory in found), key=lambda text: [int(part) for part in text.split(".")])

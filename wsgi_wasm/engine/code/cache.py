@@ -37,7 +37,7 @@ from wsgi_wasm.files.trust import check_file, check_in_place, check_owner
 from wsgi_wasm.messages import escaped, reason
 
 # raised when the engine's settings or this layout change in a way that the fingerprint does not see
-FORMAT = 2
+FORMAT = 3
 
 
 DAY = 86400.0  # seconds

@@ -11,6 +11,7 @@ from ctypes import memmove, string_at
 
 from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.program import locks
 from wsgi_wasm.engine.program.forwarding import Arguments
 from wsgi_wasm.engine.program.preview1 import CHANNEL, INVAL, MSGSIZE, NOSYS, SUCCESS
 from wsgi_wasm.engine.program.run import ProgramRun
@@ -20,6 +21,8 @@ PARAMETERS = ("i32",) * 6
 
 _MAX_REQUEST = 1 << 20  # bytes; the services' limit, held before anything is copied
 _REST = 0
+# What is answered where the guest runs, and needs no grant but that of its directories.
+_HERE = {0x300: locks.flock, 0x301: locks.record}
 _U32 = 0xFFFFFFFF
 
 _u32_at = c.UINT32.from_address
@@ -46,11 +49,7 @@ def call(run: ProgramRun, caller: int, args: Arguments) -> int:
             return INVAL
         begin = int.from_bytes(request, "little")
     else:
-        if run.channel is None:
-            if run.slot.channel is None:
-                return NOSYS
-            run.channel = run.slot.channel(run)
-        errno, run.answer = run.channel(operation, request)
+        errno, run.answer = _asked(run, caller, operation, request)
         if errno:
             _u32_at(base + size_at).value = 0
             return errno
@@ -58,3 +57,14 @@ def call(run: ProgramRun, caller: int, args: Arguments) -> int:
     memmove(base + answer_at, piece, len(piece))
     _u32_at(base + size_at).value = len(run.answer)
     return SUCCESS
+
+
+def _asked(run: ProgramRun, caller: int, operation: int, request: bytes) -> tuple[int, bytes]:
+    here = _HERE.get(operation)
+    if here is not None:
+        return here(run, caller, request)
+    if run.channel is None:
+        if run.slot.channel is None:
+            return NOSYS, b""
+        run.channel = run.slot.channel(run)
+    return run.channel(operation, request)

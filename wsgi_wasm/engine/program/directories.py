@@ -87,6 +87,8 @@ def closed(run: ProgramRun, descriptor: int) -> None:
     """It leads nowhere any more."""
     places(run).pop(descriptor, None)
     names(run).pop(descriptor, None)
+    if run.locks is not None:
+        run.files -= run.locks.closed(descriptor)
     listing = run.listings.pop(descriptor, None)
     if listing is not None:
         listing.close()
@@ -95,6 +97,8 @@ def closed(run: ProgramRun, descriptor: int) -> None:
 def renumbered(run: ProgramRun, source: int, target: int) -> None:
     """`target` is closed, and is what `source` was."""
     closed(run, target)
+    if run.locks is not None:
+        run.locks.renumbered(source, target)
     place, name = places(run).get(source), names(run).get(source)
     closed(run, source)
     if place is not None:

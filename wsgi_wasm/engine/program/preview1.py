@@ -7,9 +7,9 @@ CHANNEL = "wsgi_wasm_host_1"
 """The module of the host's own that a program may import, see `channel`."""
 
 # errno, as far as it is answered here
-SUCCESS, ACCES, BADF, BUSY, EXIST, FAULT, INTR, INVAL, IO, ISDIR = 0, 2, 8, 10, 20, 21, 27, 28, 29, 31
-MFILE, MSGSIZE, NAMETOOLONG, NFILE, NOENT, NOSYS = 33, 35, 37, 41, 44, 52
-NOTDIR, NOTSUP, PERM, ROFS, SPIPE = 54, 58, 63, 69, 70
+SUCCESS, ACCES, AGAIN, BADF, BUSY, DEADLK, EXIST, FAULT, INTR, INVAL = 0, 2, 6, 8, 10, 16, 20, 21, 27, 28
+IO, ISDIR, MFILE, MSGSIZE, NAMETOOLONG, NFILE, NOENT, NOLCK, NOSYS = 29, 31, 33, 35, 37, 41, 44, 46, 52
+NOTDIR, NOTSUP, OVERFLOW, PERM, ROFS, SPIPE = 54, 58, 61, 63, 69, 70
 
 # The functions of WASI preview 1 that the linker has. Listed, since Wasmtime names only the first
 # import that it lacks.

@@ -14,6 +14,7 @@ from wsgi_wasm.engine.capi.native import FROZEN, KNOWN, UNASKED, Job
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.pools import SMALL_MEMORY
+from wsgi_wasm.engine.program.held import HeldLocks
 from wsgi_wasm.engine.program.listing import Listing
 from wsgi_wasm.engine.program.pool import HostCall, Slot
 from wsgi_wasm.engine.program.tree import Root
@@ -42,7 +43,8 @@ class ProgramRun(Run):
 
     __slots__ = (
         "_directories", "answer", "base", "channel", "context", "environment", "forwarder", "forwarder_functions",
-        "listings", "names", "pending", "pending_size", "places", "root", "size", "slot", "stdin", "streams", "total",
+        "listings", "locks", "names", "pending", "pending_size", "places", "root", "size", "slot", "stdin", "streams",
+        "total",
     )  # fmt: skip
 
     def __init__(self, slot: Slot, limits: RunLimits, invocation: Invocation, job: Job | None = None) -> None:
@@ -61,6 +63,7 @@ class ProgramRun(Run):
         self.places: dict[int, tuple[Folder, str]] | None = None
         self.names: dict[int, bytes] | None = None
         self.listings: dict[int, Listing] = {}
+        self.locks: HeldLocks | None = None  # once it has asked for one (`locks`)
         # what is known of the guest's knowledge of its directories, where it is not native; and the
         # root, where it is frozen (`root`)
         self._directories = KNOWN if slot.tree is None else UNASKED
@@ -183,6 +186,8 @@ class ProgramRun(Run):
     def close(self) -> None:
         """As `Run.close`."""
         super().close()
+        if self.locks is not None:
+            self.locks.close()
         for listing in self.listings.values():
             listing.close()
         self.channel = None

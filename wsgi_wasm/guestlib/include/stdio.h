@@ -7,8 +7,24 @@
 extern "C" {
 #endif
 
+#ifndef P_tmpdir
+#define P_tmpdir "/tmp"
+#endif
+#ifndef L_tmpnam
+#define L_tmpnam 20
+#endif
+#ifndef TMP_MAX
+#define TMP_MAX 10000
+#endif
+
 FILE *popen(const char *, const char *);
 int pclose(FILE *);
+FILE *tmpfile(void);
+char *tmpnam(char *);
+char *tempnam(const char *, const char *);
+void flockfile(FILE *);
+int ftrylockfile(FILE *);
+void funlockfile(FILE *);
 
 #ifdef __cplusplus
 }
