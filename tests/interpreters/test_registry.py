@@ -29,7 +29,7 @@ from wsgi_wasm.interpreters import (
 
 ROOT = Path(wsgi_wasm.__file__).parent
 SHARED = {"__init__", "model", "build", "freshness", "trees"}
-PARTS = {"python_packages", "snapshot", "zeroperl"}  # of interpreters
+PARTS = {"debian_modules", "python_packages", "snapshot", "zeroperl"}  # of interpreters
 
 each = pytest.mark.parametrize("name", NAMES)
 

@@ -12,8 +12,9 @@ import pytest
 from werkzeug.test import Client
 
 from perl.cases import Case, cases, interpreter
+from wsgi_wasm import Gateway
 
-CASES = cases("habits.yaml")
+CASES = [*cases("habits.yaml"), *cases("modules.yaml")]
 
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -24,14 +25,12 @@ def _built() -> Path:
 
 
 @each
-def test_script(
-    case: Case, tmp_path: Path, make_client: Callable[..., Client], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_script(case: Case, tmp_path: Path, make_app: Callable[..., Gateway], caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "scripts"
     folder.mkdir()
     case.write(folder)
     route = {"directory": str(folder), "interpreters": {".pl": "perl"}, "env": case.env, "queue_timeout": "60s"}
-    client = make_client({"/": {**route, **case.grants}})
+    client = Client(make_app({"/": {**route, **case.grants}}), use_cookies=False)
     with caplog.at_level(logging.INFO, "wsgi_wasm"):
         answer = client.open(
             f"/{case.at}{case.path}",
@@ -62,7 +61,7 @@ def test_the_native_interpreter_answers_the_same(case: Case, tmp_path: Path) -> 
         **case.env,
     }
     done = subprocess.run(
-        ["/usr/bin/perl", str(tmp_path / case.at)],
+        ["/usr/bin/perl", *options_of(case.script), str(tmp_path / case.at)],
         input=case.sent,
         capture_output=True,
         env=environ,
@@ -75,6 +74,12 @@ def test_the_native_interpreter_answers_the_same(case: Case, tmp_path: Path) -> 
     status = 502 if done.returncode and not body else int(fields.get("Status", "200").split()[0])
     log = done.stderr.decode("utf-8", "replace").replace(f"{tmp_path}/", "/")
     case.check(status, body.replace(f"{tmp_path}/".encode(), b"/"), log, tmp_path)
+
+
+def options_of(script: str) -> list[str]:
+    """What the kernel would pass on of a `#!` line; `-T` must be given that way."""
+    first = script.partition("\n")[0]
+    return first.split(maxsplit=1)[1:] if first.startswith("#!") else []
 
 
 def test_what_is_left_out_says_why() -> None:

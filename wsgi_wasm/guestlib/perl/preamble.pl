@@ -83,12 +83,34 @@ sub load {
         List/Util.pm mro.pm MIME/Base64.pm PerlIO.pm PerlIO/scalar.pm Scalar/Util.pm Symbol.pm Text/ParseWords.pm
         Time/HiRes.pm Time/Local.pm Encode.pm POSIX.pm Socket.pm Storable.pm
         );
-    @INC = ((grep { !m{^/wsgi_wasm/} } @INC), \&from_library);
+    my @own = grep { !m{^/wsgi_wasm/} } @INC;
+    @INC = (@own, \&from_library);
     gather('/wsgi_wasm/lib', '');
     gather('/wsgi_wasm/modules', '');
+    preload(qw(CGI CGI::Cookie CGI::Util CGI::File::Temp HTML::Entities));
+    @INC = (-d '/wsgi_wasm/site' ? '/wsgi_wasm/site' : (), @own, \&from_library);
+    CORE::open(my $asked, '<', '/wsgi_wasm/preload') or die "preload: $!";
+    chomp(my @asked = <$asked>);
+    preload(@asked);
+    @INC = (@own, \&from_library);
 }
 
 our %library;    # sources of modules, by what `require` asks for; the files are gone after the snapshot
+our %preloaded;    # modules that are in the snapshot, where a site may have its own of that name
+
+# What is loaded here stays so, but a script that asks for it finds it where it would find the file.
+sub preload {
+    my %before = %INC;
+    for my $module (@_) {
+        (my $file = "$module.pm") =~ s{::}{/}g;
+        require $file;
+    }
+    for my $file (grep { !exists $before{$_} } keys %INC) {
+        next if $INC{$file} =~ m{^/zeroperl/};
+        delete $INC{$file};
+        $preloaded{$file} = 1;
+    }
+}
 
 sub gather {
     my ($root, $folder) = @_;
@@ -99,14 +121,19 @@ sub gather {
         next if $path !~ /\.(?:pm|pl|al|ix)\z/ || defined $library{$path} || grep { !ref && -e "$_/$path" } @INC;
         CORE::open(my $handle, '<', "$root/$path") or die "$path: $!";
         local $/;
-        $library{$path} = "#line 1 \"/usr/share/perl5/$path\"\n" . <$handle>;
+        my $source = <$handle>;
+        # Since Perl 5.38 a handler of __DIE__ may be called within itself, and this would be.
+        $source =~ s/^sub realdie \{ CORE::die/sub realdie { local \$SIG{__DIE__}; CORE::die/m if $path eq 'CGI/Carp.pm';
+        $library{$path} = "#line 1 \"/usr/share/perl5/$path\"\n$source";
     }
 }
 
 sub from_library {
     my (undef, $name) = @_;
-    return unless defined $library{$name};
-    CORE::open(my $source, '<', \$library{$name});
+    my $loaded = '1;';
+    my $text = $preloaded{$name} ? \$loaded : \$library{$name};
+    return unless defined $$text;
+    CORE::open(my $source, '<', $text);
     $INC{$name} = "/usr/share/perl5/$name";
     return $source;
 }
