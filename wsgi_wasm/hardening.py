@@ -221,6 +221,8 @@ def _directories_of_stores(route: Route) -> Iterator[Path]:
             yield store.path.parent
     for database in route.grants.sqlite.values():
         yield database.path.parent
+    if route.grants.mail is not None:
+        yield route.grants.mail.spool
 
 
 def _own_directories(config: Config) -> set[Path]:

@@ -58,8 +58,9 @@ class Serving:
             self.application = BehindProxies(config.trusted_proxies, self.dispatcher)
         self.selectable = {route.name: self._guest_handler(route) for route in all_routes(config) if route.selectable}
         self.dropped_in = self._guest_handler(config.handler)
-        if any(route.grants.commands for route in (*all_routes(config), config.handler)):
-            _isolation().start_programs(config, shared.cache)
+        grants = [route.grants for route in (*all_routes(config), config.handler)]
+        if any(one.commands or one.mail for one in grants):
+            _isolation().start_services(config, shared.cache)
 
     def handlers(self) -> list[GuestHandler | SpinHandler]:
         """Every handler that runs guests."""

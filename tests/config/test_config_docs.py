@@ -110,7 +110,7 @@ def test_sample_shows_every_key() -> None:
     assert {key.name for key in TABLE.keys} <= set(keys(data_in(SAMPLE)))
 
 
-NOT_DEFAULTS = ("harden", "log", "trusted_proxies")
+NOT_DEFAULTS = ("harden", "log", "mail", "trusted_proxies")
 
 
 def test_sample_shows_the_defaults() -> None:
@@ -146,7 +146,7 @@ def test_examples_of_the_page_load(tmp_path: Path) -> None:
     for block in blocks:
         if block.startswith("/"):
             block = indented(block, "routes:", "/cart: {module: cart.wasm}")
-        elif block.startswith(("dirs:", "commands:")):
+        elif block.startswith(("dirs:", "commands:", "mail:")):
             block = "routes:\n" + indented(indented(block, "/a:", "module: bin/a.wasm"), "", "")
         elif block.startswith("interpreters:"):
             block = "routes:\n" + indented(indented(block, "/a:", "directory: a"), "", "")

@@ -47,7 +47,7 @@ def texts(client: Client, count: int) -> list[str]:
 
 
 def test_the_channel(site: Site) -> None:
-    assert texts(site(*CHANNEL), 1) == ["syslog\0"]
+    assert "syslog\0" in texts(site(*CHANNEL), 1)[0]
 
 
 def test_key_value(site: Site, tmp_path: Path) -> None:

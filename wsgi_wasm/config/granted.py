@@ -99,6 +99,23 @@ class HostCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """Mail that guests may send: the server (an SMTP URL) or the program that it is handed to, the
+    senders and recipients that are allowed (patterns), how much, and the directory in which it
+    waits; it is tried again after `retry` seconds, then after ever more, until it `expires`."""
+
+    server: str = field(repr=False)  # may hold a password
+    senders: tuple[str, ...]
+    recipients: tuple[str, ...]
+    max_recipients: int
+    max_size: int
+    per_minute: int
+    spool: Path
+    retry: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """What the host's own APIs give to a guest. `key_value` and `sqlite` are by the labels that
     the guest uses."""
@@ -110,4 +127,5 @@ class Grants:
     postgres: tuple[Endpoint | AllowedHost, ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
     commands: Mapping[str, HostCommand] = field(default_factory=dict)
+    mail: Mail | None = None
     of_manifest: bool = False  # of a Spin component: what would grant more is not the route

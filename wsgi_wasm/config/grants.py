@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wsgi_wasm.config.granted import Database, Grants, HostCommand, KeyValueStore, Outbound, Variable
+from wsgi_wasm.config.granted import Database, Grants, HostCommand, KeyValueStore, Mail, Outbound, Variable
 from wsgi_wasm.config.kinds import Setting, Settings
 from wsgi_wasm.config.nodes import Reading
 from wsgi_wasm.config.settings import defaults_of, fields_of, merged, value_of
@@ -16,6 +16,7 @@ from wsgi_wasm.messages import did_you_mean, quote
 # taken over.
 KEY_VALUE_FILE = "sqlite_key_value.db"
 DATABASE_FILE = "sqlite_db.db"
+MAIL_DIRECTORY = "mail"
 
 _DEFAULT = "default"  # the store and the database that need no definition
 
@@ -30,6 +31,7 @@ class GrantsBuilder:
         self._databases: Settings = value_of(site, "sqlite") or {}
         # that guests must not write to other than through the APIs: what each is
         self.files: dict[Path, str] = {}
+        self._mail_servers: dict[Path, str] = {}  # by the spool
         for setting in self._stores.values():
             self._check_store(setting)
 
@@ -51,6 +53,7 @@ class GrantsBuilder:
             sqlite=databases,
             variables=self._variables(settings),
             commands=self._commands(settings),
+            mail=self._mail(settings),
             outbound=Outbound(**fields_of(Outbound, settings)),
             **fields_of(Grants, settings),
         )
@@ -114,6 +117,25 @@ class GrantsBuilder:
                 made = granted[name] = HostCommand(**fields_of(HostCommand, own))
                 self.files[made.path] = f"the command {name}"
         return granted
+
+    def _mail(self, settings: Settings) -> Mail | None:
+        written = value_of(settings, "mail")
+        if not written:
+            return None
+        own, key = merged(defaults_of("mail"), written), settings["mail"]
+        if any(value_of(own, name) is None for name in ("server", "from", "to")):
+            missing = [name for name in ("from", "to") if name not in written]
+            if missing:
+                self._report(key, f"needs the key {quote(missing[0])}")
+            return None
+        spool = value_of(own, "spool") or self._kept(MAIL_DIRECTORY, "the spool of mail", key, key)
+        if spool is None:
+            return None
+        made = Mail(**{**fields_of(Mail, own), "spool": resolved(spool)})
+        if self._mail_servers.setdefault(made.spool, made.server) != made.server:
+            self._report(key, "has another server than the mail of another route, but the same spool: add 'spool'")
+        self.files[made.spool / "waiting"] = "the spool of mail"
+        return made
 
     def _kept(self, file: str, what: str, label: Setting, key: Setting) -> Path | None:
         if self._state_dir is None:

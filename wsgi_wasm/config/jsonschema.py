@@ -25,6 +25,7 @@ _ABOUT = {
     "store": "A key-value store.",
     "database": "A SQLite database.",
     "variable": "A value that guests can request by name.",
+    "mail": "Mail that guests may send.",
     "command": "A program of the host that guests may start.",
 }
 

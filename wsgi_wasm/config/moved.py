@@ -124,6 +124,8 @@ def _files(config: Config) -> Iterator[tuple[Path, str]]:
                 yield store.path, f"the store {label}"
         for label, database in route.grants.sqlite.items():
             yield database.path, f"the database {label}"
+        if route.grants.mail is not None:
+            yield route.grants.mail.spool / "waiting", "the spool of mail"
         for name, command in route.grants.commands.items():
             yield command.path, f"the command {name}"
         for name, variable in route.grants.variables.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wsgi_wasm.config.schema import GROUPS, INTERPRETER_EXAMPLE, RUNS, STORES, TABLE
+from wsgi_wasm.config.schema import GROUPS, HOST, INTERPRETER_EXAMPLE, RUNS, STORES, TABLE
 from wsgi_wasm.config.section import NO_DEFAULT, Key
 
 INTRODUCTION = """\
@@ -101,6 +101,10 @@ COMMAND = """\
 Each entry of `commands` maps a name to a program. Write its path, or a mapping with these keys.
 """
 
+MAIL = """\
+A mapping with these keys, of which `server`, `from` and `to` are needed. [Mail](mail.md) says what is checked.
+"""
+
 HARDEN = """\
 Write `true`, or a mapping with these keys. [Security](security.md#walls-around-the-server) says what is confined.
 """
@@ -144,6 +148,8 @@ def reference() -> str:
     parts.append(_part("## Entries of `variables`", VARIABLE, _at("variable"), ""))
     command = _at("command")
     parts.append(_part("## Entries of `commands`", COMMAND, command, _nested("commands:", "git:", command)))
+    mail = _at("mail")
+    parts.append(_part("## Mail", MAIL, mail, _nested("mail:", "", mail)))
     parts.append(_part("## Engine", "", _at("engine"), _nested("engine:", "", _at("engine"))))
     parts.append(_part("## Harden", HARDEN, _at("harden"), _nested("harden:", "", _at("harden"))))
     proxies = _at("trusted_proxies")
@@ -195,7 +201,7 @@ def _default(key: Key) -> str:
 def _route_example(group: str, keys: list[Key]) -> str:
     lines = ["/cgi-bin:"] if group == RUNS else ["/shop:", "  module: shop.wasm"]
     lines += [f"  {key.name}: {key.example}" for key in keys if key.name not in _NOT_IN_EXAMPLE]
-    if group == STORES:
+    if group in (STORES, HOST):
         # What a route grants is defined at the top of the file.
         around = ["state_dir: ./state"] + [
             f"{name}: {TABLE.at('site')[name].example}" for name in ("key_value", "sqlite")

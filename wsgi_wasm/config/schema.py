@@ -221,6 +221,10 @@ key(ANY_ROUTE, "commands", None, v.COMMANDS, {}, '{git: {path: /usr/bin/git, arg
      "no shell. Anything else fails as if it were not installed. For guests that use the "
      "[channel](channel.md).", HOST, in_manifest=True)
 
+key(ANY_ROUTE, "mail", None, v.MAIL, NO_DEFAULT, '{server: "smtp://mail.example", from: [shop@b.example], to: ["*"]}',
+     "Mail that the guest may send with `sendmail`, see [mail](mail.md). For guests that use the "
+     "[channel](channel.md).", HOST, in_manifest=True)
+
 key(ANY_ROUTE, "stream_request", Route, v.FLAG, False, "true",
      "Whether the guest starts before the whole request body has arrived. An incomplete body then no longer "
      "gets 400.", ANSWERS)

@@ -4,7 +4,7 @@ under `engine`."""
 from __future__ import annotations
 
 from wsgi_wasm.config import value_kinds as v
-from wsgi_wasm.config.granted import Database, HostCommand, KeyValueStore, Variable
+from wsgi_wasm.config.granted import Database, HostCommand, KeyValueStore, Mail, Variable
 from wsgi_wasm.config.hardening import Hardening
 from wsgi_wasm.config.kinds import Choice, ListOf, PathOrName
 from wsgi_wasm.config.log import FORMATS, LEVELS, Log
@@ -102,6 +102,28 @@ key("command", "max_output", HostCommand, size("1KiB", "1TiB"), "10MiB", "1MiB",
 key("command", "concurrency", HostCommand, integer(1, 1000), 4, "1",
      "How many of it can run at the same time for this route in one process of the server. More are refused, as by a "
      "system without free processes.")
+
+key("mail", "server", Mail, v.MAIL_SERVER, NO_DEFAULT, "smtp://mail.example:25",
+     "The server that mail is handed to: `smtp://host:port`, `smtp+starttls://` (port 587) or `smtps://` (465), with "
+     "`user:password@` before the host if needed; or the path of the machine's own `sendmail`.")
+key("mail", "from", (Mail, "senders"), v.ADDRESSES, NO_DEFAULT, "[shop@example.org]",
+     "Addresses that may send, in the envelope and in `From` and `Sender`: an address, `*@example.org` or `*`. The "
+     "first that is an address is the sender of mail that names none.")
+key("mail", "to", (Mail, "recipients"), v.ADDRESSES, NO_DEFAULT, '["*@example.org"]',
+     "Addresses that mail may be for, in the same form.")
+key("mail", "max_recipients", Mail, integer(1, 10_000), 10, "1",
+     "How many recipients a message can have.")
+key("mail", "max_size", Mail, size("1KiB", "100MiB"), "1MiB", "10MiB",
+     "The largest message.")
+key("mail", "per_minute", Mail, integer(1, 100_000), 30, "5",
+     "How many messages guests of a route can send in a minute, in all processes together.")
+key("mail", "spool", (Mail, "spool"), v.HOST_PATH, NO_DEFAULT, "/var/spool/wsgi-wasm",
+     "The directory in which mail waits for its server. The default is `mail` in `state_dir`. Routes that share it "
+     "have the same `server`.")
+key("mail", "retry", Mail, duration("1s", "1h"), "1m", "5m",
+     "When mail that the server has not taken is tried again; after that the time doubles each time, up to an hour.")
+key("mail", "expires", Mail, duration("1s", "240h"), "48h", "24h",
+     "When it is given up, and kept in the directory `failed` of the spool.")
 
 key("harden", "enabled", Hardening, v.FLAG, True, "true",
      "Whether processes are confined. If this is the only key, you can write just `true` or `false`.")

@@ -34,3 +34,32 @@ def endpoint(text: str, port: int) -> tuple[str, int]:
     if match is None or not re.fullmatch(ENDPOINT, text) or int(match[2] or port) > 65535:
         raise ValueError(f"is not a valid server; write a host and a port, such as 'db.example:{port}'")
     return match[1].strip("[]").lower(), int(match[2] or port)
+
+
+MAIL_SERVER = r"(?:smtp|smtps|smtp\+starttls)://(?:.|\n)+|/(?:.|\n)+"
+ADDRESS_PATTERN = r"\*|[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:\*\.)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+
+
+def mail_server(text: str) -> str:
+    """`smtp://host`, with a port and a user where there are any; `smtps://` and `smtp+starttls://`
+    go through TLS. Or the path of a program that takes mail as sendmail(8) does."""
+    if text.startswith("/"):
+        return text
+    if not re.fullmatch(MAIL_SERVER, text) or not _is_mail_server(text):
+        raise ValueError("is not a mail server; write 'smtp://mail.example:25' or '/usr/sbin/sendmail'")
+    return text
+
+
+def _is_mail_server(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return bool(url.hostname) and url.port != 0 and url.path in ("", "/") and not url.query and not url.fragment
+    except ValueError:
+        return False
+
+
+def address_pattern(text: str) -> str:
+    """An address, `*@example` for all of a host, `*@*.example` for those below it, or `*`."""
+    if not re.fullmatch(ADDRESS_PATTERN, text):
+        raise ValueError("is no address; write 'name@host.example', '*@host.example' or '*'")
+    return text

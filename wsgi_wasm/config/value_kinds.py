@@ -28,6 +28,7 @@ TITLES = {
     "database": "a database of sqlite",
     "variable": "an entry of variables",
     "command": "a command",
+    "mail": "mail",
 }
 
 
@@ -121,7 +122,13 @@ VARIABLES = MapOf(
     plural="variables",
 )
 COMMANDS = MapOf(key=LABEL, value=_section("command", "a path or a mapping", "path", short="path"), plural="commands")
-PROGRAM_PATH = Scalar(noun="an absolute path", parse=scalars.clean_path, pattern=scalars.CLEAN_PATH)
+MAIL = _section("mail", "a mapping", "server")
+MAIL_SERVER = Scalar(noun="an SMTP URL or a path", parse=server_names.mail_server, pattern=server_names.MAIL_SERVER)
+ADDRESSES = ListOf(
+    item=Scalar(noun="an address or pattern", parse=server_names.address_pattern, pattern=server_names.ADDRESS_PATTERN),
+    plural="addresses",
+    at_least=1,
+)
 LIFETIME = duration("1ms", "24h")
 FILE_SIZE = size("64KiB", "1TiB")
 

@@ -17,6 +17,8 @@ from wsgi_wasm.files.host_file import HostFile
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.gateway.shared import Shared
 from wsgi_wasm.hostapi.channel.starting import start_programs_by, words_of
+from wsgi_wasm.hostapi.mail.courier import courier_of
+from wsgi_wasm.hostapi.mail.delivery import sendmail
 from wsgi_wasm.hostapi.outbound import own_forwarder
 from wsgi_wasm.isolation.calls import Numbered, numbered
 from wsgi_wasm.isolation.commands import digest_of
@@ -102,18 +104,24 @@ def start_spawner(configs: Sequence[Config]) -> None:
 
 def commands_of(configs: Iterable[Config]) -> frozenset[str]:
     """The digests of all programs that these sites grant."""
-    routes = (route for config in configs for route in (*all_routes(config), config.handler))
-    return frozenset(digest_of(one) for route in routes for one in route.grants.commands.values())
+    grants = [route.grants for config in configs for route in (*all_routes(config), config.handler)]
+    commands = [one for granted in grants for one in granted.commands.values()]
+    commands += [sendmail(one.mail.server) for one in grants if one.mail is not None and one.mail.server[0] == "/"]
+    return frozenset(map(digest_of, commands))
 
 
-def start_programs(config: Config, cache: Path) -> None:
-    """Have programs of the host started by the spawner of this site."""
+def start_services(config: Config, cache: Path) -> None:
+    """What is there before a guest asks: programs of the host are started by the spawner of this
+    site from now on, and the mail that the last process has left is handed on."""
     meeting = _meeting(config, cache)
     start_programs_by(
         lambda command, arguments, streams: meeting.tell(
             {"command": words_of(command), "arguments": list(arguments)}, streams
         )
     )
+    grants = [route.grants for route in (*all_routes(config), config.handler)]
+    for mail in {one.mail.spool: one.mail for one in grants if one.mail is not None}.values():
+        courier_of(mail).wake()
 
 
 class ModulesByOwner:

@@ -10,15 +10,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from wsgi_wasm.config.granted import Grants, HostCommand
+from wsgi_wasm.config.granted import Grants, HostCommand, Mail
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.hostapi.channel.command_line import NeedsShell, may_have, split
 from wsgi_wasm.hostapi.channel.errors import Declined, Errno
 from wsgi_wasm.hostapi.channel.running import INPUT, MERGED, Given, HostProcess, Slots
 from wsgi_wasm.hostapi.channel.service import Service, Words, number
 from wsgi_wasm.hostapi.log import about
+from wsgi_wasm.hostapi.mail.program import MailProgram
 from wsgi_wasm.logs import Seldom, package_log
-from wsgi_wasm.messages import quote
+from wsgi_wasm.messages import listed, quote
 
 log = Seldom(package_log("guest"), most=200)
 
@@ -92,7 +93,8 @@ class Processes:
             raise Declined(Errno.NOENT)
         starter = self._granted.find(words[0])
         if starter is None:
-            _say(f"starts the program {quote(words[0])}, which this route does not grant; the key for it is `commands`")
+            key = "mail" if words[0].rpartition("/")[2] == "sendmail" else "commands"
+            _say(f"starts the program {quote(words[0])}, which this route does not grant; the key for it is `{key}`")
             raise Declined(Errno.NOENT)
         if len(self._processes) >= MOST_PROCESSES:
             raise Declined(Errno.AGAIN)
@@ -198,15 +200,31 @@ def _of_command(name: str, command: HostCommand) -> Starter:
     return start
 
 
+def _of_mail(mail: Mail) -> Starter:
+    """What starts the program that mail is given to."""
+    return lambda host, given: MailProgram(host, mail, given)
+
+
 def _bind(grants: Grants) -> Granted:
     by_name: dict[str, Starter] = {}
     for name, command in grants.commands.items():
         by_name[name] = by_name[str(command.path)] = _of_command(name, command)
+    if grants.mail is not None and "sendmail" not in by_name:
+        by_name["sendmail"] = _of_mail(grants.mail)
     return Granted(by_name)
 
 
 def _describe(grants: Grants) -> dict[str, str]:
-    return {name: str(command.path) for name, command in grants.commands.items()}
+    described = {name: str(command.path) for name, command in grants.commands.items()}
+    if grants.mail is not None:
+        mail = grants.mail
+        described["sendmail"] = f"{_without_password(mail.server)}, for {listed(mail.recipients)}, by {mail.spool}"
+    return described
+
+
+def _without_password(server: str) -> str:
+    scheme, _, rest = server.rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else server
 
 
 def _warn(grants: Grants) -> Iterator[str]:
@@ -233,7 +251,7 @@ SERVICE = Service(
     bind=_bind,
     begin=Processes,
     missing=Errno.NOENT,
-    offers=lambda grants: ["commands"] if grants.commands else [],
+    offers=lambda grants: ["commands"] * bool(grants.commands) + ["mail"] * (grants.mail is not None),
     describe=_describe,
     warn=_warn,
 )
