@@ -173,10 +173,10 @@ class MailSpool:
         """Remove what was being written when its process ended, and tries of messages that have
         gone."""
         for entry in os.scandir(self.directory):
-            old = entry.name.startswith(MAKING) and time.time() - entry.stat().st_mtime > _STALE
-            mail = self.directory / f"{entry.name.removesuffix(_TRIES)}{_SUFFIX}"
-            if old or (entry.name.endswith(_TRIES) and not mail.exists()):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it has gone by now
+                old = entry.name.startswith(MAKING) and time.time() - entry.stat().st_mtime > _STALE
+                mail = self.directory / f"{entry.name.removesuffix(_TRIES)}{_SUFFIX}"
+                if old or (entry.name.endswith(_TRIES) and not mail.exists()):
                     os.unlink(entry.path)
 
     def _names(self) -> Iterator[str]:
