@@ -72,7 +72,13 @@ ROWS: Mapping[tuple[str, str], tuple[Arguments, ...]] = {
     # A server that answers is needed for a handle: tests/hostapi/test_postgres.py.
     ("postgres", "[method]connection.query"): (),
     ("postgres", "[method]connection.execute"): (),
-    ("channel", "call"): ((1, BYTES), (0x500, BYTES[: 1 << 20]), (0x7FFF, BYTES)),
+    ("channel", "call"): (
+        (1, BYTES),
+        (0x500, BYTES[: 1 << 20]),
+        (0x600, bytes(12) + b"Europe/Berlin\0"),
+        (0x600, bytes(12) + b"CET-1CEST,M3.5.0,M10.5.0/3\0"),
+        (0x7FFF, BYTES),
+    ),
     ("outbound", "admit"): ((TEXT, TEXT), ("http", TEXT), ("http", "[" + TEXT[: 1 << 20]), ("http", "a." * 500_000)),
 }
 

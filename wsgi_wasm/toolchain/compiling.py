@@ -20,6 +20,7 @@ from wsgi_wasm.toolchain.runtime import (
     STDOUT,
     STRINGS,
     TARGET,
+    ZONE,
     host_library,
     library_object,
 )
@@ -31,7 +32,7 @@ STACK_SIZE = 256 << 10
 # As the standard has them, and not as browsers had them before.
 EXCEPTIONS = ("-mexception-handling", "-mllvm", "-wasm-use-legacy-eh=false")
 _SETJMP_FLAGS = ("-mllvm", "-wasm-enable-sjlj", *EXCEPTIONS)
-LIBRARIES = {STDOUT: (), STRINGS: (), ALLOCATOR: (), SETJMP: _SETJMP_FLAGS}
+LIBRARIES = {STDOUT: (), STRINGS: (), ALLOCATOR: (), SETJMP: _SETJMP_FLAGS, ZONE: (f"-I{INCLUDE}",)}
 _WARNINGS = ("-Wcast-function-type-mismatch", "-Wno-unused-command-line-argument")
 
 # The errors of a source that was written before 1999, all of which -std=gnu89 takes.

@@ -28,6 +28,7 @@ STDOUT = GUESTLIB / "stdout.c"
 STRINGS = GUESTLIB / "strings.c"
 INCLUDE = GUESTLIB / "include"
 SETJMP = GUESTLIB / "setjmp.c"
+ZONE = GUESTLIB / "zone.c"
 MAIN = GUESTLIB / "main.c"
 
 

@@ -152,7 +152,6 @@ WEAK int setitimer(int which, const struct itimerval *restrict next, struct itim
         memset(before, 0, sizeof *before);
     return 0;
 }
-WEAK void tzset(void) {}
 WEAK void flockfile(FILE *file) { (void)file; }
 WEAK int ftrylockfile(FILE *file) { return (void)file, 0; }
 WEAK void funlockfile(FILE *file) { (void)file; }

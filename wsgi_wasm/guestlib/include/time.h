@@ -7,6 +7,9 @@
 extern "C" {
 #endif
 
+extern char *tzname[2];
+extern long timezone;
+extern int daylight;
 void tzset(void);
 int stime(const time_t *);
 

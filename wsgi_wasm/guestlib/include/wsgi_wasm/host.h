@@ -24,6 +24,7 @@ enum {
     WASM_HOST_FLOCK = 0x300,
     WASM_HOST_RECORD_LOCK = 0x301,
     WASM_HOST_SYSLOG = 0x500,
+    WASM_HOST_ZONE = 0x600,
 };
 
 /* Flags of WASM_HOST_START */
