@@ -12,8 +12,12 @@ use warnings;
 
 package WsgiWasm;
 
+my $SITE;
+
+BEGIN { $SITE = '/usr/lib/perl/library' }    # where a route has the site's own modules
+
 use lib '/wsgi_wasm/lib';
-do '/wsgi_wasm/system.pl' or die $@ || $!;
+do "/wsgi_wasm/$_" or die $@ || $! for 'system.pl', 'zones.pl';
 load();
 
 our ($file, $prefix, $text, $at_end, $entered);
@@ -88,7 +92,7 @@ sub load {
     gather('/wsgi_wasm/lib', '');
     gather('/wsgi_wasm/modules', '');
     preload(qw(CGI CGI::Cookie CGI::Util CGI::File::Temp HTML::Entities));
-    @INC = (-d '/wsgi_wasm/site' ? '/wsgi_wasm/site' : (), @own, \&from_library);
+    @INC = ($SITE, @own, \&from_library);
     CORE::open(my $asked, '<', '/wsgi_wasm/preload') or die "preload: $!";
     chomp(my @asked = <$asked>);
     preload(@asked);
@@ -107,6 +111,7 @@ sub preload {
     }
     for my $file (grep { !exists $before{$_} } keys %INC) {
         next if $INC{$file} =~ m{^/zeroperl/};
+        next if $INC{$file} =~ m{^\Q$SITE\E/};    # this is the site's own
         delete $INC{$file};
         $preloaded{$file} = 1;
     }

@@ -302,10 +302,7 @@ my $umask = 022;
     for my $name (qw(gethostent getnetent getprotoent getservent)) { *{"CORE::GLOBAL::$name"} = sub () { return } }
 }
 
-# --- local time
-
-# Offset in seconds and name of the zone at a time, and whether it is summer time there.
-sub zone { return (0, 'UTC', 0) }
+# --- local time; `zone` is in zones.pl
 
 # Times of winter and of summer.
 sub seasons { return (1_704_067_200, 1_719_792_000) }
