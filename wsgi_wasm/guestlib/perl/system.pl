@@ -7,12 +7,13 @@ use warnings;
 
 package WsgiWasm;
 
-use Errno qw(EAGAIN EACCES ECHILD EINVAL EMFILE ENOENT ENOSYS EPERM ESRCH ENOTSUP EAFNOSUPPORT);
+use Errno qw(EAGAIN EACCES EBADF ECHILD EINVAL EMFILE ENOENT ENOSYS EPERM ESRCH ENOTSUP EAFNOSUPPORT);
 use Symbol ();
 
 # --- the channel to the host: docs/channel.md
 
 my ($REST, $START, $WRITE, $READ, $CLOSE, $WAIT) = (0, 0x100 .. 0x104);
+my $FLOCK = 0x300;
 my ($LINE, $INPUT) = (1, 2);
 
 # Answer of an operation; undef and $! where it failed.
@@ -269,8 +270,19 @@ my $umask = 022;
 *CORE::GLOBAL::fcntl = sub (*$$) { $! = EINVAL; undef };
 *CORE::GLOBAL::ioctl = sub (*$$) { $! = EINVAL; undef };
 
-# There are no locks yet: every one is granted.
-*CORE::GLOBAL::flock = sub (*$) { 1 };
+# The host's own lock on that very file. As Perl does, what is written so far goes there first.
+*CORE::GLOBAL::flock = sub (*$) {
+    my ($name, $operation) = @_;
+    my $handle = ref $name || ref \$name eq 'GLOB' ? $name : Symbol::qualify_to_ref($name, scalar caller);
+    my $descriptor = CORE::fileno($handle);
+    if (!defined $descriptor || $descriptor < 0) { $! = EBADF; return !1 }
+    my $selected = CORE::select($handle);
+    my $kept = $|;
+    $| = 1;
+    $| = $kept;
+    CORE::select($selected);
+    return defined ask($FLOCK, pack 'VV', $descriptor, $operation) ? 1 : !1;
+};
 
 # --- networks
 
