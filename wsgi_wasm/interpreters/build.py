@@ -129,10 +129,17 @@ def fetch(packages: Sequence[str], target: Path, waiting: Waiting, digests: Sequ
     pip_install(arguments, target, target.parent, lambda seconds: waiting(f"fetching {packages[0]}", seconds))
 
 
-def pip_install(arguments: Sequence[str], target: Path, at: Path, waiting: Callable[[float], None]) -> None:
-    """Run `pip install` for the directory `target`, in the directory `at`. Raises BuildError."""
+def pip_install(
+    arguments: Sequence[str],
+    target: Path,
+    at: Path,
+    waiting: Callable[[float], None],
+    pip: Sequence[str] = ("-m", "pip"),
+) -> None:
+    """Run `pip install` for the directory `target`, in the directory `at`; `pip` are the arguments
+    by which Python runs it. Raises BuildError."""
     # Not into an environment: nothing of it is imported here, and the next build begins anew.
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    command = [sys.executable, *pip, "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-input", "--only-binary", ":all:", "--target", str(target), *arguments]
     try:
         run(command, {}, waiting, at)

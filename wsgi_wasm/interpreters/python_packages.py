@@ -23,6 +23,19 @@ VERSION = "3.14"
 # Wheels with compiled parts are taken, since many work without; this is whom they are made for.
 _PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
 
+# pip judges markers such as `python_version >= "3.13"` by the Python that it runs in, and has no
+# option for another one.
+_PIP = f"""
+import sys
+from pip._vendor.packaging import markers
+ours = markers.default_environment
+markers.default_environment = lambda: ours() | dict.fromkeys(
+    ("python_full_version", "implementation_version"), "{VERSION}.0"
+) | {{"python_version": "{VERSION}"}}
+from pip._internal.cli.main import main
+sys.exit(main())
+"""
+
 _COMPILED = re.compile(r".*\.(?:so(?:\.[0-9.]+)?|pyd|dylib|dll|a)")
 _NONE_FOUND = re.compile(r"No matching distribution found for (\S+)")
 
@@ -70,7 +83,8 @@ def _fetch_all(requirements: Path, target: Path, waiting: Waiting) -> None:
     arguments += ["--requirement", str(requirements)]
     try:
         # Relative names in the file are the file's own.
-        pip_install(arguments, target, requirements.parent, lambda s: waiting(f"fetching {requirements.name}", s))
+        name = requirements.name
+        pip_install(arguments, target, requirements.parent, lambda s: waiting(f"fetching {name}", s), ("-c", _PIP))
     except BuildError as error:
         found = _NONE_FOUND.search(str(error))
         if found is None:

@@ -81,6 +81,8 @@ def connect_with_random_numbers() -> None:
             named.setdefault("factory", Connection)
         return original(*arguments, **named)
 
+    # Gone since Python 3.14; older programs look at them.
+    sqlite3.version, sqlite3.version_info = sqlite3.dbapi2.version, sqlite3.dbapi2.version_info = "2.6.0", (2, 6, 0)
     Connection.__module__, Connection.__qualname__ = "sqlite3", "Connection"
     for module in (sqlite3, sqlite3.dbapi2):
         module.connect, module.Connection = connect, Connection
