@@ -36,6 +36,12 @@ COMMANDS = {
     "run": Command("run", "send one request to a site, without a server"),
     "compile": Command("compile", "fill the cache of compiled modules"),
     "build": Command("build", "compile C or C++ sources to a module"),
+    "cc": Command("tools", "compile and link C as a Makefile asks: CC='wsgi-wasm cc'"),
+    "c++": Command("tools", "the same for C++"),
+    "ar": Command("tools", "make and change static libraries"),
+    "ranlib": Command("tools", "make the index of one"),
+    "configure": Command("tools", "run a project's configure script for these compilers"),
+    "cmake": Command("tools", "run CMake for these compilers"),
     "interpreter": Command("interpreter", "build interpreters for scripts, and list them"),
     "build-python": Command("build_python", "another name for: interpreter build python"),
     "cache": Command("cache", "show or clean the cache"),
@@ -44,6 +50,9 @@ COMMANDS = {
     "scan": Command("scan", "say what in a directory of CGI programs can move"),
     "compare": Command("compare", "send the same requests to two sites, and show what differs"),
 }
+
+# Their words are another program's, so nothing of them is looked at here.
+_PASSED = frozenset(name for name, command in COMMANDS.items() if command.module == "tools")
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3
 INTERRUPTED, BROKEN_PIPE = interrupts.STATUS, 141  # what a shell reports for SIGINT and SIGPIPE
@@ -91,6 +100,10 @@ def _drop_output() -> None:
 
 
 def _run(argv: list[str]) -> int:
+    if argv[:1] and argv[0] in _PASSED:
+        from wsgi_wasm.cli.commands import tools
+
+        return tools.run_tool(argv[0], argv[1:])
     interrupts.end_at_once()
     try:
         # What follows `--` is for the compiler; argparse would take it for more sources.

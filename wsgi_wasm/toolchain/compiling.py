@@ -39,6 +39,10 @@ _WARNINGS = ("-Wcast-function-type-mismatch", "-Wno-unused-command-line-argument
 _OLD = re.compile(r"\[-Wimplicit-(?:int|function-declaration)\]")
 _ERROR = re.compile(r": (?:fatal )?error: ")
 OLD_C = "-std=gnu89"
+_MAINS = {"main", "__main_void", "__main_argc_argv", "_start"}
+# Libraries, bitcode, and programs that are not begun by their main.
+_MAY_HAVE_MAIN = re.compile(r"\.a$|^-l|\.bc$|no-entry|^-nostart|^-mexec-model|^-flto")
+_OF_CXX = ("_ZS", "_ZNS", "_ZNKS", "_Zn", "_Zd", "_ZT", "__cxa_", "__gxx_")  # how C++ names what its library has
 
 
 def compile_flags(stack_size: int = STACK_SIZE) -> list[str]:
@@ -74,9 +78,16 @@ def compile_source(
     return "\n".join(filter(None, [note, again]))
 
 
-def compile_inputs(line: CommandLine, work: Path, flags: Sequence[str]) -> tuple[list[str], str]:
+def language_flags(cxx: bool) -> list[str]:
+    """What one language takes besides."""
+    return ["-fno-exceptions"] if cxx else []
+
+
+def compile_inputs(
+    line: CommandLine, work: Path, flags: Sequence[str], *, cxx: bool = False, try_old: bool = True
+) -> tuple[list[str], str]:
     """What there is to link, with an object in `work` for each source, and what the compiler said.
-    Raises BuildError."""
+    With `cxx`, all sources are C++. Raises BuildError."""
     inputs: list[str] = []
     said: list[str] = []
     for word in line.inputs:
@@ -87,30 +98,35 @@ def compile_inputs(line: CommandLine, work: Path, flags: Sequence[str]) -> tuple
         folder = work / str(len(inputs))
         folder.mkdir()
         inputs.append(str(folder / f"{Path(word).name}.o"))
-        cxx = line.is_cxx(word)
-        own = [*flags, "-fno-exceptions"] if cxx else flags
-        said.append(compile_source(Path(word), Path(inputs[-1]), own, cxx=cxx, try_old=True))
-    if any(line.is_cxx(word) for word in line.sources):
-        inputs.append("-lc++")
+        own_cxx = cxx or line.is_cxx(word)
+        own = [*flags, *language_flags(own_cxx)]
+        said.append(compile_source(Path(word), Path(inputs[-1]), own, cxx=own_cxx, try_old=try_old))
     return inputs, "".join(f"{words}\n" for words in said if words)
 
 
-def link(inputs: Sequence[str], output: Path, flags: Sequence[str] = (), *, allocator: bool = True) -> str:
-    """Objects, archives and options of the linker to a module, and what the linker said. Raises
-    BuildError."""
+def link(
+    inputs: Sequence[str], output: Path, flags: Sequence[str] = (), *, allocator: bool = True, probe: bool = False
+) -> str:
+    """Objects, archives and options of the linker to a module, and what the linker said. A
+    `probe` is never run: it asks whether there is a function, of which it does not know the
+    parameters. Raises BuildError."""
     needed: set[str] = set()
     functions: dict[str, Signature] = {}
     for word in inputs:
-        known = symbols(Path(word)) if word.endswith(".o") and not word.startswith("-") else None
+        known = symbols(Path(word)) if word.endswith((".o", ".obj")) else None
         if known is not None:
             needed |= known.needed
             functions |= known.functions
+    if not _MAINS & functions.keys() and not any(_MAY_HAVE_MAIN.search(word) for word in [*inputs, *flags]):
+        raise BuildError("undefined symbol: main; a program needs one")
     caller = _main(functions)
     extra = [*caller, *_libraries(functions, allocator)]
     # Before the user's: else what these need would be taken from libc, which zig names first.
     emulated = [f"-lwasi-emulated-{name}" for name in EMULATED]
-    command = ["cc", f"--target={TARGET}", *flags, *extra, *inputs, str(host_library()), *emulated, "-o", str(output)]
-    return zig(command, mismatched="__main_argc_argv" if caller else "")
+    library = ["-lc++"] if any(name.startswith(_OF_CXX) for name in needed) else []
+    libraries = [*library, str(host_library()), *emulated]
+    command = ["cc", f"--target={TARGET}", *flags, *extra, *inputs, *libraries, "-o", str(output)]
+    return zig(command, mismatched=None if probe else ("__main_argc_argv",) if caller else ())
 
 
 def _libraries(functions: Collection[str], allocator: bool) -> list[str]:

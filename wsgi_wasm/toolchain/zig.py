@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,10 +39,10 @@ def compiler() -> Path:
     return Path(spec.origin).parent / ("zig.exe" if os.name == "nt" else "zig")
 
 
-def zig(arguments: Sequence[str], *, to_stdout: bool = False, mismatched: str = "") -> str:
+def zig(arguments: Sequence[str], *, to_stdout: bool = False, mismatched: Collection[str] | None = ()) -> str:
     """Run the compiler, and give back what it said of the user's files. Raises BuildError with the
-    same words when it failed. `to_stdout` leaves standard output to it; `mismatched` is the one
-    function of which there may be two forms.
+    same words when it failed. `to_stdout` leaves standard output to it; `mismatched` are the
+    functions of which there may be two forms, or None for all.
     """
     program = compiler()
     try:
@@ -62,7 +62,7 @@ def zig(arguments: Sequence[str], *, to_stdout: bool = False, mismatched: str = 
     if done.returncode:
         silent = f"{escaped(program)} ended with status {done.returncode} and no message"
         raise BuildError(told(said, failed=True) or said.strip() or silent)
-    if set(_MISMATCH.findall(said)) - {mismatched}:
+    if mismatched is not None and set(_MISMATCH.findall(said)) - set(mismatched):
         raise BuildError(_mismatches(said))
     return told(_MISMATCH_NOTE.sub("", said))
 
