@@ -100,7 +100,7 @@ def _drop_output() -> None:
 
 
 def _run(argv: list[str]) -> int:
-    if argv[:1] and argv[0] in _PASSED:
+    if argv[:1] and argv[0] in _PASSED and argv[1:] != ["--help"]:
         from wsgi_wasm.cli.commands import tools
 
         return tools.run_tool(argv[0], argv[1:])

@@ -67,7 +67,7 @@ def _asked(arguments: Sequence[str], driver: str) -> str:
     if "-dumpmachine" in arguments:
         sys.stdout.write(f"{TARGET}\n")
         return ""
-    return zig([driver, f"--target={TARGET}", *arguments], to_stdout=True)
+    return zig([driver, *arguments], to_stdout=True)
 
 
 def _headers() -> list[str]:

@@ -13,7 +13,9 @@ from wsgi_wasm.toolchain.driver import compiler_command, tool_command
 from wsgi_wasm.toolchain.projects import cmake, configure
 
 EXAMPLES = """\
-  make CC='wsgi-wasm cc' AR='wsgi-wasm ar' RANLIB='wsgi-wasm ranlib'
+  make CC='wsgi-wasm cc' CXX='wsgi-wasm c++' AR='wsgi-wasm ar' RANLIB='wsgi-wasm ranlib'
+  wsgi-wasm cc -O2 -c page.c && wsgi-wasm c++ -c shop.cc && wsgi-wasm ar cr libshop.a page.o shop.o
+  wsgi-wasm ranlib libshop.a
   wsgi-wasm configure --disable-nls && make          in a directory with a configure script
   wsgi-wasm cmake -B build && cmake --build build    in one with a CMakeLists.txt
 """
