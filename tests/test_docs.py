@@ -12,7 +12,7 @@ import pytest
 
 from servers.test_differential import DIFFERENCES
 from wsgi_wasm import errors
-from wsgi_wasm.cli import COMMANDS, _split, parser
+from wsgi_wasm.cli import COMMANDS, PASSED, _split, parser
 from wsgi_wasm.config import parse_config
 from wsgi_wasm.config.reference import default_text
 from wsgi_wasm.config.schema import LIMITS, TABLE
@@ -185,6 +185,8 @@ def command_lines() -> Iterator[tuple[str, str]]:
 
 def parses(line: str) -> bool:
     words = shlex.split(re.split(r" \| | && ", line)[0], comments=True)[1:]
+    if words[0] in PASSED:
+        return True
     own, _ = _split(words) if words[:1] == ["build"] else (words, [])
     try:
         parser().parse_args(own)

@@ -52,7 +52,7 @@ COMMANDS = {
 }
 
 # Their words are another program's, so nothing of them is looked at here.
-_PASSED = frozenset(name for name, command in COMMANDS.items() if command.module == "tools")
+PASSED = frozenset(name for name, command in COMMANDS.items() if command.module == "tools")
 
 OK, USER_ERROR, USAGE, BUG = 0, 1, 2, 3
 INTERRUPTED, BROKEN_PIPE = interrupts.STATUS, 141  # what a shell reports for SIGINT and SIGPIPE
@@ -100,7 +100,7 @@ def _drop_output() -> None:
 
 
 def _run(argv: list[str]) -> int:
-    if argv[:1] and argv[0] in _PASSED and argv[1:] != ["--help"]:
+    if argv[:1] and argv[0] in PASSED and argv[1:] != ["--help"]:
         from wsgi_wasm.cli.commands import tools
 
         return tools.run_tool(argv[0], argv[1:])

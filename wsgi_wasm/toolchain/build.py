@@ -16,8 +16,9 @@ from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.logs import package_log
 from wsgi_wasm.messages import escaped
-from wsgi_wasm.toolchain.command_line import parse
+from wsgi_wasm.toolchain.command_line import CommandLine, parse
 from wsgi_wasm.toolchain.compiling import STACK_SIZE, compile_flags, compile_inputs, link
+from wsgi_wasm.toolchain.cxx import asks_for_exceptions, uses_exceptions
 from wsgi_wasm.toolchain.objects import without_debugging
 from wsgi_wasm.toolchain.runtime import cached, host_files, work_beside
 from wsgi_wasm.toolchain.zig import compiler_version, zig
@@ -41,8 +42,7 @@ def build(
 
     `flags` go to the compiler after ours, so they win. `optimize` is what follows `-O`.
     `stack_size` is in bytes; a guest that needs more traps. `allocator=False` leaves libc's own
-    malloc in. C++ is compiled without exceptions, which the engine
-    has switched off and zig's C++ library does not offer. Raises BuildError with the compiler's own
+    malloc in. C++ has exceptions where it uses them. Raises BuildError with the compiler's own
     words. Warnings are logged.
     """
     if not sources:
@@ -59,7 +59,7 @@ def build(
     linking = [f"-Wl,-z,stack-size={stack_size}", f"-O{optimize}"]
     with work_beside(output) as work:
         fresh = work / "module.wasm"
-        inputs, said = compile_inputs(line, work, own)
+        inputs, said = _compiled(line, work, own)
         said += link(inputs, fresh, linking, allocator=allocator)
         if "-g" not in line.options:
             fresh.write_bytes(without_debugging(fresh.read_bytes()))
@@ -67,6 +67,17 @@ def build(
         fresh.replace(output)
     for words in said.splitlines():
         log.warning("%s", words)
+
+
+def _compiled(line: CommandLine, work: Path, flags: Sequence[str]) -> tuple[list[str], str]:
+    """As `compile_inputs`. C++ gets exceptions where a source or a header of its uses them."""
+    exceptions = any(uses_exceptions(Path(word)) for word in line.sources if line.is_cxx(word))
+    try:
+        return compile_inputs(line, work / "first", flags, exceptions=exceptions)
+    except BuildError as error:
+        if exceptions or not asks_for_exceptions(error):
+            raise
+    return compile_inputs(line, work / "second", flags)
 
 
 def build_code(sources: Sequence[Path], output: Path, exports: Sequence[str] = ()) -> None:

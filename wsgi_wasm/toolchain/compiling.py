@@ -9,11 +9,13 @@ from pathlib import Path
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.messages import escaped
 from wsgi_wasm.toolchain.command_line import CommandLine
+from wsgi_wasm.toolchain.cxx import FILES, WITH, WITHOUT, cxx_library
 from wsgi_wasm.toolchain.objects import Signature, symbols
 from wsgi_wasm.toolchain.runtime import (
     ALLOCATOR,
     EMULATED,
     EMULATION,
+    EXCEPTIONS,
     INCLUDE,
     MAIN,
     SETJMP,
@@ -29,8 +31,6 @@ from wsgi_wasm.toolchain.zig import zig
 STACK_SIZE = 256 << 10
 """Bytes. An ordinary `char buffer[65536]` fits, and a few calls on top of it."""
 
-# As the standard has them, and not as browsers had them before.
-EXCEPTIONS = ("-mexception-handling", "-mllvm", "-wasm-use-legacy-eh=false")
 _SETJMP_FLAGS = ("-mllvm", "-wasm-enable-sjlj", *EXCEPTIONS)
 LIBRARIES = {STDOUT: (), STRINGS: (), ALLOCATOR: (), SETJMP: _SETJMP_FLAGS, ZONE: (f"-I{INCLUDE}",)}
 _WARNINGS = ("-Wcast-function-type-mismatch", "-Wno-unused-command-line-argument")
@@ -78,16 +78,22 @@ def compile_source(
     return "\n".join(filter(None, [note, again]))
 
 
-def language_flags(cxx: bool) -> list[str]:
+def language_flags(cxx: bool, exceptions: bool = True) -> list[str]:
     """What one language takes besides."""
-    return ["-fno-exceptions"] if cxx else []
+    return [*FILES, *(WITH if exceptions else WITHOUT)] if cxx else []
 
 
 def compile_inputs(
-    line: CommandLine, work: Path, flags: Sequence[str], *, cxx: bool = False, try_old: bool = True
+    line: CommandLine,
+    work: Path,
+    flags: Sequence[str],
+    *,
+    cxx: bool = False,
+    try_old: bool = True,
+    exceptions: bool = True,
 ) -> tuple[list[str], str]:
     """What there is to link, with an object in `work` for each source, and what the compiler said.
-    With `cxx`, all sources are C++. Raises BuildError."""
+    With `cxx`, all sources are C++; without `exceptions`, C++ has none. Raises BuildError."""
     inputs: list[str] = []
     said: list[str] = []
     for word in line.inputs:
@@ -96,10 +102,10 @@ def compile_inputs(
             continue
         # The linker's messages have these names.
         folder = work / str(len(inputs))
-        folder.mkdir()
+        folder.mkdir(parents=True)
         inputs.append(str(folder / f"{Path(word).name}.o"))
         own_cxx = cxx or line.is_cxx(word)
-        own = [*flags, *language_flags(own_cxx)]
+        own = [*language_flags(own_cxx, exceptions), *flags]
         said.append(compile_source(Path(word), Path(inputs[-1]), own, cxx=own_cxx, try_old=try_old))
     return inputs, "".join(f"{words}\n" for words in said if words)
 
@@ -123,7 +129,7 @@ def link(
     extra = [*caller, *_libraries(functions, allocator)]
     # Before the user's: else what these need would be taken from libc, which zig names first.
     emulated = [f"-lwasi-emulated-{name}" for name in EMULATED]
-    library = ["-lc++"] if any(name.startswith(_OF_CXX) for name in needed) else []
+    library = [str(cxx_library(needed))] if any(name.startswith(_OF_CXX) for name in needed) else []
     libraries = [*library, str(host_library()), *emulated]
     command = ["cc", f"--target={TARGET}", *flags, *extra, *inputs, *libraries, "-o", str(output)]
     return zig(command, mismatched=None if probe else ("__main_argc_argv",) if caller else ())

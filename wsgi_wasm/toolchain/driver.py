@@ -36,12 +36,12 @@ def compiler_command(arguments: Sequence[str], *, cxx: bool = False) -> str:
     if line.shared:
         raise BuildError(_NO_SHARED)
     stack_size = line.take_stack_size() or STACK_SIZE
-    flags = [*compile_flags(stack_size), *line.options, *_headers()]
+    flags = [*compile_flags(stack_size), *_headers(), *line.options]
     if line.mode == "link":
         return _link(line, flags, stack_size, cxx)
     if line.mode == "preprocess":
         to = ["-o", str(line.output)] if line.output else []
-        return zig([driver, *flags, "-E", *line.sources, *to], to_stdout=True)
+        return zig([driver, *language_flags(cxx), *flags, "-E", *line.sources, *to], to_stdout=True)
     letter = {"compile": "-c", "assemble": "-S", "check": "-fsyntax-only"}[line.mode]
     said = []
     for source in line.sources:
@@ -49,7 +49,7 @@ def compiler_command(arguments: Sequence[str], *, cxx: bool = False) -> str:
         suffix = ".s" if letter == "-S" else ".o"
         output = line.output or Path(Path(source).name).with_suffix(suffix)
         to = [] if letter == "-fsyntax-only" else ["-o", str(output)]
-        words = ["c++" if own_cxx else "cc", *flags, *language_flags(own_cxx), letter, source, *to]
+        words = ["c++" if own_cxx else "cc", *language_flags(own_cxx), *flags, letter, source, *to]
         said.append(zig(words))
     return "\n".join(filter(None, said))
 

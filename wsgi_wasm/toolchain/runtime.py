@@ -22,6 +22,8 @@ from wsgi_wasm.toolchain.zig import compiler_version, zig
 TARGET = "wasm32-wasi"
 # What WASI has not, and libc emulates.
 EMULATED = ("signal", "process-clocks", "mman", "getpid")
+# As the standard has them, and not as browsers had them before.
+EXCEPTIONS = ("-mexception-handling", "-mllvm", "-wasm-use-legacy-eh=false")
 EMULATION = tuple(f"-D_WASI_EMULATED_{name.upper().replace('-', '_')}" for name in EMULATED)
 ALLOCATOR = GUESTLIB / "malloc.c"
 STDOUT = GUESTLIB / "stdout.c"
