@@ -101,9 +101,8 @@ def _drop_output() -> None:
 
 def _run(argv: list[str]) -> int:
     if argv[:1] and argv[0] in PASSED and argv[1:] != ["--help"]:
-        from wsgi_wasm.cli.commands import tools
-
-        return tools.run_tool(argv[0], argv[1:])
+        ended: int = _loaded(COMMANDS[argv[0]]).run_tool(argv[0], argv[1:])
+        return ended
     interrupts.end_at_once()
     try:
         # What follows `--` is for the compiler; argparse would take it for more sources.

@@ -47,7 +47,8 @@ _ASKS = re.compile(r"(?:-v|-V|--version|-qversion|-dumpversion|-dumpfullversion|
 class CommandLine:
     """One call of a compiler. `mode` is "link", "compile" (-c), "assemble" (-S), "preprocess"
     (-E, -M), "check" (-fsyntax-only) or "ask" (its version and the like). `inputs` are the sources,
-    objects, libraries and options of the link, in order; `options` is the rest.
+    objects, libraries and options of the link, in order; `options` is the rest. With
+    `all_cxx`, sources of any name are C++.
     """
 
     mode: str = "link"
@@ -56,6 +57,7 @@ class CommandLine:
     inputs: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     shared: bool = False
+    all_cxx: bool = False
 
     @property
     def sources(self) -> list[str]:
@@ -78,7 +80,9 @@ class CommandLine:
 
     def is_cxx(self, word: str) -> bool:
         """Whether a source is C++."""
-        return self.language.startswith("c++") or (not self.language and Path(word).suffix in CXX_SUFFIXES)
+        return (
+            self.all_cxx or self.language.startswith("c++") or (not self.language and Path(word).suffix in CXX_SUFFIXES)
+        )
 
 
 _OBJECTS = OBJECT_SUFFIXES | {".so", ".wasm"}

@@ -42,7 +42,8 @@ OLD_C = "-std=gnu89"
 _MAINS = {"main", "__main_void", "__main_argc_argv", "_start"}
 # Libraries, bitcode, and programs that are not begun by their main.
 _MAY_HAVE_MAIN = re.compile(r"\.a$|^-l|\.bc$|no-entry|^-nostart|^-mexec-model|^-flto")
-_OF_CXX = ("_ZS", "_ZNS", "_ZNKS", "_Zn", "_Zd", "_ZT", "__cxa_", "__gxx_")  # how C++ names what its library has
+# How C++ names what its library has.
+_OF_CXX = ("_ZS", "_ZNS", "_ZNKS", "_Zn", "_Zd", "_ZT", "__cxa_", "__gxx_")
 
 
 def compile_flags(stack_size: int = STACK_SIZE) -> list[str]:
@@ -88,12 +89,11 @@ def compile_inputs(
     work: Path,
     flags: Sequence[str],
     *,
-    cxx: bool = False,
     try_old: bool = True,
     exceptions: bool = True,
 ) -> tuple[list[str], str]:
     """What there is to link, with an object in `work` for each source, and what the compiler said.
-    With `cxx`, all sources are C++; without `exceptions`, C++ has none. Raises BuildError."""
+    Without `exceptions`, C++ has none. Raises BuildError."""
     inputs: list[str] = []
     said: list[str] = []
     for word in line.inputs:
@@ -104,9 +104,9 @@ def compile_inputs(
         folder = work / str(len(inputs))
         folder.mkdir(parents=True)
         inputs.append(str(folder / f"{Path(word).name}.o"))
-        own_cxx = cxx or line.is_cxx(word)
-        own = [*language_flags(own_cxx, exceptions), *flags]
-        said.append(compile_source(Path(word), Path(inputs[-1]), own, cxx=own_cxx, try_old=try_old))
+        cxx = line.is_cxx(word)
+        own = [*language_flags(cxx, exceptions), *flags]
+        said.append(compile_source(Path(word), Path(inputs[-1]), own, cxx=cxx, try_old=try_old))
     return inputs, "".join(f"{words}\n" for words in said if words)
 
 

@@ -30,6 +30,7 @@ def compiler_command(arguments: Sequence[str], *, cxx: bool = False) -> str:
     """Do what a C or C++ compiler does with these words, and give back what it said. Its output to
     standard output goes there. Raises BuildError."""
     line = parse(arguments)
+    line.all_cxx = cxx
     driver = "c++" if cxx else "cc"
     if line.mode == "ask":
         return _asked(arguments, driver)
@@ -38,14 +39,14 @@ def compiler_command(arguments: Sequence[str], *, cxx: bool = False) -> str:
     stack_size = line.take_stack_size() or STACK_SIZE
     flags = [*compile_flags(stack_size), *_headers(), *line.options]
     if line.mode == "link":
-        return _link(line, flags, stack_size, cxx)
+        return _link(line, flags, stack_size)
     if line.mode == "preprocess":
         to = ["-o", str(line.output)] if line.output else []
         return zig([driver, *language_flags(cxx), *flags, "-E", *line.sources, *to], to_stdout=True)
     letter = {"compile": "-c", "assemble": "-S", "check": "-fsyntax-only"}[line.mode]
     said = []
     for source in line.sources:
-        own_cxx = cxx or line.is_cxx(source)
+        own_cxx = line.is_cxx(source)
         suffix = ".s" if letter == "-S" else ".o"
         output = line.output or Path(Path(source).name).with_suffix(suffix)
         to = [] if letter == "-fsyntax-only" else ["-o", str(output)]
@@ -75,14 +76,14 @@ def _headers() -> list[str]:
     return [f"-I{headers}"] if headers.is_dir() else []
 
 
-def _link(line: CommandLine, flags: Sequence[str], stack_size: int, cxx: bool) -> str:
+def _link(line: CommandLine, flags: Sequence[str], stack_size: int) -> str:
     if not line.inputs:
         raise BuildError("no input files")
     output = line.output or Path("a.out")
     libraries = sysroot() / "lib"
     where = [f"-L{libraries}"] if libraries.is_dir() else []
     with tempfile.TemporaryDirectory(prefix="wsgi-wasm-cc-") as work:
-        inputs, said = compile_inputs(line, Path(work), flags, cxx=cxx, try_old=False)
+        inputs, said = compile_inputs(line, Path(work), flags, try_old=False)
         said += link(
             [*where, *inputs], output, [f"-Wl,-z,stack-size={stack_size}", "-O2"], probe=bool(_PROBE.match(output.name))
         )
