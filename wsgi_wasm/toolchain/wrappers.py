@@ -11,7 +11,6 @@ import shlex
 import sys
 from pathlib import Path
 
-import wsgi_wasm
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.messages import escaped, reason
@@ -27,7 +26,7 @@ def tools() -> Path:
     """A directory with the tools; made where it is not there. Raises BuildError."""
     directory = kept_in() / "bin"
     python = shlex.quote(sys.executable)
-    package = shlex.quote(str(Path(wsgi_wasm.__file__).parents[1]))
+    package = shlex.quote(str(GUESTLIB.parents[1]))
     found = f'PYTHONPATH={package}"${{PYTHONPATH:+:$PYTHONPATH}}"; export PYTHONPATH\n'
     scripts = {name: f'{found}exec {python} -P -m wsgi_wasm {name} "$@"\n' for name in TOOLS}
     scripts |= {"gcc": scripts["cc"], "g++": scripts["c++"], "strip": ":\n"}
