@@ -10,11 +10,11 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wsgi_wasm.config import Config, spin_targets
 from wsgi_wasm.config.changes import changes
@@ -22,12 +22,14 @@ from wsgi_wasm.config.checks import check_cache, check_native
 from wsgi_wasm.config.last_good import ALLOWED, load_and_keep, load_or_last_good
 from wsgi_wasm.config.log import apply_log
 from wsgi_wasm.config.moved import directories, with_moved
-from wsgi_wasm.errors import ConfigError, EngineError, Problem, RequestError
+from wsgi_wasm.engine.guest import Client, Input
+from wsgi_wasm.engine.outcome import Outcome
+from wsgi_wasm.errors import ConfigError, EngineError, NotFound, Problem, RequestError
 from wsgi_wasm.files.links import LinkedPaths
 from wsgi_wasm.files.locations import default_directory
 from wsgi_wasm.files.stamp import stamp
 from wsgi_wasm.gateway.dispatcher import Handler, not_found
-from wsgi_wasm.gateway.handler import FileHandler, Refusing
+from wsgi_wasm.gateway.handler import FileHandler, GuestHandler, Refusing
 from wsgi_wasm.gateway.request import Request
 from wsgi_wasm.gateway.shared import shared_by
 from wsgi_wasm.gateway.spool import spool_problem
@@ -97,6 +99,19 @@ class Gateway:
         else:
             handler = FileHandler(selected, file)
         return serving.dispatcher.answer(handler, _for_script(handler.name, environ, start_response))
+
+    def execute(self, environ: Environ, arguments: Sequence[bytes], stdin: Input | None, client: Client) -> Outcome:
+        """Run the program that a request would run outside HTTP, see `GuestHandler.execute`.
+
+        Raises LookupError where no route matches; RequestError.
+        """
+        found = self._current().dispatcher.find(environ, _starts_nothing)
+        if found is None:
+            raise LookupError(environ["PATH_INFO"])
+        handler, request = found
+        if not isinstance(handler, GuestHandler):
+            raise NotFound(f"{escaped(handler.name)} has no program")
+        return handler.execute(request, arguments, stdin, client)
 
     def refuse_script(self, environ: Environ, start_response: StartResponse, error: RequestError) -> Iterable[bytes]:
         """The answer for a file that the front server chose but must not be run, or may not be
@@ -212,6 +227,10 @@ _gateways: weakref.WeakSet[Gateway] = weakref.WeakSet()
 def gateways() -> list[Gateway]:
     """Every gateway of this process, wrapped by others or not."""
     return list(_gateways)
+
+
+def _starts_nothing(status: str, fields: list[tuple[str, str]], error: Any = None) -> Any:
+    raise AssertionError("there is no answer to begin")
 
 
 def _for_script(route: str, environ: Environ, start_response: StartResponse) -> Request:

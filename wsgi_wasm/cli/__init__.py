@@ -34,6 +34,7 @@ COMMANDS = {
     "serve": Command("serve", "serve a site, a module or a directory"),
     "check": Command("check", "report what is wrong with a site, and show what it serves"),
     "run": Command("run", "send one request to a site, without a server"),
+    "exec": Command("exec_", "run a route's program outside HTTP, as for cron"),
     "compile": Command("compile", "fill the cache of compiled modules"),
     "build": Command("build", "compile C or C++ sources to a module"),
     "cc": Command("tools", "compile and link C as a Makefile asks: CC='wsgi-wasm cc'"),

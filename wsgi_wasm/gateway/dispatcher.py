@@ -61,15 +61,22 @@ class Dispatcher:
         self._observers = observers
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        match = self._router.match(*_asked(environ))
-        if match is None:
+        found = self.find(environ, start_response)
+        if found is None:
             return self._fallback(environ, start_response)
-        handler = match.target
-        script_name = environ.get("SCRIPT_NAME", "") + match.script_name
-        request = Request.arrived(environ, start_response, handler.name, script_name, match.path_info)
+        handler, request = found
         if handler.native and not handler.has_program(request):
             return self._fallback(environ, start_response)
         return self.answer(handler, request)
+
+    def find(self, environ: Environ, start_response: StartResponse) -> tuple[RoutedHandler, Request] | None:
+        """The route's handler and what it gets; None where no route matches."""
+        match = self._router.match(*_asked(environ))
+        if match is None:
+            return None
+        handler = match.target
+        script_name = environ.get("SCRIPT_NAME", "") + match.script_name
+        return handler, Request.arrived(environ, start_response, handler.name, script_name, match.path_info)
 
     def answer(self, handler: Handler, request: Request) -> Iterable[bytes]:
         """Serve one request with a handler that is already chosen, following local redirects."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from wsgi_wasm.cgi.names import is_reserved
 from wsgi_wasm.config.model import Route
-from wsgi_wasm.engine.guest import Guest, Invocation
+from wsgi_wasm.engine.guest import Client, Guest, Input, Invocation
 from wsgi_wasm.engine.module import Module
 from wsgi_wasm.engine.outcome import Outcome
-from wsgi_wasm.errors import MethodNotAllowed, NotFound, RequestError
+from wsgi_wasm.errors import MethodNotAllowed, ModuleError, NotFound, RequestError
 from wsgi_wasm.gateway.admission import Admission
 from wsgi_wasm.gateway.answer import Answer
 from wsgi_wasm.gateway.body import read_body
@@ -70,6 +71,17 @@ class GuestHandler(RouteHandler):
         """The same for a module file that the front server has chosen (a dropped-in file)."""
         return self._run(request, self._programs.dropped_in(request, file))
 
+    def execute(self, request: Request, arguments: Sequence[bytes], stdin: Input | None, client: Client) -> Outcome:
+        """Run the program that the request names outside HTTP, with `arguments` after its own and
+        without the request's variables. Raises RequestError."""
+        found = self._programs.find(request)
+        guest, protocol = found.program.guest(found.program.limits.queue_timeout)
+        if guest.interface != "cgi":
+            raise ModuleError(f"{escaped(found.program.module.path)}: answers requests, and is no program to be run")
+        own, variables, _, _ = protocol.call(request, found, None)
+        environment = [variable for variable in variables if not is_reserved(_name(variable))]
+        return guest.run(Invocation([*own, *arguments], environment, stdin, client))
+
     def _run(self, request: Request, found: ProgramMatch) -> Iterable[bytes] | LocalRedirect:
         program, exchange = found.program, request.exchange
         limits = program.limits
@@ -112,6 +124,10 @@ class GuestHandler(RouteHandler):
                 own.leave()
         exchange.ran(outcome, queued)
         return outcome
+
+
+def _name(variable: bytes) -> str:
+    return variable.partition(b"=")[0].decode("latin-1")
 
 
 def _finished(request: Request, outcome: Outcome, answer: Answer) -> Iterable[bytes] | LocalRedirect:
