@@ -193,6 +193,7 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "http-js": (javascript_guest("http-js/words.js", "words", "http-js/words.wasm"),),
     "form-c": (c_guest("form-c/form.c", "form-c/form.wasm", FORM),),
     "guestbook-c": (c_guest("guestbook-c/guestbook.c", "guestbook-c/guestbook.wasm", FORM),),
+    "contact-c": (c_guest("contact-c/contact.c", "contact-c/contact.wasm", FORM),),
     "cgi-bin": tuple(
         c_guest(f"cgi-bin/src/{name}.c", f"cgi-bin/cgi-bin/{name}.wasm") for name in ("env", "index", "upper")
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from channel.hints import hints_anew  # noqa: F401
 from conftest import SiteMaker
 from servers.process import wait_for
 from wsgi_wasm.hostapi.channel.command_line import NeedsShell, may_have, split
@@ -149,6 +151,25 @@ def test_a_guest_that_ends_without_waiting(ask: Ask) -> None:
 
 def test_no_more_at_a_time_than_granted(ask: Ask) -> None:
     assert ask("tool upper", how="flood", concurrency=2) == "[2 EAGAIN]\n"
+
+
+def test_more_than_the_system_takes(ask: Ask) -> None:
+    assert ask("tool args " + "x" * 200_000) == "[not started: 1]\n"
+    assert ask("tool args " + "x " * 2_000) == "[not started: 44]\n"
+    assert ask("tool args " + "x" * 100_000) == "x" * 100_000 + "\n[0]\n"
+
+
+def test_nothing_stays_open(ask: Ask) -> None:
+    """Neither pipes nor connections of programs that were started, refused or ended with their guest."""
+    ask("tool args")
+    before = len(os.listdir("/proc/self/fd"))
+    for line in ("tool args", "cat", "tool -x"):
+        ask(line)
+    ask("tool sleep", route={"timeout": "200ms"})
+    ask("tool upper", how="flood", concurrency=3)
+    ask("tool", path="/nonexistent/tool")
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before + 2  # of the gateways' own
 
 
 # --- lines ------------------------------------------------------------------------------------------

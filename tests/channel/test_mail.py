@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from channel.hints import hints_anew  # noqa: F401
 from channel.mailbox import Mailbox
 from conftest import SiteMaker
 from servers.process import wait_for
@@ -128,6 +129,14 @@ def test_what_is_refused(
     assert send(mailbox, text, line).endswith(f"[{status}]\n")
     assert hint in caplog.text
     assert not mailbox.mails
+
+
+def test_a_million_recipients(send: Send, mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    text = "To: a@b.example\nCc: " + "a@b.example,\n " * 80_000 + "a@b.example\n\nx\n"
+    assert send(mailbox, text, max_size="32MiB").endswith("[65]\n")
+    assert "more than 64 KiB" in caplog.text
+    assert send(mailbox, HELLO, f"sendmail {'a@b.example ' * 12_000}") == "[not started: 1]\n"
+    assert send(mailbox, HELLO, f"sendmail {'a@b.example ' * 2_000}") == "[not started: 44]\n"
 
 
 def test_a_mail_that_is_too_large(send: Send, mailbox: Mailbox, tmp_path: Path) -> None:

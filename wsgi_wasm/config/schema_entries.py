@@ -113,7 +113,7 @@ key("mail", "to", (Mail, "recipients"), v.ADDRESSES, NO_DEFAULT, '["*@example.or
      "Addresses that mail may be for, in the same form.")
 key("mail", "max_recipients", Mail, integer(1, 10_000), 10, "1",
      "How many recipients a message can have.")
-key("mail", "max_size", Mail, size("1KiB", "100MiB"), "1MiB", "10MiB",
+key("mail", "max_size", Mail, size("1KiB", "32MiB"), "1MiB", "10MiB",
      "The largest message.")
 key("mail", "per_minute", Mail, integer(1, 100_000), 30, "5",
      "How many messages guests of a route can send in a minute, in all processes together.")

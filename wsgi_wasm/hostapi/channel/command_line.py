@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 MOST_ARGUMENTS = 1024
-MOST_BYTES = 128 << 10  # of a line; Linux takes as much for one argument
+MOST_BYTES = 128 << 10  # of a line, or all arguments; Linux takes as much for one
 
 _SHELLS_OWN = frozenset("|&;<>()$`*?[\n")
 _AT_THE_START = frozenset("~#")  # of a word

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from wsgi_wasm.config.granted import Grants, HostCommand, Mail
 from wsgi_wasm.engine.hostcalls.host_api import HostState
-from wsgi_wasm.hostapi.channel.command_line import NeedsShell, may_have, split
+from wsgi_wasm.hostapi.channel.command_line import MOST_BYTES, NeedsShell, may_have, split
 from wsgi_wasm.hostapi.channel.errors import Declined, Errno
 from wsgi_wasm.hostapi.channel.running import INPUT, MERGED, Given, HostProcess, Slots
 from wsgi_wasm.hostapi.channel.service import Service, Words, number
@@ -28,6 +28,7 @@ NO_HANG = 1  # flag of `wait`
 OUTPUT = 1  # what `close` closes; 0 is standard input
 
 MOST_PROCESSES = 16  # that one guest may have at a time
+MOST_MAILS = 4  # of them that it writes mail to
 _FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/usr/local/sbin", "/usr/lib")
 
 
@@ -86,6 +87,8 @@ class Processes:
         """Flags, then the words or the line, for a handle."""
         fields = Words(request)
         flags = fields.number()
+        if len(request) > MOST_BYTES:
+            raise Declined(Errno.TOOBIG)
         words = [one.decode("utf-8", "surrogateescape") for one in fields.texts()]
         if flags & LINE:
             words, flags = _split(words, flags)
@@ -98,6 +101,8 @@ class Processes:
             raise Declined(Errno.NOENT)
         if len(self._processes) >= MOST_PROCESSES:
             raise Declined(Errno.AGAIN)
+        if sum(isinstance(one, MailProgram) for one in self._processes.values()) >= MOST_MAILS:
+            raise Declined(Errno.AGAIN)  # each keeps its message in memory
         process = starter(self._host_state, Given(words[1:], flags))
         if not flags & INPUT:
             process.close_input()

@@ -78,22 +78,22 @@ class HostProcess:
 
     def _begin(self, given: Given) -> None:
         """Raises Declined."""
-        stdin, self._input = os.pipe2(os.O_CLOEXEC)
-        read, output = os.pipe2(os.O_CLOEXEC)
-        self._outputs[read] = False
-        theirs = [stdin, output, output]
-        if not given.flags & MERGED:
-            read, theirs[2] = os.pipe2(os.O_CLOEXEC)
-            self._outputs[read] = True
-        for descriptor in (self._input, *self._outputs):
-            os.set_blocking(descriptor, False)
+        theirs: list[int] = []
         try:
-            self._connection = start(self._command, given.arguments, theirs)
-        except Unavailable as error:
+            stdin, self._input = os.pipe2(os.O_CLOEXEC)
+            theirs.append(stdin)
+            for errors in (False,) if given.flags & MERGED else (False, True):
+                read, write = os.pipe2(os.O_CLOEXEC)
+                self._outputs[read] = errors
+                theirs.append(write)
+            for descriptor in (self._input, *self._outputs):
+                os.set_blocking(descriptor, False)
+            self._connection = start(self._command, given.arguments, [*theirs, theirs[1]][:3])
+        except (OSError, Unavailable) as error:
             log.error("%s: %s", self._command.path, error)
             raise Declined(Errno.AGAIN) from None
         finally:
-            for descriptor in set(theirs):
+            for descriptor in theirs:
                 os.close(descriptor)
         self._connection.setblocking(False)
         words = self._told()

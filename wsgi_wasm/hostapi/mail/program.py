@@ -28,7 +28,7 @@ class MailProgram:
         self._host_state = host
         self._mail = mail
         self._label = about()
-        self._pieces: list[bytes] = []
+        self._data = bytearray()
         self._size = 0
         self._status: int | None = None
         self._last = b""  # a CR at the end of what has come, which may belong to the next LF
@@ -45,11 +45,11 @@ class MailProgram:
             raise Declined(Errno.PIPE)
         self._size += len(data)
         if self._size > self._mail.max_size:
-            self._pieces.clear()
+            self._data.clear()
             return
         data = self._last + data
         self._last = b"\r" if data.endswith(b"\r") else b""
-        self._pieces.append(normal(data.removesuffix(b"\r") if self._last else data))
+        self._data += normal(data.removesuffix(b"\r") if self._last else data)
         self._host_state.look()
 
     def read(self, size: int, errors: bool) -> bytes:
@@ -66,7 +66,7 @@ class MailProgram:
         """As `Process.wait`."""
         if self._status is None:
             self._status = self._sent()
-            self._pieces.clear()
+            self._data.clear()
         return self._status << 8
 
     def kill(self) -> None:
@@ -85,7 +85,7 @@ class MailProgram:
         if self._size > mail.max_size:
             self._refuse(f"it has more than {mail.max_size} bytes", "max_size")
             return _DATA
-        data = b"".join([*self._pieces, normal(self._last)])
+        data = bytes(self._data + normal(self._last))
         allowed = Allowed(mail.senders, mail.recipients, mail.max_recipients)
         try:
             envelope, whole = finished(without_rest(data) if call.dot_ends else data, call, allowed)
