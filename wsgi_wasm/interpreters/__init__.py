@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wsgi_wasm.interpreters.model import BuiltinInterpreter
 
 SUFFIXES: Mapping[str, str] = {
+    "lua": ".lua",
     "perl": ".pl",
     "python": ".py",
 }

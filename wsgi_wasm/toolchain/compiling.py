@@ -33,7 +33,8 @@ STACK_SIZE = 256 << 10
 
 _SETJMP_FLAGS = ("-mllvm", "-wasm-enable-sjlj", *EXCEPTIONS)
 LIBRARIES = {STDOUT: (), STRINGS: (), ALLOCATOR: (), SETJMP: _SETJMP_FLAGS, ZONE: (f"-I{INCLUDE}",)}
-_WARNINGS = ("-Wcast-function-type-mismatch", "-Wno-unused-command-line-argument")
+# What libc calls deprecated is what it has not, and we have.
+_WARNINGS = ("-Wcast-function-type-mismatch", "-Wno-deprecated-declarations", "-Wno-unused-command-line-argument")
 
 # The errors of a source that was written before 1999, all of which -std=gnu89 takes.
 _OLD = re.compile(r"\[-Wimplicit-(?:int|function-declaration)\]")

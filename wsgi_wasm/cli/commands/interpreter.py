@@ -25,7 +25,7 @@ from wsgi_wasm.cli.prepare import prepare
 from wsgi_wasm.cli.progress import Progress
 from wsgi_wasm.cli.source import UserError, named_site
 from wsgi_wasm.cli.terminal import say, shown, table, tell
-from wsgi_wasm.config import Config
+from wsgi_wasm.config import Config, EngineSettings
 from wsgi_wasm.engine.code.cache import Cache, check_ours
 from wsgi_wasm.engine.code.pruning import built_modules
 from wsgi_wasm.engine.code.source import ModuleSource
@@ -212,4 +212,4 @@ def _command(one: _State, directory: Path, options: argparse.Namespace) -> str:
 
 
 def _features(config: Config | None) -> frozenset[str]:
-    return frozenset(config.engine.features) if config is not None else frozenset()
+    return frozenset((config.engine if config is not None else EngineSettings()).features)
