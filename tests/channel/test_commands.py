@@ -153,6 +153,10 @@ def test_no_more_at_a_time_than_granted(ask: Ask) -> None:
     assert ask("tool upper", how="flood", concurrency=2) == "[2 EAGAIN]\n"
 
 
+def test_a_library_that_releases_nothing(ask: Ask) -> None:
+    assert ask("tool status 0", how="many", concurrency=20, route={"timeout": "60s"}) == "[40]\n"
+
+
 def test_more_than_the_system_takes(ask: Ask) -> None:
     assert ask("tool args " + "x" * 200_000) == "[not started: 1]\n"
     assert ask("tool args " + "x " * 2_000) == "[not started: 44]\n"

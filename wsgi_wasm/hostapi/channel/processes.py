@@ -35,6 +35,10 @@ _FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/usr/lo
 class Process(Protocol):
     """A program that has been started."""
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the guest has been told its status."""
+
     def write(self, data: bytes) -> None:
         """To its standard input. Raises Declined."""
 
@@ -100,6 +104,8 @@ class Processes:
             _say(f"starts the program {quote(words[0])}, which this route does not grant; the key for it is `{key}`")
             raise Declined(Errno.NOENT)
         if len(self._processes) >= MOST_PROCESSES:
+            self._release_ended()
+        if len(self._processes) >= MOST_PROCESSES:
             raise Declined(Errno.AGAIN)
         if sum(isinstance(one, MailProgram) for one in self._processes.values()) >= MOST_MAILS:
             raise Declined(Errno.AGAIN)  # each keeps its message in memory
@@ -160,6 +166,13 @@ class Processes:
         self._processes = {handle: one for handle, one in self._processes.items() if one is not process}
         process.close()
         return b""
+
+    def _release_ended(self) -> None:
+        """Not every library releases what it has waited for."""
+        for handle, process in list(self._processes.items()):
+            if process.has_ended:
+                del self._processes[handle]
+                process.close()
 
     def _of(self, fields: Words) -> Process:
         process = self._processes.get(fields.number())

@@ -106,6 +106,11 @@ class HostProcess:
 
     # --- what the guest asks for ---
 
+    @property
+    def has_ended(self) -> bool:
+        """As `Process.has_ended`."""
+        return self._status is not None
+
     def write(self, data: bytes) -> None:
         """As `Process.write`."""
         left = memoryview(data)

@@ -39,6 +39,11 @@ class MailProgram:
             self._refuse(str(error), "")
             self._status = _USAGE
 
+    @property
+    def has_ended(self) -> bool:
+        """As `Process.has_ended`."""
+        return self._status is not None
+
     def write(self, data: bytes) -> None:
         """As `Process.write`. What is too large is read to its end, as sendmail does."""
         if self._call is None:
