@@ -40,6 +40,8 @@ _CONTEXTS, _LAST_CONTEXT, _LAST_CALL = 4, 16, 24  # of it: si_cxstack, si_cxix, 
 _CONTEXT_SHIFT = 6  # an entry of si_cxstack has 64 bytes
 _IN_EVAL = 29956882  # PL_in_eval
 _BLOCK = 2  # CXt_BLOCK
+_EVALUATED = 52  # blk_eval.cv, of an entry of si_cxstack: the code that runs there
+_MAIN_CODE = 29990396  # PL_main_cv: where variables are looked up that are in no function
 
 MAIN = b"if (defined &WsgiWasm::begin) { WsgiWasm::begin(); do 'WsgiWasm/script'; WsgiWasm::end() }"
 PREAMBLE = b"do '/wsgi_wasm/preamble.pl' or die $@ || $!"
@@ -147,7 +149,7 @@ def _complain(place: int) -> Body:
 def _start() -> Body:
     """Hands environment and arguments, with an empty text between them, to Perl; runs it; ends it;
     and exits with its status."""
-    sizes, vector, place, count = 0, 1, 2, 3
+    sizes, vector, place, count, main_code = 0, 1, 2, 3, 4
 
     def size(offset: int) -> bytes:
         return _get(sizes) + _const(offset) + _ADD
@@ -165,7 +167,9 @@ def _start() -> Body:
     parts += [after + size(16) + _store()]
     parts += [after + _const(4) + _ADD + length(12), "malloc", "args_get", _DROP]
     parts += [*_text(GIVEN, place), _get(place) + _const(0) + _get(count) + _get(vector), "zeroperl_eval", _DROP]
-    parts += [_const(_TABLE) + _const(0), _ROOT, _set(count), _const(_TABLE + 1) + _const(0), _ROOT, _DROP]
+    parts += [_const(_MAIN_CODE) + _load() + _set(main_code), _const(_TABLE) + _const(0), _ROOT, _set(count)]
+    # What is freed at the end is Perl's own main program.
+    parts += [_const(_MAIN_CODE) + _get(main_code) + _store(), _const(_TABLE + 1) + _const(0), _ROOT, _DROP]
     return [*parts, _get(count), "proc_exit"]
 
 
@@ -174,8 +178,8 @@ def _called() -> Body:
 
     `random` gives 32 random bits. `call` takes an operation of the channel and a request, and gives
     error and size (32 bits each, little endian) and the answer, or its beginning. `enter`, the
-    first statement of a script, forgets that it is in `do FILE`, so that `$^S`, `caller` and `die`
-    are those of a main program.
+    first statement of a script, forgets that it is in `do FILE`, so that `$^S`, `caller`, `die`
+    and the script's own variables are those of a main program.
     """
     number, context = 0, 3
     tee = b"\x22" + unsigned(context)
@@ -189,7 +193,8 @@ def _called() -> Body:
     parts: list[bytes | int | str] = []
     for function, body in ((b"random", given), (b"call", _call())):
         parts += [_get(number) + _const(FUNCTIONS.index(function)) + _EQUAL + _IF, *body, _RETURN + _END]
-    return [*parts, forget + found + kind + alone + _const(0)]
+    main = _const(_MAIN_CODE) + _get(context) + _load(_EVALUATED) + _store()
+    return [*parts, forget + found + main + kind + alone + _const(0)]
 
 
 def _call() -> Body:
@@ -238,7 +243,7 @@ def _entry_points() -> Graft:
             "finish": NewFunction(callback, [_PERL_DESTRUCT, _const(0)]),
             "called": NewFunction(Signature(3, 1), _called(), locals=5),
             "initialize": NewFunction(Signature(0, 0), _initialize(), locals=3),
-            "start": NewFunction(Signature(0, 0), _start(), locals=4),
+            "start": NewFunction(Signature(0, 0), _start(), locals=5),
         },
         instead={"call_host_function": "called"},
         table=["run", "finish"],

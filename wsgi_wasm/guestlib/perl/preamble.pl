@@ -20,7 +20,7 @@ use lib '/wsgi_wasm/lib';
 do "/wsgi_wasm/$_" or die $@ || $! for 'system.pl', 'zones.pl';
 load();
 
-our ($file, $prefix, $text, $at_end, $entered);
+our ($file, $prefix, $text, $at_end, $grown, $entered);
 
 # The environment of the request, an empty text, and the arguments: interpreter, options, script.
 sub given {
@@ -66,6 +66,11 @@ sub begin {
     $code = options($options, \$line) if defined $options;
     # Where `__END__` stands, the rest is read through main::DATA, in a main program only.
     $at_end = $text =~ /^__END__[ \t]*\r?\n/m && $text !~ /^__DATA__[ \t]*\r?\n/m ? $mark + $+[0] : undef;
+    # `exec { PROGRAM } LIST` has a syntax that no function in its place can have.
+    $grown = -length $text;
+    my $marker = $text =~ /^__(?:END|DATA)__[ \t]*\r?$/m ? $-[0] : length $text;
+    substr($text, 0, $marker) =~ s/(?<![\w\$\@%&>:])(?<!sub )(exec|system)(?=\s*\{\s*["'\$])/WsgiWasm::${1}_program /g;
+    $grown += length $text;
     (my $name = $file) =~ s/["\n]/_/g;
     $prefix = "${code}WsgiWasm::entered();WsgiWasm::enter();\n#line $line \"$name\"\n";
     unshift @INC, sub {
@@ -192,7 +197,7 @@ sub entered {
     delete $INC{'WsgiWasm/script'};
     no warnings;
     my $place = tell main::DATA;
-    $place = $place < 0 ? $at_end : $place - length $prefix;
+    $place = $place < 0 ? $at_end : $place - length($prefix) - $grown;
     open main::DATA, '<', $file and seek main::DATA, $place, 0 if defined $place;
     $text = undef;
     $! = 0;    # which would be the status of `die`

@@ -44,7 +44,9 @@ my %processes;    # by handle: [number, whether the script writes it, what it ha
 
 sub start {
     my ($flags, @words) = @_;
-    my $request = @words == 1 ? pack('V', $flags | $LINE) . "$words[0]\0" : pack('V', $flags) . join '', map { "$_\0" } @words;
+    my $line = @words == 1 && !ref $words[0];    # a reference is a program without arguments
+    @words = map { ref ? $$_ : $_ } @words;
+    my $request = $line ? pack('V', $flags | $LINE) . "$words[0]\0" : pack('V', $flags) . join '', map { "$_\0" } @words;
     my $answer = ask($START, $request);
     $! = ENOENT if !defined $answer && ($! == ENOSYS || $! == ENOTSUP);
     return defined $answer ? unpack 'V', $answer : undef;
@@ -138,6 +140,11 @@ END { finish($_->[3]) for values %processes }
 
 *CORE::GLOBAL::system = sub { run(@_) };
 *CORE::GLOBAL::exec = sub { my $status = run(@_); CORE::exit($status >> 8) if $status != -1; return 0 };
+
+# `exec { PROGRAM } NAME, ARGUMENTS`: never a line; the name is the program's.
+sub exec_program(&@) { my ($program, undef, @words) = @_; return CORE::GLOBAL::exec(@words ? ($program->(), @words) : \scalar $program->()) }
+sub system_program(&@) { my ($program, undef, @words) = @_; return run(@words ? ($program->(), @words) : \scalar $program->()) }
+
 *CORE::GLOBAL::readpipe = sub (_) {
     my $process = start(0, $_[0]);
     if (!defined $process) { $? = -1; return wantarray ? () : undef }
@@ -320,7 +327,7 @@ my $umask = 022;
 sub seasons { return (1_704_067_200, 1_719_792_000) }
 
 *CORE::GLOBAL::localtime = sub (;$) {
-    my $time = @_ ? $_[0] : time;
+    my $time = @_ ? $_[0] || 0 : time;
     my ($offset, undef, $summer) = zone($time);
     return scalar CORE::gmtime($time + $offset) unless wantarray;
     my @fields = CORE::gmtime($time + $offset);
