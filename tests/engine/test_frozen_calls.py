@@ -71,7 +71,7 @@ BODIES: dict[str, tuple[str, str, int]] = {
         "data/file", call("fd_close", 3) + opening(size=9), p.BADF
     ),
     "the root is closed twice": ("", call("fd_close", 3) + call("fd_close", 3), p.BADF),
-    "what it does not know is closed": ("", call("fd_close", 3) + call("fd_close", 4), p.BADF),
+    "what it does not know is closed": ("", opening() + call("fd_close", 4), p.BADF),
     "the root is renumbered": ("", call("fd_renumber", 3, 9), p.BADF),
     "something in its place": ("data/file", opening(size=9) + call("fd_renumber", 5, 3), p.BADF),
     "a directory of the tree in the place of another": (

@@ -1,4 +1,8 @@
-"""Descriptors of guests that are frozen (see `frozen`): what reads, closes or looks at them."""
+"""Descriptors of guests that are frozen (see `frozen`): what reads, closes or looks at them.
+
+A guest may close or look at whatever number, also before it asks for its directories: that alone
+does not make it a frozen one.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,6 @@ def on_filestat(plain: Plain) -> Plain:
 
     def function(run: ProgramRun, caller: int, args: Arguments) -> int:
         descriptor, root = args[0] & _U32, run.root
-        if descriptor == ROOT and root is None:
-            root = root_of(run)
         if root is None:
             return plain(run, caller, args)
         node = root.nodes.get(descriptor)
@@ -79,8 +81,7 @@ def on_close(plain: Plain) -> Plain:
     """`fd_close`, as `rooted`."""
 
     def function(run: ProgramRun, caller: int, args: Arguments) -> int:
-        descriptor = args[0] & _U32
-        root = root_of(run) if descriptor == ROOT else run.root
+        descriptor, root = args[0] & _U32, run.root
         if root is None:
             return plain(run, caller, args)
         if descriptor == ROOT and root.nodes.pop(ROOT, None) is not None:
@@ -101,7 +102,7 @@ def on_renumber(plain: Plain) -> Plain:
 
     def function(run: ProgramRun, caller: int, args: Arguments) -> int:
         source, target = args[0] & _U32, args[2] & _U32
-        root = root_of(run) if ROOT in (source, target) else run.root
+        root = run.root
         if root is None:
             return plain(run, caller, args)
         if any(one == ROOT or root.hides(one) for one in (source, target)):

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from wsgi_wasm.engine.capi.arrays import array
 from wsgi_wasm.engine.program import preview1 as p
-from wsgi_wasm.engine.program.directories import FIRST_PREOPEN
+from wsgi_wasm.engine.program.directories import FIRST_PREOPEN, places
 from wsgi_wasm.engine.program.files import MAX_PATH
 from wsgi_wasm.engine.program.forwarding import forward
 from wsgi_wasm.engine.program.run import ProgramRun
-from wsgi_wasm.engine.program.tree import Names, Root, Tree, node_inode
+from wsgi_wasm.engine.program.tree import ROOT, Names, Root, Tree, node_inode
 
 DIRECTORY = 3  # filetype
 
@@ -51,6 +51,8 @@ def root_of(run: ProgramRun) -> Root | None:
     root = run.root
     if root is None and run.slot.tree is not None and run.is_frozen():
         root = run.root = Root(run.slot.tree)
+        if run.slot.preopens and ROOT not in places(run):
+            del root.nodes[ROOT]  # it was closed before
     return root
 
 
