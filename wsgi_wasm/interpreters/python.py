@@ -45,7 +45,8 @@ MODULES = sys.stdlib_module_names | set(
     __mp_main__ _android_support _apple_support _ast_unparse _colorize _hmac _ios_support _opcode_metadata
     _py_warnings _pydatetime _pylong _pyrepl _sha2 _types annotationlib cgi cgitb componentize_py_runtime
     componentize_py_types compression tzdata wit_world wsgi_wasm_hints wsgi_wasm_host wsgi_wasm_library
-    wsgi_wasm_preload wsgi_wasm_script wsgi_wasm_snapshot wsgi_wasm_substitutes wsgi_wasm_system wsgi_wasm_tls
+    wsgi_wasm_preload wsgi_wasm_processes wsgi_wasm_script wsgi_wasm_snapshot wsgi_wasm_substitutes
+    wsgi_wasm_system wsgi_wasm_tls
     """.split()  # noqa: SIM905
 )
 

@@ -11,7 +11,10 @@ import types
 VERSION = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 OWN_CGI = "or run this script with your server's own CGI"
 
-PROCESSES = f"a script in the sandbox cannot start programs: do it in Python, {OWN_CGI}"
+PROCESSES = (
+    "a script in the sandbox cannot start programs but those that `commands` and `mail` of its route grant: do it in "
+    f"Python, {OWN_CGI}"
+)
 THREADS = "a script in the sandbox has one thread: call the function itself"
 NETWORK = f"a script in the sandbox cannot open connections: store what it needs in files or SQLite, {OWN_CGI}"
 SYSTEM = f"{{name}} belongs to the operating system, which a script in the sandbox cannot see: do without it, {OWN_CGI}"
@@ -114,7 +117,7 @@ def _of_name(error: NameError | AttributeError) -> str | None:
 
 def _of_system(error: OSError) -> str | None:
     said = str(error)
-    if "does not support processes" in said:
+    if getattr(error, "wsgi_wasm_program", False):
         return PROCESSES
     if "unknown url type: https" in said or _location(error)[0].endswith("/socket.py"):
         return NETWORK

@@ -16,6 +16,7 @@ import warnings
 import weakref
 
 import wsgi_wasm_library
+import wsgi_wasm_processes
 import wsgi_wasm_substitutes
 import wsgi_wasm_system
 
@@ -83,3 +84,4 @@ wsgi_wasm_system.put_in_place()
 missing = import_everything()
 wsgi_wasm_library.keep(STDLIB, {*LEFT_OUT, *missing}, [sys.modules[name].__file__ for name in PACKAGES])
 wsgi_wasm_substitutes.put_in_place()
+wsgi_wasm_processes.put_in_place()
