@@ -77,7 +77,7 @@ def test_what_is_granted(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -
         state_dir: state
         routes:
           /x: {module: x.wat, key_value: [default, sessions], sqlite: [default], redis: ["[::1]"], postgres: [db],
-               variables: {greeting: hunter2, token: {file: token}}}
+               mysql: [db], variables: {greeting: hunter2, token: {file: token}}}
           /y: {module: x.wat, variables: {token: {file: missing}}, sqlite: [odd]}
         sqlite: {odd: x.wat/odd.db}
         """
@@ -92,6 +92,7 @@ def test_what_is_granted(wsgi_wasm: Command, site: SiteWriter, tmp_path: Path) -
     assert ["token", "=", f"{tmp_path}/token"] in lines
     assert ["redis", "[::1]:6379"] in lines
     assert ["postgres", "db:5432"] in lines
+    assert ["mysql", "db:3306"] in lines
     assert f"warning  variable token: {tmp_path}/missing cannot be read" in done.text
     assert f"warning  {tmp_path}/x.wat/odd.db cannot be made" in done.text
     assert lines[-1][-2:] == ["2", "warnings"]

@@ -17,8 +17,8 @@ GUESTS = (
         "G14 F4",
     ),
     Statement(
-        "use the network: it has no sockets. Only the host connects to the servers that `redis`, `postgres` "
-        "and `allowed_outbound_hosts` list, and it [checks each address](components.md#outbound-requests)",
+        "use the network: it has no sockets. Only the host connects to the servers that `redis`, `postgres`, "
+        "`mysql` and `allowed_outbound_hosts` list, and it [checks each address](components.md#outbound-requests)",
         "G19",
     ),
     Statement(
@@ -239,7 +239,8 @@ LIMITS = (
         "",
     ),
     Statement(
-        "While the host resolves the name of a server that `redis` or `postgres` lists, the guest cannot be stopped.",
+        "While the host resolves the name of a server that `redis`, `postgres` or `mysql` lists, the guest cannot be "
+        "stopped.",
         "",
     ),
     Statement(

@@ -122,3 +122,65 @@ def postgres(directory: Path) -> Iterator[Server]:
         yield Server(process, port, "opensesame")
     finally:
         process.stop(signal.SIGINT)  # its fast shutdown
+
+
+@pytest.fixture(scope="session")
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServer]:
+    with mysql(tmp_path_factory.mktemp("mysql")) as server:
+        yield server
+
+
+@dataclass
+class MysqlServer(Server):
+    authority: Path  # the certificate that vouches for it, as `localhost`
+
+
+def as_mysql(*command: str) -> list[str]:
+    """The command as a user other than root, whom MariaDB refuses to serve."""
+    if os.getuid() != 0:
+        return list(command)
+    return ["setpriv", "--reuid=mysql", "--regid=mysql", "--clear-groups", *command]
+
+
+@contextmanager
+def mysql(directory: Path) -> Iterator[MysqlServer]:
+    """A MariaDB that keeps what it keeps in this directory, with the database `shop` of the user alice, and with TLS
+    for those who ask for it."""
+    # As for PostgreSQL.
+    for folder in (directory, directory.parent, directory.parent.parent):
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o755)
+    data = directory / "data"
+    data.mkdir()
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    made = [
+        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+        *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)),
+    ]
+    subprocess.run(made, check=True, capture_output=True)
+    begin = directory / "begin.sql"
+    statements = (
+        "CREATE DATABASE shop", "CREATE USER alice@'%' IDENTIFIED BY 'opensesame'",
+        "CREATE ROLE clerk WITH ADMIN alice@'%'",
+        "GRANT ALL ON shop.* TO alice@'%'",
+    )  # fmt: skip
+    begin.write_text("".join(f"{one};\n" for one in statements))
+    if os.getuid() == 0:
+        for path in (data, key, certificate, begin):
+            shutil.chown(path, "mysql")
+    # None of the machine's own configuration.
+    common = ["--no-defaults", f"--datadir={data}"]
+    install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
+    subprocess.run(as_mysql(*install), check=True, capture_output=True, cwd="/")
+    port = free_port()
+    argv = as_mysql(
+        "/usr/sbin/mariadbd", *common, "--bind-address=127.0.0.1", f"--port={port}", f"--socket={data / 'socket'}",
+        f"--init-file={begin}", f"--ssl-key={key}", f"--ssl-cert={certificate}", "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-buffer-pool-size=32M", "--max-allowed-packet=256M", "--skip-name-resolve",
+    )  # fmt: skip
+    process = ServerProcess(argv, output=directory / "log", cwd=Path("/"))
+    try:
+        # It listens once it has done what is in the file.
+        wait_until_answering(process, ("127.0.0.1", port), None)
+        yield MysqlServer(process, port, "opensesame", certificate)
+    finally:
+        process.stop()

@@ -114,6 +114,14 @@ def redis(address: str) -> str:
 QUERY = "SELECT 'hello from ' || current_user"
 
 
+MYSQL_QUERY = "SELECT concat('hello from ', substring_index(current_user(), '@', 1))"
+
+
+def mysql(address: str) -> str:
+    """The same from MySQL."""
+    return postgres(address).replace(f"(i32.const {len(QUERY)})", f"(i32.const {len(MYSQL_QUERY)})")
+
+
 def postgres(address: str) -> str:
     """Says the text that a query gives."""
     return f"""{opening(len(address))}

@@ -13,7 +13,7 @@ from werkzeug.test import Client
 from hostapi import programs
 from hostapi.backends import Server
 from wsgi_wasm.engine.hostcalls.interface import AnyInterface
-from wsgi_wasm.hostapi import channel, keyvalue, postgres, redis, sqlite, variables
+from wsgi_wasm.hostapi import channel, keyvalue, mysql, postgres, redis, sqlite, variables
 
 Site = Callable[..., Client]
 
@@ -93,6 +93,13 @@ def test_postgres(site: Site, postgres_server: Server) -> None:
     program = (postgres.SPIN_3, {1024: address, 1300: programs.QUERY}, programs.postgres(address))
     assert texts(site(*program, postgres=[f"127.0.0.1:{postgres_server.port}"]), 2) == ["hello from alice"] * 2
     assert texts(site(*program, postgres=["127.0.0.1"]), 1) == ["denied"]
+
+
+def test_mysql(site: Site, mysql_server: Server) -> None:
+    address = f"mysql://alice:{mysql_server.password}@127.0.0.1:{mysql_server.port}/shop"
+    program = (mysql.SPIN_2, {1024: address, 1300: programs.MYSQL_QUERY}, programs.mysql(address))
+    assert texts(site(*program, mysql=[f"127.0.0.1:{mysql_server.port}"]), 2) == ["hello from alice"] * 2
+    assert texts(site(*program, mysql=["127.0.0.1"]), 1) == ["denied"]
 
 
 @pytest.mark.parametrize("program", [KEY_VALUE, SQLITE, VARIABLES], ids=lambda program: program[0].name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from hostapi.statements import COUNT
 from wsgi_wasm.config.granted import Database, Endpoint, Grants, KeyValueStore, Variable
-from wsgi_wasm.hostapi import APIS, channel, keyvalue, outbound
+from wsgi_wasm.hostapi import APIS, channel, keyvalue, mysql, outbound
 from wsgi_wasm.hostapi.postgres import Servers
 from wsgi_wasm.hostapi.servers import AllowedServers
 
@@ -72,6 +72,11 @@ ROWS: Mapping[tuple[str, str], tuple[Arguments, ...]] = {
     # A server that answers is needed for a handle: tests/hostapi/test_postgres.py.
     ("postgres", "[method]connection.query"): (),
     ("postgres", "[method]connection.execute"): (),
+    ("mysql", "[static]connection.open"): ((TEXT,), ("mysql://user@127.0.0.1:PORT/db",)),
+    ("mysql", "[method]connection.query"): (),
+    ("mysql", "[method]connection.execute"): (),
+    ("mysql", "query"): ((TEXT, "SELECT 1", []), ("mysql://user@127.0.0.1:PORT/db", TEXT, [("int8", 1)] * 50_000)),
+    ("mysql", "execute"): ((TEXT, "SELECT 1", []), ("mysql://user@127.0.0.1:PORT/db", TEXT, [("int8", 1)] * 50_000)),
     ("channel", "call"): (
         (1, BYTES),
         (0x500, BYTES[: 1 << 20]),
@@ -101,6 +106,7 @@ def granted(folder: Path) -> Iterator[tuple[dict[str, Any], int]]:
                 | {"large": Variable(value=TEXT, file=None)},
                 "redis": AllowedServers(here),
                 "postgres": Servers(here),
+                "mysql": mysql.MysqlServers(here),
                 "outbound": outbound.Policy(Grants()),
                 "channel": channel.API.bind(Grants()),
             },

@@ -125,6 +125,7 @@ class Grants:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     redis: tuple[Endpoint | AllowedHost, ...] = ()
     postgres: tuple[Endpoint | AllowedHost, ...] = ()
+    mysql: tuple[Endpoint | AllowedHost, ...] = ()
     outbound: Outbound = field(default_factory=Outbound)
     commands: Mapping[str, HostCommand] = field(default_factory=dict)
     mail: Mail | None = None

@@ -203,6 +203,9 @@ key(ANY_ROUTE, "redis", Grants, v.endpoints(6379), [], "[cache.example]",
 key(ANY_ROUTE, "postgres", Grants, v.endpoints(5432), [], "[db.example]",
      "PostgreSQL servers that the guest may connect to, as `host` or `host:port`. The default port is 5432. For "
      "components.", STORES, in_manifest=True)
+key(ANY_ROUTE, "mysql", Grants, v.endpoints(3306), [], "[db.example]",
+     "MySQL and MariaDB servers that the guest may connect to, as `host` or `host:port`. The default port is 3306. "
+     "For components.", STORES, in_manifest=True)
 
 key(ANY_ROUTE, "allowed_outbound_hosts", (Outbound, "hosts"), ListOf(item=v.ALLOWED_HOST, plural="hosts"), [],
      '["https://*.example", "http://10.1.0.0/16:8080"]',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsgi_wasm.config.granted import Grants
 from wsgi_wasm.engine.hostcalls.host_api import Bindings
-from wsgi_wasm.hostapi import channel, keyvalue, outbound, postgres, redis, sqlite, variables
+from wsgi_wasm.hostapi import channel, keyvalue, mysql, outbound, postgres, redis, sqlite, variables
 from wsgi_wasm.hostapi.granted_api import AnyGrantedApi
 
 APIS: tuple[AnyGrantedApi, ...] = (
@@ -13,6 +13,7 @@ APIS: tuple[AnyGrantedApi, ...] = (
     variables.API,
     redis.API,
     postgres.API,
+    mysql.API,
     outbound.API,
     channel.API,
 )

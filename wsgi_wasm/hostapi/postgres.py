@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import struct
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -22,47 +20,12 @@ from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.hostcalls.interface import Function, HostError, Interface
 from wsgi_wasm.hostapi.description import describe_servers
 from wsgi_wasm.hostapi.granted_api import GrantedApi
+from wsgi_wasm.hostapi.leases import CannotConnect, Lease, LeasingServers, ServerKind, TooLate
 from wsgi_wasm.hostapi.limits import MAX_CONNECTIONS, ResultSize, TooLarge
-from wsgi_wasm.hostapi.log import log
-from wsgi_wasm.hostapi.pool import ConnectionPool
 from wsgi_wasm.hostapi.postgres_values import VERSION_2, VERSION_3, Values
 from wsgi_wasm.hostapi.postgres_values_4 import VERSION_4
-from wsgi_wasm.hostapi.servers import AllowedServers, NotAllowed
 
 _MISSING = "PostgreSQL needs the package 'psycopg': pip install 'wsgi-wasm[postgres]'"
-_KEPT_ADDRESSES = 16  # of which idle connections are kept
-
-
-class Servers:
-    """What a route grants: the servers that it allows, and idle connections, by all that a guest
-    has said of them."""
-
-    def __init__(self, entries: Sequence[Endpoint | AllowedHost], of_manifest: bool = False) -> None:
-        self._allowed = AllowedServers(entries, "postgres", of_manifest)
-        self._pools: OrderedDict[tuple[Any, ...], ConnectionPool[Any]] = OrderedDict()
-        self._changing = threading.Lock()
-
-    def placed(self, options: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The options with the address to connect to, where that is not up to the name.
-        Raises NotAllowed, OSError."""
-        addresses = self._allowed.addresses(options["host"], options["port"], seconds)
-        return options if addresses is None else {**options, "hostaddr": addresses[0]}
-
-    def pool(self, options: dict[str, Any]) -> ConnectionPool[Any]:
-        """Connections that were made with just these options, the password among them."""
-        key = tuple(sorted(options.items()))
-        with self._changing:
-            pool = self._pools.setdefault(key, ConnectionPool())
-            self._pools.move_to_end(key)
-            old = self._pools.popitem(last=False)[1] if len(self._pools) > _KEPT_ADDRESSES else None
-        if old is not None:
-            old.close()
-        return pool
-
-    def close(self) -> None:
-        """Close what is idle."""
-        for pool in list(self._pools.values()):
-            pool.close()
 
 
 def client() -> Any:
@@ -72,16 +35,14 @@ def client() -> Any:
     return postgres_connection
 
 
-class Lease:
-    """A connection while a guest has its handle. Afterwards it is reset and kept for the
-    next, or closed."""
+KIND = ServerKind(scheme="postgres", client=lambda: client(), missing=_MISSING)
 
-    def __init__(self, pool: ConnectionPool[Any], connection: Any) -> None:
-        self._pool = pool
-        self.connection = connection
 
-    def close(self) -> None:
-        self._pool.give_back(self.connection, usable=self.connection.reset())
+class Servers(LeasingServers):
+    """What a route grants."""
+
+    def __init__(self, entries: Sequence[Endpoint | AllowedHost], of_manifest: bool = False) -> None:
+        super().__init__(KIND, entries, of_manifest)
 
 
 class Postgres:
@@ -96,44 +57,12 @@ class Postgres:
         return self._host_state
 
     def open(self, address: str) -> Lease:
-        try:
-            connections = client()
-        except ImportError:
-            log.error(_MISSING)
-            raise HostError("connection-failed", "not available on this server") from None
-        try:
-            options = connections.options(address)
-        except ValueError as error:
-            raise HostError("connection-failed", str(error)) from None
-        try:
-            options = self._servers.placed(options, self._host_state.remaining())
-        except NotAllowed as error:
-            raise HostError("connection-failed", str(error)) from None
-        except OSError as error:
-            raise HostError("connection-failed", f"the address cannot be resolved: {error.strerror or error}") from None
         if sum(map(self._host_state.count, _CONNECTIONS)) >= MAX_CONNECTIONS:
             raise HostError("connection-failed", f"a guest can have at most {MAX_CONNECTIONS} open connections")
-        with _errors("connection-failed"):
-            pool = self._servers.pool(options)
-            return Lease(pool, self._ready(pool, options, connections))
-
-    def _ready(self, pool: ConnectionPool[Any], options: dict[str, Any], connections: Any) -> Any:
-        """A connection that answers. An idle one that does not is closed, and another tried."""
-        made: list[Any] = []
-
-        def connect() -> Any:
-            made.append(connections.PostgresConnection(options, self._host_state))
-            return made[-1]
-
-        while True:
-            connection = pool.take(connect)
-            try:
-                connection.serve(self._host_state)
-                return connection
-            except BaseException as error:
-                pool.give_back(connection, usable=False)
-                if made or not isinstance(error, connections.Error):
-                    raise
+        try:
+            return self._servers.open(address, self._host_state)
+        except CannotConnect as error:
+            raise HostError("connection-failed", str(error)) from None
 
 
 @contextmanager
@@ -150,7 +79,7 @@ def _errors(case: str, failed: Callable[[Exception], Any] = str) -> Iterator[Non
     except (ValueError, ArithmeticError, LookupError, struct.error) as error:
         # What a server sends may be no value of its type, or one that Python's type does not hold.
         raise HostError("value-conversion-failed", str(error)) from None
-    except (connections.TooLate, TooLarge, OSError) as error:
+    except (TooLate, TooLarge, OSError) as error:
         raise HostError(case, failed(error)) from None
 
 

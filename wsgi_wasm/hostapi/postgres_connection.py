@@ -17,6 +17,7 @@ from psycopg import conninfo, pq
 
 from wsgi_wasm.engine.hostcalls.host_api import HostState
 from wsgi_wasm.engine.outcome import Stop
+from wsgi_wasm.hostapi.leases import TooLate
 from wsgi_wasm.hostapi.postgres_values_4 import prepare
 
 _CONNECT = 5.0  # seconds at most
@@ -45,11 +46,6 @@ Error = psycopg.Error
 _BYTES_RECEIVED = struct.Struct("=Q")  # in `struct tcp_info` of Linux, at 128
 
 
-class TooLate(Exception):
-    """The run's time is up, or an answer is larger than allowed; the connection is of no
-    use any more."""
-
-
 def options(address: str) -> dict[str, Any]:
     """What a guest's address says, a URL or `name=value` pairs. Raises ValueError in words that are
     for the guest."""
@@ -66,6 +62,16 @@ def options(address: str) -> dict[str, Any]:
     if not (port.isascii() and port.isdigit()):
         raise ValueError("the address must have exactly one port")
     return {**found, "host": str(found.get("host", "")), "port": int(port)}
+
+
+def placed(options: dict[str, Any], addresses: tuple[str, ...]) -> dict[str, Any]:
+    """The options with the address to connect to."""
+    return {**options, "hostaddr": addresses[0]}
+
+
+def connect(options: dict[str, Any], host: HostState) -> PostgresConnection:
+    """Raises psycopg.Error, TooLate."""
+    return PostgresConnection(options, host)
 
 
 class _BoundedConnection(psycopg.Connection[Any]):

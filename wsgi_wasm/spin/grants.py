@@ -48,6 +48,7 @@ def component_grants(
         redis=_of(hosts, "redis", "rediss"),
         outbound=replace(limits, hosts=_of(hosts, "http", "https")),
         postgres=_of(hosts, "postgres"),
+        mysql=_of(hosts, "mysql"),
         of_manifest=True,
     )
 

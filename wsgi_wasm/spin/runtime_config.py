@@ -27,7 +27,7 @@ _ELSEWHERE = {
     "outbound_networking": "limits of outbound requests are set in the site's route",
     "outbound_redis": "limits of connections are set in the site's route",
     "outbound_pg": "limits of connections are set in the site's route",
-    "outbound_mysql": "MySQL is not supported",
+    "outbound_mysql": "limits of connections are set in the site's route",
     "outbound_mqtt": "MQTT is not supported",
     "client_tls": "client certificates are not supported",
 }

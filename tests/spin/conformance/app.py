@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spin_sdk import key_value, llm, mqtt, mysql, redis, sqlite, variables
+from spin_sdk import key_value, llm, mqtt, redis, sqlite, variables
 from spin_sdk.http import IncomingHandler as Handler
 from spin_sdk.http import Request, Response, send
 from spin_sdk.wit.imports import key_value as kv_errors
@@ -122,7 +122,6 @@ def not_offered() -> None:
         "llm": error_of(llm.infer, "llama2-chat", "Hello"),
         "llm embeddings": error_of(llm.generate_embeddings, "all-minilm-l6-v2", ["Hello"]),
         "mqtt": error_of(mqtt.open, "mqtt://127.0.0.1:1883", "user", "password", 30),
-        "mysql": error_of(mysql.open, "mysql://user@127.0.0.1/db"),
     }
     equal(
         {name: type(error).__name__ for name, error in refused.items()},
@@ -130,7 +129,6 @@ def not_offered() -> None:
             "llm": "Error_RuntimeError",
             "llm embeddings": "Error_RuntimeError",
             "mqtt": "Error_ConnectionFailed",
-            "mysql": "Error_ConnectionFailed",
         },
         "errors",
     )
