@@ -11,14 +11,11 @@ from typing import Any
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.interpreters import ScriptPlace, debian_modules, library_at, snapshot, zeroperl
-from wsgi_wasm.interpreters.build import fetch
 from wsgi_wasm.interpreters.model import BuiltinInterpreter, SnapshotParts, Waiting
 
 SOURCES = GUESTLIB / "perl"
-ZONES = "tzdata==2026.6"
-PACKAGES = (zeroperl.PACKAGE, snapshot.PACKAGE, ZONES)
+PACKAGES = (zeroperl.PACKAGE, snapshot.PACKAGE)
 
-_ZONES_DIGEST = "0a10eec6e13ef16b627fabed9a5f2ba61a62b1c67f327305f4e7e412a70b4aec"
 _SEARCHED = b"PERL5LIB="
 
 
@@ -29,9 +26,6 @@ def _make(work: Path, output: Path, parts: SnapshotParts, waiting: Waiting) -> N
     (root / "dev" / "null").touch()  # Perl does not start without
     ours = root / "wsgi_wasm"
     shutil.copytree(SOURCES, ours)
-    fetch([ZONES], work / "zones", waiting, digests=[_ZONES_DIGEST])
-    zones = shutil.ignore_patterns("*.py", "__pycache__")
-    shutil.copytree(work / "zones" / "tzdata" / "zoneinfo", ours / "zoneinfo", ignore=zones)
     debian_modules.fetch_modules(work, ours / "modules", waiting)
     if parts.library is not None:
         shutil.copytree(parts.library, root / library_at("perl").lstrip("/"))

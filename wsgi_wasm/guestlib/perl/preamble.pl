@@ -17,7 +17,7 @@ my $SITE;
 BEGIN { $SITE = '/usr/lib/perl/library' }    # where a route has the site's own modules
 
 use lib '/wsgi_wasm/lib';
-do "/wsgi_wasm/$_" or die $@ || $! for 'system.pl', 'zones.pl';
+do '/wsgi_wasm/system.pl' or die $@ || $!;
 load();
 
 our ($file, $prefix, $text, $at_end, $grown, $entered);
@@ -47,6 +47,7 @@ sub given {
 
 # What a snapshot would have in common with every other request.
 sub wake {
+    our $awake = 1;
     $^T = time;
     CORE::srand(random());
     $$ = 2 + random() % 4194302;

@@ -7,6 +7,8 @@ use warnings;
 
 package WsgiWasm;
 
+our $awake;    # not before the snapshot is taken
+
 use Errno qw(EAGAIN EACCES EBADF ECHILD EINVAL EMFILE ENOENT ENOSYS EPERM ESRCH ENOTSUP EAFNOSUPPORT);
 use Symbol ();
 
@@ -291,6 +293,11 @@ my $umask = 022;
     return defined ask($FLOCK, pack 'VV', $descriptor, $operation) ? 1 : !1;
 };
 
+# --- passwords
+
+my $CRYPT = 0x702;
+*CORE::GLOBAL::crypt = sub ($$) { ask($CRYPT, "$_[0]\0$_[1]\0") };
+
 # --- networks
 
 {
@@ -321,7 +328,23 @@ my $umask = 022;
     for my $name (qw(gethostent getnetent getprotoent getservent)) { *{"CORE::GLOBAL::$name"} = sub () { return } }
 }
 
-# --- local time; `zone` is in zones.pl
+# --- local time: the host knows what TZ says of a moment, and for how long that holds
+
+my $ZONE = 0x600;
+my %spans;    # by TZ: [from, until, offset, name, summer]
+
+# Offset in seconds and name of the zone at a time, and whether it is summer time there.
+sub zone {
+    my ($time) = @_;
+    my $name = $ENV{TZ};
+    return (0, 'UTC', 0) if !$awake || !defined $name || $name eq '';
+    for my $span (@{ $spans{$name} }) { return @$span[2 .. 4] if $time >= $span->[0] && $time < $span->[1] }
+    my $answer = ask($ZONE, pack 'Vq<Z*', 0, $time, $name);
+    my ($from, $until, $offset, $summer, undef, $word)
+        = defined $answer ? unpack('q<q<l<Vl<Z*', $answer) : (-9e15, 9e15, 0, 0, 0, 'UTC');
+    unshift @{ $spans{$name} }, [$from, $until, $offset, $word, $summer];
+    return ($offset, $word, $summer);
+}
 
 # Times of winter and of summer.
 sub seasons { return (1_704_067_200, 1_719_792_000) }

@@ -1,4 +1,5 @@
-"""Keys derived from passwords, by PBKDF2 (RFC 8018) and scrypt (RFC 7914).
+"""Keys derived from passwords, by PBKDF2 (RFC 8018) and scrypt (RFC 7914), and the hashes of
+crypt(3).
 
 A guest would compute them a hundred times slower. They are meant to take long, so that each is made
 in a thread of its own, which the run waits for no longer than it may last.
@@ -6,11 +7,14 @@ in a thread of its own, which the run waits for no longer than it may last.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 
 from wsgi_wasm.config.granted import Grants
 from wsgi_wasm.engine.hostcalls.host_api import HostState
@@ -22,6 +26,12 @@ MOST_ITERATIONS = 10_000_000  # of PBKDF2, for all blocks of the key together: s
 MOST_MEMORY = 64 << 20  # bytes, of scrypt
 MOST_WORK = 1 << 22  # n * r * p of scrypt: seconds
 MOST_BYTES = 4096  # of a key
+
+# What crypt(3) may be asked for, none of which takes more than a second: DES, MD5, SHA-2 with up to
+# 99,999 rounds, bcrypt up to a cost of 12, yescrypt as Debian has it.
+_SETTING = re.compile(
+    rb"[./0-9A-Za-z]{2}|\$1\$|\$[56]\$(?:rounds=\d{1,5}\$|(?!rounds=))|\$2[aby]\$(?:0\d|1[0-2])\$|\$y\$j[./0-9A]T\$"
+)
 
 _SLICE = 0.01  # seconds
 # A thread cannot be ended. One whose run has ended goes on, and is one of these until it is done.
@@ -65,6 +75,14 @@ class Keys:
         memory = min(most, 2 * MOST_MEMORY)
         return self._aside(lambda: hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=size))
 
+    def crypt(self, request: bytes) -> bytes:
+        """Password and setting, which is a salt or a whole hash (each a text)."""
+        fields = Words(request)
+        password, setting = fields.text(), fields.text()
+        if not _SETTING.match(setting) or len(password) > MOST_BYTES:
+            raise Declined(Errno.INVAL)
+        return self._aside(lambda: _hashed(password, setting))
+
     def _aside(self, make: Callable[[], bytes]) -> bytes:
         while not _running.acquire(timeout=_SLICE):
             self._host_state.look()
@@ -107,6 +125,26 @@ class _Work:
             self.done.set()
 
 
+def _hashed(password: bytes, setting: bytes) -> bytes:
+    """By the system's libcrypt. Raises ValueError."""
+    data = ctypes.create_string_buffer(1 << 18)  # struct crypt_data, the largest of all libraries
+    found: bytes | None = _libcrypt().crypt_r(password, setting, data)
+    if not found or found.startswith(b"*"):
+        raise ValueError("no such setting")
+    return found
+
+
+@cache
+def _libcrypt() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL("libcrypt.so.1")
+    except OSError:
+        raise ValueError("there is no libcrypt") from None
+    library.crypt_r.restype = ctypes.c_char_p
+    library.crypt_r.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p]
+    return library
+
+
 def _split(data: bytes, length: int) -> tuple[bytes, bytes]:
     if length > len(data):
         raise Declined(Errno.INVAL)
@@ -118,4 +156,6 @@ def _bind(_grants: Grants) -> bool:
     return True
 
 
-SERVICE = Service(name="keys", number=7, operations={0: Keys.pbkdf2, 1: Keys.scrypt}, bind=_bind, begin=Keys)
+SERVICE = Service(
+    name="keys", number=7, operations={0: Keys.pbkdf2, 1: Keys.scrypt, 2: Keys.crypt}, bind=_bind, begin=Keys
+)
