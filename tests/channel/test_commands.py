@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +163,21 @@ def test_more_than_the_system_takes(ask: Ask) -> None:
     assert ask("tool args " + "x" * 200_000) == "[not started: 1]\n"
     assert ask("tool args " + "x " * 2_000) == "[not started: 44]\n"
     assert ask("tool args " + "x" * 100_000) == "x" * 100_000 + "\n[0]\n"
+
+
+def test_whoever_starts_them_is_started_again(ask: Ask) -> None:
+    assert ask("tool args a") == "a\n[0]\n"
+    name = b"wsgi_wasm.isolation.spawner"
+    mine = f"--server\0{os.getpid()}\0".encode()
+    found = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes()
+            if name in words and mine in words:
+                os.kill(int(process.name), signal.SIGKILL)
+                found += 1
+    assert found
+    assert ask("tool args b") == "b\n[0]\n"
 
 
 def test_nothing_stays_open(ask: Ask) -> None:

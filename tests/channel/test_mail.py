@@ -233,8 +233,36 @@ def test_the_machines_own_sendmail(send: Send, tmp_path: Path) -> None:
     assert send(box, server=str(program)) == "[0]\n"
     wait_for("the spool to be empty", lambda: not waiting(tmp_path))
     arguments, text = json.loads((tmp_path / "got").read_text())
-    assert arguments == ["-i", "-fshop@a.example", "--", "you@b.example"]
+    assert arguments == ["-i", "-odi", "-fshop@a.example", "--", "you@b.example"]
     assert text.endswith("\n\nHello\n.\nworld\n")
+
+
+@pytest.mark.parametrize("status", [75, 71, -9])
+def test_the_machines_own_sendmail_has_trouble(send: Send, tmp_path: Path, status: int) -> None:
+    program, flag = tmp_path / "mta", tmp_path / "well"
+    end = f"sys.exit({status})" if status > 0 else f"os.kill(os.getpid(), {-status})"
+    program.write_text(f"#!{sys.executable}\nimport os, sys\nif not os.path.exists({str(flag)!r}): {end}\n")
+    program.chmod(0o755)
+    assert send(Mailbox(port=1), server=str(program)) == "[0]\n"
+    wait_for("a try", lambda: bool(list((tmp_path / "spool").glob("*.tries"))))
+    flag.touch()
+    wait_for("the spool to be empty", lambda: not waiting(tmp_path))
+    assert not list((tmp_path / "spool" / "failed").glob("*"))
+
+
+@pytest.mark.parametrize("wrong", ["is a file", "is others' too"])
+def test_a_spool_that_cannot_be_used(
+    send: Send, mailbox: Mailbox, tmp_path: Path, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    spool = tmp_path / "spool"
+    if wrong == "is a file":
+        spool.touch()
+    else:
+        spool.mkdir()
+        spool.chmod(0o777)
+    assert send(mailbox) == "[75]\n"
+    assert "a mail cannot be kept" in caplog.text
+    assert not mailbox.mails
 
 
 # --- parts --------------------------------------------------------------------------------------------

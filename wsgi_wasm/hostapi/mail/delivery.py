@@ -106,7 +106,8 @@ class OverSmtp:
 
 def sendmail(path: str) -> HostCommand:
     """The machine's own mail program, as a program that the spawner starts."""
-    args = ("-i", "-f?*@?*", "--", "?*@?*")
+    # -odi: it does not leave the delivery to a process that would end with it. Postfix ignores it.
+    args = ("-i", "-odi", "-f?*@?*", "--", "?*@?*")
     return HostCommand(path=Path(path), args=args, timeout=_TIMEOUT, memory=1 << 30, max_output=1 << 20)
 
 
@@ -122,7 +123,7 @@ class BySendmail:
         reading, writing = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
-            arguments = ["-i", f"-f{waiting.sender}", "--", *recipients]
+            arguments = ["-i", "-odi", f"-f{waiting.sender}", "--", *recipients]
             connection = start(self._command, arguments, [reading, null, null])
         except Unavailable as error:
             os.close(writing)

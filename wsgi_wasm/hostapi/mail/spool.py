@@ -102,7 +102,7 @@ class MailSpool:
 
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return next(self._names(), None) is None
+        return not list(self._names())
 
     @contextlib.contextmanager
     def taken(self, name: str) -> Iterator[Waiting | None]:
@@ -172,12 +172,13 @@ class MailSpool:
     def sweep(self) -> None:
         """Remove what was being written when its process ended, and tries of messages that have
         gone."""
-        for entry in os.scandir(self.directory):
-            with contextlib.suppress(OSError):  # it has gone by now
-                old = entry.name.startswith(MAKING) and time.time() - entry.stat().st_mtime > _STALE
-                mail = self.directory / f"{entry.name.removesuffix(_TRIES)}{_SUFFIX}"
-                if old or (entry.name.endswith(_TRIES) and not mail.exists()):
-                    os.unlink(entry.path)
+        with os.scandir(self.directory) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):  # it has gone by now
+                    old = entry.name.startswith(MAKING) and time.time() - entry.stat().st_mtime > _STALE
+                    mail = self.directory / f"{entry.name.removesuffix(_TRIES)}{_SUFFIX}"
+                    if old or (entry.name.endswith(_TRIES) and not mail.exists()):
+                        os.unlink(entry.path)
 
     def _names(self) -> Iterator[str]:
         with os.scandir(self.directory) as entries:
