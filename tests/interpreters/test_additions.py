@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from wsgi_wasm.cli import main
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.interpreters import NAMES, NOTHING, Additions, interpreter, interpreter_at, missing
 from wsgi_wasm.interpreters.build import build
@@ -155,3 +156,21 @@ def test_trees(tmp_path: Path) -> None:
     assert not (tmp_path / "copy" / "link.py").is_symlink()
     (source / "link.py").rename(source / "other.py")
     assert digest_of(source) != before
+
+
+def test_what_is_pruned(fake: BuiltinInterpreter, site: Additions, tmp_path: Path) -> None:
+    cache, requirements = tmp_path / "cache", tmp_path / "requirements.txt"
+    build(fake, cache, additions=site)
+    first = fake.packages_path(cache, requirements).resolve()
+    requirements.write_text("2")
+    build(fake, cache, additions=site)
+    second = fake.packages_path(cache, requirements).resolve()
+    old = cache / f"{fake.name}-0123456789abcdef-0123456789abcdef.packages"
+    (cache / f"{old.name}-0123456789abcdef-01234567").mkdir()
+    old.symlink_to(f"{old.name}-0123456789abcdef-01234567")
+    for path in cache.iterdir():
+        os.utime(path, (1, 1), follow_symlinks=False)
+    assert main(["cache", "prune", "--cache", str(cache)]) == 0
+    assert [path.exists() for path in (first, second, fake.path(cache, site))] == [False, True, True]
+    assert not os.path.lexists(old)
+    assert [path.name for path in cache.iterdir() if path.name.startswith(old.name)] == []

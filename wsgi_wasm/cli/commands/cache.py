@@ -23,7 +23,15 @@ from wsgi_wasm.cli.cache_directory import cache_directory
 from wsgi_wasm.cli.source import UserError, named_site
 from wsgi_wasm.cli.terminal import say, table, tell
 from wsgi_wasm.engine.code.cache import DAY, Cache
-from wsgi_wasm.engine.code.pruning import artefacts, built_modules, prune_artefacts, prune_built_modules, prune_rest
+from wsgi_wasm.engine.code.pruning import (
+    artefacts,
+    built_modules,
+    installed_packages,
+    link_of,
+    prune_artefacts,
+    prune_built_modules,
+    prune_rest,
+)
 from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.interpreters import NAMES, interpreter_at
 from wsgi_wasm.messages import escaped, size_text
@@ -115,7 +123,8 @@ def _pruned(cache: Cache, before: float) -> set[Path]:
     if not cache.writable:
         raise UserError(f"cache directory {escaped(cache.directory)} is not writable: run this command as its owner")
     gone = {one.path for one in prune_artefacts(cache, before)} | {
-        *prune_built_modules(built_modules(cache, NAMES), before, _is_needed)
+        *prune_built_modules(built_modules(cache, NAMES), before, _is_needed),
+        *prune_built_modules(installed_packages(cache, NAMES), before, _is_in_use),
     }
     home = _home_of_copies(cache)
     if home is not None:
@@ -136,6 +145,12 @@ def _is_needed(interpreter: Path) -> bool:
     return interpreter_at(interpreter) is not None
 
 
+def _is_in_use(installed: Path) -> bool:
+    """Whether packages are those that scripts find, in this version of the package."""
+    link = link_of(installed)
+    return link.resolve() == installed.resolve() and _is_needed(link)
+
+
 def _home_of_copies(cache: Cache) -> TrustedDirectory | None:
     """The directory of copies of files, which is not made here."""
     return snapshots_home(cache) if (cache.directory / "files").is_dir() else None
@@ -147,6 +162,8 @@ def _entries(cache: Cache) -> Iterator[_CacheEntry]:
     for path, loaded in built_modules(cache, NAMES):
         kept = "this version's" if _is_needed(path) else ""
         yield _CacheEntry(path, path.name.partition("-")[0], path.stat().st_size, loaded, kept)
+    for path, made in installed_packages(cache, NAMES):
+        yield _CacheEntry(path, "packages", _size_below(path), made, "this version's" if _is_in_use(path) else "")
     home = _home_of_copies(cache)
     for directory, loaded in copies(home) if home is not None else ():
         yield _CacheEntry(directory, "files", _size_below(directory), loaded, "in use" if is_used(directory) else "")

@@ -104,9 +104,26 @@ def prune_built_modules(
     for path, loaded in modules:
         if loaded < before and not needed(path):
             with contextlib.suppress(OSError):
-                path.unlink()
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+                    path.with_suffix(".built").unlink(missing_ok=True)
                 removed.append(path)
     return removed
+
+
+def link_of(installed: Path) -> Path:
+    """The link that leads, or has led, to a directory of installed packages."""
+    return installed.with_name(installed.name.partition(".packages")[0] + ".packages")
+
+
+def installed_packages(cache: Cache, names: Iterable[str]) -> Iterator[tuple[Path, float]]:
+    """Every directory of packages that were installed for one of these interpreters, and when."""
+    for path in (path for name in names for path in cache.directory.glob(f"{name}-*.packages-*")):
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                yield path, path.stat().st_mtime
 
 
 def prune_rest(cache: Cache, before: float) -> None:
@@ -119,5 +136,7 @@ def prune_rest(cache: Cache, before: float) -> None:
                 path.unlink()
             elif path.suffix == ".lock" and changed < before and not path.with_suffix(".cwasm").exists():
                 _removed(path, ())
+            elif path.suffix == ".packages" and path.is_symlink() and not path.exists():
+                path.unlink()
             elif _LEFT_BEHIND.fullmatch(path.name) and changed < time.time() - DAY:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

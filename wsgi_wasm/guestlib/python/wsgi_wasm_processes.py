@@ -5,6 +5,7 @@ import errno
 import inspect
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ NO_HANG = b"\1"
 PIECE = 65536
 NOT_FOUND = 127  # what a shell ends with where there is no such program
 LOOK = 0.01  # seconds
+
+_INTO_NOTHING = re.compile(r"(?:^|[^2&])>\s*/dev/null")
 
 PARAMETERS = inspect.signature(subprocess.Popen.__init__)
 
@@ -96,6 +99,8 @@ class Popen:
                 raise
             self._handle, self.returncode = 0, NOT_FOUND
         self.pid = self._handle + 1
+        if shell and stdout is None and _INTO_NOTHING.search(os.fsdecode(words[0])):
+            stdout = subprocess.DEVNULL  # the host understands it, and leaves it to who reads
         self._passed = {READ: stdout, READ_ERRORS: None if stderr == subprocess.STDOUT else stderr}
         self.stdin = self.stdout = self.stderr = None
         self.text_mode = encoding or errors or given["text"] or given["universal_newlines"]
