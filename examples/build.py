@@ -200,6 +200,7 @@ EXAMPLES: Mapping[str, tuple[Guest, ...]] = {
     "virtual-hosts": (c_guest("virtual-hosts/shop.c", "virtual-hosts/shop.wasm", FORM),),
     "rust": (rust_guest("rust/words.rs", "rust/words.wasm"),),
     "go": (go_guest("go/digest.go", "go/digest.wasm"),),
+    "perl-cgi": (),
     "python-cgi": (),
     "wws-go": (go_guest("wws-go/src/visits.go", "wws-go/project/visits/[name].wasm"),),
     "spin-python": (python_spin_guest("spin-python/app.py", "spin-python/app.wasm"),),

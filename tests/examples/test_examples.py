@@ -30,6 +30,7 @@ BUILT_OTHERWISE: dict[str, list[str]] = {
     "composed": [],
     "hello": [],
     "visits": [],
+    "perl-cgi": ["wsgi-wasm interpreter build perl"],
     "python-cgi": ["wsgi-wasm interpreter build python"],
 }
 DOCUMENTED = "http://127.0.0.1:8000"  # in the READMEs; `serve` listens there by default

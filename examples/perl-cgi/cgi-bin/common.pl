@@ -1,0 +1,2 @@
+sub head { print "Content-type: text/plain\n\n"; }
+1;
