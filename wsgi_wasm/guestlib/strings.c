@@ -38,12 +38,54 @@ static void collect(struct set *set, const byte *members)
 
 static int holds(const struct set *set, byte c) { return (set->bits[c >> 5] >> (c & 31)) & 1; }
 
+/* Sixteen bytes at a time. A block that begins at a multiple of 16 lies in one page of memory, so
+ * what is read before the text and after its end is there. */
+#ifdef __wasm_simd128__
+#include <wasm_simd128.h>
+
+char *PUBLIC(strchrnul)(const char *text, int wanted)
+{
+    const v128_t each = wasm_i8x16_splat((char)wanted), zero = wasm_i8x16_splat(0);
+    const char *block = (const char *)((uintptr_t)text & ~(uintptr_t)15);
+    uint32_t skipped = ~0u << (text - block);
+    for (;; block += 16, skipped = ~0u) {
+        v128_t bytes = wasm_v128_load(block);
+        v128_t same = wasm_v128_or(wasm_i8x16_eq(bytes, each), wasm_i8x16_eq(bytes, zero));
+        if (wasm_v128_any_true(same)) {
+            uint32_t found = wasm_i8x16_bitmask(same) & skipped;
+            if (found)
+                return (char *)block + __builtin_ctz(found);
+        }
+    }
+}
+
+size_t strlen(const char *text) { return (size_t)(strchrnul(text, 0) - text); }
+
+void *memchr(const void *data, int wanted, size_t size)
+{
+    const v128_t each = wasm_i8x16_splat((char)wanted);
+    const byte *block = (const byte *)((uintptr_t)data & ~(uintptr_t)15), *text = data;
+    uint32_t skipped = ~0u << (text - block);
+    for (; size; block += 16, skipped = ~0u) {
+        v128_t same = wasm_i8x16_eq(wasm_v128_load(block), each);
+        uint32_t found = wasm_v128_any_true(same) ? wasm_i8x16_bitmask(same) & skipped : 0;
+        if (found) {
+            const byte *at = block + __builtin_ctz(found);
+            return (size_t)(at - text) < size ? (void *)at : NULL;
+        }
+        if (block + 16 > text && (size_t)(block + 16 - text) >= size)
+            return NULL;
+    }
+    return NULL;
+}
+#else
 char *PUBLIC(strchrnul)(const char *text, int wanted)
 {
     for (; *text && *text != (char)wanted; text++)
         ;
     return (char *)text;
 }
+#endif
 
 char *PUBLIC(strchr)(const char *text, int wanted)
 {
@@ -221,6 +263,23 @@ static byte *find_in(const byte *text, size_t have, int terminated, const byte *
     }
     if (!text || size == 1)
         return (byte *)text;
+    if (terminated) {
+        /* Where the first byte is rare, that is all it takes. What was compared in vain is counted,
+         * so that a text made for it cannot make this slow. */
+        size_t spent = 0;
+        const byte *begun = text;
+        while (spent <= 64 + 4 * (size_t)(text - begun)) {
+            size_t same = 1;
+            while (same < size && text[same] == needle[same])
+                same++;
+            if (same == size)
+                return (byte *)text;
+            spent += same;
+            text = (const byte *)PUBLIC(strchr)((const char *)text + 1, *needle);
+            if (!text)
+                return NULL;
+        }
+    }
     return two_way(text, have, terminated, needle, size);
 }
 

@@ -32,9 +32,14 @@ STACK_SIZE = 256 << 10
 """Bytes. An ordinary `char buffer[65536]` fits, and a few calls on top of it."""
 
 _SETJMP_FLAGS = ("-mllvm", "-wasm-enable-sjlj", *EXCEPTIONS)
-LIBRARIES = {STDOUT: (), STRINGS: (), ALLOCATOR: (), SETJMP: _SETJMP_FLAGS, ZONE: (f"-I{INCLUDE}",)}
+LIBRARIES = {STDOUT: (), STRINGS: ("-msimd128",), ALLOCATOR: (), SETJMP: _SETJMP_FLAGS, ZONE: (f"-I{INCLUDE}",)}
 # What libc calls deprecated is what it has not, and we have.
-_WARNINGS = ("-Wcast-function-type-mismatch", "-Wno-deprecated-declarations", "-Wno-unused-command-line-argument")
+_WARNINGS = (
+    "-Wcast-function-type-mismatch",
+    "-Wno-deprecated-declarations",
+    "-Wno-date-time",
+    "-Wno-unused-command-line-argument",
+)
 
 # The errors of a source that was written before 1999, all of which -std=gnu89 takes.
 _OLD = re.compile(r"\[-Wimplicit-(?:int|function-declaration)\]")

@@ -1,0 +1,1 @@
+"""Real programs, and the page about them."""
