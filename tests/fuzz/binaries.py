@@ -146,7 +146,7 @@ def check_note(data: bytes) -> None:
 KINDS: dict[str, tuple[type, ...]] = {
     "imports": (list, tuple), "exports": (dict,), "memory_maximum": (int, NoneType), "memory_imported": (bool,),
     "start_signature": (str, NoneType), "entry_points": (list,), "untyped": (list,), "has_start": (bool,),
-    "interface": (str,),
+    "interface": (str,), "features": (list,),
 }  # fmt: skip
 
 

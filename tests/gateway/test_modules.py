@@ -104,7 +104,7 @@ def no_module(kind: str) -> bytes:
 
 DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda module: module[:500],
-    "bad-code": lambda module: module[:-200] + b"\0" * 200,
+    "bad-code": lambda module: module[:4000] + b"\0" * 200 + module[4200:],
 }
 NO_MODULES = {
     "empty": b"",
