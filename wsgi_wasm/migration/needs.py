@@ -15,7 +15,9 @@ MOST_NEEDS = 40  # of one program
 
 KINDS: Mapping[str, tuple[str, bool]] = {
     "programs": ("starts other programs", True),
-    "mail": ("sends mail", True),
+    "commands": ("starts programs of the server", False),
+    "mail": ("sends mail by sendmail", False),
+    "mailer": ("sends mail otherwise than by sendmail", True),
     "sockets": ("opens network connections", True),
     "database": ("talks to a database server", True),
     "threads": ("starts threads", True),
@@ -60,8 +62,9 @@ def by_name(**kinds: str) -> dict[str, str]:
 
 
 C_FUNCTIONS = by_name(
-    programs="""fork vfork execl execle execlp execv execve execvp execvpe fexecve posix_spawn posix_spawnp system
-        popen wordexp""",
+    programs="""fork vfork execl execle execlp execv execve execvp execvpe fexecve posix_spawn posix_spawnp
+        wordexp""",
+    commands="system popen",
     sockets="""socket connect bind listen accept accept4 getaddrinfo gethostbyname gethostbyname_r gethostbyaddr
         socketpair sendto recvfrom res_query __res_query SSL_connect curl_easy_perform""",
     threads="pthread_create thrd_create clone",
@@ -93,8 +96,15 @@ LIBRARIES = {
     "libpython": "loading",
 }
 
-MAILERS = re.compile(r"(?:/usr)?/(?:s?bin|lib)/(?:sendmail|mailx?|exim4?|msmtp|qmail-inject)\b|\bsendmail -\w")
+SENDMAIL = r"(?:/usr)?/(?:s?bin|lib)/sendmail\b|\bsendmail -\w"
+OTHER_MAILERS = r"(?:/usr)?/(?:s?bin|lib)/(?:mailx?|exim4?|msmtp|qmail-inject)\b"
+MAILERS = re.compile(f"{SENDMAIL}|{OTHER_MAILERS}")
 PATHS = re.compile(r"/(?:var|etc|home|srv|opt|tmp|usr/local|mnt|data|www)/[\w.+@%/-]*\w")
+
+
+def mail_program(name: str) -> Need:
+    """The need of a program that sends mail: a route can grant sendmail alone."""
+    return Need("mail" if "sendmail" in name else "mailer", name)
 
 
 def of_functions(names: Iterable[str]) -> Iterator[Need]:
@@ -116,7 +126,7 @@ def of_texts(texts: Iterable[str]) -> Iterator[Need]:
     """The same by its constant texts: mail programs and paths."""
     for text in sorted(texts):
         if found := MAILERS.search(text):
-            yield Need("mail", found[0])
+            yield mail_program(found[0])
         elif found := PATHS.search(text):
             yield Need("reads", found[0])
 

@@ -10,11 +10,12 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 
-from wsgi_wasm.migration.needs import MAILERS, PATHS, Need, by_name, line_at
+from wsgi_wasm.migration.needs import MAILERS, PATHS, Need, by_name, line_at, mail_program
 
 # What the interpreter has no use for or does not have: see docs/python.md.
 _MODULES = by_name(
-    programs="subprocess multiprocessing popen2 commands pty",
+    commands="subprocess",
+    programs="multiprocessing popen2 commands pty",
     python2="""urlparse cookielib Cookie ConfigParser StringIO cStringIO cPickle Queue HTMLParser htmlentitydefs
         __builtin__ md5 sha sets anydbm dumbdbm whichdb UserDict""",
     mail="smtplib",
@@ -29,7 +30,8 @@ _MODULES = by_name(
     sqlite="sqlite3",
 )
 _CALLS = by_name(
-    programs="""os.system os.popen os.popen2 os.popen3 os.fork os.spawnl os.spawnv os.execl os.execle os.execlp
+    commands="os.system os.popen",
+    programs="""os.popen2 os.popen3 os.fork os.spawnl os.spawnv os.execl os.execle os.execlp
         os.execv os.execve os.execvp os.posix_spawn""",
     threads="threading.Thread thread.start_new_thread _thread.start_new_thread",
     signals="signal.alarm signal.setitimer os.kill",
@@ -92,7 +94,7 @@ class _Visitor:
             case ast.Call():
                 self._call(node)
             case ast.Constant(value=str() as text) if found := MAILERS.search(text[:1000]):
-                self._add("mail", found[0], node.lineno)
+                self._add(mail_program(found[0]).kind, found[0], node.lineno)
 
     def _add(self, kind: str, what: str, line: int) -> None:
         self.found.needs.append(Need(kind, what, f"line {line}"))
@@ -154,7 +156,7 @@ def _by_lines(text: str) -> PythonNeeds:
             if kind:
                 found.needs.append(Need(kind, module.strip(), where))
     for call in re.finditer(r"\bos\.(system|popen\d?|fork|spawn\w*|exec\w+)\s*\(", text):
-        found.needs.append(Need("programs", f"os.{call[1]}"))
-    found.needs += [Need("mail", one[0]) for one in MAILERS.finditer(text)]
+        found.needs.append(Need("commands" if call[1] in ("system", "popen") else "programs", f"os.{call[1]}"))
+    found.needs += [mail_program(one[0]) for one in MAILERS.finditer(text)]
     found.needs += [Need("reads", one[0]) for one in PATHS.finditer(text)]
     return found

@@ -7,7 +7,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from wsgi_wasm.migration.needs import C_FUNCTIONS, MAILERS, Need, line_at, of_functions
+from wsgi_wasm.migration.needs import (
+    C_FUNCTIONS,
+    MAILERS,
+    OTHER_MAILERS,
+    SENDMAIL,
+    Need,
+    line_at,
+    mail_program,
+    of_functions,
+)
 
 # Comments and texts of C, unclosed ones up to the end, so that nothing is looked at twice.
 _C = re.compile(
@@ -36,7 +45,7 @@ _HEADERS = {
     "sqlite3.h": "sqlite",
     "dlfcn.h": "loading",
     "pwd.h": "users",
-    "sys/wait.h": "programs",
+    "sys/wait.h": "commands",
 }
 
 _Rules = Sequence[tuple[str, "re.Pattern[str]"]]
@@ -49,10 +58,12 @@ def _rules(**kinds: str) -> _Rules:
 # A group says what was seen, else the whole match does.
 _RULES: Mapping[str, _Rules] = {
     "Perl": _rules(
-        mail=rf"({MAILERS.pattern})|\b(Net::SMTP|Mail::\w+|MIME::Lite|Email::Sender\w*)\b",
+        mail=f"({SENDMAIL})",
+        mailer=rf"({OTHER_MAILERS})|\b(Net::SMTP|Mail::\w+|MIME::Lite|Email::Sender\w*)\b",
         database=r"\b(DBI|DBD::\w+|Mysql|Pg|DB_File|GDBM_File|NDBM_File)\b(?=\s*;|\s*->|\s+qw|\s+['\"])",
-        programs=r"(?<![\w$@%>:-])(system|exec|fork|qx)\b(?!\s*=>)|=\s*(`)[^`\n]+`|\b(open)\b[^;\n]{1,100}['\"]\s*-?\|"
-        r"|\b(open)\b[^;\n]{1,100}\|\s*['\"]|\b(IPC::Open[23])\b",
+        programs=r"(?<![\w$@%>:-])(exec|fork)\b(?!\s*=>)|\b(IPC::Open[23])\b",
+        commands=r"(?<![\w$@%>:-])(system|qx)\b(?!\s*=>)|=\s*(`)[^`\n]+`|\b(open)\b[^;\n]{1,100}['\"]\s*-?\|"
+        r"|\b(open)\b[^;\n]{1,100}\|\s*['\"]",
         sockets=r"\b(IO::Socket\w*|Socket|LWP\S*|HTTP::Tiny|Net::(?!SMTP)\w+|WWW::\w+)\b(?=\s*;|\s*->|\s+qw|\s+['\"])",
         locks=r"(?<![\w$@%>:-])(flock|lockf)\b",
         threads=r"\buse\s+(threads)\b",
@@ -129,10 +140,11 @@ def _of_c(text: str) -> Iterator[Need]:
     for need in of_functions(called):
         yield Need(need.kind, need.what, line_at(code, called[need.what]))
     plain = _C.sub(lambda one: " " if one["comment"] else one[0], text)
-    for kind, pattern in (("writes", _C_WRITES), ("writes", _C_OPEN), ("reads", _C_READS), ("mail", MAILERS)):
+    for kind, pattern in (("writes", _C_WRITES), ("writes", _C_OPEN), ("reads", _C_READS)):
         for found in pattern.finditer(plain):
-            what = found[1] if found.groups() else found[0]
-            yield Need(kind, what.strip().strip('"'))
+            yield Need(kind, found[1].strip().strip('"'))
+    for found in MAILERS.finditer(plain):
+        yield mail_program(found[0])
 
 
 def _blanked(found: re.Match[str]) -> str:
