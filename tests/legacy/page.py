@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from . import perl_section
+
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs" / "legacy.md"
 BEGIN, END = "<!-- begin: C and C++ (python -m tests.legacy) -->", "<!-- end: C and C++ -->"
@@ -33,6 +35,8 @@ def section() -> str:
 
 
 def updated(text: str) -> str:
-    """The page with this section as it has to be."""
-    before, _, rest = text.partition(BEGIN)
-    return before + section() + rest.partition(END)[2]
+    """The page with its sections as they have to be."""
+    for begin, end, made in ((BEGIN, END, section()), (perl_section.BEGIN, perl_section.END, perl_section.section())):
+        before, _, rest = text.partition(begin)
+        text = before + made + rest.partition(end)[2]
+    return text

@@ -59,7 +59,8 @@ class Site:
     `text` may use ${SERVER_PYTHON_HOME}, and ${SERVER_SCRIPTS}: the directory `scripts`, or a copy of it that Apache's
     user can read. `native` maps URL paths to directories of CGI
     programs for mod_cgid. `timeout` is Apache's own, in seconds. There are always `children` processes of `threads`
-    threads; `daemons` is how many processes WSGIDaemonProcess asks for, none in embedded mode.
+    threads; `daemons` is how many processes WSGIDaemonProcess asks for, none in embedded mode. `within` is a command
+    that goes on as Apache's, such as `unshare`.
     """
 
     text: str
@@ -74,6 +75,7 @@ class Site:
     children: int = 2
     daemons: int = 0
     threads: int = 16
+    within: tuple[str, ...] = ()
 
 
 class Apache(Server):
@@ -128,7 +130,7 @@ class Apache(Server):
         text = httpd_conf(site, root=root, port=port, error_log=error_log)
         (root / "httpd.conf").write_text(text, encoding="utf-8")
         process = ServerProcess(
-            [str(PROGRAM), "-DFOREGROUND", "-d", str(root), "-f", str(root / "httpd.conf")],
+            [*site.within, str(PROGRAM), "-DFOREGROUND", "-d", str(root), "-f", str(root / "httpd.conf")],
             output=tmp / f"{name}.log",
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", **(env or {})},
             cwd=root,

@@ -41,7 +41,7 @@ sub given {
     $0 = $file;
     (my $folder = $file) =~ s{/[^/]*\z}{};
     chdir($folder eq '' ? '/' : $folder);
-    unshift @INC, grep { $_ ne '' } split /:/, $ENV{PERL5LIB} if defined $ENV{PERL5LIB};
+    unshift @INC, \&instead, grep { $_ ne '' } split /:/, $ENV{PERL5LIB} if defined $ENV{PERL5LIB};
     push @INC, '.';    # scripts of the nineties look for what lies beside them
 }
 
@@ -83,6 +83,9 @@ sub begin {
     };
 }
 
+our %library;    # sources of modules, by what `require` asks for; the files are gone after the snapshot
+our %instead;    # those of `lib`: what they stand for has compiled parts, which cannot be loaded
+
 # What every script finds loaded.
 sub load {
     require $_
@@ -96,6 +99,7 @@ sub load {
     my @own = grep { !m{^/wsgi_wasm/} } @INC;
     @INC = (@own, \&from_library);
     gather('/wsgi_wasm/lib', '');
+    %instead = %library;
     gather('/wsgi_wasm/modules', '');
     preload(qw(CGI CGI::Cookie CGI::Util CGI::File::Temp HTML::Entities));
     @INC = ($SITE, @own, \&from_library);
@@ -105,7 +109,6 @@ sub load {
     @INC = (@own, \&from_library);
 }
 
-our %library;    # sources of modules, by what `require` asks for; the files are gone after the snapshot
 our %preloaded;    # modules that are in the snapshot, where a site may have its own of that name
 
 # What is loaded here stays so, but a script that asks for it finds it where it would find the file.
@@ -138,6 +141,8 @@ sub gather {
         $library{$path} = "#line 1 \"/usr/share/perl5/$path\"\n$source";
     }
 }
+
+sub instead { return $instead{$_[1]} ? &from_library : () }
 
 sub from_library {
     my (undef, $name) = @_;

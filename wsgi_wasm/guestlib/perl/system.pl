@@ -14,7 +14,7 @@ use Symbol ();
 
 # --- the channel to the host: docs/channel.md
 
-my ($REST, $START, $WRITE, $READ, $CLOSE, $WAIT) = (0, 0x100 .. 0x104);
+my ($REST, $START, $WRITE, $READ, $CLOSE, $WAIT, $RELEASE) = (0, 0x100 .. 0x104, 0x107);
 my $FLOCK = 0x300;
 my ($LINE, $INPUT) = (1, 2);
 
@@ -66,7 +66,8 @@ sub output_of {
 
 sub wait_for {
     my $status = ask($WAIT, pack 'VC', $_[0], 0);
-    $? = defined $status ? unpack 'V', $status : -1;
+    ask($RELEASE, pack 'V', $_[0]);
+    return $? = defined $status ? unpack 'V', $status : -1;
 }
 
 # As `system`; -1 where there is no such program.
@@ -81,8 +82,13 @@ sub run {
 sub finish {
     my ($handle) = @_;
     my $known = delete $processes{Scalar::Util::refaddr(*$handle{IO})} or return;
-    my ($process, $writes, $written) = @$known;
-    if ($writes) {
+    my ($process, $writes, $written, $end, $status) = @$known;
+    if (!$writes) {
+        return unless defined $end;    # that handle is gone, and this one has its place
+        $? = $status;
+        return 1;
+    }
+    else {
         for (my $done = 0; $done < length $$written; $done += 65536) {
             defined ask($WRITE, pack('V', $process) . substr $$written, $done, 65536) or last;
         }
@@ -99,12 +105,15 @@ sub open_pipe {
     my $process = start($writes ? $INPUT : 0, @words);
     return undef unless defined $process;
     my $data = $writes ? '' : output_of($process);
+    # What is read to its end is over, whether the script closes its handle or forgets it.
+    my $status = $writes ? undef : do { local $?; wait_for($process); $? };
     CORE::open($handle, $writes ? '>' : '<', \$data) or return undef;
-    $processes{Scalar::Util::refaddr(*$handle{IO})} = [$process, $writes, \$data, $handle];
+    my $known = $processes{Scalar::Util::refaddr(*$handle{IO})} = [$process, $writes, \$data, $handle, $status];
+    Scalar::Util::weaken($known->[3] = *$handle{IO}) unless $writes;
     return $process + 1;
 }
 
-END { finish($_->[3]) for values %processes }
+END { finish($_->[3]) for grep { $_->[1] } values %processes }
 
 *CORE::GLOBAL::open = sub (*;$@) {
     my $handle = $_[0];
@@ -130,6 +139,7 @@ END { finish($_->[3]) for values %processes }
 };
 
 *CORE::GLOBAL::close = sub (;*) {
+    no warnings;    # whose place would be here
     return CORE::close(select) unless @_;
     my $handle = ref $_[0] || ref \$_[0] eq 'GLOB' ? $_[0] : Symbol::qualify_to_ref($_[0], scalar caller);
     if (%processes && defined *$handle{IO} && $processes{Scalar::Util::refaddr(*$handle{IO})}) {
