@@ -43,6 +43,7 @@ COMMANDS = {
     "ranlib": Command("tools", "make the index of one"),
     "configure": Command("tools", "run a project's configure script for these compilers"),
     "cmake": Command("tools", "run CMake for these compilers"),
+    "sysroot": Command("sysroot", "build libraries that programs are linked with, and list them"),
     "interpreter": Command("interpreter", "build interpreters for scripts, and list them"),
     "build-python": Command("build_python", "another name for: interpreter build python"),
     "cache": Command("cache", "show or clean the cache"),

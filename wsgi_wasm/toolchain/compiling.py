@@ -25,6 +25,7 @@ from wsgi_wasm.toolchain.runtime import (
     ZONE,
     host_library,
     library_object,
+    sysroot,
 )
 from wsgi_wasm.toolchain.zig import zig
 
@@ -58,6 +59,18 @@ def compile_flags(stack_size: int = STACK_SIZE) -> list[str]:
     warn = [*_WARNINGS, f"-Wframe-larger-than={stack_size // 2}"]
     usual = ["-O2", "-g0", "-UNDEBUG", "-fno-sanitize=undefined"]
     return [f"--target={TARGET}", *usual, *EMULATION, *_SETJMP_FLAGS, *warn, f"-I{INCLUDE}"]
+
+
+def sysroot_headers() -> list[str]:
+    """The option for the headers of libraries that have been added, if any have."""
+    headers = sysroot() / "include"
+    return [f"-I{headers}"] if headers.is_dir() else []
+
+
+def sysroot_libraries() -> list[str]:
+    """The same for the libraries themselves."""
+    libraries = sysroot() / "lib"
+    return [f"-L{libraries}"] if libraries.is_dir() else []
 
 
 def compile_source(

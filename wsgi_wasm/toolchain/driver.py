@@ -12,10 +12,17 @@ from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.toolchain.command_line import CommandLine, parse
-from wsgi_wasm.toolchain.compiling import STACK_SIZE, compile_flags, compile_inputs, language_flags, link
+from wsgi_wasm.toolchain.compiling import (
+    STACK_SIZE,
+    compile_flags,
+    compile_inputs,
+    language_flags,
+    link,
+    sysroot_headers,
+    sysroot_libraries,
+)
 from wsgi_wasm.toolchain.objects import without_debugging
 from wsgi_wasm.toolchain.runtime import TARGET
-from wsgi_wasm.toolchain.sysroot import sysroot
 from wsgi_wasm.toolchain.zig import compiler, zig
 
 # What configure scripts and CMake call the programs that tell them what there is.
@@ -37,7 +44,7 @@ def compiler_command(arguments: Sequence[str], *, cxx: bool = False) -> str:
     if line.shared:
         raise BuildError(_NO_SHARED)
     stack_size = line.take_stack_size() or STACK_SIZE
-    flags = [*compile_flags(stack_size), *_headers(), *line.options]
+    flags = [*compile_flags(stack_size), *sysroot_headers(), *line.options]
     if line.mode == "link":
         return _link(line, flags, stack_size)
     if line.mode == "preprocess":
@@ -71,21 +78,17 @@ def _asked(arguments: Sequence[str], driver: str) -> str:
     return zig([driver, *arguments], to_stdout=True)
 
 
-def _headers() -> list[str]:
-    headers = sysroot() / "include"
-    return [f"-I{headers}"] if headers.is_dir() else []
-
-
 def _link(line: CommandLine, flags: Sequence[str], stack_size: int) -> str:
     if not line.inputs:
         raise BuildError("no input files")
     output = line.output or Path("a.out")
-    libraries = sysroot() / "lib"
-    where = [f"-L{libraries}"] if libraries.is_dir() else []
     with tempfile.TemporaryDirectory(prefix="wsgi-wasm-cc-") as work:
         inputs, said = compile_inputs(line, Path(work), flags, try_old=False)
         said += link(
-            [*where, *inputs], output, [f"-Wl,-z,stack-size={stack_size}", "-O2"], probe=bool(_PROBE.match(output.name))
+            [*sysroot_libraries(), *inputs],
+            output,
+            [f"-Wl,-z,stack-size={stack_size}", "-O2"],
+            probe=bool(_PROBE.match(output.name)),
         )
     if "-g" not in line.options:
         output.write_bytes(without_debugging(output.read_bytes()))

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
-from wsgi_wasm.toolchain.runtime import TARGET
-from wsgi_wasm.toolchain.sysroot import sysroot
+from wsgi_wasm.toolchain.runtime import TARGET, sysroot
 from wsgi_wasm.toolchain.wrappers import CMAKE, environment, tools
 
 # The first that a project's config.sub knows; the old ones know none of the first two. `none` has

@@ -39,6 +39,12 @@ def kept_in() -> Path:
     return default_directory(None, os.environ) / "toolchain"
 
 
+def sysroot() -> Path:
+    """Where libraries lie that programs are linked with, and which may not exist: `include`, `lib`,
+    `lib/pkgconfig`."""
+    return kept_in() / "sysroot"
+
+
 def library_object(source: Path, flags: Iterable[str] = ()) -> Path:
     """A file of `guestlib/` as an object. `-fno-builtin` keeps the compiler from turning the
     allocator's calloc into a call of calloc, and belongs to no source of the user's. Raises

@@ -1,12 +1,124 @@
-"""Where libraries for WebAssembly lie that programs are linked with."""
+"""Libraries for WebAssembly that programs are linked with: built from Debian's sources once, and
+found by the compiler, by pkg-config and by CMake."""
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from wsgi_wasm.toolchain.runtime import kept_in
+from wsgi_wasm.errors import BuildError
+from wsgi_wasm.toolchain.debian import Waiting, fetch_source
+from wsgi_wasm.toolchain.runtime import sysroot
+from wsgi_wasm.toolchain.wrappers import environment
 
 
-def sysroot() -> Path:
-    """Its directory, which may not exist: `include`, `lib`, `lib/pkgconfig`."""
-    return kept_in() / "sysroot"
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library: Debian's source package, the commands that build and install it to `$PREFIX`, what
+    it needs of the others, and the header that tells that it is there."""
+
+    package: str
+    header: str
+    commands: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+_EXPAT = "-DXML_DTD=1 -DXML_NS=1 -DXML_GE=1 -DXML_CONTEXT_BYTES=1024 -DHAVE_MEMMOVE -DHAVE_ARC4RANDOM_BUF"
+_SQLITE = (
+    "-DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_WAL -DSQLITE_MAX_MMAP_SIZE=0 "
+    "-DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_DEFAULT_UNIX_VFS='\"unix\"'"
+)
+
+LIBRARIES: Mapping[str, Library] = {
+    "zlib": Library(
+        "zlib",
+        "zlib.h",
+        ('CHOST=wasm32-wasi ./configure --static --prefix="$PREFIX"', "make libz.a", "make install"),
+    ),
+    "libpng": Library(
+        "libpng1.6",
+        "png.h",
+        (
+            'wsgi-wasm configure --prefix="$PREFIX"',
+            "make libpng16.la",
+            "make install-libLTLIBRARIES install-pkgincludeHEADERS install-nodist_pkgincludeHEADERS "
+            "install-pkgconfigDATA install-header-links install-library-links install-libpng-pc",
+        ),
+        ("zlib",),
+    ),
+    "expat": Library(
+        "expat",
+        "expat.h",
+        (
+            "cd expat/lib && : >expat_config.h && for part in xmlparse xmlrole xmltok; do "
+            f"$CC -O2 {_EXPAT} -include unistd.h "
+            "'-Darc4random_buf(to,size)=getentropy(to,size)' -c $part.c || exit 1; done && "
+            'mkdir -p "$PREFIX/lib" "$PREFIX/include" && $AR cr "$PREFIX/lib/libexpat.a" xmlparse.o xmlrole.o xmltok.o '
+            '&& cp expat.h expat_external.h "$PREFIX/include"',
+        ),
+    ),
+    "pcre2": Library(
+        "pcre2",
+        "pcre2.h",
+        (
+            'wsgi-wasm configure --prefix="$PREFIX" --disable-jit',
+            "make libpcre2-8.la",
+            "make install-libLTLIBRARIES install-includeHEADERS install-nodist_includeHEADERS install-pkgconfigDATA",
+        ),
+    ),
+    "sqlite3": Library(
+        "sqlite3",
+        "sqlite3.h",
+        (
+            "command -v tclsh >/dev/null || { echo 'the sources of SQLite need Tcl: apt install tcl' >&2; exit 1; }",
+            'BUILD_CC=cc wsgi-wasm configure --prefix="$PREFIX" --disable-tcl --disable-load-extension '
+            "--disable-threadsafe",
+            "make sqlite3.c BCC=cc",
+            f'mkdir -p "$PREFIX/lib/pkgconfig" "$PREFIX/include" && $CC -O2 {_SQLITE} -c sqlite3.c && '
+            '$AR cr "$PREFIX/lib/libsqlite3.a" sqlite3.o && cp sqlite3.h src/sqlite3ext.h "$PREFIX/include" && '
+            'cp sqlite3.pc "$PREFIX/lib/pkgconfig"',
+        ),
+    ),
+}
+
+
+def installed(name: str) -> bool:
+    """Whether a library is there."""
+    return (sysroot() / "include" / LIBRARIES[name].header).exists()
+
+
+def add(names: Sequence[str], waiting: Waiting = lambda step, seconds: None, *, force: bool = False) -> list[str]:
+    """Build libraries that are not there, after what they need; those that were built. Raises
+    BuildError."""
+    built = []
+    for name in names:
+        library = LIBRARIES[name]
+        built += add([needed for needed in library.needs if not installed(needed)], waiting)
+        if force or not installed(name):
+            _build(name, library, waiting)
+            built.append(name)
+    return built
+
+
+def _build(name: str, library: Library, waiting: Waiting) -> None:
+    environ = {**environment(), "PREFIX": str(sysroot())}
+    with tempfile.TemporaryDirectory(prefix="wsgi-wasm-sysroot-") as work:
+        source = fetch_source(library.package, Path(work), waiting)
+        waiting(f"compiling {name}", 0)
+        for command in library.commands:
+            done = subprocess.run(
+                ["sh", "-c", command],
+                cwd=source,
+                env=environ,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+            if done.returncode:
+                raise BuildError("\n".join((done.stdout + done.stderr).strip().splitlines()[-20:]))
+    if not installed(name):
+        raise BuildError(f"{name} has been built, and {library.header} is not in {sysroot() / 'include'}")

@@ -14,8 +14,7 @@ from pathlib import Path
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.messages import escaped, reason
-from wsgi_wasm.toolchain.runtime import TARGET, kept_in
-from wsgi_wasm.toolchain.sysroot import sysroot
+from wsgi_wasm.toolchain.runtime import TARGET, kept_in, sysroot
 
 TOOLS = ("cc", "c++", "ar", "ranlib")
 CONFIG_SITE = GUESTLIB / "build" / "config.site"
@@ -36,6 +35,7 @@ def tools() -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in scripts.items():
             _write(directory / f"{TARGET}-{name}", f"#!/bin/sh\n{text}")
+        _write(directory / "wsgi-wasm", f'#!/bin/sh\n{found}exec {python} -P -m wsgi_wasm "$@"\n')
     except OSError as error:
         raise BuildError(f"{escaped(directory)} cannot be written: {reason(error)}") from None
     return directory
