@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from . import perl_section
+from . import perl_section, python_section
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs" / "legacy.md"
@@ -36,7 +36,9 @@ def section() -> str:
 
 def updated(text: str) -> str:
     """The page with its sections as they have to be."""
-    for begin, end, made in ((BEGIN, END, section()), (perl_section.BEGIN, perl_section.END, perl_section.section())):
+    sections = [(BEGIN, END, section())]
+    sections += [(one.BEGIN, one.END, one.section()) for one in (perl_section, python_section)]
+    for begin, end, made in sections:
         before, _, rest = text.partition(begin)
         text = before + made + rest.partition(end)[2]
     return text
