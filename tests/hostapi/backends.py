@@ -7,6 +7,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.process import ServerProcess, free_port, wait_for, wait_until_answering
+from servers.process import ServerError, ServerProcess, free_port, wait_for, wait_until_answering
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -87,8 +88,9 @@ def as_postgres(*command: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres_server() -> Iterator[Server]:
+    # Not below pytest's own directory: each pytest that starts closes that to other users.
+    with tempfile.TemporaryDirectory(prefix="wsgi_wasm-postgres-") as directory, postgres(Path(directory)) as server:
         yield server
 
 
@@ -125,8 +127,9 @@ def postgres(directory: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServer]:
-    with mysql(tmp_path_factory.mktemp("mysql")) as server:
+def mysql_server() -> Iterator[MysqlServer]:
+    # As for PostgreSQL.
+    with tempfile.TemporaryDirectory(prefix="wsgi_wasm-mysql-") as directory, mysql(Path(directory)) as server:
         yield server
 
 
@@ -146,9 +149,7 @@ def as_mysql(*command: str) -> list[str]:
 def mysql(directory: Path) -> Iterator[MysqlServer]:
     """A MariaDB that keeps what it keeps in this directory, with the database `shop` of the user alice, and with TLS
     for those who ask for it."""
-    # As for PostgreSQL.
-    for folder in (directory, directory.parent, directory.parent.parent):
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o755)
+    directory.chmod(0o755)
     data = directory / "data"
     data.mkdir()
     key, certificate = directory / "key.pem", directory / "certificate.pem"
@@ -170,7 +171,9 @@ def mysql(directory: Path) -> Iterator[MysqlServer]:
     # None of the machine's own configuration.
     common = ["--no-defaults", f"--datadir={data}"]
     install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
-    subprocess.run(as_mysql(*install), check=True, capture_output=True, cwd="/")
+    done = subprocess.run(as_mysql(*install), check=False, capture_output=True, text=True, cwd="/")
+    if done.returncode:
+        raise ServerError(f"mariadb-install-db: {done.stdout}\n{done.stderr}")
     port = free_port()
     argv = as_mysql(
         "/usr/sbin/mariadbd", *common, "--bind-address=127.0.0.1", f"--port={port}", f"--socket={data / 'socket'}",

@@ -194,18 +194,19 @@ key(ANY_ROUTE, "key_value", None, v.STORE_LABELS, [], "[default, sessions]",
      STORES, in_manifest=True)
 key(ANY_ROUTE, "sqlite", None, v.DATABASE_LABELS, [], "{default: shop}",
      "SQLite databases that the guest may open, by the labels that it uses: a list of databases from the file's "
-     "`sqlite`, or a mapping from labels to them. For components.", STORES, in_manifest=True)
+     "`sqlite`, or a mapping from labels to them. A label can be the path by which a script opens the file.",
+     STORES, in_manifest=True)
 key(ANY_ROUTE, "variables", None, v.VARIABLES, {}, "{greeting: hello, token: {file: /run/secrets/token}}",
      "Values that the guest can request by name. For components.", STORES, in_manifest=True)
 key(ANY_ROUTE, "redis", Grants, v.endpoints(6379), [], "[cache.example]",
      "Redis servers that the guest may connect to, as `host` or `host:port`. The default port is 6379. For "
      "components.", STORES, in_manifest=True)
 key(ANY_ROUTE, "postgres", Grants, v.endpoints(5432), [], "[db.example]",
-     "PostgreSQL servers that the guest may connect to, as `host` or `host:port`. The default port is 5432. For "
-     "components.", STORES, in_manifest=True)
+     "PostgreSQL servers that the guest may connect to, as `host` or `host:port`. The default port is "
+     "5432.", STORES, in_manifest=True)
 key(ANY_ROUTE, "mysql", Grants, v.endpoints(3306), [], "[db.example]",
-     "MySQL and MariaDB servers that the guest may connect to, as `host` or `host:port`. The default port is 3306. "
-     "For components.", STORES, in_manifest=True)
+     "MySQL and MariaDB servers that the guest may connect to, as `host` or `host:port`. The default port is "
+     "3306.", STORES, in_manifest=True)
 
 key(ANY_ROUTE, "allowed_outbound_hosts", (Outbound, "hosts"), ListOf(item=v.ALLOWED_HOST, plural="hosts"), [],
      '["https://*.example", "http://10.1.0.0/16:8080"]',

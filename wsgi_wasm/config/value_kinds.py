@@ -81,6 +81,11 @@ ENTRY_POINT = Scalar(noun="an exported function's name or null", parse=scalars.p
 ARGV = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
 PROFILE = Scalar(noun="a text or null", parse=scalars.plain_text, nullable=True)
 LABEL = Scalar(noun="a label", parse=scalars.label, pattern=scalars.LABEL)
+DATABASE_LABEL = Scalar(  # a name, or the path that a program has for the file
+    noun="a label or a path",
+    parse=lambda text: scalars.clean_path(text) if text.startswith("/") else scalars.label(text),
+    pattern=f"(?:{scalars.LABEL}|{scalars.CLEAN_PATH})",
+)
 REDIS_URL = Scalar(noun="a Redis URL", parse=server_names.redis_url, pattern=server_names.REDIS_URL)
 GUEST_VARIABLE = Scalar(noun="a name", parse=scalars.guest_variable, pattern=scalars.VARIABLE)
 
@@ -111,7 +116,7 @@ PLUGS = MapOf(
 )
 COMPOSITIONS = MapOf(key=HOST_PATH, value=PLUGS, plural="components")
 STORE_LABELS = Labels(item=LABEL, plural="stores")
-DATABASE_LABELS = Labels(item=LABEL, plural="databases")
+DATABASE_LABELS = Labels(item=DATABASE_LABEL, plural="databases")
 STORES_BY_NAME = MapOf(key=LABEL, value=_section("store", "a mapping", one_of=("path", "redis")), plural="stores")
 DATABASES_BY_NAME = MapOf(
     key=LABEL, value=_section("database", "a path or a mapping", "path", short="path"), plural="databases"

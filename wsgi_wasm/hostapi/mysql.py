@@ -72,13 +72,17 @@ class Mysql:
                     rows.append([value_of(one, value) for one, value in zip(kinds, row, strict=True)])
                     for _, value in rows[-1]:
                         cost.add(value)
-            return [(column.name, one) for column, one in zip(result.columns, kinds, strict=True)], rows
+            return [(_text(column.name), one) for column, one in zip(result.columns, kinds, strict=True)], rows
 
     def execute(self, lease: Lease, statement: str, values: list[tuple[str, Any]]) -> None:
         """Run a statement, whatever it gives."""
         with _errors(), closing(lease.connection.run(statement, values).rows) as rows:
             for _ in rows:
                 pass
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
 
 
 @contextmanager

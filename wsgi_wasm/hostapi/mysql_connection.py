@@ -22,7 +22,7 @@ from wsgi_wasm.engine.outcome import Stop
 from wsgi_wasm.hostapi.leases import TooLate
 from wsgi_wasm.hostapi.mysql_address import TLS, options
 from wsgi_wasm.hostapi.mysql_bounded import MAX_RECEIVED, BoundedMysql
-from wsgi_wasm.hostapi.mysql_wire import Column, binary_row, packed, text_row
+from wsgi_wasm.hostapi.mysql_wire import BYTES_AS_TEXT, Column, binary_row, packed, text_row
 
 _CONNECT = 5.0  # seconds at most
 _RESET = 2.0  # seconds at most, between two runs
@@ -48,6 +48,13 @@ def placed(options: dict[str, Any], addresses: tuple[str, ...]) -> dict[str, Any
 def connect(options: dict[str, Any], host: HostState) -> MysqlConnection:
     """Raises pymysql.Error, TooLate, OSError, Stop."""
     return MysqlConnection(options, host)
+
+
+class _Field(FieldDescriptorPacket):
+    """With names as they came, in whatever character set, a character for each byte."""
+
+    def __init__(self, data: bytes, _encoding: str) -> None:
+        super().__init__(data, "latin-1")
 
 
 @dataclass(slots=True)
@@ -114,11 +121,11 @@ class MysqlConnection:
         self._serve(self._host_state, self._host_state.remaining())
         self._finish()
         try:
-            number, wanted = self._prepare(statement.encode())
+            number, wanted = self._prepare(statement.encode("utf-8", BYTES_AS_TEXT))
         except Error as error:
             if error.args[:1] != (ER.UNSUPPORTED_PS,) or parameters:
                 raise
-            return self._answer(COMMAND.COM_QUERY, statement.encode(), text_row)
+            return self._answer(COMMAND.COM_QUERY, statement.encode("utf-8", BYTES_AS_TEXT), text_row)
         self._prepared = number
         if wanted != len(parameters):
             raise pymysql.ProgrammingError(2031, f"{wanted} parameters are needed, and {len(parameters)} given")
@@ -161,8 +168,9 @@ class MysqlConnection:
             return Result(changed=done.affected_rows, inserted=done.insert_id)
         columns = []
         for _ in range(first.read_length_encoded_integer()):
-            one: Any = self._raw.packet(FieldDescriptorPacket)
-            columns.append(Column(one.name, one.type_code, one.flags, one.charsetnr, one.scale))
+            one: Any = self._raw.packet(_Field)
+            name = one.name.encode("latin-1").decode("utf-8", BYTES_AS_TEXT)
+            columns.append(Column(name, one.type_code, one.flags, one.charsetnr, one.scale))
         self._raw.packet()
         self._reading, self._between = True, False
         return Result(columns, self._rows(columns, row_of))

@@ -27,7 +27,9 @@ def kind(column: Column) -> str:
 
 
 def value_of(kind: str, value: Any) -> tuple[str, Any]:
-    """A value of a column of this kind."""
+    """A value of a column of this kind. Raises ValueError."""
     if value is None:
         return "db-null", None
+    if kind == "str":
+        value.encode()  # bytes of another character set are no text for a component
     return ("unsupported", None) if kind == "other" else (kind, value)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 BINARY_CHARACTERS = 63  # the character set of bytes that are no text
+BYTES_AS_TEXT = "surrogateescape"
+"""How bytes that are no UTF-8 stand in text: a guest may have chosen another character set."""
 _UNSIGNED = 32  # a flag of columns
 
 _YEAR, _DATE, _TIME, _NULL, _BIT, _GEOMETRY = 13, 10, 11, 6, 16, 255
@@ -69,7 +71,7 @@ def packed(statement: int, parameters: Sequence[tuple[str, Any]]) -> bytes:
             types += struct.pack("<H", kind)
             values += struct.pack(form, value)
         else:
-            data = value.encode() if isinstance(value, str) else bytes(value)
+            data = value.encode("utf-8", BYTES_AS_TEXT) if isinstance(value, str) else bytes(value)
             types += struct.pack("<H", _TEXT if isinstance(value, str) else _BYTES)
             values += length_coded(len(data)) + data
     return b"".join((head, nulls, b"\1", types, values))
@@ -131,9 +133,13 @@ def text_row(data: bytes, columns: Sequence[Column]) -> list[Any]:
         if column.type in _NUMBERS:
             convert = float if column.type in (4, 5) else int
         elif not column.binary or column.type in (_DATE, _TIME, *_DATETIMES):
-            convert = bytes.decode
+            convert = _decoded
         row.append(None if value is None else convert(value))
     return row
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", BYTES_AS_TEXT)
 
 
 def _value(reader: _RowReader, column: Column) -> Any:
@@ -148,7 +154,7 @@ def _value(reader: _RowReader, column: Column) -> Any:
         return _date(value, column)
     if column.type == _TIME:
         return _time(value, column.digits)
-    return value if column.binary else value.decode()
+    return value if column.binary else _decoded(value)
 
 
 def _date(value: bytes, column: Column) -> str:

@@ -17,16 +17,22 @@ from wsgi_wasm.interpreters.model import Waiting
 
 NAMES = (
     *("libcgi-pm-perl", "libhtml-template-perl", "libhtml-tagset-perl", "libjson-perl", "libtimedate-perl"),
-    *("liburi-perl", "libcgi-session-perl", "libtext-template-perl"),
+    *("liburi-perl", "libcgi-session-perl", "libtext-template-perl", "libdbi-perl"),
 )
 """Packages of modules that are written in Perl. Perl's own modules come from a package whose name
 has Perl's version."""
 
-_PLACES = ("usr/share/perl5", "usr/share/perl/5.*")
+_PLACES = ("usr/share/perl5", "usr/share/perl/5.*", "usr/lib/*/perl5/5.*")
 _LEFT_OUT = (
     *(
         "App/",
+        "Bundle/",
         "CPAN",
+        "DBD/",
+        "DBI/Gofer/",
+        "DBI/Proxy",
+        "DBI/SQL/",
+        "DBI/W32",
         "Dumpvalue.pm",
         "ExtUtils/",
         "Module/CoreList",
@@ -35,6 +41,7 @@ _LEFT_OUT = (
         "TAP/",
         "Test",
         "Unicode/",
+        "Win32/",
     ),
     *("auto/", "debian/", "pod/", "unicore/lib/", "perl5db.pl", "ok.pm"),
 )

@@ -101,7 +101,8 @@ sub load {
     gather('/wsgi_wasm/lib', '');
     %instead = %library;
     gather('/wsgi_wasm/modules', '');
-    preload(qw(CGI CGI::Cookie CGI::Util CGI::File::Temp HTML::Entities));
+    $ENV{DBI_PUREPERL} = 2;    # there is no compiled part
+    preload(qw(CGI CGI::Cookie CGI::Util CGI::File::Temp HTML::Entities DBI DBD::WsgiWasm));
     @INC = ($SITE, @own, \&from_library);
     CORE::open(my $asked, '<', '/wsgi_wasm/preload') or die "preload: $!";
     chomp(my @asked = <$asked>);

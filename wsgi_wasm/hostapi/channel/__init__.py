@@ -7,10 +7,10 @@ requests and answers is in docs/channel.md.
 
 from __future__ import annotations
 
-from wsgi_wasm.hostapi.channel import keys, processes, syslog, zones
+from wsgi_wasm.hostapi.channel import database, keys, processes, syslog, zones
 from wsgi_wasm.hostapi.channel.dispatch import channel_of
 from wsgi_wasm.hostapi.channel.service import AnyService
 
-SERVICES: tuple[AnyService, ...] = (processes.SERVICE, syslog.SERVICE, keys.SERVICE, zones.SERVICE)
+SERVICES: tuple[AnyService, ...] = (processes.SERVICE, syslog.SERVICE, keys.SERVICE, zones.SERVICE, database.SERVICE)
 
 API = channel_of(SERVICES)
