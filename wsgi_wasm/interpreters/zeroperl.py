@@ -46,7 +46,7 @@ _MAIN_CODE = 29990396  # PL_main_cv: where variables are looked up that are in n
 MAIN = b"if (defined &WsgiWasm::begin) { WsgiWasm::begin(); do 'WsgiWasm/script'; WsgiWasm::end() }"
 PREAMBLE = b"do '/wsgi_wasm/preamble.pl' or die $@ || $!"
 GIVEN = b"WsgiWasm::given()"
-FUNCTIONS = [b"enter", b"random", b"call"]  # of the package WsgiWasm
+FUNCTIONS = [b"enter", b"random", b"call", b"leave"]  # of the package WsgiWasm
 
 _WASI, _CHANNEL = "wasi_snapshot_preview1", "wsgi_wasm_host_1"
 _ROOM = 1 << 16  # bytes, for an answer of the channel
@@ -177,7 +177,8 @@ def _called() -> Body:
     """What Perl's functions of `FUNCTIONS` do: the first parameter is the number of one.
 
     `random` gives 32 random bits. `call` takes an operation of the channel and a request, and gives
-    error and size (32 bits each, little endian) and the answer, or its beginning. `enter`, the
+    error and size (32 bits each, little endian) and the answer, or its beginning. `leave` takes a
+    status and ends the program. `enter`, the
     first statement of a script, forgets that it is in `do FILE`, so that `$^S`, `caller`, `die`
     and the script's own variables are those of a main program.
     """
@@ -191,10 +192,18 @@ def _called() -> Body:
     kind = _get(context) + _get(context) + _LOAD_BYTE + _const(0xF0) + _AND + _const(_BLOCK) + _OR + _STORE_BYTE
     alone = _const(_STACK_INFO) + _load() + b"\x41\x7f" + _store(_LAST_CALL)  # -1
     parts: list[bytes | int | str] = []
-    for function, body in ((b"random", given), (b"call", _call())):
+    for function, body in ((b"random", given), (b"call", _call()), (b"leave", _leave())):
         parts += [_get(number) + _const(FUNCTIONS.index(function)) + _EQUAL + _IF, *body, _RETURN + _END]
     main = _const(_MAIN_CODE) + _get(context) + _load(_EVALUATED) + _store()
     return [*parts, forget + found + main + kind + alone + _const(0)]
+
+
+def _leave() -> Body:
+    """Ends the program with a status, without looking for objects to destroy."""
+    values, place = 2, 3
+    parts: list[bytes | int | str] = [_const(4), "malloc", _set(place)]
+    parts += [_get(values) + _load() + _get(place), "zeroperl_to_int", _DROP]
+    return [*parts, "zeroperl_flush", _DROP, _get(place) + _load(), "proc_exit", _UNREACHABLE]
 
 
 def _call() -> Body:

@@ -12,6 +12,11 @@ use warnings;
 
 package WsgiWasm;
 
+# The last of all END blocks. To look for objects that have to be destroyed takes as long as a short
+# script, so it is left out where there can be none: the script and what it has loaded name no DESTROY.
+our ($objects, $loaded, $entered) = (1, 0, 0);
+END { leave($?) if $entered && !$objects && keys %INC == $loaded }
+
 my $SITE;
 
 BEGIN { $SITE = '/usr/lib/perl/library' }    # where a route has the site's own modules
@@ -20,7 +25,7 @@ use lib '/wsgi_wasm/lib';
 do '/wsgi_wasm/system.pl' or die $@ || $!;
 load();
 
-our ($file, $prefix, $text, $at_end, $grown, $entered);
+our ($file, $prefix, $text, $at_end, $grown);
 
 # The environment of the request, an empty text, and the arguments: interpreter, options, script.
 sub given {
@@ -66,6 +71,8 @@ sub begin {
     my $code = '';
     $code = options($options, \$line) if defined $options;
     # Where `__END__` stands, the rest is read through main::DATA, in a main program only.
+    $objects = 1 if $text =~ /DESTROY|AUTOLOAD/;
+    $loaded = keys %INC;
     $at_end = $text =~ /^__END__[ \t]*\r?\n/m && $text !~ /^__DATA__[ \t]*\r?\n/m ? $mark + $+[0] : undef;
     # `exec { PROGRAM } LIST` has a syntax that no function in its place can have.
     $grown = -length $text;
@@ -108,6 +115,14 @@ sub load {
     chomp(my @asked = <$asked>);
     preload(@asked);
     @INC = (@own, \&from_library);
+    return if @asked;
+    $objects = 0;
+    no warnings 'redefine';
+    for my $name (qw(new newdir)) {
+        no strict 'refs';
+        my $own = \&{"File::Temp::$name"};
+        *{"File::Temp::$name"} = sub { $objects = 1; goto &$own };
+    }
 }
 
 our %preloaded;    # modules that are in the snapshot, where a site may have its own of that name
@@ -147,12 +162,13 @@ sub instead { return $instead{$_[1]} ? &from_library : () }
 
 sub from_library {
     my (undef, $name) = @_;
-    my $loaded = '1;';
-    my $text = $preloaded{$name} ? \$loaded : \$library{$name};
+    my $source = '1;';
+    my $text = $preloaded{$name} ? \$source : \$library{$name};
+    $loaded++ if $preloaded{$name} && !exists $INC{$name};
     return unless defined $$text;
-    CORE::open(my $source, '<', $text);
+    CORE::open(my $handle, '<', $text);
     $INC{$name} = "/usr/share/perl5/$name";
-    return $source;
+    return $handle;
 }
 
 # What the options of a `#!` line ask for, as code before the script's own.
