@@ -82,6 +82,8 @@ ROWS: Mapping[tuple[str, str], tuple[Arguments, ...]] = {
         (0x500, BYTES[: 1 << 20]),
         (0x600, bytes(12) + b"Europe/Berlin\0"),
         (0x600, bytes(12) + b"CET-1CEST,M3.5.0,M10.5.0/3\0"),
+        (0x800, b"sqlite\0" + BYTES[: 1 << 20]),
+        (0x802, BYTES[: 1 << 20]),
         (0x7FFF, BYTES),
     ),
     ("outbound", "admit"): ((TEXT, TEXT), ("http", TEXT), ("http", "[" + TEXT[: 1 << 20]), ("http", "a." * 500_000)),
