@@ -19,7 +19,7 @@ SCRIPT = """\
 use Shop::Prices qw(price);
 print "Content-Type: text/plain\\n\\n", price('tea'), ' ', $Shop::Prices::loaded == $$ ? 'now' : 'before';
 print " $INC{'Shop/Prices.pm'}";
-print ' ', join(',', grep { m{^/} && !m{^/zeroperl} } grep { !ref } @INC), "\\n";
+print ' ', join(',', grep { m{^/} && !m{^/(?:zeroperl|usr/(?:local/)?share/perl)} } grep { !ref } @INC), "\\n";
 """
 MODULE = """\
 package Shop::Prices;

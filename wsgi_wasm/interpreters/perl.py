@@ -1,5 +1,9 @@
-"""The Perl interpreter: a core module, the snapshot of a Perl that has started and run
-`guestlib/perl/preamble.pl`."""
+"""The Perl interpreter: a core module, the snapshot of a Perl that has started and loaded what most
+scripts load.
+
+On Debian it is built from Debian's own sources (`perl5`); elsewhere it is the npm package's
+(`zeroperl`), with what `guestlib/perl/` has in place of extensions that it lacks.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +14,47 @@ from typing import Any
 
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.files.locations import GUESTLIB
-from wsgi_wasm.interpreters import ScriptPlace, debian_modules, library_at, snapshot, zeroperl
+from wsgi_wasm.interpreters import ScriptPlace, debian_modules, library_at, perl5, snapshot, zeroperl
+from wsgi_wasm.interpreters.build import fetch
 from wsgi_wasm.interpreters.model import BuiltinInterpreter, SnapshotParts, Waiting
+from wsgi_wasm.interpreters.perl5 import host_perl
+from wsgi_wasm.logs import package_log
 
 SOURCES = GUESTLIB / "perl"
-PACKAGES = (zeroperl.PACKAGE, snapshot.PACKAGE)
+ZONES = "tzdata==2026.6"
+PACKAGES = (zeroperl.PACKAGE, snapshot.PACKAGE, ZONES)
 
+_ZONES_DIGEST = "0a10eec6e13ef16b627fabed9a5f2ba61a62b1c67f327305f4e7e412a70b4aec"
 _SEARCHED = b"PERL5LIB="
+
+log = package_log("interpreters")
 
 
 def _make(work: Path, output: Path, parts: SnapshotParts, waiting: Waiting) -> None:
-    module = zeroperl.make_module(work, waiting)
     root = work / "root"
+    if reason := perl5.obstacle():
+        log.warning("Perl is not built from Debian's sources, but comes from npm: %s", reason)
+        module = _from_npm(work, root, waiting)
+    else:
+        fetch([ZONES], work / "zones", waiting, digests=[_ZONES_DIGEST])
+        module = perl5.kept_module(work, work / "zones" / "tzdata" / "zoneinfo", waiting)
+        (root / "wsgi_wasm").mkdir(parents=True)
+        shutil.copyfile(host_perl.SOURCES / "preload.pl", root / "wsgi_wasm" / "preload.pl")
+    if parts.library is not None:
+        shutil.copytree(parts.library, root / library_at("perl").lstrip("/"))
+    (root / "wsgi_wasm" / "preload").write_text("".join(f"{name}\n" for name in parts.preload), encoding="ascii")
+    snapshot.snapshot(work, root, module, output, waiting)
+
+
+def _from_npm(work: Path, root: Path, waiting: Waiting) -> bytes:
+    """The module, and what its `wizer-initialize` reads below `root`."""
+    module = zeroperl.make_module(work, waiting)
     (root / "dev").mkdir(parents=True)
     (root / "dev" / "null").touch()  # Perl does not start without
     ours = root / "wsgi_wasm"
     shutil.copytree(SOURCES, ours)
     debian_modules.fetch_modules(work, ours / "modules", waiting)
-    if parts.library is not None:
-        shutil.copytree(parts.library, root / library_at("perl").lstrip("/"))
-    (ours / "preload").write_text("".join(f"{name}\n" for name in parts.preload), encoding="ascii")
-    snapshot.snapshot(work, root, module, output, waiting)
+    return module
 
 
 class PerlVariables:
@@ -54,7 +78,10 @@ class PerlVariables:
 INTERPRETER = BuiltinInterpreter(
     name="perl",
     packages=PACKAGES,
-    sources=(SOURCES, *(Path(str(part.__file__)) for part in (debian_modules, zeroperl))),
+    sources=(
+        *(SOURCES, host_perl.SOURCES, Path(str(perl5.__file__)).parent),
+        *(Path(str(part.__file__)) for part in (debian_modules, zeroperl)),
+    ),
     make=_make,
     environment=PerlVariables,
 )

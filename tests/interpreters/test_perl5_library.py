@@ -1,0 +1,27 @@
+"""What Perl is built of: the archive of its library."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from wsgi_wasm.interpreters.perl5 import library
+
+
+def test_the_archive_has_every_file_and_equal_ones_once() -> None:
+    files = {"/b.pm": b"1;\n", "/a.pm": b"package a;\n", "/zoneinfo/UTC": b"1;\n"}
+    data = library.archive(files)
+    (count,) = struct.unpack_from("<I", data)
+    entries = [struct.unpack_from("<III", data, 4 + 12 * place) for place in range(count)]
+    names = [data[name : data.index(b"\0", name)].decode() for name, _, _ in entries]
+    assert names == sorted(files)
+    assert {name: data[at : at + size] for name, (_, at, size) in zip(names, entries, strict=True)} == files
+    assert data.count(b"1;\n") == 1
+
+
+def test_documentation_at_the_end_is_left_out(tmp_path: Path) -> None:
+    module = tmp_path / "It.pm"
+    module.write_text("package It;\n1;\n__END__\n\n=head1 NAME\n\nIt\n")
+    assert library.text_of(module) == b"package It;\n1;\n__END__\n"
+    module.write_text("package It;\nour $data = join '', <DATA>;\n1;\n__DATA__\nkept\n\n=head1 NAME\n")
+    assert library.text_of(module) == module.read_bytes()

@@ -1,0 +1,1 @@
+/* Everything that it would stand in for is in this Perl. */
