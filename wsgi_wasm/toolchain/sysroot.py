@@ -54,8 +54,7 @@ LIBRARIES: Mapping[str, Library] = {
         "expat.h",
         (
             "cd expat/lib && : >expat_config.h && for part in xmlparse xmlrole xmltok; do "
-            f"$CC -O2 {_EXPAT} -include unistd.h "
-            "'-Darc4random_buf(to,size)=getentropy(to,size)' -c $part.c || exit 1; done && "
+            f"$CC -O2 -I. {_EXPAT} -c $part.c || exit 1; done && "
             'mkdir -p "$PREFIX/lib" "$PREFIX/include" && $AR cr "$PREFIX/lib/libexpat.a" xmlparse.o xmlrole.o xmltok.o '
             '&& cp expat.h expat_external.h "$PREFIX/include"',
         ),
