@@ -30,15 +30,6 @@ PROGRAMS = {
         "-lpcre2-8",
         "1",
     ),
-    "sqlite3": (
-        "#include <sqlite3.h>",
-        'sqlite3 *db; sqlite3_stmt *s; sqlite3_open("/data/db", &db); '
-        'sqlite3_exec(db, "create table t(a); insert into t values (40), (2)", 0, 0, 0); '
-        'sqlite3_prepare_v2(db, "select sum(a) from t", -1, &s, 0); sqlite3_step(s); '
-        'printf("%d", sqlite3_column_int(s, 0)); sqlite3_close(db);',
-        "-lsqlite3",
-        "42",
-    ),
 }
 
 

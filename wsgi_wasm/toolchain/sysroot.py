@@ -27,10 +27,6 @@ class Library:
 
 
 _EXPAT = "-DXML_DTD=1 -DXML_NS=1 -DXML_GE=1 -DXML_CONTEXT_BYTES=1024 -DHAVE_MEMMOVE -DHAVE_ARC4RANDOM_BUF"
-_SQLITE = (
-    "-DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_WAL -DSQLITE_MAX_MMAP_SIZE=0 "
-    "-DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_DEFAULT_UNIX_VFS='\"unix\"'"
-)
 
 LIBRARIES: Mapping[str, Library] = {
     "zlib": Library(
@@ -66,19 +62,6 @@ LIBRARIES: Mapping[str, Library] = {
             'wsgi-wasm configure --prefix="$PREFIX" --disable-jit',
             "make libpcre2-8.la",
             "make install-libLTLIBRARIES install-includeHEADERS install-nodist_includeHEADERS install-pkgconfigDATA",
-        ),
-    ),
-    "sqlite3": Library(
-        "sqlite3",
-        "sqlite3.h",
-        (
-            "command -v tclsh >/dev/null || { echo 'the sources of SQLite need Tcl: apt install tcl' >&2; exit 1; }",
-            'BUILD_CC=cc wsgi-wasm configure --prefix="$PREFIX" --disable-tcl --disable-load-extension '
-            "--disable-threadsafe",
-            "make sqlite3.c BCC=cc",
-            f'mkdir -p "$PREFIX/lib/pkgconfig" "$PREFIX/include" && $CC -O2 {_SQLITE} -c sqlite3.c && '
-            '$AR cr "$PREFIX/lib/libsqlite3.a" sqlite3.o && cp sqlite3.h src/sqlite3ext.h "$PREFIX/include" && '
-            'cp sqlite3.pc "$PREFIX/lib/pkgconfig"',
         ),
     ),
 }
