@@ -17,7 +17,7 @@ from wsgi_wasm.config.granted import HostCommand, Mail
 from wsgi_wasm.errors import Unavailable
 from wsgi_wasm.hostapi.channel.starting import start
 from wsgi_wasm.hostapi.mail.spool import Waiting
-from wsgi_wasm.messages import shorten
+from wsgi_wasm.messages import escaped, shorten
 
 _TIMEOUT = 60.0  # seconds for each answer of a server
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -138,11 +138,11 @@ class BySendmail:
             words = _last_words(connection)
         status = words.get("status")
         if not isinstance(status, int) or words.get("timeout"):
-            raise NoServer(str(words.get("error") or f"{self._command.path} cannot be run"))
+            raise NoServer(str(words.get("error") or f"{escaped(self._command.path)} cannot be run"))
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
             return {}
-        why = f"{self._command.path} ended with status {code}"
+        why = f"{escaped(self._command.path)} ended with status {code}"
         return dict.fromkeys(recipients, (code > 0 and code not in _TEMPORARY_STATUS, why))
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from wsgi_wasm.files.directory import TrustedDirectory
 from wsgi_wasm.files.locks import locked_file
 from wsgi_wasm.files.replace import MAKING
 from wsgi_wasm.hostapi.mail.message import Envelope
+from wsgi_wasm.messages import escaped
 
 _SUFFIX, _TRIES = ".mail", ".tries"
 _FAILED = "failed"  # the directory of what has not been taken
@@ -67,7 +68,7 @@ class MailSpool:
         """Keep a message: once this returns, it is on the disk. The name that it has. Raises
         OSError, Full."""
         if sum(1 for _ in self._names()) >= MOST_WAITING:
-            raise Full(f"{MOST_WAITING} messages wait in {self.directory}")
+            raise Full(f"{MOST_WAITING} messages wait in {escaped(self.directory)}")
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         head = {
             "route": route, "from": envelope.sender, "to": list(envelope.recipients), "made": time.time(),
