@@ -225,11 +225,14 @@ LOGGERS = {
 PRINTS = {
     "wsgi_wasm.cli.terminal": "where everything is printed",
     "wsgi_wasm.cli.progress": "rewrites a line of the terminal; what stands in it is escaped",
+    "wsgi_wasm.cli.commands.exec_": "what a program prints, as it prints it",
+    "wsgi_wasm.cli.commands.tools": "what the compiler says of its user's own files",
     "wsgi_wasm.cli.commands.import_": "YAML for a file, which `yaml_text` escapes",
     "wsgi_wasm.config.__main__": "the reference, of nothing foreign",
     "wsgi_wasm.walls.__main__": "the same",
     "wsgi_wasm.engine.code.compiler": "the compiler's child, which the parent reads",
     "wsgi_wasm.isolation.fork": "a child's last words, which the spawner reads and escapes",
+    "wsgi_wasm.toolchain.driver": "answers to options, which configure reads",
     "wsgi_wasm.toolchain.adapter": "for developers, of their own files",
 }
 

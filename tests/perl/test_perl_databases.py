@@ -32,7 +32,7 @@ def ask(tmp_path: Path, make_client: Callable[..., Client], caplog: pytest.LogCa
 
     def asked(script: str, dsn: str, site: dict[str, Any] = {}, **route: Any) -> str:
         env = {"DSN": dsn, "DB_USER": "alice", "DB_PASSWORD": "opensesame"}
-        common = {"directory": str(SCRIPTS), "interpreters": {".pl": "perl"}, "env": env, "queue_timeout": "60s"}
+        common = {"directory": str(SCRIPTS), "interpreters": {".pl": "perl"}, "env": env, "queue_timeout": "300s"}
         client = make_client({"/": {**common, **route}}, **site)
         with caplog.at_level(logging.INFO, "wsgi_wasm"):
             answer = client.get(f"/{script}")

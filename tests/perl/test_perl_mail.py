@@ -62,7 +62,7 @@ def test_mail_and_programs(tmp_path: Path, make_client: Callable[..., Client]) -
             "directory": str(tmp_path / "scripts"),
             "interpreters": {".pl": "perl"},
             "timeout": "60s",
-            "queue_timeout": "60s",
+            "queue_timeout": "300s",
             "commands": {"tool": {"path": str(tool), "args": ["*"], "concurrency": 40}},
             "mail": {
                 "server": f"smtp://127.0.0.1:{box.port}",

@@ -29,7 +29,7 @@ def test_script(case: Case, tmp_path: Path, make_app: Callable[..., Gateway], ca
     folder = tmp_path / "scripts"
     folder.mkdir()
     case.write(folder)
-    route = {"directory": str(folder), "interpreters": {".pl": "perl"}, "env": case.env, "queue_timeout": "60s"}
+    route = {"directory": str(folder), "interpreters": {".pl": "perl"}, "env": case.env, "queue_timeout": "300s"}
     client = Client(make_app({"/": {**route, **case.grants}}), use_cookies=False)
     with caplog.at_level(logging.INFO, "wsgi_wasm"):
         answer = client.open(

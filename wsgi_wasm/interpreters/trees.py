@@ -28,13 +28,13 @@ def files_of(root: Path) -> Iterator[tuple[str, bytes]]:
         folders[:] = sorted(name for name in folders if name not in _NOT_OURS)
         for name in folders:
             if os.path.islink(os.path.join(place, name)):
-                raise OSError(errno.ELOOP, "is a link to a directory; copy it there instead", f"{place}/{name}")
+                raise OSError(errno.ELOOP, "is a link to a directory; copy it there instead", os.path.join(place, name))
         for name in sorted(names):
             path = os.path.relpath(os.path.join(place, name), root)
             try:
                 yield path, read_beneath(root, path)
             except OSError as error:
-                raise OSError(error.errno, error.strerror, f"{place}/{name}") from None
+                raise OSError(error.errno, error.strerror, os.path.join(place, name)) from None
 
 
 def copy_tree(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
+from wsgi_wasm.messages import escaped, reason
 from wsgi_wasm.toolchain.command_line import CommandLine, parse
 from wsgi_wasm.toolchain.compiling import (
     STACK_SIZE,
@@ -68,7 +69,7 @@ def tool_command(name: str, arguments: Sequence[str]) -> int:
     try:
         return subprocess.run([compiler(), name, *arguments], check=False).returncode
     except OSError as error:
-        raise BuildError(f"{compiler()} cannot be started: {error}") from None
+        raise BuildError(f"{escaped(compiler())} cannot be started: {reason(error)}") from None
 
 
 def _asked(arguments: Sequence[str], driver: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.toolchain.runtime import TARGET, sysroot
 from wsgi_wasm.toolchain.wrappers import CMAKE, environment, tools
 
@@ -26,7 +27,7 @@ def configure(arguments: Sequence[str]) -> int:
     if script.is_dir():
         script /= "configure"
     if not script.is_file():
-        raise BuildError(f"{script}: no such script; with autotools, `autoreconf -i` makes it")
+        raise BuildError(f"{escaped(script)}: no such script; with autotools, `autoreconf -i` makes it")
     known = [word.partition("=")[0] for word in words]
     own = [] if "--host" in known else [f"--host={host_name(script.parent)}"]
     own += [] if "--build" in known else [f"--build={os.uname().machine}-pc-linux-gnu"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
+from wsgi_wasm.messages import escaped
 from wsgi_wasm.toolchain.debian import Waiting, fetch_source
 from wsgi_wasm.toolchain.runtime import sysroot
 from wsgi_wasm.toolchain.wrappers import environment
@@ -103,4 +104,5 @@ def _build(name: str, library: Library, waiting: Waiting) -> None:
             if done.returncode:
                 raise BuildError("\n".join((done.stdout + done.stderr).strip().splitlines()[-20:]))
     if not installed(name):
-        raise BuildError(f"{name} has been built, and {library.header} is not in {sysroot() / 'include'}")
+        where = sysroot() / "include"
+        raise BuildError(f"{escaped(name)} has been built, and {escaped(library.header)} is not in {escaped(where)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.interpreters.perl5.host_perl import HostPerl
+from wsgi_wasm.messages import escaped
 
 _IN_PERL = """
     cpan/Compress-Raw-Bzip2 cpan/Compress-Raw-Zlib cpan/Digest-MD5 cpan/Digest-SHA cpan/Encode cpan/Encode/Byte
@@ -129,7 +130,7 @@ def _version(name: str, directory: Path, perl: HostPerl) -> str:
             version = perl.run(["-e", _SAY_VERSION, str(module)], directory)
             if re.fullmatch(r"v?[\d._]+", version):
                 return version
-    raise BuildError(f"{directory} does not say its version")
+    raise BuildError(f"{escaped(directory)} does not say its version")
 
 
 def boot_file(extensions: list[Extension]) -> str:
