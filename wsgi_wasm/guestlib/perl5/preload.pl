@@ -22,6 +22,13 @@ require Symbol;
 require Time::HiRes;
 require Time::Local;
 
+# DBI in Perl alone, and what its drivers have in common.
+{
+    local $ENV{DBI_PUREPERL} = 2;
+    require DBI;
+    require DBD::WsgiWasm;
+}
+
 # Where Cwd knows no other way for a system, cwd() asks the program pwd.
 {
     no warnings 'redefine';

@@ -17,6 +17,7 @@
 extern char **environ;
 extern pid_t process; /* of host.c */
 void __wasm_call_ctors(void);
+void boot_ask(pTHX);    /* of ask.c */
 void xs_init(pTHX);     /* of extensions.c */
 int clock_runops(pTHX); /* of clock.c */
 
@@ -39,6 +40,12 @@ static void forget_loaded(void)
     }
 }
 
+static void boot(pTHX)
+{
+    xs_init(aTHX);
+    boot_ask(aTHX);
+}
+
 __attribute__((export_name("wizer-initialize"))) void initialize(void)
 {
     static char *arguments[] = {"perl", "-e", "require '" PRELOAD "' if -e '" PRELOAD "'", NULL};
@@ -52,7 +59,7 @@ __attribute__((export_name("wizer-initialize"))) void initialize(void)
     PL_runops = clock_runops;
     PL_perl_destruct_level = 0;
     PL_exit_flags |= PERL_EXIT_DESTRUCT_END; /* so that END blocks wait for the script's end */
-    if (perl_parse(perl, xs_init, argc, argv, NULL) || perl_run(perl))
+    if (perl_parse(perl, boot, argc, argv, NULL) || perl_run(perl))
         abort();
 
     forget_loaded();

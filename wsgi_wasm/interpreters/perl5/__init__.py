@@ -26,6 +26,12 @@ from wsgi_wasm.toolchain.zig import compiler, compiler_version, zig
 PERL = "perl"
 EXTENSIONS = {"HTML::Parser": "libhtml-parser-perl"}
 """Extensions in C by the source packages that have them."""
+_IN_PLACE = GUESTLIB / "perl" / "lib"
+STAND_INS = (
+    "CGI/Fast.pm",  # there is one request for a script anyway
+    *(f"DBD/{name}.pm" for name in ("MariaDB", "Pg", "SQLite", "WsgiWasm", "mysql")),
+)
+"""Modules that need no extension in C, for those that do; more for the Perl from npm."""
 _TOOLS = {"apt-get": "apt", "dpkg-source": "dpkg-dev"}
 
 _CORE = """
@@ -33,7 +39,7 @@ _CORE = """
     perlio perly pp pp_ctl pp_hot pp_pack pp_sort pp_sys reentr regcomp regexec run scope sv taint time64 toke
     universal utf8 util
 """.split()  # noqa: SIM905
-_OWN = ("clock.c", "commands.c", "host.c", "library.c", "start.c", "temporary.c", "zones.c")
+_OWN = ("ask.c", "clock.c", "commands.c", "host.c", "library.c", "start.c", "temporary.c", "zones.c")
 # Functions of Perl's that fork, by the files that have them. What takes their place is in
 # commands.c.
 _REPLACED = {
@@ -64,6 +70,7 @@ def kept_module(work: Path, zones: Path, waiting: Waiting) -> bytes:
     """
     files = (path for folder in (SOURCES, Path(__file__).parent) for path in sorted(folder.rglob("*")))
     inputs = [path for path in files if path.is_file() and path.suffix != ".pyc"]
+    inputs += [_IN_PLACE / name for name in STAND_INS]
     words = [compiler_version(), *EXTENSIONS.values(), *debian_modules.NAMES]
 
     def make(output: Path) -> None:
@@ -164,6 +171,5 @@ def _library(perl: HostPerl, others: list[Path]) -> dict[str, bytes]:
     for folder in others:
         found = ((str(file.relative_to(folder)), file) for file in folder.rglob("*.p[lm]"))
         files |= {f"5/{name}": text_of(file) for name, file in found if name not in own}
-    # One that needs no extension in C, as there is one request for a script anyway.
-    files["5/CGI/Fast.pm"] = (GUESTLIB / "perl" / "lib" / "CGI" / "Fast.pm").read_bytes()
+    files |= {f"5/{name}": (_IN_PLACE / name).read_bytes() for name in STAND_INS}
     return files
