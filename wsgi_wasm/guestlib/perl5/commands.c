@@ -1,5 +1,5 @@
 /* Programs of the host for `system`, backticks and pipes of `open`, by the channel. They stand for
- * Perl's own functions, which fork: those are compiled under other names (see compiling.py). */
+ * Perl's own functions, which fork: those are compiled under other names (see __init__.py). */
 #define PERL_CORE 1
 #include "EXTERN.h"
 #include "perl.h"
@@ -187,4 +187,12 @@ PP(pp_system)
     SP = ORIGMARK;
     XPUSHi(status == -1 ? -1 : STATUS_CURRENT);
     RETURN;
+}
+
+/* For `-r`, `-w` and `-x`: the process is not the owner that stat tells, and may do all the same
+ * what the route grants. */
+bool Perl_cando(pTHX_ Mode_t mode, bool effective, const Stat_t *status)
+{
+    PERL_UNUSED_ARG(effective);
+    return cBOOL(status->st_mode & mode);
 }

@@ -3,6 +3,8 @@
 PERL_CONFIG_SH=true
 osname='wasi'
 osvers='1'
+version='{full}'
+libpth=''
 archname='wasm32-wasi'
 myarchname='wasm32-wasi'
 myuname='wasi'

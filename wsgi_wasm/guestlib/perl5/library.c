@@ -300,14 +300,14 @@ int library_close(int file)
     return error ? failed(error) : 0;
 }
 
-/* WASI knows no owners and permissions: what there is is the script's, and the host refuses what it
- * may not do. */
+/* WASI knows no owners and permissions. As for any other guest, what there is is root's; whether a
+ * script may read and write it (see Perl_cando in commands.c) shows when it tries. */
 static int owned(int result, struct stat *status)
 {
     if (!result) {
         status->st_mode |= 0755;
-        status->st_uid = getuid();
-        status->st_gid = getgid();
+        status->st_uid = 0;
+        status->st_gid = 0;
     }
     return result;
 }

@@ -17,9 +17,10 @@
 extern char **environ;
 extern pid_t process; /* of host.c */
 void __wasm_call_ctors(void);
-void boot_ask(pTHX);    /* of ask.c */
-void xs_init(pTHX);     /* of extensions.c */
-int clock_runops(pTHX); /* of clock.c */
+void boot_ask(pTHX);     /* of ask.c */
+void boot_instead(pTHX); /* of instead.c */
+void xs_init(pTHX);      /* of extensions.c */
+int clock_runops(pTHX);  /* of clock.c */
 
 static PerlInterpreter *perl;
 static SV *old_arenas;
@@ -44,6 +45,7 @@ static void boot(pTHX)
 {
     xs_init(aTHX);
     boot_ask(aTHX);
+    boot_instead(aTHX);
 }
 
 __attribute__((export_name("wizer-initialize"))) void initialize(void)

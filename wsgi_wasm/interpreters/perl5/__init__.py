@@ -27,11 +27,11 @@ PERL = "perl"
 EXTENSIONS = {"HTML::Parser": "libhtml-parser-perl"}
 """Extensions in C by the source packages that have them."""
 _IN_PLACE = GUESTLIB / "perl" / "lib"
-STAND_INS = (
-    "CGI/Fast.pm",  # there is one request for a script anyway
-    *(f"DBD/{name}.pm" for name in ("MariaDB", "Pg", "SQLite", "WsgiWasm", "mysql")),
-)
-"""Modules that need no extension in C, for those that do; more for the Perl from npm."""
+STAND_INS = ("DBD/MariaDB.pm", "DBD/Pg.pm", "DBD/SQLite.pm", "DBD/mysql.pm", "Template/Stash/XS.pm")
+"""Modules that need no extension in C, for those that do; more for the Perl from npm. A script gets
+them even where it would find the site's own."""
+# With those of Debian's packages. CGI::Fast has one request for a script anyway.
+_BESIDE = ("CGI/Fast.pm", "DBD/WsgiWasm.pm")
 _TOOLS = {"apt-get": "apt", "dpkg-source": "dpkg-dev"}
 
 _CORE = """
@@ -39,11 +39,11 @@ _CORE = """
     perlio perly pp pp_ctl pp_hot pp_pack pp_sort pp_sys reentr regcomp regexec run scope sv taint time64 toke
     universal utf8 util
 """.split()  # noqa: SIM905
-_OWN = ("ask.c", "clock.c", "commands.c", "host.c", "library.c", "start.c", "temporary.c", "zones.c")
-# Functions of Perl's that fork, by the files that have them. What takes their place is in
-# commands.c.
+_OWN = ("ask.c", "clock.c", "commands.c", "host.c", "instead.c", "library.c", "start.c", "temporary.c", "zones.c")
+# Functions of Perl's that fork, and the one that looks at owners, by the files that have them. What
+# takes their place is in commands.c.
 _REPLACED = {
-    "doio": ("Perl_do_aexec5", "Perl_do_exec3"),
+    "doio": ("Perl_cando", "Perl_do_aexec5", "Perl_do_exec3"),
     "pp_sys": ("Perl_pp_system",),
     "util": ("Perl_my_pclose", "Perl_my_popen", "Perl_my_popen_list"),
 }
@@ -70,7 +70,7 @@ def kept_module(work: Path, zones: Path, waiting: Waiting) -> bytes:
     """
     files = (path for folder in (SOURCES, Path(__file__).parent) for path in sorted(folder.rglob("*")))
     inputs = [path for path in files if path.is_file() and path.suffix != ".pyc"]
-    inputs += [_IN_PLACE / name for name in STAND_INS]
+    inputs += [_IN_PLACE / name for name in (*STAND_INS, *_BESIDE)]
     words = [compiler_version(), *EXTENSIONS.values(), *debian_modules.NAMES]
 
     def make(output: Path) -> None:
@@ -112,7 +112,8 @@ def _configure(perl: HostPerl) -> None:
     """Write config.sh and config.h."""
     features = (SOURCES / "features").read_text("utf-8").splitlines()
     names = " ".join(line for line in features if not line.startswith("#")).split()
-    answers = (SOURCES / "config.sh").read_text("utf-8").replace("{version}", perl.series)
+    answers = (SOURCES / "config.sh").read_text("utf-8")
+    answers = answers.replace("{version}", perl.series).replace("{full}", perl.version)
     answers += "".join(f"{name}='define'\n" for name in names)
     base = (perl.source / "uconfig.sh").read_text("utf-8")
     (perl.source / "config.sh").write_text(f"{base}\n{answers}", encoding="utf-8")
@@ -171,5 +172,10 @@ def _library(perl: HostPerl, others: list[Path]) -> dict[str, bytes]:
     for folder in others:
         found = ((str(file.relative_to(folder)), file) for file in folder.rglob("*.p[lm]"))
         files |= {f"5/{name}": text_of(file) for name, file in found if name not in own}
-    files |= {f"5/{name}": (_IN_PLACE / name).read_bytes() for name in STAND_INS}
-    return files
+    return files | {f"5/{name}": (_IN_PLACE / name).read_bytes() for name in _BESIDE} | _stand_ins()
+
+
+def _stand_ins() -> dict[str, bytes]:
+    """`STAND_INS`, for instead.c. Each says at its end that what it stands for is loaded."""
+    texts = {name: (_IN_PLACE / name).read_bytes() for name in STAND_INS}
+    return {f"/instead/{name}": text + f"\n$INC{{'{name}'}} = __FILE__;\n1;\n".encode() for name, text in texts.items()}
