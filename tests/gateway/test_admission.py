@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from guests.build import component, guest
+from servers.process import wait_for
 from wsgi_wasm import Gateway, create_app
 from wsgi_wasm.gateway.admission import Admission
 
@@ -67,6 +69,11 @@ def status_of(application: Callable[..., Any], environ: dict[str, Any]) -> str:
 
     b"".join(application(environ, start_response))
     return seen[0]
+
+
+def answers(gateway: Gateway, path: str) -> bool:
+    """Whether a path has something that can answer."""
+    return status_of(gateway, environ(path)) < "500"
 
 
 def environ(path: str, body: io.RawIOBase | io.BytesIO | None = None) -> dict[str, Any]:
@@ -147,7 +154,7 @@ def test_guests_of_a_route_count_together(
 ) -> None:
     gateway = site(routes)
     for path in {first, *others}:
-        assert status_of(gateway, environ(path)) < "500", path
+        wait_for(f"{path} to be compiled", partial(answers, gateway, path))
     with held(gateway, first):
         assert [status_of(gateway, environ(path)) for path in others] == ["503"] * len(others)
     assert all(status_of(gateway, environ(path)) < "500" for path in others)
