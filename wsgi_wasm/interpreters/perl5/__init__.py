@@ -178,4 +178,4 @@ def _library(perl: HostPerl, others: list[Path]) -> dict[str, bytes]:
 def _stand_ins() -> dict[str, bytes]:
     """`STAND_INS`, for instead.c. Each says at its end that what it stands for is loaded."""
     texts = {name: (_IN_PLACE / name).read_bytes() for name in STAND_INS}
-    return {f"/instead/{name}": text + f"\n$INC{{'{name}'}} = __FILE__;\n1;\n".encode() for name, text in texts.items()}
+    return {f"/instead/{name}": text + f"\n$INC{{{name!r}}} = __FILE__;\n1;\n".encode() for name, text in texts.items()}
