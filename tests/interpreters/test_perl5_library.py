@@ -1,10 +1,13 @@
-"""What Perl is built of: the archive of its library."""
+"""What Perl is built of: the archive of its library, and Debian's packages."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
 
+import pytest
+
+from wsgi_wasm.interpreters import debian_modules
 from wsgi_wasm.interpreters.perl5 import library
 
 
@@ -25,3 +28,9 @@ def test_documentation_at_the_end_is_left_out(tmp_path: Path) -> None:
     assert library.text_of(module) == b"package It;\n1;\n__END__\n"
     module.write_text("package It;\nour $data = join '', <DATA>;\n1;\n__DATA__\nkept\n\n=head1 NAME\n")
     assert library.text_of(module) == module.read_bytes()
+
+
+def test_apt_is_understood_whatever_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGUAGE", "de")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert debian_modules.package_of_perl([]).startswith("perl-modules-5.")

@@ -151,9 +151,9 @@ def pip_install(
 
 def run(
     command: Sequence[str], environ: Mapping[str, str], waiting: Callable[[float], None], at: Path | None = None
-) -> None:
-    """Run a program, with `environ` added to the environment; `waiting` is told the seconds that
-    have passed.
+) -> str:
+    """Run a program, with `environ` added to the environment, and give what it writes to standard
+    output; `waiting` is told the seconds that have passed.
 
     Raises BuildError with the program's words when it fails.
     """
@@ -178,3 +178,4 @@ def run(
     if ended.returncode:
         said = (ended.stderr or ended.stdout).strip()
         raise BuildError("\n".join(said.splitlines()[-20:]) or f"{command[0]} ended with {ended.returncode}")
+    return ended.stdout

@@ -7,7 +7,6 @@ lists of packages are missing or old, lists of the build's own are made from the
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +44,7 @@ _LEFT_OUT = (
     ),
     *("auto/", "debian/", "pod/", "unicore/lib/", "perl5db.pl", "ok.pm"),
 )
+_IN_ENGLISH = {"LC_ALL": "C"}  # what apt says is read here
 _TOOLS = ("apt-get", "apt-cache", "dpkg-deb")
 
 
@@ -69,17 +69,18 @@ def fetch_modules(work: Path, target: Path, waiting: Waiting) -> None:
 
 
 def _download(options: Sequence[str], packages: Path, waiting: Waiting) -> None:
-    names = [*NAMES, _of_perl(options)]
+    names = [*NAMES, package_of_perl(options)]
     command = ["apt-get", "-q", *options, "download", *names]
-    run(command, {"LC_ALL": "C"}, lambda seconds: waiting("fetching Debian's modules for Perl", seconds), packages)
+    run(command, _IN_ENGLISH, lambda seconds: waiting("fetching Debian's modules for Perl", seconds), packages)
 
 
-def _of_perl(options: Sequence[str]) -> str:
+def package_of_perl(options: Sequence[str]) -> str:
+    """The name of the package of Perl's own modules; `options` are apt's. Raises BuildError."""
     command = ["apt-cache", *options, "depends", "--important", "perl"]
-    found = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    names = [line.split()[-1] for line in found.stdout.splitlines() if "Depends: perl-modules-" in line]
+    said = run(command, _IN_ENGLISH, lambda seconds: None)
+    names = [line.split()[-1] for line in said.splitlines() if "Depends: perl-modules-" in line]
     if not names:
-        raise BuildError(f"apt knows no package of Perl's own modules: {found.stderr.strip()}")
+        raise BuildError("apt knows no package of Perl's own modules")
     return names[0]
 
 
@@ -97,7 +98,7 @@ def _own_lists(place: Path, waiting: Waiting) -> list[str]:
     }
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     command = ["apt-get", "-q", *words, "update"]
-    run(command, {"LC_ALL": "C"}, lambda seconds: waiting("reading Debian's lists of packages", seconds))
+    run(command, _IN_ENGLISH, lambda seconds: waiting("reading Debian's lists of packages", seconds))
     return words
 
 
