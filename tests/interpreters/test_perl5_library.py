@@ -1,4 +1,4 @@
-"""What Perl is built of: the archive of its library, and Debian's packages."""
+"""What Perl is built of: the archive of its library, Debian's packages, and the files that call for a new one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_wasm.interpreters import debian_modules
+from wsgi_wasm.interpreters import debian_modules, perl5, zeroperl
+from wsgi_wasm.interpreters.perl import INTERPRETER, SOURCES
 from wsgi_wasm.interpreters.perl5 import library
 
 
@@ -28,6 +29,15 @@ def test_documentation_at_the_end_is_left_out(tmp_path: Path) -> None:
     assert library.text_of(module) == b"package It;\n1;\n__END__\n"
     module.write_text("package It;\nour $data = join '', <DATA>;\n1;\n__DATA__\nkept\n\n=head1 NAME\n")
     assert library.text_of(module) == module.read_bytes()
+
+
+def test_what_calls_for_another_interpreter_calls_for_another_module() -> None:
+    of_npm = (SOURCES, Path(zeroperl.__file__))
+    for source in INTERPRETER.sources:
+        files = [source] if source.is_file() else [file for file in source.rglob("*") if file.is_file()]
+        if source not in of_npm:
+            assert {file for file in files if file.suffix != ".pyc"} <= set(perl5.inputs())
+    assert perl5.ZONES in INTERPRETER.packages
 
 
 def test_apt_is_understood_whatever_the_language(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,16 +15,13 @@ from typing import Any
 from wsgi_wasm.cgi.environment import Environment
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.interpreters import ScriptPlace, debian_modules, library_at, perl5, snapshot, zeroperl
-from wsgi_wasm.interpreters.build import fetch
 from wsgi_wasm.interpreters.model import BuiltinInterpreter, SnapshotParts, Waiting
 from wsgi_wasm.interpreters.perl5 import host_perl
 from wsgi_wasm.logs import package_log
 
 SOURCES = GUESTLIB / "perl"
-ZONES = "tzdata==2026.6"
-PACKAGES = (zeroperl.PACKAGE, snapshot.PACKAGE, ZONES)
+PACKAGES = (zeroperl.PACKAGE, snapshot.PACKAGE, perl5.ZONES)
 
-_ZONES_DIGEST = "0a10eec6e13ef16b627fabed9a5f2ba61a62b1c67f327305f4e7e412a70b4aec"
 _SEARCHED = b"PERL5LIB="
 
 log = package_log("interpreters")
@@ -36,8 +33,7 @@ def _make(work: Path, output: Path, parts: SnapshotParts, waiting: Waiting) -> N
         log.warning("Perl is not built from Debian's sources, but comes from npm: %s", reason)
         module = _from_npm(work, root, waiting)
     else:
-        fetch([ZONES], work / "zones", waiting, digests=[_ZONES_DIGEST])
-        module = perl5.kept_module(work, work / "zones" / "tzdata" / "zoneinfo", waiting)
+        module = perl5.kept_module(work, waiting)
         (root / "wsgi_wasm").mkdir(parents=True)
         shutil.copyfile(host_perl.SOURCES / "preload.pl", root / "wsgi_wasm" / "preload.pl")
     if parts.library is not None:

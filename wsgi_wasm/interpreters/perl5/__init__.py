@@ -13,7 +13,7 @@ from pathlib import Path
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
 from wsgi_wasm.interpreters import debian_modules
-from wsgi_wasm.interpreters.build import run
+from wsgi_wasm.interpreters.build import fetch, run
 from wsgi_wasm.interpreters.model import Waiting
 from wsgi_wasm.interpreters.perl5.compiling import Compilation, compile_all, link, zone_code
 from wsgi_wasm.interpreters.perl5.extensions import IN_PERL, Extension, boot_file, prepare
@@ -26,6 +26,8 @@ from wsgi_wasm.toolchain.zig import compiler, compiler_version, zig
 PERL = "perl"
 EXTENSIONS = {"HTML::Parser": "libhtml-parser-perl"}
 """Extensions in C by the source packages that have them."""
+ZONES = "tzdata==2026.6"
+_ZONES_DIGEST = "0a10eec6e13ef16b627fabed9a5f2ba61a62b1c67f327305f4e7e412a70b4aec"
 _IN_PLACE = GUESTLIB / "perl" / "lib"
 STAND_INS = ("DBD/MariaDB.pm", "DBD/Pg.pm", "DBD/SQLite.pm", "DBD/mysql.pm", "Template/Stash/XS.pm")
 """Modules that need no extension in C, for those that do; more for the Perl from npm. A script gets
@@ -61,25 +63,28 @@ def obstacle() -> str:
     return f"the package {missing[0]} is not installed, or this is not Debian" if missing else ""
 
 
-def kept_module(work: Path, zones: Path, waiting: Waiting) -> bytes:
+def inputs() -> list[Path]:
+    """Files of this package's that a module is made of."""
+    files = (path for folder in (SOURCES, Path(__file__).parent) for path in sorted(folder.rglob("*")))
+    found = [path for path in files if path.is_file() and path.suffix != ".pyc"]
+    return [*found, *(_IN_PLACE / name for name in (*STAND_INS, *_BESIDE)), Path(debian_modules.__file__)]
+
+
+def kept_module(work: Path, waiting: Waiting) -> bytes:
     """A module that starts Perl in `wizer-initialize` and runs a script in `_start`; made once for
     each version of the machine's own Perl, and kept where compiled parts of programs are.
 
-    Takes some minutes of processor time then, and a download. `work` is for this function's files,
-    `zones` a directory of time zones. Raises BuildError, OSError.
+    Takes some minutes of processor time then, and downloads. `work` is for this function's files.
+    Raises BuildError, OSError.
     """
-    files = (path for folder in (SOURCES, Path(__file__).parent) for path in sorted(folder.rglob("*")))
-    inputs = [path for path in files if path.is_file() and path.suffix != ".pyc"]
-    inputs += [_IN_PLACE / name for name in (*STAND_INS, *_BESIDE)]
-    words = [compiler_version(), *EXTENSIONS.values(), *debian_modules.NAMES]
 
     def make(output: Path) -> None:
-        shutil.move(make_module(work, zones, waiting), output)
+        shutil.move(make_module(work, waiting), output)
 
-    return cached(kept_in(), "perl.wasm", [*words, PROGRAM, *inputs, *host_files()], make).read_bytes()
+    return cached(kept_in(), "perl.wasm", [compiler_version(), PROGRAM, *inputs(), *host_files()], make).read_bytes()
 
 
-def make_module(work: Path, zones: Path, waiting: Waiting) -> Path:
+def make_module(work: Path, waiting: Waiting) -> Path:
     """As `kept_module`, made anew. Raises BuildError, OSError."""
     perl = HostPerl(_source(PERL, work, waiting))
     waiting("preparing Perl's sources", 0)
@@ -96,7 +101,8 @@ def make_module(work: Path, zones: Path, waiting: Waiting) -> Path:
     library, output = work / "library.bin", work / "perl.wasm"
     modules = work / "modules"
     debian_modules.fetch_modules(work, modules, waiting)
-    library.write_bytes(archive(_library(perl, [modules, *(at / "lib" for at in others.values())]) | _zones(zones)))
+    found = _library(perl, [modules, *(at / "lib" for at in others.values())]) | _zones(work, waiting)
+    library.write_bytes(archive(found))
     waiting("linking Perl", 0)
     link([job.output for job in jobs], library, work, output)
     return output
@@ -159,7 +165,9 @@ def _jobs(perl: HostPerl, extensions: list[Extension], objects: Path) -> list[Co
     return jobs
 
 
-def _zones(folder: Path) -> dict[str, bytes]:
+def _zones(work: Path, waiting: Waiting) -> dict[str, bytes]:
+    fetch([ZONES], work / "zones", waiting, digests=[_ZONES_DIGEST])
+    folder = work / "zones" / "tzdata" / "zoneinfo"
     files = [file for file in folder.rglob("*") if file.is_file()]
     read = ((file, file.read_bytes()) for file in files)
     return {f"/zoneinfo/{file.relative_to(folder)}": data for file, data in read if data.startswith(b"TZif")}
