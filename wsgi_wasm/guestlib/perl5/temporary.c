@@ -30,6 +30,8 @@ int temporary_is(const char *path)
     return !has_place;
 }
 
+static int is_place(const char *path) { return !strcmp(path, PLACE) || !strcmp(path, PLACE "/"); }
+
 static int named(const char *path)
 {
     for (int i = 0; i < MOST; i++)
@@ -46,6 +48,8 @@ static int failed(int error)
 
 int temporary_open(const char *path, int flags)
 {
+    if (is_place(path))
+        return failed(EISDIR);
     int found = named(path);
     if (found >= 0 && flags & O_CREAT && flags & O_EXCL)
         return failed(EEXIST);
@@ -125,13 +129,12 @@ off_t temporary_size(int number) { return (off_t)files[number].size; }
 
 int temporary_stat(const char *path, struct stat *status)
 {
-    int found = named(path);
-    int is_place = !strcmp(path, PLACE) || !strcmp(path, PLACE "/");
-    if (found < 0 && !is_place)
+    int found = named(path), is_directory = is_place(path);
+    if (found < 0 && !is_directory)
         return failed(ENOENT);
     memset(status, 0, sizeof *status);
-    status->st_mode = is_place ? S_IFDIR | 01777 : S_IFREG | 0600;
-    status->st_size = is_place ? 0 : temporary_size(found);
+    status->st_mode = is_directory ? S_IFDIR | 01777 : S_IFREG | 0600;
+    status->st_size = is_directory ? 0 : temporary_size(found);
     status->st_nlink = 1;
     status->st_uid = getuid();
     status->st_gid = getgid();
