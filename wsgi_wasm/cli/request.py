@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from werkzeug.test import EnvironBuilder
 
 from wsgi_wasm.cli.source import UserError
-from wsgi_wasm.config import Config, Hardening, Log, Route
+from wsgi_wasm.config import Config, Hardening, Log, Route, with_routes
 from wsgi_wasm.engine.code.budget import COMMAND
 from wsgi_wasm.gateway.wsgi_server import Environ
 
@@ -77,10 +77,4 @@ def patient(config: Config) -> Config:
     def waits(route: Route) -> Route:
         return replace(route, limits=replace(route.limits, queue_timeout=COMMAND.wall))
 
-    return replace(
-        config,
-        harden=Hardening(),
-        log=Log(),
-        routes=tuple(map(waits, config.routes)),
-        hosts={host: tuple(map(waits, routes)) for host, routes in config.hosts.items()},
-    )
+    return replace(with_routes(config, waits), harden=Hardening(), log=Log())

@@ -22,6 +22,7 @@ from wsgi_wasm.config.model import (
     all_routes,
     interpreters_of,
     spin_targets,
+    with_routes,
 )
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "parse_config",
     "read_source",
     "spin_targets",
+    "with_routes",
 ]

@@ -3,8 +3,8 @@ host paths absolute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsgi_wasm.config.granted import Grants
@@ -205,6 +205,12 @@ def all_routes(config: Config) -> Iterator[Route]:
     yield from config.routes
     for routes in config.hosts.values():
         yield from routes
+
+
+def with_routes(config: Config, change: Callable[[Route], Route]) -> Config:
+    """The same site with each of `all_routes` changed."""
+    hosts = {host: tuple(map(change, routes)) for host, routes in config.hosts.items()}
+    return replace(config, routes=tuple(map(change, config.routes)), hosts=hosts)
 
 
 def spin_targets(config: Config) -> Iterator[SpinTarget]:

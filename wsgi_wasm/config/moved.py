@@ -18,6 +18,7 @@ from wsgi_wasm.config.model import (
     SpinTarget,
     all_routes,
     interpreters_of,
+    with_routes,
 )
 from wsgi_wasm.config.nodes import Reading, ScalarNode
 from wsgi_wasm.config.settings import PlacedDir
@@ -71,12 +72,7 @@ def with_moved(config: Config, real: Mapping[Path, Path]) -> Config:
             target = replace(target, folder=folder, interpreters=_interpreters(target, moved))
         return replace(route, target=target, dirs=tuple(map(moved, route.dirs)))
 
-    made = replace(
-        config,
-        routes=tuple(map(route_of, config.routes)),
-        hosts={host: tuple(map(route_of, routes)) for host, routes in config.hosts.items()},
-        handler=route_of(config.handler),
-    )
+    made = replace(with_routes(config, route_of), handler=route_of(config.handler))
     _check(made)
     return made
 

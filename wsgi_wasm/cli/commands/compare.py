@@ -11,10 +11,9 @@ import argparse
 import json
 import ssl
 import sys
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
-from wsgi_wasm.cli.arguments import file_name
+from wsgi_wasm.cli.arguments import checked, file_name
 from wsgi_wasm.cli.forms import add_forms, write_page
 from wsgi_wasm.cli.progress import Counting
 from wsgi_wasm.cli.terminal import Style, say, tell
@@ -39,29 +38,28 @@ EXAMPLES = """\
 
 _READERS: dict[str, Reader] = {"list": read_list, "log": read_access_log, "har": read_har}
 _MOST_LINES = 50  # requests that differ, in the terminal
-_T = TypeVar("_T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `compare`."""
     add = parser.add_argument
-    add("native", metavar="NATIVE", type=_checked(site_address), help="the site as it is: http://localhost:8080")
-    add("ours", metavar="OURS", type=_checked(site_address), help="the same site under the gateway")
+    add("native", metavar="NATIVE", type=checked(site_address), help="the site as it is: http://localhost:8080")
+    add("ours", metavar="OURS", type=checked(site_address), help="the same site under the gateway")
     add("requests", metavar="REQUESTS", type=file_name, help="a list, an access log, or a HAR file")
     add("--format", choices=tuple(_READERS), help="what REQUESTS is (default: what it looks like)")
     add("--unsafe", action="store_true", help="also send POST, PUT, DELETE and other requests with side effects")
     add("--rules", metavar="FILE", type=file_name, help="what may differ, in YAML")
     add("--ignore", metavar="FIELD", action="append", default=[], help="a field that may differ")
     add("--mask", metavar="REGEX", action="append", default=[], help="what may differ in bodies and fields")
-    add("-H", "--header", metavar="'NAME: VALUE'", type=_checked(_field), action="append", default=[], help="add it")
+    add("-H", "--header", metavar="'NAME: VALUE'", type=checked(_field), action="append", default=[], help="add it")
     add("--host", metavar="HOST", default="", help="the Host field for both, which selects a virtual host")
-    add("--repeat", metavar="N", type=_checked(_count), default=1, help="send each N times, for better figures")
-    add("--limit", metavar="N", type=_checked(_count), default=10_000, help="send at most N different requests (10000)")
-    add("--timeout", metavar="TIME", type=_checked(duration), default=30.0, help="for a whole answer (30s)")
-    add("--max-body", metavar="SIZE", type=_checked(size), default=64 << 20, help="read this much of a body (64MiB)")
-    add("--ca", metavar="FILE", type=_checked(_tls), help="trust the certificates in this file, too")
-    add("--native-cpu", metavar="PID|CGROUP", type=_checked(cpu_meter), help="whose CPU time the native site uses")
-    add("--ours-cpu", metavar="PID|CGROUP", type=_checked(cpu_meter), help="whose CPU time ours uses")
+    add("--repeat", metavar="N", type=checked(_count), default=1, help="send each N times, for better figures")
+    add("--limit", metavar="N", type=checked(_count), default=10_000, help="send at most N different requests (10000)")
+    add("--timeout", metavar="TIME", type=checked(duration), default=30.0, help="for a whole answer (30s)")
+    add("--max-body", metavar="SIZE", type=checked(size), default=64 << 20, help="read this much of a body (64MiB)")
+    add("--ca", metavar="FILE", type=checked(_tls), help="trust the certificates in this file, too")
+    add("--native-cpu", metavar="PID|CGROUP", type=checked(cpu_meter), help="whose CPU time the native site uses")
+    add("--ours-cpu", metavar="PID|CGROUP", type=checked(cpu_meter), help="whose CPU time ours uses")
     add_forms(parser)
 
 
@@ -152,18 +150,6 @@ def _outcome(one: ComparedRequest, style: Style) -> Iterator[str]:
             yield f"      native: {escaped(difference.native, 200)}"
             yield f"      ours:   {escaped(difference.ours, 200)}"
     yield ""
-
-
-def _checked(parse: Callable[[str], _T]) -> Callable[[str], _T]:
-    """For argparse, which shows the words of no other error."""
-
-    def checked(text: str) -> _T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{escaped(text)}: {error}") from None
-
-    return checked
 
 
 def _count(text: str) -> int:

@@ -14,13 +14,13 @@ import sys
 from dataclasses import replace
 
 from wsgi_wasm.app import Gateway
-from wsgi_wasm.cli.arguments import file_name
+from wsgi_wasm.cli.arguments import checked, file_name
 from wsgi_wasm.cli.as_user import add_user, become
 from wsgi_wasm.cli.request import as_typed, patient
 from wsgi_wasm.cli.source import UserError, load_site
 from wsgi_wasm.cli.terminal import say, writing
 from wsgi_wasm.cli.unmatched import no_route
-from wsgi_wasm.config import Config, Route
+from wsgi_wasm.config import Config, Route, with_routes
 from wsgi_wasm.config.scalars import duration
 from wsgi_wasm.engine.outcome import End
 from wsgi_wasm.errors import RequestError
@@ -41,17 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("script", metavar="SCRIPT", help="the path that a client would ask for")
     parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="arguments for the program")
     parser.add_argument("--host", default="localhost", help="selects the virtual host")
-    parser.add_argument(
-        "--timeout", type=_duration, metavar="TIME", help="in place of the route's `timeout` and `cpu`, such as 10m"
-    )
+    help_time = "in place of the route's `timeout` and `cpu`, such as 10m"
+    parser.add_argument("--timeout", type=checked(duration), metavar="TIME", help=help_time)
     add_user(parser)
-
-
-def _duration(text: str) -> float:
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,8 +80,7 @@ def _with_time(config: Config, timeout: float | None) -> Config:
     def longer(route: Route) -> Route:
         return replace(route, limits=replace(route.limits, timeout=timeout, cpu=timeout))
 
-    hosts = {host: tuple(map(longer, routes)) for host, routes in config.hosts.items()}
-    return replace(config, routes=tuple(map(longer, config.routes)), hosts=hosts)
+    return with_routes(config, longer)
 
 
 def _environ(path: str, host: str) -> Environ:
