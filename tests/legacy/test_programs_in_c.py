@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 
 from conftest import SiteMaker
 from wsgi_wasm.toolchain.debian import fetch_source
+from wsgi_wasm.toolchain.wrappers import tools
 
 from .page import PAGE, programs, updated
 
@@ -27,13 +26,9 @@ def test_the_page_is_what_the_data_says() -> None:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Where `wsgi-wasm` is the one that is tested."""
-    tools = tmp_path_factory.mktemp("tools")
-    (tools / "wsgi-wasm").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m wsgi_wasm "$@"\n')
-    (tools / "wsgi-wasm").chmod(0o755)
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": path}
+    return {**os.environ, "PATH": f"{tools()}:{os.environ['PATH']}"}
 
 
 def built(one: dict[str, Any], environment: dict[str, str]) -> Path:

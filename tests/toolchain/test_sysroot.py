@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from cli.conftest import command_line, environment
 from conftest import SiteMaker
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.toolchain import debian
@@ -86,12 +85,7 @@ def test_library(name: str, tmp_path: Path, make_client: SiteMaker) -> None:
 
 
 def test_list(tmp_path: Path) -> None:
-    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-m", "wsgi_wasm", "sysroot", "list"],
-        env={**os.environ, "PYTHONPATH": path, "WSGI_WASM_CACHE": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
+        command_line("sysroot", "list"), env=environment(tmp_path), capture_output=True, text=True, check=True
     )
     assert done.stdout.count("not built") == len(LIBRARIES)

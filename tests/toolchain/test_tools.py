@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.conftest import environment
 from conftest import SiteMaker
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.toolchain.command_line import parse
@@ -24,12 +25,11 @@ int main(void) { printf("Content-Type: text/plain\\n\\n%s %d", WORD, b()); retur
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A shell's line, with the source that is tested wherever it runs."""
-    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    """A shell's line, with the package that is tested."""
     return subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=300,
