@@ -13,6 +13,7 @@ import pytest
 
 from cli.conftest import environment
 from conftest import SiteMaker
+from servers.packages import package_parent
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.toolchain.command_line import parse
 from wsgi_wasm.toolchain.projects import host_name
@@ -24,12 +25,12 @@ int main(void) { printf("Content-Type: text/plain\\n\\n%s %d", WORD, b()); retur
 """
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A shell's line, with the package that is tested."""
+def run(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """A shell's line, with `more` in the environment."""
     return subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env=environment(),
+        env=environment(more=more),
         capture_output=True,
         text=True,
         timeout=300,
@@ -67,6 +68,23 @@ def test_a_makefile(project: Path, make_client: SiteMaker) -> None:
     assert (project / "a.d").read_text().startswith("a.o:")
     assert os.access(project / "prog", os.X_OK)
     assert answer(make_client, project / "prog") == "made 42"
+
+
+def test_the_package_in_another_place_has_the_same_parts(project: Path) -> None:
+    """And a header that has changed makes others."""
+    other, cache = project / "other", project / "cache"
+    shutil.copytree(package_parent() / "wsgi_wasm", other / "wsgi_wasm", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def parts(package: Path) -> set[str]:
+        done = run(f"{COMMAND} cc -DWORD='\"\"' a.c b.c", project, PYTHONPATH=str(package), WSGI_WASM_CACHE=str(cache))
+        assert done.returncode == 0, done.stderr
+        return {file.name for file in (cache / "toolchain").iterdir()}
+
+    first = parts(package_parent())
+    assert parts(other) == first
+    with (other / "wsgi_wasm" / "guestlib" / "include" / "wsgi_wasm" / "host.h").open("a") as header:
+        header.write("/* more */\n")
+    assert {name.partition("-")[0] for name in parts(other) - first} >= {"libhost", "zone"}
 
 
 CONFIGURE = """#!/bin/sh

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from wsgi_wasm.errors import BuildError
 from wsgi_wasm.files.locations import GUESTLIB
-from wsgi_wasm.toolchain.runtime import EMULATION, EXCEPTIONS, INCLUDE, TARGET, cached, kept_in
-from wsgi_wasm.toolchain.zig import compiler, compiler_version, zig
+from wsgi_wasm.toolchain.runtime import EMULATION, EXCEPTIONS, INCLUDE, TARGET, cached, kept_in, made_from
+from wsgi_wasm.toolchain.zig import compiler, zig
 
 WITH = (*EXCEPTIONS, "-fwasm-exceptions", "-mllvm", "-wasm-enable-eh")
 WITHOUT = ("-fno-exceptions",)
@@ -57,7 +57,7 @@ def cxx_library(needed: Collection[str]) -> Path:
     lib = compiler().parent / "lib"
     flags += [f"-I{lib / folder}" for folder in ("libcxx/src", "libcxx/libc", "libcxxabi/src", "libcxxabi/include")]
     flags += WITH if exceptions else WITHOUT
-    inputs: list[Path | str] = [compiler_version(), " ".join(flags), _TAG, Path(__file__)]
+    inputs = made_from(flags, _TAG, Path(__file__))
     return cached(kept_in(), name, inputs, lambda archive: _make(archive, sources, flags, exceptions))
 
 

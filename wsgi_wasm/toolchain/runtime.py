@@ -50,8 +50,19 @@ def library_object(source: Path, flags: Iterable[str] = ()) -> Path:
     allocator's calloc into a call of calloc, and belongs to no source of the user's. Raises
     BuildError."""
     words = ["cc", f"--target={TARGET}", "-O2", "-g0", "-fno-builtin", "-fno-sanitize=undefined", *flags]
-    inputs: list[str | Path] = [compiler_version(), " ".join(words), source]
+    inputs = made_from(words, source)
     return cached(kept_in(), f"{source.stem}.o", inputs, lambda made: _compile([*words, "-c", str(source)], made))
+
+
+def made_from(words: Iterable[str], *sources: Path) -> list[str | Path]:
+    """What decides on what the compiler makes of `sources` with the options `words`, for `cached`.
+
+    Our headers count by what is in them, and no directory of headers by where it lies: this user
+    may have the package in several places. Raises BuildError.
+    """
+    options = " ".join(word for word in words if not word.startswith("-I"))
+    headers = (file for file in host_files() if file.suffix == ".h")
+    return [compiler_version(), options, *headers, *sources]
 
 
 def host_files() -> list[Path]:
@@ -63,15 +74,16 @@ def host_library() -> Path:
     """A library of it, of which a program gets what it calls; one that has a function of the same
     name keeps its own. Raises BuildError."""
     words = ["cc", f"--target={TARGET}", "-O2", "-g0", "-fno-sanitize=undefined", f"-I{INCLUDE}", *EMULATION]
+    sources = [file for file in host_files() if file.suffix == ".c"]
 
     def make(archive: Path) -> None:
         compiled = []
-        for source in (file for file in host_files() if file.suffix == ".c"):
+        for source in sources:
             compiled.append(str(archive.with_name(f"{source.stem}.o")))
             zig([*words, "-c", str(source), "-o", compiled[-1]])
         zig(["ar", "rcs", str(archive), *compiled])
 
-    return cached(kept_in(), "libhost.a", [compiler_version(), " ".join(words), *host_files()], make)
+    return cached(kept_in(), "libhost.a", made_from(words, *sources), make)
 
 
 def _compile(words: list[str], made: Path) -> None:
