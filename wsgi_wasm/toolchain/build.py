@@ -22,8 +22,6 @@ from wsgi_wasm.toolchain.compiling import (
     compile_flags,
     compile_inputs,
     link,
-    sysroot_headers,
-    sysroot_libraries,
 )
 from wsgi_wasm.toolchain.cxx import asks_for_exceptions, uses_exceptions
 from wsgi_wasm.toolchain.objects import without_debugging
@@ -62,12 +60,12 @@ def build(
         raise BuildError(f"{escaped(output)} is not a regular file, so it is not replaced: choose another name with -o")
     line = parse([*map(str, sources), *flags])
     stack_size = line.take_stack_size() or stack_size
-    own = [*compile_flags(stack_size), *sysroot_headers(), f"-O{optimize}", *line.options]
+    own = [*compile_flags(stack_size), f"-O{optimize}", *line.options]
     linking = [f"-Wl,-z,stack-size={stack_size}", f"-O{optimize}"]
     with work_beside(output) as work:
         fresh = work / "module.wasm"
         inputs, said = _compiled(line, work, own)
-        said += link([*sysroot_libraries(), *inputs], fresh, linking, allocator=allocator)
+        said += link(inputs, fresh, linking, allocator=allocator)
         if "-g" not in line.options:
             fresh.write_bytes(without_debugging(fresh.read_bytes()))
         fresh.chmod(0o644)

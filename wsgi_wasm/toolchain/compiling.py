@@ -55,22 +55,18 @@ _OF_CXX = ("_ZS", "_ZNS", "_ZNKS", "_Zn", "_Zd", "_ZT", "__cxa_", "__gxx_")
 
 def compile_flags(stack_size: int = STACK_SIZE) -> list[str]:
     """What goes before a user's own flags for each source. Zig would define NDEBUG, and have
-    undefined behaviour end the program where nothing is optimized."""
+    undefined behaviour end the program where nothing is optimized. Libraries that have been added
+    to the sysroot have their headers there."""
     warn = [*_WARNINGS, f"-Wframe-larger-than={stack_size // 2}"]
     usual = ["-O2", "-g0", "-UNDEBUG", "-fno-sanitize=undefined"]
-    return [f"--target={TARGET}", *usual, *EMULATION, *_SETJMP_FLAGS, *warn, f"-I{INCLUDE}"]
+    headers = [f"-I{INCLUDE}", *_sysroot("-I", "include")]
+    return [f"--target={TARGET}", *usual, *EMULATION, *_SETJMP_FLAGS, *warn, *headers]
 
 
-def sysroot_headers() -> list[str]:
-    """The option for the headers of libraries that have been added, if any have."""
-    headers = sysroot() / "include"
-    return [f"-I{headers}"] if headers.is_dir() else []
-
-
-def sysroot_libraries() -> list[str]:
-    """The same for the libraries themselves."""
-    libraries = sysroot() / "lib"
-    return [f"-L{libraries}"] if libraries.is_dir() else []
+def _sysroot(option: str, name: str) -> list[str]:
+    """The option for a directory of libraries that have been added, if any have."""
+    folder = sysroot() / name
+    return [f"{option}{folder}"] if folder.is_dir() else []
 
 
 def compile_source(
@@ -150,7 +146,8 @@ def link(
     emulated = [f"-lwasi-emulated-{name}" for name in EMULATED]
     library = [str(cxx_library(needed))] if any(name.startswith(_OF_CXX) for name in needed) else []
     libraries = [*library, str(host_library()), *emulated]
-    command = ["cc", f"--target={TARGET}", *flags, *extra, *inputs, *libraries, "-o", str(output)]
+    found = [*extra, *_sysroot("-L", "lib"), *inputs, *libraries]
+    command = ["cc", f"--target={TARGET}", *flags, *found, "-o", str(output)]
     return zig(command, mismatched=None if probe else ("__main_argc_argv",) if caller else ())
 
 

@@ -19,8 +19,6 @@ from wsgi_wasm.toolchain.compiling import (
     compile_inputs,
     language_flags,
     link,
-    sysroot_headers,
-    sysroot_libraries,
 )
 from wsgi_wasm.toolchain.objects import without_debugging
 from wsgi_wasm.toolchain.runtime import TARGET
@@ -45,7 +43,7 @@ def compiler_command(arguments: Sequence[str], *, cxx: bool = False) -> str:
     if line.shared:
         raise BuildError(_NO_SHARED)
     stack_size = line.take_stack_size() or STACK_SIZE
-    flags = [*compile_flags(stack_size), *sysroot_headers(), *line.options]
+    flags = [*compile_flags(stack_size), *line.options]
     if line.mode == "link":
         return _link(line, flags, stack_size)
     if line.mode == "preprocess":
@@ -86,7 +84,7 @@ def _link(line: CommandLine, flags: Sequence[str], stack_size: int) -> str:
     with tempfile.TemporaryDirectory(prefix="wsgi-wasm-cc-") as work:
         inputs, said = compile_inputs(line, Path(work), flags, try_old=False)
         said += link(
-            [*sysroot_libraries(), *inputs],
+            inputs,
             output,
             [f"-Wl,-z,stack-size={stack_size}", "-O2"],
             probe=bool(_PROBE.match(output.name)),
