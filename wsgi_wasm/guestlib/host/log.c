@@ -44,15 +44,8 @@ WEAK void vsyslog(int priority, const char *format, va_list values)
         begin = snprintf(request + 4, MOST / 2, "%s: ", named);
     if (begin >= MOST / 2)
         begin = MOST / 2 - 1;
-    /* %m, which only syslog has, is the error's text. */
-    char *own = strdup(format), *at = own ? strstr(own, "%m") : NULL;
-    char *filled = NULL;
-    if (at && asprintf(&filled, "%.*s%s%s", (int)(at - own), own, strerror(saved), at + 2) >= 0)
-        format = filled;
-    errno = saved;
+    errno = saved; /* for %m, which this libc has in every format */
     size = vsnprintf(request + 4 + begin, (size_t)(MOST - begin), format, values);
-    free(own);
-    free(filled);
     if (size < 0)
         return;
     if (size >= MOST - begin)
@@ -61,13 +54,15 @@ WEAK void vsyslog(int priority, const char *format, va_list values)
     errno = saved;
 }
 
-WEAK void syslog(int priority, const char *format, ...)
-{
-    va_list values;
-    va_start(values, format);
-    vsyslog(priority, format, values);
-    va_end(values);
-}
+#define WITH_VALUES(call)      \
+    do {                       \
+        va_list values;        \
+        va_start(values, format); \
+        call;                  \
+        va_end(values);        \
+    } while (0)
+
+WEAK void syslog(int priority, const char *format, ...) { WITH_VALUES(vsyslog(priority, format, values)); }
 
 WEAK void vwarnx(const char *format, va_list values)
 {
@@ -85,14 +80,6 @@ WEAK void vwarn(const char *format, va_list values)
     }
     fprintf(stderr, "%s\n", why);
 }
-
-#define WITH_VALUES(call)      \
-    do {                       \
-        va_list values;        \
-        va_start(values, format); \
-        call;                  \
-        va_end(values);        \
-    } while (0)
 
 WEAK void warn(const char *format, ...) { WITH_VALUES(vwarn(format, values)); }
 WEAK void warnx(const char *format, ...) { WITH_VALUES(vwarnx(format, values)); }
