@@ -73,46 +73,30 @@ WEAK struct group *getgrent(void) { return next_group(groups ? groups : (groups 
 WEAK void endgrent(void) { groups = groups ? fclose(groups), NULL : NULL; }
 WEAK void setgrent(void) { endgrent(); }
 
-WEAK struct passwd *getpwnam(const char *name)
+/* The one of this number, or of this name where `number` is NULL. */
+static struct passwd *find_user(const char *name, const uid_t *number)
 {
     FILE *file = opened("/etc/passwd");
     struct passwd *user;
-    while ((user = next_user(file)) && strcmp(user->pw_name, name))
+    while ((user = next_user(file)) && (number ? user->pw_uid != *number : strcmp(user->pw_name, name)))
         ;
     if (file)
         fclose(file);
     return user;
 }
 
-WEAK struct passwd *getpwuid(uid_t number)
-{
-    FILE *file = opened("/etc/passwd");
-    struct passwd *user;
-    while ((user = next_user(file)) && user->pw_uid != number)
-        ;
-    if (file)
-        fclose(file);
-    return user;
-}
-
-WEAK struct group *getgrnam(const char *name)
+static struct group *find_group(const char *name, const gid_t *number)
 {
     FILE *file = opened("/etc/group");
     struct group *group;
-    while ((group = next_group(file)) && strcmp(group->gr_name, name))
+    while ((group = next_group(file)) && (number ? group->gr_gid != *number : strcmp(group->gr_name, name)))
         ;
     if (file)
         fclose(file);
     return group;
 }
 
-WEAK struct group *getgrgid(gid_t number)
-{
-    FILE *file = opened("/etc/group");
-    struct group *group;
-    while ((group = next_group(file)) && group->gr_gid != number)
-        ;
-    if (file)
-        fclose(file);
-    return group;
-}
+WEAK struct passwd *getpwnam(const char *name) { return find_user(name, NULL); }
+WEAK struct passwd *getpwuid(uid_t number) { return find_user(NULL, &number); }
+WEAK struct group *getgrnam(const char *name) { return find_group(name, NULL); }
+WEAK struct group *getgrgid(gid_t number) { return find_group(NULL, &number); }
