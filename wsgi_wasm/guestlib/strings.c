@@ -128,28 +128,6 @@ char *PUBLIC(strpbrk)(const char *text, const char *wanted)
     return *text ? (char *)text : NULL;
 }
 
-char *PUBLIC(strtok_r)(char *restrict text, const char *restrict stops, char **restrict rest)
-{
-    if (!text && !(text = *rest))
-        return NULL;
-    text += PUBLIC(strspn)(text, stops);
-    if (!*text)
-        return *rest = NULL;
-    char *end = text + PUBLIC(strcspn)(text, stops);
-    *rest = NULL;
-    if (*end) {
-        *end = 0;
-        *rest = end + 1;
-    }
-    return text;
-}
-
-char *PUBLIC(strtok)(char *restrict text, const char *restrict stops)
-{
-    static char *rest;
-    return PUBLIC(strtok_r)(text, stops, &rest);
-}
-
 char *PUBLIC(strsep)(char **rest, const char *stops)
 {
     char *text = *rest;
@@ -162,6 +140,20 @@ char *PUBLIC(strsep)(char **rest, const char *stops)
         *rest = end + 1;
     }
     return text;
+}
+
+char *PUBLIC(strtok_r)(char *restrict text, const char *restrict stops, char **restrict rest)
+{
+    if (!text && !(text = *rest))
+        return NULL;
+    *rest = text + PUBLIC(strspn)(text, stops);
+    return **rest ? PUBLIC(strsep)(rest, stops) : (*rest = NULL);
+}
+
+char *PUBLIC(strtok)(char *restrict text, const char *restrict stops)
+{
+    static char *rest;
+    return PUBLIC(strtok_r)(text, stops, &rest);
 }
 
 void *PUBLIC(memccpy)(void *restrict to, const void *restrict from, int last, size_t size)
