@@ -29,6 +29,10 @@ PROGRAM = """(module
   (data (i32.const 0) "\\10\\00\\00\\00\\1a\\00\\00\\00") (data (i32.const 16) "Content-Type: text/plain\\n\\n")
   (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
 
+ASKING = PROGRAM.replace(
+    "(memory", '(import "wsgi_wasm_host_1" "call" (func (param i32 i32 i32 i32 i32 i32) (result i32))) (memory', 1
+)
+
 
 def test_each_grant_has_its_api() -> None:
     granted = {field.name for field in fields(Grants)} - {"of_manifest"}  # which says where the others come from
@@ -99,8 +103,15 @@ def test_a_routes_grants_are_bound_once(
     assert len(bound) == 1
 
 
-@pytest.mark.parametrize(("text", "loaded"), [(PROGRAM, False), (CALLER, True)], ids=["program", "component"])
-def test_a_process_without_components_loads_none_of_them(tmp_path: Path, text: str, loaded: bool) -> None:
+HOSTAPI, CHANNEL = "wsgi_wasm.hostapi", "wsgi_wasm.engine.program.channel"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "loaded"),
+    [(PROGRAM, 200, set()), (ASKING, 200, {HOSTAPI, CHANNEL}), (CALLER, 502, {HOSTAPI})],
+    ids=["program", "program with the channel", "component"],
+)
+def test_a_process_loads_what_its_guests_may_call(tmp_path: Path, text: str, status: int, loaded: set[str]) -> None:
     (tmp_path / "guest.wat").write_text(text)
     (tmp_path / "site.yaml").write_text(yaml.safe_dump({"routes": {"/x": {"module": str(tmp_path / "guest.wat")}}}))
     code = """
@@ -108,8 +119,8 @@ import sys
 from werkzeug.test import Client
 from wsgi_wasm import create_app
 answer = Client(create_app(sys.argv[1])).get("/x")
-print(answer.status_code, "wsgi_wasm.hostapi" in sys.modules)
+print(answer.status_code, *(name for name in sys.argv[2:] if name in sys.modules))
 """
-    command = [sys.executable, "-c", code, str(tmp_path / "site.yaml")]
+    command = [sys.executable, "-c", code, str(tmp_path / "site.yaml"), HOSTAPI, CHANNEL]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{502 if loaded else 200} {loaded}\n"
+    assert set(done.stdout.split()) == {str(status), *loaded}

@@ -16,8 +16,7 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import NO_MEMORY, error_text
 from wsgi_wasm.engine.guest import Linked
 from wsgi_wasm.engine.pools import resolved
-from wsgi_wasm.engine.program.channel import uses_channel
-from wsgi_wasm.engine.program.check import check_program
+from wsgi_wasm.engine.program.check import check_program, uses_channel
 from wsgi_wasm.engine.program.guest import LinkedProgram
 from wsgi_wasm.engine.program.pool import program_engine
 from wsgi_wasm.engine.runtime import runtime

@@ -16,10 +16,12 @@ INTERFACE = "wsgi-wasm:host/channel@1.0.0"
 Call: TypeAlias = Callable[[int, bytes], tuple[int, bytes]]
 """Takes an operation's number and a request; gives an errno (0 for success) and the answer."""
 
+OpenCall: TypeAlias = Callable[[Run], Call]
+
 NO_SYSTEM_CALL = 52  # ENOSYS of preview 1
 
 
-def opener(apis: Sequence[AnyApi], bindings: Bindings) -> Callable[[Run], Call]:
+def opener(apis: Sequence[AnyApi], bindings: Bindings) -> OpenCall:
     """What makes the channel of a run of a program, at its first call. The run's `host_state` is
     made then too."""
     found = next(

@@ -7,17 +7,18 @@ the beginning; operation 0 gives the rest, from the offset that its request has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ctypes import memmove, string_at
+from functools import partial
 
-from wsgi_wasm.binary.module_facts import ModuleFacts
 from wsgi_wasm.engine.capi import core as c
+from wsgi_wasm.engine.hostcalls.channel import OpenCall, opener
+from wsgi_wasm.engine.hostcalls.host_api import AnyApi, Bindings
 from wsgi_wasm.engine.program import locks
 from wsgi_wasm.engine.program.forwarding import Arguments
-from wsgi_wasm.engine.program.preview1 import CHANNEL, INVAL, MSGSIZE, NOSYS, SUCCESS
+from wsgi_wasm.engine.program.pool import ChannelFunction
+from wsgi_wasm.engine.program.preview1 import INVAL, MSGSIZE, SUCCESS
 from wsgi_wasm.engine.program.run import ProgramRun
-
-FUNCTION = "call"
-PARAMETERS = ("i32",) * 6
 
 _MAX_REQUEST = 1 << 20  # bytes; the services' limit, held before anything is copied
 _REST = 0
@@ -28,13 +29,12 @@ _U32 = 0xFFFFFFFF
 _u32_at = c.UINT32.from_address
 
 
-def uses_channel(facts: ModuleFacts) -> bool:
-    """Whether the module imports it."""
-    return any(item.module == CHANNEL for item in facts.imports)
+def channel_of(apis: Sequence[AnyApi], bindings: Bindings) -> ChannelFunction:
+    """The function, for guests that may call these APIs with what a route binds to them."""
+    return partial(_call, opener(apis, bindings))
 
 
-def call(run: ProgramRun, caller: int, args: Arguments) -> int:
-    """The function."""
+def _call(open_call: OpenCall, run: ProgramRun, caller: int, args: Arguments) -> int:
     base = run.memory(caller)
     operation, request_at, size, answer_at, room, size_at = (args[2 * i] & _U32 for i in range(6))
     run.check(request_at, size)
@@ -49,7 +49,7 @@ def call(run: ProgramRun, caller: int, args: Arguments) -> int:
             return INVAL
         begin = int.from_bytes(request, "little")
     else:
-        errno, run.answer = _asked(run, caller, operation, request)
+        errno, run.answer = _asked(open_call, run, caller, operation, request)
         if errno:
             _u32_at(base + size_at).value = 0
             return errno
@@ -59,12 +59,10 @@ def call(run: ProgramRun, caller: int, args: Arguments) -> int:
     return SUCCESS
 
 
-def _asked(run: ProgramRun, caller: int, operation: int, request: bytes) -> tuple[int, bytes]:
+def _asked(open_call: OpenCall, run: ProgramRun, caller: int, operation: int, request: bytes) -> tuple[int, bytes]:
     here = _HERE.get(operation)
     if here is not None:
         return here(run, caller, request)
     if run.channel is None:
-        if run.slot.channel is None:
-            return NOSYS, b""
-        run.channel = run.slot.channel(run)
+        run.channel = open_call(run)
     return run.channel(operation, request)

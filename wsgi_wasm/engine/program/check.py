@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from wsgi_wasm.binary.module_facts import NULLARY, ModuleFacts, check_limits
-from wsgi_wasm.engine.program.preview1 import CHANNEL, PREVIEW1, PREVIEW1_FUNCTIONS
+from wsgi_wasm.engine.program.preview1 import CHANNEL, CHANNEL_CALL, PREVIEW1, PREVIEW1_FUNCTIONS
 from wsgi_wasm.errors import ModuleError
 from wsgi_wasm.messages import did_you_mean, listed, quote
 
@@ -30,7 +30,7 @@ def check_program(facts: ModuleFacts) -> None:
             "wasm-tools component new)"
         )
     wrong = []
-    offered = {PREVIEW1: PREVIEW1_FUNCTIONS, CHANNEL: frozenset({"call"})}
+    offered = {PREVIEW1: PREVIEW1_FUNCTIONS, CHANNEL: frozenset({CHANNEL_CALL})}
     foreign = [str(item) for item in facts.imports if item.name not in offered.get(item.module, ())]
     if any(name.startswith("wasi_unstable.") for name in foreign):
         wrong.append("imports wasi_unstable, which is not supported: build it with a current wasi-sdk")
@@ -51,6 +51,11 @@ def check_program(facts: ModuleFacts) -> None:
     if wrong:
         raise ModuleError("; ".join(wrong))
     check_limits(facts)
+
+
+def uses_channel(facts: ModuleFacts) -> bool:
+    """Whether the module imports the channel."""
+    return any(item.module == CHANNEL for item in facts.imports)
 
 
 def calls(facts: ModuleFacts, entry_point: str | None) -> tuple[str, ...]:

@@ -21,11 +21,10 @@ from wsgi_wasm.engine.guest import Invocation, Preopen, RunLimits
 from wsgi_wasm.engine.outcome import End, Outcome, Stop
 from wsgi_wasm.engine.pooled_guest import PooledGuest, wasi_config
 from wsgi_wasm.engine.program import wasi
-from wsgi_wasm.engine.program.channel import uses_channel
-from wsgi_wasm.engine.program.check import calls
+from wsgi_wasm.engine.program.check import calls, uses_channel
 from wsgi_wasm.engine.program.forwarding import forwarding_of
 from wsgi_wasm.engine.program.linker import linker_of
-from wsgi_wasm.engine.program.pool import Engine, OpenChannel, Slot
+from wsgi_wasm.engine.program.pool import ChannelFunction, Engine, Slot
 from wsgi_wasm.engine.program.run import Exited, ProgramRun, current
 from wsgi_wasm.engine.program.tree import Tree
 from wsgi_wasm.engine.runtime import Runtime
@@ -64,9 +63,9 @@ class LinkedProgram:
         guest = ProgramGuest(self, limits, preopens, entry_point)
         if uses_channel(self.facts):
             # Few programs do, and what it takes is loaded with the first.
-            from wsgi_wasm.engine.hostcalls.channel import opener
+            from wsgi_wasm.engine.program.channel import channel_of
 
-            guest.channel = opener(self.apis(), bindings())
+            guest.channel = channel_of(self.apis(), bindings())
         return guest
 
     def __del__(self) -> None:
@@ -89,7 +88,7 @@ class ProgramGuest(PooledGuest[Slot]):
 
     interface = "cgi"
     linked: LinkedProgram
-    channel: OpenChannel | None = None
+    channel: ChannelFunction | None = None
 
     def __init__(
         self, linked: LinkedProgram, limits: RunLimits, preopens: Sequence[Preopen], entry_point: str | None

@@ -9,11 +9,11 @@ from typing import Any
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import taken
 from wsgi_wasm.engine.capi.native import HostFunction, address_of, native
-from wsgi_wasm.engine.program import channel, wasi
+from wsgi_wasm.engine.program import wasi
 from wsgi_wasm.engine.program.files import PATH_LENGTHS
 from wsgi_wasm.engine.program.forwarding import FORWARDED
 from wsgi_wasm.engine.program.pool import Engine
-from wsgi_wasm.engine.program.preview1 import CHANNEL, PREVIEW1
+from wsgi_wasm.engine.program.preview1 import CHANNEL, CHANNEL_CALL, PREVIEW1
 
 _KINDS = {"i32": 0, "i64": 1}
 
@@ -71,7 +71,8 @@ def _define(linker: int) -> None:
         if entry is None and native is None:
             continue  # Wasmtime's own
         _define_function(linker, PREVIEW1, name, entry, _functype(parameters, returns))
-    _define_function(linker, CHANNEL, channel.FUNCTION, wasi.CHANNEL_CALL, _functype(channel.PARAMETERS, True))
+    entry, parameters = wasi.CHANNEL_FUNCTION
+    _define_function(linker, CHANNEL, CHANNEL_CALL, entry, _functype(parameters, True))
 
 
 def _define_function(linker: int, of: str, name: str, entry: Any, signature: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from wsgi_wasm.binary import limits
 from wsgi_wasm.engine.capi import core as c
@@ -13,7 +13,6 @@ from wsgi_wasm.engine.capi.native import Job
 from wsgi_wasm.engine.guest import Preopen
 from wsgi_wasm.engine.pools import SMALL_MEMORY, Pool, PoolKey, PoolShape
 from wsgi_wasm.engine.program.tree import Tree
-from wsgi_wasm.engine.run import Run
 from wsgi_wasm.engine.runtime import runtime
 
 
@@ -26,10 +25,9 @@ class Forwarding:
     linker: int
 
 
-HostCall: TypeAlias = Callable[[int, bytes], tuple[int, bytes]]
-"""The channel of one run: an operation's number and a request, for an errno and the answer."""
-
-OpenChannel: TypeAlias = Callable[[Run], HostCall]
+ChannelFunction: TypeAlias = Callable[[Any, int, Any], int]
+"""The function of the channel, with what a route binds to it: takes the `ProgramRun`, the caller
+and the arguments, and returns an errno."""
 
 
 class Slot:
@@ -58,7 +56,7 @@ class Slot:
         self.arguments: Sequence[bytes] = ()
         self.forwarding: Forwarding | None = None  # while the guest has directories
         self.preopens: Sequence[Preopen] = ()
-        self.channel: OpenChannel | None = None  # of a guest that imports it
+        self.channel: ChannelFunction | None = None  # of a guest that imports it
         self.tree: Tree | None = None  # of a guest that may be frozen
 
 

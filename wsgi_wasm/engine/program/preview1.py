@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 PREVIEW1 = "wasi_snapshot_preview1"
-CHANNEL = "wsgi_wasm_host_1"
-"""The module of the host's own that a program may import, see `channel`."""
+CHANNEL, CHANNEL_CALL = "wsgi_wasm_host_1", "call"
+"""The module of the host's own that a program may import, and its one function: see `channel`."""
 
 # errno, as far as it is answered here
 SUCCESS, ACCES, AGAIN, BADF, BUSY, DEADLK, EXIST, FAULT, INTR, INVAL = 0, 2, 6, 8, 10, 16, 20, 21, 27, 28

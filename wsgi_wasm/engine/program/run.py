@@ -8,19 +8,23 @@ import io
 import resource
 import time
 from ctypes import string_at
+from typing import TYPE_CHECKING
 
 from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.native import FROZEN, KNOWN, UNASKED, Job
 from wsgi_wasm.engine.guest import Invocation, RunLimits
 from wsgi_wasm.engine.outcome import End, Stop
 from wsgi_wasm.engine.pools import SMALL_MEMORY
-from wsgi_wasm.engine.program.held import HeldLocks
 from wsgi_wasm.engine.program.listing import Listing
-from wsgi_wasm.engine.program.pool import HostCall, Slot
+from wsgi_wasm.engine.program.pool import Slot
 from wsgi_wasm.engine.program.tree import Root
 from wsgi_wasm.engine.run import ERROR_PIECE, MAX_FILES, Current, Run
 from wsgi_wasm.engine.runtime import runtime
 from wsgi_wasm.files.beneath import Folder
+
+if TYPE_CHECKING:
+    from wsgi_wasm.engine.hostcalls.channel import Call
+    from wsgi_wasm.engine.program.held import HeldLocks
 
 # bytes of output that are gathered before they are sent without waiting for a tick
 FLUSH_SIZE = 65536
@@ -72,7 +76,7 @@ class ProgramRun(Run):
         self.forwarder: dict[str, int] | None = None
         self.forwarder_functions: ctypes.Array[ctypes.c_char] | None = None
         # the host's own functions, once the guest has called one, and the last answer (`channel`)
-        self.channel: HostCall | None = None
+        self.channel: Call | None = None
         self.answer = b""
 
     def memory(self, caller: int) -> int:

@@ -26,7 +26,6 @@ from wsgi_wasm.engine.capi import core as c
 from wsgi_wasm.engine.capi.errors import error_trap
 from wsgi_wasm.engine.capi.native import Failed, Take, native
 from wsgi_wasm.engine.outcome import End, Stop
-from wsgi_wasm.engine.program import channel
 from wsgi_wasm.engine.program.descriptors import fd_filestat_get, fd_prestat_dir_name, fd_prestat_get
 from wsgi_wasm.engine.program.directories import closed, renumbered
 from wsgi_wasm.engine.program.files import FUNCTIONS_OF_FILES, FUNCTIONS_ON_PATHS, MAX_VECTORS, VECTOR, transfer
@@ -264,7 +263,13 @@ ON_EPOCH = epoch_callback(current)
 if native is not None:
     native.give_functions(Take(_take), Failed(_failed))
 
-CHANNEL_CALL = _entry(channel.call)
+
+def _channel_call(run: ProgramRun, caller: int, args: Arguments) -> int:
+    assert run.slot.channel is not None  # every guest that imports it has one
+    return run.slot.channel(run, caller, args)
+
+
+CHANNEL_FUNCTION = _entry(_channel_call), ("i32",) * 6
 
 _2, _4 = ("i32", "i32"), ("i32", "i32", "i32", "i32")
 
